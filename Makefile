@@ -1,0 +1,32 @@
+# What people who cloned this repository type. People who use the template need none of it.
+
+PYTHON ?= python3
+export PYTHONDONTWRITEBYTECODE = 1
+bin = .venv/bin
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: .venv/demo.txt ## generate a project, serve it, show the page; Ctrl-C stops it
+	@$(bin)/python demo.py
+
+test: .venv/test.txt ## all tests, with both Apaches where one is installed
+	$(bin)/python -m pytest
+
+test-fast: .venv/test.txt ## the tests that build and serve nothing
+	$(bin)/python -m pytest -m "not slow"
+
+lint: .venv/test.txt ## format, lint and types
+	$(bin)/python -m pytest -m lint
+
+bench: .venv/demo.txt ## measure against what people would use instead
+	$(bin)/python benchmarks/run.py
+
+# The environment with the packages of requirements/<name>.txt; the copy of the list is the stamp.
+.venv/%.txt: requirements/%.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one: make $* PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@test -x $(bin)/python || $(PYTHON) -m venv .venv
+	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@cp $< $@
+
+.PHONY: help demo test test-fast lint bench

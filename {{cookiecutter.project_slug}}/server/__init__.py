@@ -1,0 +1,1 @@
+"""How Apache runs the application. Comes from the template; an update replaces it whole."""

@@ -1,0 +1,155 @@
+"""The system user the application runs as, and what that user can reach."""
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import problems
+
+# The names under which distributions ship their web user.
+WEB_USERS = ("www-data", "apache", "http", "wwwrun", "_www", "www", "nobody")
+
+
+@dataclass(frozen=True)
+class Account:
+    """A system user with its primary group."""
+
+    user: str
+    uid: int
+    group: str
+    gid: int
+
+    @property
+    def is_me(self) -> bool:
+        """Whether this process already runs as that user."""
+        return self.uid == os.geteuid()
+
+
+def choose(run_user: str, project: Path) -> Account:
+    """The account that requests run as.
+
+    An ordinary user serves as itself. Root serves as `run_user` where it is set,
+    otherwise as the owner of `project`, otherwise as the system's web user.
+
+    :raises problems.Problem: `run_user` is unknown or root, or there is no web user.
+    """
+    if os.geteuid() != 0:
+        return _by_id(os.geteuid())
+    if run_user:
+        account = _by_name(run_user)
+        if account is None:
+            raise problems.run_user_invalid(run_user, "there is no such user")
+        if account.uid == 0:
+            raise problems.run_user_invalid(run_user, "Apache refuses to run as root")
+        return account
+    owner = project.stat().st_uid
+    if owner != 0:
+        return _by_id(owner)
+    for name in WEB_USERS:
+        if account := _by_name(name):
+            return account
+    raise problems.run_user_invalid("", f"this system has none of {', '.join(WEB_USERS)}")
+
+
+def _by_name(name: str) -> Account | None:
+    try:
+        return _by_id(pwd.getpwnam(name).pw_uid)
+    except KeyError:
+        return None
+
+
+def _by_id(uid: int) -> Account:
+    """Numbers without a name are written ``#1000``, as Apache's ``User`` directive takes them."""
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return Account(f"#{uid}", uid, f"#{os.getegid()}", os.getegid())
+    try:
+        group = grp.getgrgid(entry.pw_gid).gr_name
+    except KeyError:
+        group = f"#{entry.pw_gid}"
+    return Account(entry.pw_name, uid, group, entry.pw_gid)
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """The first thing in the way of a user."""
+
+    path: Path
+    mode: str
+    verb: str
+
+    @classmethod
+    def at(cls, path: Path, verb: str) -> "Obstacle":
+        return cls(path, stat.filemode(path.stat().st_mode), verb)
+
+
+def first_obstacle(account: Account, paths: Iterable[Path]) -> Obstacle | None:
+    """The first of `paths`, or of the directories above them, that `account` cannot use.
+
+    Asks the kernel as that user, so groups and access control lists count.
+    """
+    wanted = list(_needs(paths))
+    if account.is_me:
+        return _first_denied(wanted)
+    return _as_account(account, wanted)
+
+
+def _needs(paths: Iterable[Path]) -> Iterator[Path]:
+    """Every directory on the way to each path, outermost first, then the path; none twice."""
+    seen: set[Path] = set()
+    for path in paths:
+        for spelling in (path.absolute(), path.resolve()):
+            for step in (*reversed(spelling.parents), spelling):
+                if step not in seen and step.exists():
+                    seen.add(step)
+                    yield step
+
+
+def _first_denied(paths: list[Path]) -> Obstacle | None:
+    for path in paths:
+        if path.is_dir():
+            if not os.access(path, os.X_OK):
+                return Obstacle.at(path, "enter")
+        elif not os.access(path, os.R_OK):
+            return Obstacle.at(path, "read")
+    return None
+
+
+def _as_account(account: Account, paths: list[Path]) -> Obstacle | None:
+    """Ask in a child process that has become the account."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            become(account)
+            for number, path in enumerate(paths):
+                # As the account even stat() may fail, so the kind is decided by what it can do.
+                needed = os.X_OK if path.is_dir() else os.R_OK
+                if not os.access(path, needed):
+                    os.write(writer, str(number).encode())
+                    break
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        denied = answer.read()
+    os.waitpid(child, 0)
+    if not denied:
+        return None
+    path = paths[int(denied)]
+    return Obstacle.at(path, "enter" if path.is_dir() else "read")
+
+
+def become(account: Account) -> None:
+    """Turn this process into the account for good; only root can."""
+    os.setgid(account.gid)
+    if account.user.startswith("#"):
+        os.setgroups([account.gid])
+    else:
+        os.initgroups(account.user, account.gid)
+    os.setuid(account.uid)

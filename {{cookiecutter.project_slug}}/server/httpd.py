@@ -1,0 +1,206 @@
+"""One Apache: prepared, started, waited for, stopped."""
+
+import collections
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, build_opener
+
+import psutil
+
+from . import command, content_types, preflight, problems, server_root
+from .accounts import Account
+from .project import PYTHON, Project
+from .settings import Settings
+
+START_LIMIT = 60.0  # seconds until the first answer
+GRACE = 10.0  # seconds for requests under way when it is told to stop
+# Notices at each start and stop, which Apache's LogLevel cannot silence.
+_ROUTINE = re.compile(rb"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG")
+# mod_wsgi puts this before every line of the application; it is always the same path.
+_SCRIPT = re.compile(rb"\[script [^]]*\] ")
+_URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
+_directly = build_opener(ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything Apache needs to know to serve this project."""
+
+    project: Project
+    settings: Settings
+    account: Account
+    environ: Mapping[str, str]
+    entry: Path
+    root: Path
+    extra: Sequence[str] = ()
+
+
+class Httpd:
+    """Apache as a child of this process, in a session of its own.
+
+    In its own session neither Ctrl-C nor a resized terminal reaches it (Apache takes SIGWINCH
+    for an order to stop), and a SIGTERM it sends to its process group reaches nobody else.
+    """
+
+    def __init__(self, site: Site, quiet: bool = False) -> None:
+        self.site = site
+        self.quiet = quiet
+        self.tail: collections.deque[bytes] = collections.deque(maxlen=30)
+        self.url = ""
+        self._copiers: list[threading.Thread] = []
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the application is, without a slash at the end."""
+        return (self.url.rstrip("/") + self.site.settings.mount_point).rstrip("/")
+
+    def prepare(self) -> None:
+        """Write the server root and have Apache read it.
+
+        :raises problems.Problem: an option or the configuration is refused.
+        """
+        site = self.site
+        server_root.make(site.root, site.account)
+        static_folder = site.project.static_folder
+        _write(site.root / "include.conf", command.include(site.settings, static_folder))
+        _write(site.root / "mime.types", content_types.as_mime_types())
+        options = command.options(
+            site.settings, site.account, site.project.app_name, static_folder, site.root
+        )
+        # The module is in the venv, whose scripts break when it is moved; -m does not.
+        express = (str(PYTHON), "-c", "from mod_wsgi.express.cli import main; main()")
+        words = [*express, "setup-server", str(site.entry), *options, *site.extra]
+        done = subprocess.run(
+            words, capture_output=True, text=True, env=dict(site.environ), umask=0o022
+        )
+        address = _URL.search(done.stdout)
+        if done.returncode != 0 or not address:
+            raise problems.option_refused(done.stderr.strip().splitlines()[-1])
+        self.url = address[1]
+        self._apachectl_check()
+
+    def _apachectl_check(self) -> None:
+        words = self._apachectl("configtest")
+        done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
+        if done.returncode != 0:
+            raise problems.server_failed("Apache refuses its configuration.", done.stderr)
+
+    def _apachectl(self, *words: str) -> list[str]:
+        # Through a shell, because the server root may be on a file system mounted noexec.
+        shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
+        return [shell, str(self.site.root / "apachectl"), *words]
+
+    def start(self) -> None:
+        """Start Apache and return when the application answers.
+
+        :raises problems.Problem: it ended, or did not answer in `START_LIMIT` seconds.
+        """
+        port = int(self.url.rstrip("/").rpartition(":")[2])
+        preflight.check_port(self.site.settings.host, port)
+        self.process = subprocess.Popen(
+            self._apachectl("start", "-DFOREGROUND"),
+            env=dict(self.site.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self.process.stdout and self.process.stderr
+        for source, target in ((self.process.stdout, 1), (self.process.stderr, 2)):
+            copier = threading.Thread(target=self._copy, args=(source, target), daemon=True)
+            copier.start()
+            self._copiers.append(copier)
+        self._wait_until_it_answers()
+
+    def _copy(self, source: IO[bytes], target: int) -> None:
+        """Hand on what Apache writes, so that it works behind pipes, files and sockets alike."""
+        with source:
+            for line in source:
+                if _ROUTINE.search(line):
+                    continue
+                line = _SCRIPT.sub(b"", line)
+                if target == 2:
+                    self.tail.append(line.rstrip())
+                if not self.quiet:
+                    try:
+                        os.write(target, line)
+                    except OSError:  # whoever read our output is gone; Apache goes on
+                        self.quiet = True
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_LIMIT
+        while time.monotonic() < deadline:
+            assert self.process
+            if self.process.poll() is not None:
+                self._join()
+                raise problems.server_failed("Apache ended at once.", self.log())
+            if status(f"{self.address}/health/live") not in (0, 502, 503, 504):
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise problems.server_failed(f"No answer within {START_LIMIT:.0f} seconds.", self.log())
+
+    def log(self) -> str:
+        """The last lines Apache wrote."""
+        return b"\n".join(self.tail).decode(errors="replace")
+
+    def reload(self) -> None:
+        """Have every process of the application replaced by one that loads it anew."""
+        assert self.process
+        for daemon in daemons(self.process.pid, self.site.project.app_name):
+            daemon.send_signal(signal.SIGUSR1)
+
+    def stop(self, grace: float = GRACE) -> None:
+        """Let requests under way finish for `grace` seconds, then end Apache."""
+        if self.process is None:
+            return
+        # SIGWINCH is Apache's graceful-stop; SIGTERM drops what is under way.
+        for number, seconds in ((signal.SIGWINCH, grace), (signal.SIGTERM, 10), (9, 5)):
+            if self.process.poll() is None:
+                self.process.send_signal(number)
+            try:
+                self.process.wait(timeout=seconds)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # whatever of it is still there
+        self._join()
+
+    def _join(self) -> None:
+        for copier in self._copiers:
+            copier.join(timeout=2)
+
+
+def daemons(pid: int, app_name: str) -> list[psutil.Process]:
+    """The processes that run the application, of the Apache with process id `pid`."""
+    title = f"(wsgi:{app_name})"
+    children = psutil.Process(pid).children()
+    return [child for child in children if (child.cmdline() or [""])[0].startswith(title)]
+
+
+def status(address: str) -> int:
+    """The HTTP status `address` answers with, 0 where nothing answers."""
+    try:
+        with _directly.open(address, timeout=5) as response:
+            return int(response.status)
+    except HTTPError as error:
+        return error.code
+    except (URLError, OSError):
+        return 0
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)

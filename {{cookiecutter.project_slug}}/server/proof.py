@@ -1,0 +1,64 @@
+"""Starts Apache on a free port, asks it for a page, a static file and its health, and stops it."""
+
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from . import preflight, problems
+from .httpd import Httpd
+from .serve import site
+
+
+@contextmanager
+def running(root: str = "proof") -> Iterator[Httpd]:
+    """The project under its real Apache on a free port of the loopback address."""
+    here = site(root=root, extra=["--host", "127.0.0.1", "--port", str(free_port())])
+    preflight.check_import(here.project, here.account, here.environ)
+    server = Httpd(here, quiet=True)
+    try:
+        server.prepare()
+        server.start()
+        yield server
+    finally:
+        server.stop(grace=1)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def prove() -> str:
+    """What was asked and how long the first page took, as one line.
+
+    :raises problems.Problem: an answer was wrong.
+    """
+    started = time.monotonic()
+    with running() as server:
+        for path in ("/", "/health/live", *_a_static_file(server)):
+            try:
+                urlopen(server.address + path, timeout=10).read()
+            except HTTPError as error:
+                doing = f"Apache answered {error.code} for {path}."
+                raise problems.server_failed(doing, server.log()) from None
+    return f"page, static file and health answered in {time.monotonic() - started:.1f} s"
+
+
+def _a_static_file(server: Httpd) -> list[str]:
+    folder = server.site.project.static_folder
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [f"/static/{files[0].relative_to(folder)}"] if files else []
+
+
+if __name__ == "__main__":
+    try:
+        print(prove())
+    except problems.Problem as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,141 @@
+"""``./run`` and ``./run dev``: Apache in the foreground, until Ctrl-C or SIGTERM."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from . import accounts, preflight, problems, project, server_root, settings
+from .changes import Watch
+from .httpd import Httpd, Site
+from .setup import environment
+
+# Of the shell's environment, what would make the application's Python another one.
+_PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+
+# One process, so that every request sees the same state; log lines as people read them.
+_DEVELOPMENT = (
+    *("--processes", "1"),
+    *("--error-log-format", "%M"),
+    *("--access-log-format", "%m %U%q %>s %{ms}T ms"),
+)
+
+
+def site(entry: Path | None = None, root: str = "apache", extra: Sequence[str] = ()) -> Site:
+    """Read the settings and check what can be checked before Apache starts.
+
+    :raises problems.Problem: something is missing or wrong.
+    """
+    preflight.check_path()
+    here = project.load()
+    recorded = environment.recorded()
+    if recorded and recorded.root != str(project.ROOT):
+        raise problems.not_set_up(f"it was made in {recorded.root}, and the project moved")
+    variables = settings.variables()
+    chosen = settings.load(variables)
+    account = accounts.choose(chosen.run_user, project.ROOT)
+    preflight.check_reach(account, here)
+    return Site(
+        project=here,
+        settings=chosen,
+        account=account,
+        environ=application_environment(variables, chosen),
+        entry=entry or here.wsgi_file,
+        root=server_root.choose(root),
+        extra=extra,
+    )
+
+
+def application_environment(variables: dict[str, str], chosen: settings.Settings) -> dict[str, str]:
+    """What the application finds in ``os.environ``."""
+    kept = {name: value for name, value in variables.items() if name not in _PYTHON_VARIABLES}
+    # Flask takes the path of its session cookie from APPLICATION_ROOT.
+    return kept | {"FLASK_APPLICATION_ROOT": chosen.mount_point}
+
+
+def serve(extra: Sequence[str]) -> int:
+    """Serve as in production."""
+    here = site(extra=extra)
+    preflight.check_import(here.project, here.account, here.environ)
+    with stop_requested() as stop:
+        server = Httpd(here)
+        try:
+            announce(server)
+            while server.process and server.process.poll() is None and not stop.wait(0.5):
+                pass
+        finally:
+            server.stop()
+    return exit_status(server, stop)
+
+
+def develop(extra: Sequence[str]) -> int:
+    """Serve, and load the application anew whenever one of its files is saved."""
+    os.environ.setdefault("FLASK_DEBUG", "1")
+    here = project.load()
+    watch = Watch([here.package, here.wsgi_file, project.ENV_FILE])
+    with stop_requested() as stop:
+        server = _development_server(extra)
+        try:
+            announce(server)
+            while server.process and server.process.poll() is None and not stop.wait(0.5):
+                saved = watch.changed()
+                if project.ENV_FILE in saved:
+                    say("restarting, because .env was saved")
+                    server.stop(grace=0)
+                    server = _development_server(extra)
+                    announce(server)
+                elif saved:
+                    names = ", ".join(str(path.relative_to(project.ROOT)) for path in saved)
+                    say(f"reloading, because of {names}")
+                    server.reload()
+        finally:
+            server.stop(grace=0)
+    return exit_status(server, stop)
+
+
+def _development_server(extra: Sequence[str]) -> Httpd:
+    entry = project.ROOT / "server" / "development.py"
+    return Httpd(site(entry=entry, extra=[*_DEVELOPMENT, *extra]))
+
+
+def announce(server: Httpd) -> None:
+    """Start, and say where; not before it answers."""
+    server.prepare()
+    server.start()
+    user = "" if server.site.account.is_me else f" as {server.site.account.user}"
+    say(f"{server.site.project.name} is served by Apache{user} at {server.address}/")
+    say("Ctrl-C stops it")
+
+
+def say(text: str) -> None:
+    print(f"* {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def stop_requested() -> Iterator[threading.Event]:
+    """An event that SIGINT, SIGTERM and SIGHUP set; a second signal interrupts at once."""
+    event = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, on_signal) for number in numbers]
+    try:
+        yield event
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def exit_status(server: Httpd, stop: threading.Event) -> int:
+    """0 after a stop that was asked for; otherwise Apache ended by itself, which is an error."""
+    if stop.is_set():
+        return 0
+    raise problems.server_failed("Apache ended by itself.", server.log())

@@ -1,0 +1,45 @@
+"""mod_wsgi-express's directory of generated files: where it is and who may enter it."""
+
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from . import problems
+from .accounts import Account
+from .project import VAR
+
+# A socket's path has at most 107 bytes (man 7 unix); mod_wsgi appends "/wsgi.4194304.9.1.sock".
+LONGEST = 107 - len("/wsgi.4194304.9.1.sock")
+
+
+def choose(name: str) -> Path:
+    """``var/<name>`` of the project, or a short private directory where that is too long."""
+    folder = VAR / name
+    if len(os.fsencode(folder)) <= LONGEST:
+        return folder
+    uid = os.geteuid()
+    base = os.environ.get("XDG_RUNTIME_DIR") or ("/run" if uid == 0 else tempfile.gettempdir())
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    return Path(base) / f"flask-modwsgi-{uid}-{digest}"
+
+
+def make(folder: Path, account: Account) -> None:
+    """Create it, or make sure that nobody else could have put anything into it.
+
+    It is private (0700). As root it belongs to root, and the application's group may pass
+    through it (0710) to the files it knows by name, but neither list nor change them.
+
+    :raises problems.Problem: somebody else owns it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise problems.server_root_foreign(folder)
+    if account.is_me:
+        folder.chmod(0o700)
+    else:
+        os.chown(folder, 0, account.gid)
+        folder.chmod(0o710)

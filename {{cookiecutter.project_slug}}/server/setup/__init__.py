@@ -1,0 +1,1 @@
+"""Builds the environment the server runs in. Needs nothing but the standard library."""

@@ -1,0 +1,121 @@
+"""Which Apache mod_wsgi is built against."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import problems
+from .interpreters import Interpreter
+
+USUAL_PLACES = ("/usr/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
+BUNDLED_VERSION = "2.4.69"
+
+
+@dataclass(frozen=True)
+class Apache:
+    """An Apache to build against; `apxs` is None for the bundled one."""
+
+    kind: str
+    version: str
+    apxs: Path | None = None
+
+
+def find_system() -> tuple[Apache | None, list[str]]:
+    """The installed Apache if it is complete, otherwise None and what it lacks."""
+    apxs = _find_apxs()
+    if apxs is None:
+        return None, ["no apxs was found"]
+    httpd = Path(_ask(apxs, "SBINDIR")) / _ask(apxs, "PROGNAME")
+    headers = Path(_ask(apxs, "INCLUDEDIR"))
+    apr_config = Path(_ask(apxs, "APR_CONFIG"))
+    modules = Path(_ask(apxs, "LIBEXECDIR"))
+    missing = [
+        f"{what} is missing ({path})"
+        for what, path in [
+            ("the program", httpd),
+            ("a header", headers / "httpd.h"),
+            ("apr-1-config", apr_config),
+            ("a module", modules / "mod_mpm_event.so"),
+        ]
+        if not path.is_file()
+    ]
+    if missing:
+        return None, missing
+    return Apache("system", version_of(httpd), apxs), []
+
+
+def _find_apxs() -> Path | None:
+    """Where mod_wsgi's own ``setup.py`` would look, and Homebrew's places."""
+    if insisted := os.environ.get("APXS"):
+        found = shutil.which(insisted)
+        return Path(found) if found else None
+    path = os.pathsep.join([os.environ.get("PATH", ""), *USUAL_PLACES])
+    for name in ("apxs2", "apxs"):
+        found = shutil.which(name, path=path)
+        # Apple's own Apache cannot load modules of others.
+        if found and not (sys.platform == "darwin" and found.startswith("/usr/sbin/")):
+            return Path(found)
+    return None
+
+
+def _ask(apxs: Path, name: str) -> str:
+    try:
+        done = subprocess.run([apxs, "-q", name], capture_output=True, text=True, timeout=30)
+    except OSError:
+        return "/nonexistent"
+    return done.stdout.strip() or "/nonexistent"
+
+
+def version_of(httpd: Path) -> str:
+    """The version an Apache program states, such as ``2.4.62``."""
+    done = subprocess.run([httpd, "-v"], capture_output=True, text=True, timeout=30)
+    match = re.search(r"Apache/([\d.]+)", done.stdout)
+    return match[1] if match else "unknown"
+
+
+def choose(wanted: str) -> tuple[Apache, list[str]]:
+    """The Apache for the answer `wanted` (auto, system, bundled).
+
+    Also returns what the installed Apache lacks, where that is why it was not taken.
+
+    :raises problems.Problem: `wanted` is system and there is no complete one.
+    """
+    if wanted == "bundled":
+        return Apache("bundled", BUNDLED_VERSION), []
+    system, missing = find_system()
+    if system:
+        return system, []
+    if wanted == "system":
+        raise problems.apache_missing(missing)
+    return Apache("bundled", BUNDLED_VERSION), missing
+
+
+def missing_tools(apache: Apache, python: Interpreter) -> list[str]:
+    """What a build against `apache` needs and this system lacks."""
+    missing = []
+    compiler = os.environ.get("CC") or python.compiler
+    program = compiler.split()[0]
+    if not shutil.which(program):
+        missing.append(f"a C compiler ({program})")
+    elif apache.kind == "bundled" and not _compiles(program, "#include <expat.h>"):
+        missing.append("expat.h")
+    if apache.kind == "bundled" and not shutil.which("make"):
+        missing.append("make")
+    return missing
+
+
+def _compiles(compiler: str, source: str) -> bool:
+    done = subprocess.run(
+        [compiler, "-E", "-x", "c", "-"], input=source, text=True, capture_output=True
+    )
+    return done.returncode == 0
+
+
+def optional_headers(compiler: str) -> tuple[str, ...]:
+    """The headers that decide which modules the bundled Apache gets."""
+    names = ("openssl/ssl.h", "zlib.h", "brotli/encode.h", "nghttp2/nghttp2.h")
+    return tuple(name for name in names if _compiles(compiler, f"#include <{name}>"))

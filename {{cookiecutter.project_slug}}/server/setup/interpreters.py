@@ -1,0 +1,131 @@
+"""Which Python the environment is made from."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import accounts, problems
+from ..project import VENV
+
+OLDEST = (3, 11)
+NAMES = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
+USUAL_PLACES = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
+
+# Run by each candidate; a virtual environment's Python answers for the one it was made from.
+PROBE = """
+import json, os, sys, sysconfig
+get = sysconfig.get_config_var
+print(json.dumps({
+    "executable": getattr(sys, "_base_executable", "") or sys.executable,
+    "version": list(sys.version_info[:3]),
+    "prefix": sys.base_prefix,
+    "stdlib": os.path.dirname(os.__file__),
+    "include": get("INCLUDEPY") or "",
+    "library": os.path.join(get("LIBDIR") or "", get("LDLIBRARY") or ""),
+    "shared": bool(get("Py_ENABLE_SHARED") or get("PYTHONFRAMEWORK")),
+    "soabi": get("SOABI") or "",
+    "compiler": get("CC") or "cc",
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python as it describes itself."""
+
+    path: Path
+    version: tuple[int, int, int]
+    prefix: Path
+    stdlib: Path
+    include: Path
+    library: Path
+    shared: bool
+    soabi: str
+    compiler: str
+
+    @property
+    def label(self) -> str:
+        return ".".join(map(str, self.version))
+
+
+def probe(path: Path) -> Interpreter | None:
+    """What the Python at `path` says of itself, or None where it does not run."""
+    try:
+        done = subprocess.run(
+            [path, "-I", "-c", PROBE], capture_output=True, text=True, timeout=30, check=True
+        )
+        facts = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return Interpreter(
+        path=Path(facts["executable"]),
+        version=tuple(facts["version"]),
+        prefix=Path(facts["prefix"]),
+        stdlib=Path(facts["stdlib"]),
+        include=Path(facts["include"]),
+        library=Path(facts["library"]),
+        shared=facts["shared"],
+        soabi=facts["soabi"],
+        compiler=facts["compiler"],
+    )
+
+
+def objection(python: Interpreter, account: accounts.Account) -> str | None:
+    """Why `python` cannot be built into an Apache that runs as `account`, if it cannot."""
+    if python.version < OLDEST:
+        return f"Python {python.label} is older than 3.11"
+    if not python.shared:
+        return "built without a shared library (configure it with --enable-shared)"
+    if not python.library.exists():
+        return f"its shared library is missing: {python.library}"
+    if not (python.include / "Python.h").exists():
+        return f"its headers are missing: {python.include / 'Python.h'}"
+    obstacle = accounts.first_obstacle(
+        account, [python.path, python.stdlib / "os.py", python.library]
+    )
+    if obstacle:
+        return f"user {account.user} cannot {obstacle.verb} {obstacle.path} ({obstacle.mode})"
+    return None
+
+
+def candidates() -> Iterator[Path]:
+    """Where a Python may be, best first: the one used before, this one, those on PATH."""
+    if insisted := os.environ.get("PYTHON"):
+        yield Path(shutil.which(insisted) or insisted)
+        return
+    if (VENV / "bin" / "python").exists():
+        yield VENV / "bin" / "python"
+    yield Path(sys.executable)
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), *USUAL_PLACES]
+    for name in NAMES:
+        for folder in folders:
+            if folder and (Path(folder) / name).is_file():
+                yield Path(folder) / name
+
+
+def choose(account: accounts.Account) -> tuple[Interpreter, list[tuple[str, str]]]:
+    """The first Python without an objection, and those passed over, each with the reason.
+
+    :raises problems.Problem: there is none.
+    """
+    passed_over: dict[str, str] = {}
+    seen: set[Path] = set()
+    for path in candidates():
+        python = probe(path)
+        if python is None:
+            passed_over.setdefault(str(path), "does not run")
+            continue
+        real = python.path.resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        reason = objection(python, account)
+        if reason is None:
+            return python, list(passed_over.items())
+        passed_over[str(python.path)] = reason
+    raise problems.python_unsuitable(list(passed_over.items()))
