@@ -8,19 +8,19 @@ import sys
 from collections.abc import Sequence
 
 from . import project
-from .problems import Problem, not_set_up
+from .problems import Problem, not_set_up, system_refused
 from .setup import environment
 from .setup.verb import setup
 
 VERBS = """\
-verbs:
-  serve   serve in the foreground, as in production (what ./run alone does)
+  serve   serve in the foreground, as in production; ./run alone does the same
   dev     serve, reload when a file is saved, show tracebacks in the browser
   setup   build what serving needs, check it and prove it; safe to repeat
+            --apache auto|system|bundled   the Apache to build against
+            --rebuild                      build again even if nothing changed
 
-setup takes --apache auto|system|bundled and --rebuild. serve and dev hand other
-options to mod_wsgi-express, where they win: ./run --threads 10
-Settings: .env (each is explained in .env.example).
+Options after serve or dev go to mod_wsgi-express, where they win over settings:
+./run --threads 10. Settings are in .env; .env.example explains each.
 """
 
 
@@ -33,6 +33,9 @@ def main(arguments: Sequence[str]) -> int:
     except Problem as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"\n{system_refused(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
@@ -41,12 +44,14 @@ def main(arguments: Sequence[str]) -> int:
 def _dispatch(verb: str, rest: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="./run",
-        usage="./run [verb] [options]",
+        usage="./run [serve|dev|setup] [options]",
         description=f"{project.load().name}: a Flask application behind Apache.",
+        add_help=False,
         epilog=VERBS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     parser.add_argument("verb", choices=["serve", "dev", "setup"], help=argparse.SUPPRESS)
     if verb == "setup":
         parser.add_argument("--apache", choices=["auto", "system", "bundled"])

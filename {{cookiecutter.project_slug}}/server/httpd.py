@@ -28,6 +28,7 @@ GRACE = 10.0  # seconds for requests under way when it is told to stop
 _ROUTINE = re.compile(rb"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG")
 # mod_wsgi puts this before every line of the application; it is always the same path.
 _SCRIPT = re.compile(rb"\[script [^]]*\] ")
+_COLUMNS = re.compile(r"^(\[[^]]*\] )+")
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
 _directly = build_opener(ProxyHandler({}))
 
@@ -86,7 +87,8 @@ class Httpd:
         )
         address = _URL.search(done.stdout)
         if done.returncode != 0 or not address:
-            raise problems.option_refused(done.stderr.strip().splitlines()[-1])
+            reason = done.stderr.strip().splitlines() or ["mod_wsgi-express said nothing"]
+            raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
         self.url = address[1]
         self._apachectl_check()
 
@@ -152,8 +154,8 @@ class Httpd:
         raise problems.server_failed(f"No answer within {START_LIMIT:.0f} seconds.", self.log())
 
     def log(self) -> str:
-        """The last lines Apache wrote."""
-        return b"\n".join(self.tail).decode(errors="replace")
+        """The last lines Apache wrote, without the columns before the message."""
+        return "\n".join(_COLUMNS.sub("", line.decode(errors="replace")) for line in self.tail)
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""

@@ -21,30 +21,24 @@ class Problem(Exception):
         self.remedy = tuple(remedy)
 
     def __str__(self) -> str:
-        rows = [("Problem", self.slug), ("What", self.what), ("Why", self.why)]
-        lines = [_row(label, text) for label, text in rows]
-        lines += [
-            f"{label:<9}{command}"
-            for label, command in zip(["Type"] + ["or"] * 9, self.remedy, strict=False)
-        ]
-        return "\n".join(lines)
+        rows = [_row("Problem", self.slug), _row("What", self.what), _row("Why", self.why)]
+        labels = ("Type", *["or"] * (len(self.remedy) - 1))
+        commands = zip(labels, self.remedy, strict=True)
+        return "\n".join([*rows, *(f"{label:<9}{command}" for label, command in commands)])
 
 
 def _row(label: str, text: str) -> str:
-    """A label and its text, wrapped to 80 columns; a long path is never broken."""
-    paragraphs = text.splitlines() or [""]
-    wrapped = [
-        textwrap.fill(
-            paragraph,
-            WIDTH,
-            initial_indent=f"{label if i == 0 else '':<9}",
-            subsequent_indent=" " * 9,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for i, paragraph in enumerate(paragraphs)
-    ]
-    return "\n".join(wrapped)
+    """A label and its sentence, wrapped; lines after the first are quoted output, left alone."""
+    sentence, *quoted = text.splitlines()
+    wrapped = textwrap.fill(
+        sentence,
+        WIDTH,
+        initial_indent=f"{label:<9}",
+        subsequent_indent=" " * 9,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join([wrapped, *(f"  | {line}" for line in quoted)])
 
 
 def not_set_up(reason: str) -> Problem:
@@ -200,6 +194,15 @@ def server_failed(doing: str, log: str) -> Problem:
         f"{doing}\n{tail}",
         "These are the last lines Apache wrote.",
         ["./run setup     # checks everything again"],
+    )
+
+
+def system_refused(error: OSError) -> Problem:
+    return Problem(
+        "system-refused",
+        f"{error.strerror or error}: {error.filename or 'no file named'}.",
+        "The operating system refused it, for a reason of its own (permission, space, type).",
+        [f"ls -ld {shlex.quote(str(error.filename))}" if error.filename else "df -h ."],
     )
 
 

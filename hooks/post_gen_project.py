@@ -1,0 +1,60 @@
+"""Build the environment of the new project: `./run setup`.
+
+Whatever happens, this exits with 0: cookiecutter deletes the project of a hook that fails, and
+all files are complete already. `./run setup` says itself what it misses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def restore_executable_bit(script: Path) -> None:
+    """Let everyone run it who may read it; templates that came as a zip file have lost this."""
+    mode = script.stat().st_mode
+    script.chmod(mode | (mode & 0o444) >> 2)
+
+
+def environment() -> dict[str, str]:
+    """The Python that runs cookiecutter is the last one `run` finds."""
+    path = os.environ.get("PATH", os.defpath)
+    return {**os.environ, "PATH": path + os.pathsep + os.path.dirname(sys.executable)}
+
+
+def set_up() -> int:
+    """Run `./run setup` to its end, also when interrupted: it stops and tidies up by itself."""
+    # Ctrl-C reaches every process of the terminal, SIGTERM only this one.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    with subprocess.Popen(["./run", "setup"], env=environment()) as setup:
+        signal.signal(signal.SIGTERM, lambda *_: setup.terminate())
+        return setup.wait()
+
+
+def main(answers: dict[str, object]) -> None:
+    command = f"  cd {Path.cwd()} && ./run setup"
+    try:
+        restore_executable_bit(Path("run"))
+        if "_commit" in answers:
+            return  # cruft, which renders whole projects only to compare them, answers this
+        if not answers["install"]:
+            say(f"The project is complete. To build its environment:\n{command}")
+        elif set_up() != 0:
+            say(f"The project is complete, its environment is not yet. To continue:\n{command}")
+    except Exception as error:
+        say(f"The project is complete, but ./run setup did not start: {error}\n{command}")
+
+
+if __name__ == "__main__":
+    try:
+        main(json.loads(r"""{{ cookiecutter | tojson }}"""))
+    finally:
+        os._exit(0)  # even if the terminal is gone and nothing can be printed

@@ -1,0 +1,117 @@
+"""Bake projects from this template, and watch it refuse answers."""
+
+import json
+import runpy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cookiecutter.exceptions import FailedHookException
+from cookiecutter.generate import generate_context
+from cookiecutter.prompt import prompt_for_config
+from pytest_cookies.plugin import Cookies
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = next(ROOT.glob("{{cookiecutter.*}}"))
+QUESTIONS: dict[str, Any] = {
+    key: default
+    for key, default in json.loads((ROOT / "cookiecutter.json").read_text("utf-8")).items()
+    if not key.startswith("_")
+}
+CHECKS: dict[str, Callable[[str], str | None]] = runpy.run_path(
+    str(ROOT / "hooks/pre_gen_project.py")
+)["CHECKS"]
+
+
+@dataclass(frozen=True)
+class Baked:
+    """A generated project."""
+
+    path: Path
+    answers: dict[str, Any]
+
+    def read(self, name: str) -> str:
+        return (self.path / name).read_text("utf-8")
+
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Call the project's own command: `./run ARGUMENTS`."""
+        options = {"capture_output": True, "text": True, **options}
+        return subprocess.run([self.path / "run", *arguments], cwd=self.path, **options)
+
+
+Bake = Callable[..., Baked]
+Refuse = Callable[..., str]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes more than a few seconds")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leave nothing behind and let nothing in.
+
+    cookiecutter never removes the rendered hooks from the temporary directory, Python would
+    write `__pycache__` into the template, and VIRTUAL_ENV redirects what installs packages.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("hooks")))
+        patch.setattr(sys, "dont_write_bytecode", True)
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        patch.delenv("VIRTUAL_ENV", raising=False)
+        yield
+
+
+def derive(**answers: Any) -> dict[str, Any]:
+    """All answers, as they are derived from these; nothing is generated."""
+    context = generate_context(str(ROOT / "cookiecutter.json"), extra_context=answers)
+    return dict(prompt_for_config(context, no_input=True))
+
+
+def typed(text: str) -> str:
+    """What to answer so that exactly this text arrives: cookiecutter renders answers."""
+    return text.replace("{", "{{ '{' }}")
+
+
+def bake_with(cookies: Cookies, **answers: Any) -> Baked:
+    """Bake or raise; without building the environment unless `install=True` is asked for."""
+    unknown = answers.keys() - QUESTIONS.keys()
+    assert not unknown, f"cookiecutter ignores what it does not ask: {unknown}"
+    result = cookies.bake(extra_context={"install": False, **answers})
+    if result.exception:
+        raise result.exception
+    return Baked(result.project_path, result.context)
+
+
+@pytest.fixture
+def bake(cookies: Cookies) -> Bake:
+    """`bake(**answers)` generates a project."""
+    return lambda **answers: bake_with(cookies, **answers)
+
+
+@pytest.fixture
+def refuse(cookies: Cookies, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Refuse:
+    """`refuse(**answers)` expects a refusal that leaves nothing behind, and returns its text."""
+
+    def tree() -> set[Path]:
+        return {path for depth in ("*", "*/*", "*/*/*") for path in tmp_path.glob(depth)}
+
+    def refuse(**answers: Any) -> str:
+        before = tree()
+        capfd.readouterr()
+        with pytest.raises(FailedHookException, match=r"exit status: 1\b"):
+            bake_with(cookies, **answers)
+        output = capfd.readouterr()
+        # pytest-cookies makes one output directory for each bake.
+        (empty,) = tree() - before
+        assert empty.parent == tmp_path / "cookies"
+        assert output.out == ""
+        assert "Traceback" not in output.err
+        return output.err
+
+    return refuse

@@ -1,0 +1,139 @@
+"""The hook after generation: it never fails, and says how to go on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+Hook = subprocess.Popen[str]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+def write_run(project: Path, script: str, mode: int = 0o755) -> Path:
+    run = project / "run"
+    run.write_text(f"#!/bin/sh\n{script}\n")
+    run.chmod(mode)
+    return run
+
+
+def start(project: Path, environment: dict[str, str] | None = None, **answers: Any) -> Hook:
+    """Start the hook as cookiecutter does, in a session of its own as under a terminal."""
+    source = (ROOT / "hooks/post_gen_project.py").read_text("utf-8")
+    hook = project.parent / "hook.py"
+    hook.write_text(
+        source.replace("{{ cookiecutter | tojson }}", json.dumps({"install": True, **answers}))
+    )
+    return subprocess.Popen(
+        [sys.executable, hook],
+        cwd=project,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(hook: Hook) -> tuple[str, str]:
+    out, err = hook.communicate(timeout=20)
+    assert hook.returncode == 0
+    assert "Traceback" not in err
+    return out, err
+
+
+def test_setup_speaks_for_itself(project: Path) -> None:
+    write_run(project, 'echo "$PWD: $*"')
+    assert finish(start(project)) == (f"{project}: setup\n", "")
+
+
+@pytest.mark.parametrize("failure", ["exit 3", "kill -9 $$"])
+def test_setup_fails(project: Path, failure: str) -> None:
+    write_run(project, failure)
+    _, err = finish(start(project))
+    assert err.splitlines()[-1] == f"  cd {project} && ./run setup"
+
+
+@pytest.mark.parametrize("interpreter", ["#!/nowhere/sh", None])
+def test_setup_cannot_start(project: Path, interpreter: str | None) -> None:
+    if interpreter:
+        write_run(project, "").write_text(interpreter)
+    _, err = finish(start(project))
+    assert "No such file or directory" in err
+    assert err.splitlines()[-1] == f"  cd {project} && ./run setup"
+
+
+def test_not_wanted(project: Path) -> None:
+    write_run(project, "touch called")
+    out, err = finish(start(project, install=False))
+    assert out == ""
+    assert err.splitlines()[-1] == f"  cd {project} && ./run setup"
+    assert not (project / "called").exists()
+
+
+def test_cruft_only_compares_files(project: Path) -> None:
+    """cruft stores the commit among the answers and renders again on every update."""
+    write_run(project, "touch called")
+    assert finish(start(project, _commit="0123abc")) == ("", "")
+    assert not (project / "called").exists()
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o644, 0o755), (0o600, 0o700), (0o755, 0o755)])
+def test_executable_bit_is_restored(project: Path, before: int, after: int) -> None:
+    run = write_run(project, "exit 0", before)
+    assert finish(start(project)) == ("", "")
+    assert run.stat().st_mode & 0o777 == after
+
+
+def test_python_of_cookiecutter_is_the_last_resort(project: Path) -> None:
+    write_run(project, 'echo "$PATH"')
+    out, _ = finish(start(project, {"PATH": "/usr/bin:/bin"}))
+    assert out == f"/usr/bin:/bin:{Path(sys.executable).parent}\n"
+
+
+WAIT = 'trap "echo tidied up; exit 130" {signal}; echo started; while :; do sleep 0.1; done'
+
+
+def test_ctrl_c(project: Path) -> None:
+    """The terminal interrupts both; the hook waits until setup has tidied up."""
+    write_run(project, WAIT.format(signal="INT"))
+    hook = start(project)
+    assert hook.stdout
+    assert hook.stdout.readline() == "started\n"
+    os.killpg(hook.pid, signal.SIGINT)
+    out, err = finish(hook)
+    assert out == "tidied up\n"
+    assert err.splitlines()[-1] == f"  cd {project} && ./run setup"
+
+
+def test_sigterm(project: Path) -> None:
+    write_run(project, WAIT.format(signal="TERM"))
+    hook = start(project)
+    assert hook.stdout
+    assert hook.stdout.readline() == "started\n"
+    hook.terminate()
+    out, err = finish(hook)
+    assert out == "tidied up\n"
+    assert err.splitlines()[-1] == f"  cd {project} && ./run setup"
+
+
+def test_nobody_listens(project: Path) -> None:
+    """`cookiecutter ... 2>&1 | head` must not cost the project."""
+    write_run(project, "exit 3")
+    hook = start(project)
+    assert hook.stdout
+    assert hook.stderr
+    hook.stdout.close()
+    hook.stderr.close()
+    assert hook.wait(timeout=20) == 0
