@@ -34,8 +34,13 @@ def new_folder() -> Path:
 
 def generate(folder: Path) -> Path:
     """The new project; ends the program where it could not be made ready."""
-    command = ["-m", "cookiecutter", TEMPLATE, "--no-input", "--output-dir", folder]
-    subprocess.run([sys.executable, *command], check=True)
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        # cookiecutter leaves its replay file in the home directory and the hooks in TMPDIR.
+        config = Path(own) / "config.yaml"
+        config.write_text(f"replay_dir: {own}\ncookiecutters_dir: {own}\n")
+        options = ["--no-input", "--config-file", config, "--output-dir", folder]
+        command = [sys.executable, "-m", "cookiecutter", TEMPLATE, *options]
+        subprocess.run(command, check=True, env=os.environ | {"TMPDIR": own})
     (project,) = folder.iterdir()
     if not (project / ".venv" / "setup.json").exists():
         sys.exit(1)

@@ -94,6 +94,12 @@ def bake(cookies: Cookies) -> Bake:
     return lambda **answers: bake_with(cookies, **answers)
 
 
+@pytest.fixture(scope="session")
+def defaults(cookies_session: Cookies) -> Baked:
+    """The project of the default answers, for tests that only read it."""
+    return bake_with(cookies_session)
+
+
 @pytest.fixture
 def refuse(cookies: Cookies, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Refuse:
     """`refuse(**answers)` expects a refusal that leaves nothing behind, and returns its text."""

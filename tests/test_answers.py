@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CHECKS, QUESTIONS, ROOT, TEMPLATE, Bake, Refuse, derive, typed
+from conftest import CHECKS, QUESTIONS, ROOT, TEMPLATE, Bake, Baked, Refuse, derive, typed
 
 PRE_GEN: dict[str, Any] = runpy.run_path(str(ROOT / "hooks/pre_gen_project.py"))
 
@@ -213,10 +213,9 @@ def test_no_dependency_is_hidden_by_the_app() -> None:
         assert CHECKS["app_name"](modules.get(module, module)), distribution
 
 
-def test_nothing_of_the_project_is_hidden_by_the_app(bake: Bake) -> None:
-    baked = bake()
-    for path in baked.path.iterdir():
-        if path.name == "run" or (path.is_dir() and path.name != baked.answers["app_name"]):
+def test_nothing_of_the_project_is_hidden_by_the_app(defaults: Baked) -> None:
+    for path in defaults.path.iterdir():
+        if path.name == "run" or (path.is_dir() and path.name != defaults.answers["app_name"]):
             assert CHECKS["app_name"](path.name), path.name
 
 

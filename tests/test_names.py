@@ -100,7 +100,7 @@ answers = st.fixed_dictionaries(
         )
     },
 )
-few = settings(max_examples=100, derandomize=True, deadline=None, database=None)
+few = settings(max_examples=50, derandomize=True, deadline=None, database=None)
 many = settings(few, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 Test = Callable[[str], None]
@@ -161,7 +161,7 @@ def check_together(projects: list[tuple[Baked, str]]) -> None:
     for command in (["check"], ["format", "--check"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--quiet", "--no-cache"]
         done = subprocess.run(ruff, cwd=folder, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, (done.stdout + done.stderr)[:2000]
     scripts = [
         (str(baked.path / f"{baked.answers['app_name']}.wsgi"), name) for baked, name in projects
     ]
@@ -211,7 +211,7 @@ def test_refused_name(refuse: Refuse, name: str) -> None:
 
 
 def test_hostile_names(bake: Bake) -> None:
-    projects = [(bake(project_name=typed(name)), name) for name in HOSTILE[::3]]
+    projects = [(bake(project_name=typed(name)), name) for name in HOSTILE[::5]]
     for baked, name in projects:
         check_text(baked, name)
     check_together(projects)

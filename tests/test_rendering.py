@@ -76,15 +76,14 @@ def rendered(baked: Baked) -> list[str]:
     ]
 
 
-def test_exactly_these_files(bake: Bake) -> None:
-    baked = bake()
+def test_exactly_these_files(defaults: Baked) -> None:
     server = {f"server/{name}" for name in files(TEMPLATE / "server")}
-    assert files(baked.path) == FILES | server
-    found = {path.relative_to(baked.path).as_posix() for path in baked.path.rglob("*/")}
+    assert files(defaults.path) == FILES | server
+    found = {path.relative_to(defaults.path).as_posix() for path in defaults.path.rglob("*/")}
     assert found - {"."} == directories(FILES | server)
 
 
-def test_hooks_off_gives_the_same(bake: Bake, cookies: Cookies, tmp_path: Path) -> None:
+def test_hooks_off_gives_the_same(defaults: Baked, cookies: Cookies, tmp_path: Path) -> None:
     plain = cookiecutter(
         str(ROOT),
         no_input=True,
@@ -92,14 +91,12 @@ def test_hooks_off_gives_the_same(bake: Bake, cookies: Cookies, tmp_path: Path) 
         output_dir=str(tmp_path),
         config_file=str(cookies._config_file),
     )
-    with_hooks = contents(bake().path)
-    assert contents(Path(plain)) == with_hooks
+    assert contents(Path(plain)) == contents(defaults.path)
 
 
-def test_no_delimiters_are_left(bake: Bake) -> None:
-    baked = bake()
-    for name in rendered(baked):
-        text = baked.read(name)
+def test_no_delimiters_are_left(defaults: Baked) -> None:
+    for name in rendered(defaults):
+        text = defaults.read(name)
         if "/templates/" in name:
             assert "cookiecutter" not in text, name
             assert "raw %}" not in text, name
@@ -107,10 +104,9 @@ def test_no_delimiters_are_left(bake: Bake) -> None:
             assert not re.findall(r"{{|}}|{%|%}|{#|#}", text), name
 
 
-def test_text_is_tidy(bake: Bake) -> None:
+def test_text_is_tidy(defaults: Baked) -> None:
     """Rendering leaves no blank lines, trailing spaces or carriage returns."""
-    baked = bake()
-    for name, (content, _) in contents(baked.path).items():
+    for name, (content, _) in contents(defaults.path).items():
         text = content.decode()
         assert not re.search(r"\r|[ \t]\n|\n{4}|\A\n|\n\n\Z|[^\n]\Z", text), name
 
@@ -160,14 +156,13 @@ def test_ruff_would_find_something(bake: Bake) -> None:
     assert "hello_flask.wsgi" in ruff(baked.path, "format", "--check").stdout
 
 
-def test_python_compiles(bake: Bake) -> None:
-    baked = bake()
-    sources = [name for name in files(baked.path) if name.endswith((".py", ".wsgi"))]
+def test_python_compiles(defaults: Baked) -> None:
+    sources = [name for name in files(defaults.path) if name.endswith((".py", ".wsgi"))]
     assert "hello_flask.wsgi" in sources
     for name in sources:
-        compile(baked.read(name), name, "exec")
+        compile(defaults.read(name), name, "exec")
 
 
-def test_only_run_is_executable(bake: Bake) -> None:
-    executable = {name for name, (_, can_run) in contents(bake().path).items() if can_run}
+def test_only_run_is_executable(defaults: Baked) -> None:
+    executable = {name for name, (_, can_run) in contents(defaults.path).items() if can_run}
     assert executable == {"run"}

@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from {{ cookiecutter.app_name }} import create_app  # noqa: E402
+from {{ cookiecutter.app_name }} import create_app
 
 application = create_app()

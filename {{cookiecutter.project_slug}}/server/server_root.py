@@ -19,10 +19,12 @@ def choose(name: str) -> Path:
     folder = VAR / name
     if len(os.fsencode(folder)) <= LONGEST:
         return folder
-    uid = os.geteuid()
-    base = os.environ.get("XDG_RUNTIME_DIR") or ("/run" if uid == 0 else tempfile.gettempdir())
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    return Path(base) / f"flask-modwsgi-{uid}-{digest}"
+    short = f"flask-modwsgi-{os.geteuid()}-{digest}"
+    bases = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")
+    places = [Path(base) / short for base in bases if base and os.access(base, os.W_OK)]
+    fitting = [place for place in places if len(os.fsencode(place)) <= LONGEST]
+    return (fitting or [folder])[0]
 
 
 def make(folder: Path, account: Account) -> None:

@@ -21,9 +21,7 @@ def test_health_is_never_cached(client: FlaskClient, name: str) -> None:
 @pytest.mark.parametrize(
     ("accept", "mimetype"), [("text/html", "text/html"), ("application/json", "application/json")]
 )
-def test_errors_come_as_the_client_prefers(
-    client: FlaskClient, accept: str, mimetype: str
-) -> None:
+def test_errors_come_as_the_client_prefers(client: FlaskClient, accept: str, mimetype: str) -> None:
     response = client.get("/nowhere", headers={"Accept": accept})
     assert response.status_code == 404
     assert response.mimetype == mimetype
