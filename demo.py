@@ -83,7 +83,9 @@ def main() -> int:
     address = f"http://127.0.0.1:{number}/"
     print(f"\n{page(address, server)}")
     seconds = time.monotonic() - started
-    print(f"That is {address}, served by Apache after {seconds:.0f} s. Ctrl-C stops it.", flush=True)
+    print(
+        f"That is {address}, served by Apache after {seconds:.0f} s. Ctrl-C stops it.", flush=True
+    )
     return server.wait()
 
 

@@ -31,12 +31,10 @@ def environment() -> dict[str, str]:
 
 
 def set_up() -> int:
-    """Run `./run setup` to its end, also when interrupted: it stops and tidies up by itself."""
-    # Ctrl-C reaches every process of the terminal, SIGTERM only this one.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    with subprocess.Popen(["./run", "setup"], env=environment()) as setup:
-        signal.signal(signal.SIGTERM, lambda *_: setup.terminate())
-        return setup.wait()
+    """Run `./run setup` to its end: Ctrl-C reaches it as well, and it tidies up by itself."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    return subprocess.call(["./run", "setup"], env=environment())
 
 
 def main(answers: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import serving
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
@@ -121,3 +123,41 @@ def refuse(cookies: Cookies, tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
         return output.err
 
     return refuse
+
+
+@pytest.fixture(scope="session")
+def workplace() -> Iterator[Path]:
+    """A folder with a short path that every user may enter, as Apache needs for both."""
+    folder = Path(tempfile.mkdtemp(prefix="fmw-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def home(workplace: Path) -> Iterator[Path]:
+    """An empty home directory: no configuration, and nothing that was built before."""
+    folder = workplace / "home"
+    folder.mkdir(mode=0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder))
+        patch.delenv("XDG_CACHE_HOME", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="session", params=["system", "bundled"])
+def project(request: pytest.FixtureRequest, workplace: Path, home: Path) -> serving.Project:
+    """A project with the default answers, built against one kind of Apache; built once."""
+    kind = request.param
+    if kind == "system" and not any(map(shutil.which, ("apxs", "apxs2"))):
+        pytest.skip("no Apache is installed; on Debian: apt-get install apache2-bin apache2-dev")
+    return serving.generate(workplace / kind, f"apache={kind}")
+
+
+@pytest.fixture(scope="session")
+def changed(project: serving.Project, workplace: Path) -> serving.Project:
+    """A second project of the same kind, with more views to ask for."""
+    kind = project.path.parent.name
+    second = serving.generate(workplace / f"{kind}-changed", f"apache={kind}")
+    second.add_views()
+    return second

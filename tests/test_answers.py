@@ -26,6 +26,7 @@ REFUSED: dict[str, dict[str, Any]] = {
         "delete": "Hello\x7f",
         "next line": "Hello\x85Flask",
         "line separator": "Hello\u2028Flask",
+        "paragraph separator": "Hello\u2029Flask",
         "byte that is not UTF-8": "Hello\udcff",
         "Jinja expression": "{{ config }}",
         "Jinja statement": "{% endraw %}",

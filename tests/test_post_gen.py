@@ -102,27 +102,15 @@ def test_python_of_cookiecutter_is_the_last_resort(project: Path) -> None:
     assert out == f"/usr/bin:/bin:{Path(sys.executable).parent}\n"
 
 
-WAIT = 'trap "echo tidied up; exit 130" {signal}; echo started; while :; do sleep 0.1; done'
-
-
-def test_ctrl_c(project: Path) -> None:
-    """The terminal interrupts both; the hook waits until setup has tidied up."""
-    write_run(project, WAIT.format(signal="INT"))
+@pytest.mark.parametrize("name", ["INT", "TERM"])
+def test_interrupted(project: Path, name: str) -> None:
+    """Ctrl-C and `timeout` signal both processes; the hook waits until setup has tidied up."""
+    script = 'trap "echo tidied up; exit 130" {}; echo started; while :; do sleep 0.1; done'
+    write_run(project, script.format(name))
     hook = start(project)
     assert hook.stdout
     assert hook.stdout.readline() == "started\n"
-    os.killpg(hook.pid, signal.SIGINT)
-    out, err = finish(hook)
-    assert out == "tidied up\n"
-    assert err.splitlines()[-1] == f"  cd {project} && ./run setup"
-
-
-def test_sigterm(project: Path) -> None:
-    write_run(project, WAIT.format(signal="TERM"))
-    hook = start(project)
-    assert hook.stdout
-    assert hook.stdout.readline() == "started\n"
-    hook.terminate()
+    os.killpg(hook.pid, getattr(signal, f"SIG{name}"))
     out, err = finish(hook)
     assert out == "tidied up\n"
     assert err.splitlines()[-1] == f"  cd {project} && ./run setup"

@@ -104,6 +104,11 @@ def test_no_delimiters_are_left(defaults: Baked) -> None:
             assert not re.findall(r"{{|}}|{%|%}|{#|#}", text), name
 
 
+def test_server_is_copied(defaults: Baked) -> None:
+    """An update replaces it whole, so nothing in it depends on the answers."""
+    assert contents(defaults.path / "server") == contents(TEMPLATE / "server")
+
+
 def test_text_is_tidy(defaults: Baked) -> None:
     """Rendering leaves no blank lines, trailing spaces or carriage returns."""
     for name, (content, _) in contents(defaults.path).items():

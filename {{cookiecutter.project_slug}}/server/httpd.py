@@ -2,10 +2,12 @@
 
 import collections
 import contextlib
+import ctypes
 import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -73,6 +75,7 @@ class Httpd:
         """
         site = self.site
         server_root.make(site.root, site.account)
+        _refuse_a_second(site.root)
         static_folder = site.project.static_folder
         _write(site.root / "include.conf", command.include(site.settings, static_folder))
         _write(site.root / "mime.types", content_types.as_mime_types())
@@ -117,6 +120,7 @@ class Httpd:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         assert self.process.stdout and self.process.stderr
         for source, target in ((self.process.stdout, 1), (self.process.stderr, 2)):
@@ -183,6 +187,28 @@ class Httpd:
     def _join(self) -> None:
         for copier in self._copiers:
             copier.join(timeout=2)
+
+
+def _end_with_parent() -> None:
+    """Have Linux send SIGTERM should this program be killed (``man 2 prctl``)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _refuse_a_second(root: Path) -> None:
+    """Apache would say "already running" of any process whose id an old file holds, and exit 0.
+
+    :raises problems.Problem: the Apache of this server root is running.
+    """
+    pid_file = root / "httpd.pid"
+    try:
+        process = psutil.Process(int(pid_file.read_text()))
+        ours = str(root / "httpd.conf") in process.cmdline()
+    except (OSError, ValueError, psutil.Error):
+        ours = False
+    if ours:
+        raise problems.already_running(process.pid)
+    pid_file.unlink(missing_ok=True)
 
 
 def daemons(pid: int, app_name: str) -> list[psutil.Process]:

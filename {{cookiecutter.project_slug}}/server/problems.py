@@ -142,6 +142,16 @@ def port_in_use(host: str, port: int) -> Problem:
     )
 
 
+def already_running(pid: int) -> Problem:
+    return Problem(
+        "already-running",
+        f"This project is being served already, by process {pid}.",
+        "A second Apache would overwrite the files of the first. A copy of the project can run"
+        " beside it on another port.",
+        [f"kill {pid}    # stops it"],
+    )
+
+
 def port_forbidden(port: int) -> Problem:
     return Problem(
         "port-forbidden",

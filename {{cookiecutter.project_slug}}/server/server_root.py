@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -39,7 +40,11 @@ def make(folder: Path, account: Account) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise problems.server_root_foreign(folder)
+        if os.geteuid() != 0 or folder.parent != VAR:
+            raise problems.server_root_foreign(folder)
+        # Whoever owns the project ran it before; root starts with an empty one of its own.
+        shutil.rmtree(folder)
+        folder.mkdir(mode=0o700)
     if account.is_me:
         folder.chmod(0o700)
     else:

@@ -33,7 +33,7 @@ def recipe(python: Interpreter, apache: Apache) -> Recipe:
     pins = "".join(path.read_text(encoding="utf-8") for path in REQUIREMENTS)
     return Recipe(
         root=str(ROOT),
-        python=str(python.path),
+        python=str(python.path.resolve()),
         python_version=python.label,
         apache=apache.kind,
         apache_version=apache.version,

@@ -1,0 +1,195 @@
+"""Generate real projects, run them, and ask them over HTTP."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+
+# Added to a generated project's views, to have something to ask for.
+MORE_VIEWS = """
+
+@bp.get("/boom")
+def boom() -> str:
+    raise RuntimeError("a detail")
+
+
+@bp.get("/go")
+def go() -> Any:
+    return redirect(url_for("pages.index"))
+
+
+@bp.get("/login")
+def login() -> str:
+    session["name"] = "somebody"
+    return "in"
+
+
+@bp.get("/whoami")
+def whoami() -> Any:
+    return {"user": os.geteuid(), "pid": os.getpid(), "secret": bool(current_app.secret_key)}
+
+
+@bp.get("/slow")
+def slow() -> str:
+    time.sleep(float(request.args["seconds"]))
+    return "done"
+"""
+MORE_IMPORTS = """\
+import os
+import time
+from typing import Any
+
+from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+"""
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true value of `condition`; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"waited {seconds:.0f} seconds for {what}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Message
+    text: str
+
+
+class _Stay(HTTPRedirectHandler):
+    def redirect_request(self, *arguments: Any) -> None:
+        return None
+
+
+_opener = build_opener(_Stay)
+
+
+def ask(url: str, **headers: str) -> Answer:
+    """GET `url`; redirects are answers like any other."""
+    try:
+        response = _opener.open(Request(url, headers=headers), timeout=20)
+    except HTTPError as error:
+        response = error
+    with response:
+        return Answer(response.status, response.headers, response.read().decode())
+
+
+@dataclass(frozen=True)
+class Project:
+    """A generated project with its environment, and what was printed while it was made."""
+
+    path: Path
+    output: str
+    seconds: float
+
+    @property
+    def package(self) -> Path:
+        return self.path / "hello_flask"
+
+    def call(self, *words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the project to its end."""
+        return subprocess.run(
+            words, cwd=self.path, env=os.environ | env, capture_output=True, text=True, timeout=900
+        )
+
+    def add_views(self) -> None:
+        views = self.package / "views.py"
+        text = views.read_text("utf-8")
+        line = "from flask import Blueprint, render_template\n"
+        assert line in text
+        views.write_text(text.replace(line, MORE_IMPORTS) + MORE_VIEWS, "utf-8")
+
+
+def generate(folder: Path, *answers: str, **env: str) -> Project:
+    """What `cookiecutter` does for a user who types `answers`."""
+    command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "-o", str(folder)]
+    started = time.monotonic()
+    done = subprocess.run(
+        [*command, *answers],
+        env=os.environ | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout
+    (path,) = (path for path in folder.iterdir() if (path / "run").exists())
+    return Project(path, done.stdout, time.monotonic() - started)
+
+
+@dataclass
+class Running:
+    """A `./run` that serves."""
+
+    process: subprocess.Popen[bytes]
+    log_file: Path
+    url: str = ""
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text("utf-8", errors="replace")
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+@contextmanager
+def running(project: Project, *arguments: str, **options: Any) -> Iterator[Running]:
+    """`./run ARGUMENTS` on a free port, from when it says that it serves."""
+    env = os.environ | {"PORT": str(free_port())} | options.pop("env", {})
+    log_file = project.path.parent / f"{project.path.name}-run.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [project.path / "run", *arguments],
+            cwd="/",
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **options,
+        )
+    serving = Running(process, log_file)
+
+    def says_where() -> str:
+        assert process.poll() is None, serving.log
+        return next(
+            (line.split()[-1] for line in serving.log.splitlines() if " at http" in line), ""
+        )
+
+    try:
+        serving.url = wait_for(says_where, 60, "the address").rstrip("/")
+        yield serving
+    finally:
+        if process.poll() is None:
+            serving.stop()
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

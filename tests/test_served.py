@@ -1,0 +1,305 @@
+"""The generated project under its real Apache, of both kinds, asked over HTTP."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from serving import Project, Running, ask, running, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def served(project: Project) -> Iterator[Running]:
+    with running(project) as serving:
+        yield serving
+
+
+def test_setup_ends_with_what_it_proved(project: Project) -> None:
+    *_, ready, versions, next_step = project.output.strip().splitlines()
+    assert re.search(r"^Ready .* page, static file and health answered in", ready)
+    assert re.search(r"Apache 2\.4\.\d+ \((system|bundled)\), mod_wsgi 6\.1\.\d+", versions)
+    assert next_step.startswith("Next     ./run ")
+
+
+def test_setup_again_changes_nothing(project: Project) -> None:
+    record = project.path / ".venv" / "setup.json"
+    before = record.stat().st_mtime_ns, (project.path / ".env").read_text()
+    again = project.call("./run", "setup")
+    assert again.returncode == 0, again.stderr
+    assert "Ready" in again.stdout
+    assert (record.stat().st_mtime_ns, (project.path / ".env").read_text()) == before
+
+
+def test_its_own_tests_pass(project: Project) -> None:
+    done = project.call(".venv/bin/pytest", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout
+
+
+def test_the_environment_file_is_private_and_its_secret_random(project: Project) -> None:
+    file = project.path / ".env"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert re.search(r"^FLASK_SECRET_KEY=[0-9a-f]{64}$", file.read_text(), re.MULTILINE)
+
+
+def test_the_page(served: Running) -> None:
+    answer = ask(f"{served.url}/")
+    assert answer.status == 200
+    assert "Hello, I love Flask!" in answer.text
+    assert answer.headers["Server"] == "Apache"
+
+
+def test_static_files_are_answered_by_apache(served: Running) -> None:
+    answer = ask(f"{served.url}/static/style.css")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/css")
+    assert answer.headers["Accept-Ranges"] == "bytes"  # which Flask does not send
+    assert ask(f"{served.url}/static/icon.svg").headers["Content-Type"] == "image/svg+xml"
+
+
+@pytest.mark.parametrize("name", ["live", "ready"])
+def test_health(served: Running, name: str) -> None:
+    assert ask(f"{served.url}/health/{name}").status == 200
+
+
+def test_errors_as_html_and_json(served: Running) -> None:
+    page = ask(f"{served.url}/nowhere", Accept="text/html")
+    assert page.status == 404
+    assert "<h1>404 Not Found</h1>" in page.text
+    data = ask(f"{served.url}/nowhere", Accept="application/json")
+    assert json.loads(data.text)["name"] == "Not Found"
+
+
+def test_many_requests_at_once(served: Running) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: ask(f"{served.url}/"), range(50)))
+    assert [answer.status for answer in answers] == [200] * 50
+
+
+def test_links_and_hidden_files_in_the_static_folder_stay_inside(
+    project: Project, served: Running
+) -> None:
+    static = project.package / "static"
+    (static / ".hidden").write_text("secret")
+    (static / "link").symlink_to("/etc/passwd")
+    try:
+        assert ask(f"{served.url}/static/.hidden").status == 404
+        assert ask(f"{served.url}/static/link").status == 403
+        assert ask(f"{served.url}/static/%2e%2e/views.py").status == 404
+    finally:
+        (static / ".hidden").unlink()
+        (static / "link").unlink()
+
+
+def test_the_log_shows_requests_and_no_errors(changed: Project) -> None:
+    with running(changed) as serving:
+        ask(f"{serving.url}/?marked")
+        ask(f"{serving.url}/static/style.css")
+        wait_for(lambda: "style.css" in serving.log, 5, "the access log")
+        assert '"GET /?marked HTTP/1.1" 200' in serving.log
+        serving.stop()
+        # Nothing but our own two lines and requests: no notice, no warning, no error.
+        lines = serving.log.splitlines()
+        assert [line for line in lines if not line.startswith(("* ", "127.0.0.1 "))] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_it_and_leaves_nothing(changed: Project, number: int) -> None:
+    with running(changed) as serving:
+        family = serving.family()
+        port = int(serving.url.rpartition(":")[2])
+        assert len(family) >= 4  # Apache, one child at least, two of the application
+        assert serving.stop(number) == 0
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+
+
+def test_apache_does_not_outlive_a_killed_run(changed: Project) -> None:
+    with running(changed) as serving:
+        family = serving.family()
+        serving.process.kill()
+        serving.process.wait()
+    _, alive = psutil.wait_procs(family, timeout=15)
+    assert alive == []
+
+
+def test_the_server_root_is_private(project: Project, served: Running) -> None:
+    mode = (project.path / "var" / "apache").stat().st_mode & 0o777
+    assert mode == (0o710 if os.geteuid() == 0 else 0o700)
+
+
+def test_requests_run_as_an_unprivileged_user(changed: Project) -> None:
+    with running(changed) as serving:
+        answer = json.loads(ask(f"{serving.url}/whoami").text)
+        assert answer["user"] != 0
+        assert answer["secret"]  # although that user cannot read .env
+
+
+def test_a_failure_is_a_500_whose_traceback_is_in_the_log(changed: Project) -> None:
+    with running(changed) as serving:
+        answer = ask(f"{serving.url}/boom", Accept="application/json")
+        assert answer.status == 500
+        assert "a detail" not in answer.text
+        wait_for(lambda: "RuntimeError: a detail" in serving.log, 5, "the traceback")
+
+
+def test_requests_under_way_finish_when_it_stops(changed: Project) -> None:
+    with running(changed) as serving, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ask, f"{serving.url}/slow?seconds=2")
+        wait_for(lambda: _connected(serving), 5, "the request to be under way")
+        assert serving.stop() == 0
+        assert slow.result().text == "done"
+
+
+def _connected(serving: Running) -> bool:
+    port = int(serving.url.rpartition(":")[2])
+    return any(
+        connection.status == psutil.CONN_ESTABLISHED and connection.laddr.port == port
+        for process in serving.family()
+        for connection in process.net_connections("tcp")
+    )
+
+
+def test_a_mount_point(changed: Project) -> None:
+    with running(changed, env={"MOUNT_POINT": "app/"}) as serving:
+        assert serving.url.endswith("/app")
+        page = ask(f"{serving.url}/")
+        assert page.status == 200
+        assert 'href="/app/static/style.css"' in page.text
+        style = ask(f"{serving.url}/static/style.css")
+        assert (style.status, style.headers["Accept-Ranges"]) == (200, "bytes")
+        assert ask(f"{serving.url}/go").headers["Location"] == "/app/"
+        assert "Path=/app" in ask(f"{serving.url}/login").headers["Set-Cookie"]
+        outside = serving.url.removesuffix("/app")
+        assert ask(f"{outside}/").status == 404
+        assert ask(f"{outside}/static/style.css").status == 404
+
+
+def test_options_of_mod_wsgi_express_win(changed: Project) -> None:
+    with running(changed, "--threads", "3", "--processes", "3") as serving:
+        names = [" ".join(process.cmdline()[:1]) for process in serving.family()]
+        assert sum(name.startswith("(wsgi:hello_flask)") for name in names) == 3
+
+
+def test_a_second_run_of_the_same_project_is_refused(project: Project, served: Running) -> None:
+    second = project.call("./run", PORT="1")
+    assert second.returncode == 1
+    assert "already-running" in second.stderr
+    assert ask(f"{served.url}/").status == 200
+
+
+def test_a_stale_pid_file_is_no_obstacle(changed: Project) -> None:
+    with running(changed):
+        pass
+    (changed.path / "var" / "apache" / "httpd.pid").write_text(f"{os.getpid()}\n")
+    with running(changed) as serving:
+        assert ask(f"{serving.url}/").status == 200
+
+
+def test_a_long_path_gets_a_short_server_root(project: Project, workplace: Path) -> None:
+    source = "from server import server_root; print(server_root.choose('x' * 100))"
+    done = project.call(".venv/bin/python", "-c", source)
+    short = Path(done.stdout.strip())
+    assert project.path not in short.parents
+    assert len(str(short)) < 80
+
+
+def test_flask_and_the_package_run_without_apache(project: Project) -> None:
+    done = project.call(".venv/bin/python", "-m", "hello_flask", "--help")
+    assert "Usage: flask run" in done.stdout or "flask run" in done.stdout
+    routes = project.call(".venv/bin/flask", "--app", "hello_flask", "routes")
+    assert "health.ready" in routes.stdout
+
+
+def test_nothing_is_written_outside(project: Project, home: Path) -> None:
+    # pip asks rustc for its version, and rustup makes a folder of its own then.
+    allowed = {".cache", ".cookiecutter_replay", ".rustup"}
+    assert {path.name for path in home.iterdir()} <= allowed
+    siblings = {path.name for path in project.path.parent.iterdir()}
+    assert siblings <= {project.path.name, f"{project.path.name}-run.log"}
+
+
+def test_the_shell_that_called_it_goes_on(changed: Project) -> None:
+    pexpect = pytest.importorskip("pexpect")
+    shell = pexpect.spawn("/bin/sh", timeout=30, encoding="utf-8", dimensions=(24, 80))
+    try:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        shell.sendline(f"PORT={port} {changed.path}/run; echo status=$?")
+        shell.expect("Ctrl-C stops it")
+        shell.setwinsize(50, 120)  # SIGWINCH, which Apache takes for an order to stop
+        shell.setwinsize(24, 80)
+        assert ask(f"http://127.0.0.1:{port}/").status == 200
+        shell.sendcontrol("c")
+        shell.expect(r"status=(\d+)")
+        assert shell.match[1] == "0"
+        shell.sendline("echo still $((40 + 2))")
+        shell.expect("still 42")
+    finally:
+        shell.close(force=True)
+
+
+def test_development_reloads_what_is_saved(changed: Project) -> None:
+    with running(changed, "dev") as serving:
+
+        def page() -> str:
+            try:
+                return ask(f"{serving.url}/").text
+            except OSError:  # Apache restarts for a new .env
+                return ""
+
+        template = changed.package / "templates" / "index.html"
+        template.write_text(template.read_text().replace("love Flask", "love templates"))
+        wait_for(lambda: "love templates" in page(), 10, "the template")
+
+        views = changed.package / "views.py"
+        good = views.read_text()
+        views.write_text(good.replace('return render_template("index.html")', "return 1 / 0"))
+        wait_for(lambda: "ZeroDivisionError" in page(), 10, "the traceback in the browser")
+        views.write_text(good + "\nsyntax error\n")
+        wait_for(lambda: "SyntaxError" in page(), 10, "the syntax error in the browser")
+        views.write_text(good.replace('return render_template("index.html")', 'return "code"'))
+        wait_for(lambda: page() == "code", 10, "the new code")
+        views.write_text(good.replace('render_template("index.html")', 'os.environ["GREETING"]'))
+        with (changed.path / ".env").open("a") as file:
+            file.write("GREETING=\"from $HOME, 100% 'sure'\"\n")
+        wait_for(lambda: page() == "from $HOME, 100% 'sure'", 15, "the new setting")
+        assert "ZeroDivisionError" in serving.log
+        assert "GET / 200" in serving.log
+    views.write_text(good)
+
+
+def test_as_root_it_serves_as_the_owner_of_the_project(changed: Project) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can serve as another user")
+    nobody = 65534
+    subprocess.run(["chown", "-R", f"{nobody}:{nobody}", changed.path], check=True)
+    try:
+        with running(changed) as serving:
+            assert json.loads(ask(f"{serving.url}/whoami").text)["user"] == nobody
+    finally:
+        subprocess.run(["chown", "-R", "0:0", changed.path], check=True)
+
+
+def test_an_ordinary_user_serves_as_itself(changed: Project) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("the other tests did that already, this one needs root to become another user")
+    nobody = 65534
+    subprocess.run(["chown", "-R", f"{nobody}:{nobody}", changed.path], check=True)
+    try:
+        with running(changed, user=nobody, group=nobody, extra_groups=[]) as serving:
+            assert json.loads(ask(f"{serving.url}/whoami").text)["user"] == nobody
+    finally:
+        subprocess.run(["chown", "-R", "0:0", changed.path], check=True)
