@@ -38,8 +38,8 @@ def generate(folder: Path) -> Path:
         # cookiecutter leaves its replay file in the home directory and the hooks in TMPDIR.
         config = Path(own) / "config.yaml"
         config.write_text(f"replay_dir: {own}\ncookiecutters_dir: {own}\n")
-        options = ["--no-input", "--config-file", config, "--output-dir", folder]
-        command = [sys.executable, "-m", "cookiecutter", TEMPLATE, *options]
+        options = ["--no-input", "--config-file", str(config), "--output-dir", str(folder)]
+        command = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *options]
         subprocess.run(command, check=True, env=os.environ | {"TMPDIR": own})
     (project,) = folder.iterdir()
     if not (project / ".venv" / "setup.json").exists():

@@ -4,7 +4,7 @@ cookiecutter renders this file with Jinja and runs it in the new, still empty pr
 directory, which it removes when this exits with 1. All problems are reported together, each
 with what was given, what is allowed and an example.
 
-The file has to parse on any Python 3, so that an old one gets a sentence and no SyntaxError.
+The file has to parse on old Pythons too, so that they get a sentence and no SyntaxError.
 """
 
 from __future__ import annotations

@@ -246,14 +246,12 @@ def test_normal_mount_point_is_used(bake: Bake) -> None:
     ("name", "app_name"),
     [
         ("Hello Flask", "hello_flask"),
-        ("Flask", "flask_app"),
-        ("import", "import_app"),
-        ("Calendar", "calendar_app"),
+        ("Shop", "shop"),
         ("2048", "app_2048"),
         ("3D prints", "app_3d_prints"),
         ("日本語", "ri_ben_yu"),
         ("!?", "flask_app"),
-        ("x" * 200, "x" * 40 + "_app"),
+        ("x" * 200, "x" * 40),
     ],
 )
 def test_derived_app_name(name: str, app_name: str) -> None:

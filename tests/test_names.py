@@ -182,8 +182,12 @@ def test_name_in_toml(name: str) -> None:
 @given(name=names)
 @few
 def test_defaults_are_accepted(name: str) -> None:
-    """A name is refused for what it is, never for what is derived from it."""
-    assert set(refused(project_name=name)) <= {"project_name"}
+    """What is derived from a name is refused only where it is the name of another module."""
+    problems = refused(project_name=name)
+    assert set(problems) <= {"project_name", "app_name"}
+    if "app_name" in problems:
+        derived = derive(project_name=typed(name))["app_name"]
+        assert CHECKS["app_name"](f"{derived}_app") is None
 
 
 @given(text=st.text())
@@ -199,10 +203,10 @@ def test_rules_have_an_answer_to_everything(question: str, text: str) -> None:
 def test_directory_is_the_slug_or_harmless(given_answers: dict[str, str]) -> None:
     derived = derive(**{question: typed(text) for question, text in given_answers.items()})
     if CHECKS["project_slug"](derived["project_slug"]):
-        assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", derived["__directory"])
-        assert derived["__directory"].strip(".")
+        assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", derived["__project_slug"])
+        assert derived["__project_slug"].strip(".")
     else:
-        assert derived["__directory"] == derived["project_slug"]
+        assert derived["__project_slug"] == derived["project_slug"]
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,5 +1,6 @@
 """The questions as people see them, in a terminal."""
 
+import json
 import os
 import sys
 import tomllib
@@ -7,7 +8,6 @@ from pathlib import Path
 
 import pexpect
 import pytest
-import yaml
 from conftest import QUESTIONS, ROOT, derive
 
 PROMPTS = {
@@ -27,7 +27,7 @@ def terminal(tmp_path: Path) -> pexpect.spawn:
     """cookiecutter waits for the first answer; not to build is the default of this user."""
     config = tmp_path / "config.yaml"
     config.write_text(
-        yaml.safe_dump(
+        json.dumps(
             {
                 "replay_dir": str(tmp_path / "replay"),
                 "cookiecutters_dir": str(tmp_path / "templates"),

@@ -120,10 +120,9 @@ def choose(account: accounts.Account) -> tuple[Interpreter, list[tuple[str, str]
         if python is None:
             passed_over.setdefault(str(path), "does not run")
             continue
-        real = python.path.resolve()
-        if real in seen:
+        if python.path in seen:
             continue
-        seen.add(real)
+        seen.add(python.path)
         reason = objection(python, account)
         if reason is None:
             return python, list(passed_over.items())

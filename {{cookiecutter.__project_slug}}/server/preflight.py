@@ -25,6 +25,12 @@ def check_path(root: Path = ROOT) -> None:
             raise problems.path_unusable(root, character)
 
 
+def check_folder(account: Account) -> None:
+    """:raises problems.Problem: `account` cannot reach the project at all."""
+    if obstacle := first_obstacle(account, [ROOT]):
+        raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
+
+
 def check_reach(account: Account, project: Project) -> None:
     """:raises problems.Problem: `account` cannot reach something it needs."""
     library = Path(os.__file__)

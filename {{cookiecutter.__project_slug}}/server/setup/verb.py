@@ -21,6 +21,7 @@ def setup(apache: str | None = None, rebuild: bool = False) -> int:
     started = time.monotonic()
     preflight.check_path()
     account = accounts.choose(os.environ.get("RUN_USER", ""), project.ROOT)
+    preflight.check_folder(account)
     python, passed_over = interpreters.choose(account)
     chosen, lacking = apaches.choose(apache or project.load().apache)
     say("Python", f"{python.label}  {python.path}")

@@ -1,0 +1,262 @@
+"""`./run setup` on machines that lack something, are told something odd, or are interrupted."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import serving
+from conftest import Bake
+from serving import Project, wait_for
+
+pytestmark = pytest.mark.slow
+
+# What `./run setup` calls before it looks for a compiler.
+EVERYDAY = ("sh", "bash", "dirname", "env", "ldd", "readelf", "python3", "cat", "sed", "id")
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def as_project(path: Path) -> Project:
+    return Project(path, "", 0.0)
+
+
+@pytest.fixture
+def fresh(bake: Bake, workplace: Path, home: Path) -> Project:
+    """A project whose environment was not built, where every user can reach it."""
+    folder = Path(shutil.move(bake().path, workplace / f"fresh-{os.urandom(3).hex()}"))
+    return as_project(folder)
+
+
+@pytest.fixture
+def without(tmp_path: Path) -> Path:
+    """A PATH with everyday programs and nothing that builds."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in EVERYDAY:
+        if found := shutil.which(name, path="/usr/local/bin:/usr/bin:/bin"):
+            (folder / name).symlink_to(found)
+    return folder
+
+
+def test_no_compiler(fresh: Project, without: Path, tmp_path: Path) -> None:
+    env = {"PATH": str(without), "XDG_CACHE_HOME": str(tmp_path)}
+    done = fresh.call("./run", "setup", "--apache", "bundled", **env)
+    assert done.returncode == 1
+    assert "build-tools-missing" in done.stderr
+    assert "a C compiler" in done.stderr
+    assert "make" in done.stderr
+    assert "install" in done.stderr  # the line that installs them
+    assert not (fresh.path / ".venv").exists()  # nothing was downloaded before
+
+
+def test_no_apache_where_one_was_asked_for(fresh: Project) -> None:
+    done = fresh.call("./run", "setup", "--apache", "system", APXS="/nonexistent/apxs")
+    assert done.returncode == 1
+    assert "apache-missing" in done.stderr
+    assert "./run setup --apache bundled" in done.stderr
+
+
+def test_a_failed_setup_keeps_the_project_and_says_how_to_continue(
+    workplace: Path, home: Path
+) -> None:
+    made = serving.generate(workplace / "kept", "apache=system", APXS="/nonexistent/apxs")
+    assert "apache-missing" in made.output
+    assert made.output.strip().splitlines()[-1].strip() == f"cd {made.path} && ./run setup"
+    assert (made.path / "hello_flask" / "views.py").exists()
+
+
+@pytest.mark.parametrize("program", ["pip", "uv"])
+def test_an_offline_machine(fresh: Project, tmp_path: Path, program: str) -> None:
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("taking the network away needs root and unshare (util-linux)")
+    env = {"XDG_CACHE_HOME": str(tmp_path), "PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0"}
+    env["PATH"] = path_with_uv() if program == "uv" else path_without_uv()
+    done = fresh.call("unshare", "--net", "./run", "setup", **env)
+    assert done.returncode == 1
+    assert "network-unreachable" in done.stderr, done.stderr
+    assert done.stderr.strip().splitlines()[-1] == "Type     ./run setup"
+
+
+def path_with_uv() -> str:
+    """The uv of the test environment, first."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{path_without_uv()}"
+
+
+def path_without_uv() -> str:
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if not (Path(folder) / "uv").exists())
+
+
+def test_ctrl_c_in_the_middle_of_a_build(fresh: Project, tmp_path: Path, changed: Project) -> None:
+    """Apache's compilers end with it, and the next setup finishes what was begun."""
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        build = subprocess.Popen(
+            ["./run", "setup", "--apache", "bundled"],
+            cwd=fresh.path,
+            env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    wait_for(lambda: "apr  " in log.read_text() or build.poll(), 120, "the build of apr")
+    family = psutil.Process(build.pid).children(recursive=True)
+    assert family
+    build.send_signal(signal.SIGINT)
+    assert build.wait(timeout=20) == 130
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+    assert log.read_text().strip().splitlines()[-1].startswith("Interrupted")
+
+    kind = changed.path.parent.name.removesuffix("-changed")
+    again = fresh.call("./run", "setup", "--apache", kind)  # with what that kind's build left
+    assert again.returncode == 0, again.stderr
+    assert "Ready" in again.stdout
+
+
+def test_leaked_settings_do_not_redirect_it(fresh: Project, changed: Project) -> None:
+    leaked = {
+        "VIRTUAL_ENV": "/nonexistent",
+        "PYTHONHOME": "/nonexistent",
+        "PYTHONPATH": "/nonexistent",
+        "PIP_TARGET": "/nonexistent/target",
+        "PIP_PREFIX": "/nonexistent/prefix",
+        "PIP_USER": "1",
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "UV_PYTHON": "2.7",
+        "UV_SYSTEM_PYTHON": "1",
+        "UV_PROJECT_ENVIRONMENT": "/nonexistent",
+    }
+    kind = changed.path.parent.name.removesuffix("-changed")
+    done = fresh.call("./run", "setup", "--apache", kind, **leaked)
+    assert done.returncode == 0, done.stderr
+    assert not Path("/nonexistent").exists()
+
+
+def test_pip_and_uv_install_the_same(fresh: Project, changed: Project) -> None:
+    kind = changed.path.parent.name.removesuffix("-changed")
+
+    def installed(path: str) -> str:
+        shutil.rmtree(fresh.path / ".venv", ignore_errors=True)
+        done = fresh.call("./run", "setup", "--apache", kind, PATH=path)
+        assert done.returncode == 0, done.stderr
+        return fresh.call(".venv/bin/python", "-m", "pip", "list", "--format=freeze").stdout
+
+    with_pip, with_uv = installed(path_without_uv()), installed(path_with_uv())
+    assert with_pip == with_uv
+    assert "Flask==3.1." in with_pip
+    pinned = {
+        line.split("==")[0].lower()
+        for name in ("requirements.txt", "requirements-dev.txt")
+        for line in (fresh.path / name).read_text().splitlines()
+        if "==" in line
+    }
+    unpinned = {line.split("==")[0].lower() for line in with_pip.splitlines()} - pinned
+    assert all(name.startswith(("mod_wsgi", "mod-wsgi")) for name in unpinned), unpinned
+
+
+def test_a_second_project_needs_no_build(changed: Project) -> None:
+    assert "after" not in changed.output  # the phases of a build
+    assert "Ready" in changed.output
+
+
+def test_a_damaged_wheel_is_not_used(changed: Project, home: Path) -> None:
+    source = """
+from server import accounts, project
+from server.setup import apaches, interpreters, wheels, environment
+python, _ = interpreters.choose(accounts.choose("", project.ROOT))
+apache, _ = apaches.choose(environment.recorded().apache)
+wheel = wheels.cached(apache, python)[0]
+intact = wheel.read_bytes()
+wheel.write_bytes(intact[:1000])
+print(wheels.cached(apache, python))
+wheel.write_bytes(intact)
+print(len(wheels.cached(apache, python)) > 0)
+"""
+    done = changed.call(".venv/bin/python", "-c", source)
+    assert done.stdout.split() == ["[]", "True"], done.stderr
+
+
+def test_a_moved_project_says_so_and_setup_mends_it(fresh: Project, changed: Project) -> None:
+    kind = changed.path.parent.name.removesuffix("-changed")
+    assert fresh.call("./run", "setup", "--apache", kind).returncode == 0
+    moved = as_project(Path(shutil.move(fresh.path, f"{fresh.path}-moved")))
+    refused = moved.call("./run")
+    assert "not-set-up" in refused.stderr
+    assert f"it was made in {fresh.path}," in one_line(refused.stderr)
+    assert moved.call("./run", "setup", "--apache", kind).returncode == 0
+
+
+def test_a_folder_nobody_else_may_enter_is_named(fresh: Project, changed: Project) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root serves as another user")
+    kind = changed.path.parent.name.removesuffix("-changed")
+    private = fresh.path.parent / f"{fresh.path.name}-private"
+    private.mkdir(mode=0o700)
+    inside = as_project(Path(shutil.move(fresh.path, private / "project")))
+    done = inside.call("./run", "setup", "--apache", kind)
+    assert done.returncode == 1
+    assert f"cannot enter {private} (drwx------)" in one_line(done.stderr)
+    remedy = next(line for line in done.stderr.splitlines() if "chmod" in line)
+    subprocess.run(remedy.removeprefix("Type").strip(), shell=True, check=True)
+    again = inside.call("./run", "setup", "--apache", kind)
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_python_in_a_private_home_is_passed_over(
+    fresh: Project, changed: Project, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("an ordinary user reaches its own home")
+    kind = changed.path.parent.name.removesuffix("-changed")
+    tmp_path.chmod(0o700)
+    private = tmp_path / "bin" / "python3"
+    private.parent.mkdir()
+    facts = fresh.call("/usr/bin/python3", "-c", interpreter_probe()).stdout
+    facts = facts.replace("/usr/bin/python3", str(private))
+    private.write_text(
+        f"#!/bin/sh\n[ $1 = -I ] || exec /usr/bin/python3 \"$@\"\ncat <<'E'\n{facts}E\n"
+    )
+    private.chmod(0o755)
+    path = f"{private.parent}{os.pathsep}{os.environ['PATH']}"
+    done = fresh.call("./run", "setup", "--apache", kind, PATH=path, PYTHON="")
+    assert done.returncode == 0, done.stderr
+    assert f"passed over {private}" in done.stdout
+    assert "cannot enter" in done.stdout
+
+
+def interpreter_probe() -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", "from server.setup.interpreters import PROBE; print(PROBE)"],
+        cwd=next(serving.ROOT.glob("{{cookiecutter.*}}")),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_cookiecutter_from_an_isolated_environment(workplace: Path, changed: Project) -> None:
+    """uvx and pipx run cookiecutter in a Python environment of its own, which may vanish."""
+    uv = Path(sys.executable).parent / "uv"
+    if not uv.exists():
+        pytest.skip("uv is not in the test environment: make test installs it")
+    kind = changed.path.parent.name.removesuffix("-changed")
+    folder = workplace / f"isolated-{kind}"
+    command = [str(uv), "tool", "run", "--from", "cookiecutter==2.7.1", "cookiecutter"]
+    done = subprocess.run(
+        [*command, str(serving.ROOT), "--no-input", "-o", str(folder), f"apache={kind}"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Ready" in done.stdout, done.stdout + done.stderr
+    python = (folder / "hello-flask" / ".venv" / "bin" / "python").resolve()
+    assert not python.is_relative_to(Path(os.environ["HOME"]) / ".cache")
