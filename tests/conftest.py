@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -145,13 +146,30 @@ def home(workplace: Path) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session")
+def built(workplace: Path, home: Path) -> Callable[[str], serving.Project]:
+    """`built(kind)` is a project with the default answers, built against that kind of Apache."""
+
+    @cache
+    def build(kind: str) -> serving.Project:
+        return serving.generate(workplace / kind, f"apache={kind}")
+
+    return build
+
+
+Built = Callable[[str], serving.Project]
+
+
+def has_apache() -> bool:
+    return any(map(shutil.which, ("apxs", "apxs2")))
+
+
 @pytest.fixture(scope="session", params=["system", "bundled"])
-def project(request: pytest.FixtureRequest, workplace: Path, home: Path) -> serving.Project:
-    """A project with the default answers, built against one kind of Apache; built once."""
-    kind = request.param
-    if kind == "system" and not any(map(shutil.which, ("apxs", "apxs2"))):
+def project(request: pytest.FixtureRequest, built: Built) -> serving.Project:
+    """A project of each kind."""
+    if request.param == "system" and not has_apache():
         pytest.skip("no Apache is installed; on Debian: apt-get install apache2-bin apache2-dev")
-    return serving.generate(workplace / kind, f"apache={kind}")
+    return built(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -161,3 +179,11 @@ def changed(project: serving.Project, workplace: Path) -> serving.Project:
     second = serving.generate(workplace / f"{kind}-changed", f"apache={kind}")
     second.add_views()
     return second
+
+
+@pytest.fixture(scope="session")
+def kind(built: Built) -> str:
+    """A kind of Apache that was built against before, so that its wheels are in the cache."""
+    quicker = "system" if has_apache() else "bundled"
+    built(quicker)
+    return quicker

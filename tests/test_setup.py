@@ -94,7 +94,7 @@ def path_without_uv() -> str:
     return os.pathsep.join(folder for folder in folders if not (Path(folder) / "uv").exists())
 
 
-def test_ctrl_c_in_the_middle_of_a_build(fresh: Project, tmp_path: Path, changed: Project) -> None:
+def test_ctrl_c_in_the_middle_of_a_build(fresh: Project, tmp_path: Path, kind: str) -> None:
     """Apache's compilers end with it, and the next setup finishes what was begun."""
     log = tmp_path / "log"
     with log.open("w") as output:
@@ -115,13 +115,12 @@ def test_ctrl_c_in_the_middle_of_a_build(fresh: Project, tmp_path: Path, changed
     assert alive == []
     assert log.read_text().strip().splitlines()[-1].startswith("Interrupted")
 
-    kind = changed.path.parent.name.removesuffix("-changed")
-    again = fresh.call("./run", "setup", "--apache", kind)  # with what that kind's build left
+    again = fresh.call("./run", "setup", "--apache", kind, PATH=path_with_uv())
     assert again.returncode == 0, again.stderr
     assert "Ready" in again.stdout
 
 
-def test_leaked_settings_do_not_redirect_it(fresh: Project, changed: Project) -> None:
+def test_leaked_settings_do_not_redirect_it(fresh: Project, kind: str) -> None:
     leaked = {
         "VIRTUAL_ENV": "/nonexistent",
         "PYTHONHOME": "/nonexistent",
@@ -134,15 +133,12 @@ def test_leaked_settings_do_not_redirect_it(fresh: Project, changed: Project) ->
         "UV_SYSTEM_PYTHON": "1",
         "UV_PROJECT_ENVIRONMENT": "/nonexistent",
     }
-    kind = changed.path.parent.name.removesuffix("-changed")
     done = fresh.call("./run", "setup", "--apache", kind, **leaked)
     assert done.returncode == 0, done.stderr
     assert not Path("/nonexistent").exists()
 
 
-def test_pip_and_uv_install_the_same(fresh: Project, changed: Project) -> None:
-    kind = changed.path.parent.name.removesuffix("-changed")
-
+def test_pip_and_uv_install_the_same(fresh: Project, kind: str) -> None:
     def installed(path: str) -> str:
         shutil.rmtree(fresh.path / ".venv", ignore_errors=True)
         done = fresh.call("./run", "setup", "--apache", kind, PATH=path)
@@ -167,7 +163,7 @@ def test_a_second_project_needs_no_build(changed: Project) -> None:
     assert "Ready" in changed.output
 
 
-def test_a_damaged_wheel_is_not_used(changed: Project, home: Path) -> None:
+def test_a_damaged_wheel_is_not_used(changed: Project) -> None:
     source = """
 from server import accounts, project
 from server.setup import apaches, interpreters, wheels, environment
@@ -184,20 +180,19 @@ print(len(wheels.cached(apache, python)) > 0)
     assert done.stdout.split() == ["[]", "True"], done.stderr
 
 
-def test_a_moved_project_says_so_and_setup_mends_it(fresh: Project, changed: Project) -> None:
-    kind = changed.path.parent.name.removesuffix("-changed")
-    assert fresh.call("./run", "setup", "--apache", kind).returncode == 0
+def test_a_moved_project_says_so_and_setup_mends_it(fresh: Project, kind: str) -> None:
+    uv = path_with_uv()
+    assert fresh.call("./run", "setup", "--apache", kind, PATH=uv).returncode == 0
     moved = as_project(Path(shutil.move(fresh.path, f"{fresh.path}-moved")))
     refused = moved.call("./run")
     assert "not-set-up" in refused.stderr
     assert f"it was made in {fresh.path}," in one_line(refused.stderr)
-    assert moved.call("./run", "setup", "--apache", kind).returncode == 0
+    assert moved.call("./run", "setup", "--apache", kind, PATH=uv).returncode == 0
 
 
-def test_a_folder_nobody_else_may_enter_is_named(fresh: Project, changed: Project) -> None:
+def test_a_folder_nobody_else_may_enter_is_named(fresh: Project, kind: str) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root serves as another user")
-    kind = changed.path.parent.name.removesuffix("-changed")
     private = fresh.path.parent / f"{fresh.path.name}-private"
     private.mkdir(mode=0o700)
     inside = as_project(Path(shutil.move(fresh.path, private / "project")))
@@ -206,49 +201,31 @@ def test_a_folder_nobody_else_may_enter_is_named(fresh: Project, changed: Projec
     assert f"cannot enter {private} (drwx------)" in one_line(done.stderr)
     remedy = next(line for line in done.stderr.splitlines() if "chmod" in line)
     subprocess.run(remedy.removeprefix("Type").strip(), shell=True, check=True)
-    again = inside.call("./run", "setup", "--apache", kind)
+    again = inside.call("./run", "setup", "--apache", kind, PATH=path_with_uv())
     assert again.returncode == 0, again.stderr
 
 
 def test_a_python_in_a_private_home_is_passed_over(
-    fresh: Project, changed: Project, tmp_path: Path
+    fresh: Project, kind: str, tmp_path: Path
 ) -> None:
     if os.geteuid() != 0:
         pytest.skip("an ordinary user reaches its own home")
-    kind = changed.path.parent.name.removesuffix("-changed")
     tmp_path.chmod(0o700)
     private = tmp_path / "bin" / "python3"
     private.parent.mkdir()
-    facts = fresh.call("/usr/bin/python3", "-c", interpreter_probe()).stdout
-    facts = facts.replace("/usr/bin/python3", str(private))
-    private.write_text(
-        f"#!/bin/sh\n[ $1 = -I ] || exec /usr/bin/python3 \"$@\"\ncat <<'E'\n{facts}E\n"
-    )
-    private.chmod(0o755)
-    path = f"{private.parent}{os.pathsep}{os.environ['PATH']}"
-    done = fresh.call("./run", "setup", "--apache", kind, PATH=path, PYTHON="")
+    shutil.copy(os.path.realpath("/usr/bin/python3"), private)
+    path = f"{private.parent}{os.pathsep}{path_with_uv()}"
+    done = fresh.call("./run", "setup", "--apache", kind, PATH=path)
     assert done.returncode == 0, done.stderr
     assert f"passed over {private}" in done.stdout
     assert "cannot enter" in done.stdout
 
 
-def interpreter_probe() -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", "from server.setup.interpreters import PROBE; print(PROBE)"],
-        cwd=next(serving.ROOT.glob("{{cookiecutter.*}}")),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
-
-
-def test_cookiecutter_from_an_isolated_environment(workplace: Path, changed: Project) -> None:
+def test_cookiecutter_from_an_isolated_environment(workplace: Path, kind: str) -> None:
     """uvx and pipx run cookiecutter in a Python environment of its own, which may vanish."""
     uv = Path(sys.executable).parent / "uv"
     if not uv.exists():
         pytest.skip("uv is not in the test environment: make test installs it")
-    kind = changed.path.parent.name.removesuffix("-changed")
     folder = workplace / f"isolated-{kind}"
     command = [str(uv), "tool", "run", "--from", "cookiecutter==2.7.1", "cookiecutter"]
     done = subprocess.run(

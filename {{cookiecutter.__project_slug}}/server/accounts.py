@@ -35,7 +35,7 @@ def choose(run_user: str, project: Path) -> Account:
     An ordinary user serves as itself. Root serves as `run_user` where it is set,
     otherwise as the owner of `project`, otherwise as the system's web user.
 
-    :raises problems.Problem: `run_user` is unknown or root, or there is no web user.
+    :raises Problem: `run_user` is unknown or root, or there is no web user.
     """
     if os.geteuid() != 0:
         return _by_id(os.geteuid())

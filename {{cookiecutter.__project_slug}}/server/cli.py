@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from . import project
-from .problems import Problem, not_set_up, system_refused
+from .problem import Problem
+from .problems import not_set_up, system_refused
 from .setup import environment
 from .setup.verb import setup
 

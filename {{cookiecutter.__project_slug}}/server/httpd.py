@@ -71,7 +71,7 @@ class Httpd:
     def prepare(self) -> None:
         """Write the server root and have Apache read it.
 
-        :raises problems.Problem: an option or the configuration is refused.
+        :raises Problem: an option or the configuration is refused.
         """
         site = self.site
         server_root.make(site.root, site.account)
@@ -109,7 +109,7 @@ class Httpd:
     def start(self) -> None:
         """Start Apache and return when the application answers.
 
-        :raises problems.Problem: it ended, or did not answer in `START_LIMIT` seconds.
+        :raises Problem: it ended, or did not answer in `START_LIMIT` seconds.
         """
         port = int(self.url.rstrip("/").rpartition(":")[2])
         preflight.check_port(self.site.settings.host, port)
@@ -198,7 +198,7 @@ def _end_with_parent() -> None:
 def _refuse_a_second(root: Path) -> None:
     """Apache would say "already running" of any process whose id an old file holds, and exit 0.
 
-    :raises problems.Problem: the Apache of this server root is running.
+    :raises Problem: the Apache of this server root is running.
     """
     pid_file = root / "httpd.pid"
     try:

@@ -19,20 +19,20 @@ USABLE = re.compile(r"[\w/.+@~=,-]")
 
 
 def check_path(root: Path = ROOT) -> None:
-    """:raises problems.Problem: the project's folder has a name that Apache cannot cope with."""
+    """:raises Problem: the project's folder has a name that Apache cannot cope with."""
     for character in str(root):
         if not USABLE.match(character):
             raise problems.path_unusable(root, character)
 
 
 def check_folder(account: Account) -> None:
-    """:raises problems.Problem: `account` cannot reach the project at all."""
+    """:raises Problem: `account` cannot reach the project at all."""
     if obstacle := first_obstacle(account, [ROOT]):
         raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
 
 
 def check_reach(account: Account, project: Project) -> None:
-    """:raises problems.Problem: `account` cannot reach something it needs."""
+    """:raises Problem: `account` cannot reach something it needs."""
     library = Path(os.__file__)
     site_packages = VENV.glob("lib/python*/site-packages")
     needed = [PYTHON, library, *site_packages, project.wsgi_file, *_files(project.package)]
@@ -45,7 +45,7 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def check_port(host: str, port: int) -> None:
-    """:raises problems.Problem: Apache could not listen there."""
+    """:raises Problem: Apache could not listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -62,7 +62,7 @@ def check_port(host: str, port: int) -> None:
 def check_import(project: Project, account: Account, environ: Mapping[str, str]) -> None:
     """Load the application as Apache will: as that user, in that folder, with that environment.
 
-    :raises problems.Problem: it cannot be loaded.
+    :raises Problem: it cannot be loaded.
     """
     source = f"import runpy; runpy.run_path({str(project.wsgi_file)!r})['application']"
     done = subprocess.run(

@@ -1,44 +1,11 @@
-"""Every failure we can name: a slug, what is wrong, why, and what to type."""
+"""Every failure we can name. Each function takes the actual values and returns its problem."""
 
 import shlex
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import systems
-
-WIDTH = 80
-
-
-class Problem(Exception):
-    """Something foreseen went wrong; the command line prints it and exits with 1."""
-
-    def __init__(self, slug: str, what: str, why: str, remedy: Sequence[str]) -> None:
-        super().__init__(what)
-        self.slug = slug
-        self.what = what
-        self.why = why
-        self.remedy = tuple(remedy)
-
-    def __str__(self) -> str:
-        rows = [_row("Problem", self.slug), _row("What", self.what), _row("Why", self.why)]
-        labels = ("Type", *["or"] * (len(self.remedy) - 1))
-        commands = zip(labels, self.remedy, strict=True)
-        return "\n".join([*rows, *(f"{label:<9}{command}" for label, command in commands)])
-
-
-def _row(label: str, text: str) -> str:
-    """A label and its sentence, wrapped; lines after the first are quoted output, left alone."""
-    sentence, *quoted = text.splitlines()
-    wrapped = textwrap.fill(
-        sentence,
-        WIDTH,
-        initial_indent=f"{label:<9}",
-        subsequent_indent=" " * 9,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return "\n".join([wrapped, *(f"  | {line}" for line in quoted)])
+from .problem import Problem
 
 
 def not_set_up(reason: str) -> Problem:

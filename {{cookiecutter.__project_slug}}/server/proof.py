@@ -10,6 +10,7 @@ from urllib.request import urlopen
 
 from . import preflight, problems
 from .httpd import Httpd
+from .problem import Problem
 from .serve import site
 
 
@@ -37,7 +38,7 @@ def free_port() -> int:
 def prove() -> str:
     """What was asked and how long the first page took, as one line.
 
-    :raises problems.Problem: an answer was wrong.
+    :raises Problem: an answer was wrong.
     """
     started = time.monotonic()
     with running() as server:
@@ -59,6 +60,6 @@ def _a_static_file(server: Httpd) -> list[str]:
 if __name__ == "__main__":
     try:
         print(prove())
-    except problems.Problem as problem:
+    except Problem as problem:
         print(problem, file=sys.stderr)
         sys.exit(1)

@@ -28,7 +28,7 @@ _DEVELOPMENT = (
 def site(entry: Path | None = None, root: str = "apache", extra: Sequence[str] = ()) -> Site:
     """Read the settings and check what can be checked before Apache starts.
 
-    :raises problems.Problem: something is missing or wrong.
+    :raises Problem: something is missing or wrong.
     """
     preflight.check_path()
     here = project.load()

@@ -34,7 +34,7 @@ def make(folder: Path, account: Account) -> None:
     It is private (0700). As root it belongs to root, and the application's group may pass
     through it (0710) to the files it knows by name, but neither list nor change them.
 
-    :raises problems.Problem: somebody else owns it.
+    :raises Problem: somebody else owns it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)

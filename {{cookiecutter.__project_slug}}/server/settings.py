@@ -81,7 +81,7 @@ def variables() -> dict[str, str]:
 def load(given: Mapping[str, str]) -> Settings:
     """Check every setting in `given`; an empty one means its default.
 
-    :raises problems.Problem: one has a value it cannot have.
+    :raises Problem: one has a value it cannot have.
     """
     values = {}
     for field, rule in RULES.items():

@@ -82,7 +82,7 @@ def choose(wanted: str) -> tuple[Apache, list[str]]:
 
     Also returns what the installed Apache lacks, where that is why it was not taken.
 
-    :raises problems.Problem: `wanted` is system and there is no complete one.
+    :raises Problem: `wanted` is system and there is no complete one.
     """
     if wanted == "bundled":
         return Apache("bundled", BUNDLED_VERSION), []
@@ -109,9 +109,11 @@ def missing_tools(apache: Apache, python: Interpreter) -> list[str]:
 
 
 def _compiles(compiler: str, source: str) -> bool:
-    done = subprocess.run(
-        [compiler, "-E", "-x", "c", "-"], input=source, text=True, capture_output=True
-    )
+    command = [compiler, "-E", "-x", "c", "-"]
+    try:
+        done = subprocess.run(command, input=source, text=True, capture_output=True)
+    except OSError:
+        return False
     return done.returncode == 0
 
 

@@ -62,7 +62,7 @@ def run(
     """Run `command`, keep all it prints in the log, and hand each line to `watch`.
 
     :param doing: What it is for, as the beginning of a sentence: ``Installing Flask``.
-    :raises problems.Problem: it failed.
+    :raises Problem: it failed.
     """
     LOG.parent.mkdir(parents=True, exist_ok=True)
     output: list[str] = []

@@ -53,7 +53,7 @@ def recorded() -> Recipe | None:
 def build(python: Interpreter, apache: Apache) -> None:
     """Make ``.venv`` anew. The record is written last: without it, nothing counts as built.
 
-    :raises problems.Problem: something could not be downloaded, built or installed.
+    :raises Problem: something could not be downloaded, built or installed.
     """
     installer = installers.choose()
     # The application's user reads these files, whatever root's own umask keeps from it.

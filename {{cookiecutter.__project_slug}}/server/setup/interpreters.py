@@ -111,7 +111,7 @@ def candidates() -> Iterator[Path]:
 def choose(account: accounts.Account) -> tuple[Interpreter, list[tuple[str, str]]]:
     """The first Python without an objection, and those passed over, each with the reason.
 
-    :raises problems.Problem: there is none.
+    :raises Problem: there is none.
     """
     passed_over: dict[str, str] = {}
     seen: set[Path] = set()

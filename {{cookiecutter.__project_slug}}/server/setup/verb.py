@@ -16,7 +16,7 @@ def setup(apache: str | None = None, rebuild: bool = False) -> int:
 
     :param apache: auto, system or bundled; None for the answer given at generation.
     :param rebuild: Build again even if nothing changed.
-    :raises problems.Problem: something is missing; the files stay, and it can be called again.
+    :raises Problem: something is missing; the files stay, and it can be called again.
     """
     started = time.monotonic()
     preflight.check_path()

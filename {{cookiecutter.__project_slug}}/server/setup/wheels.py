@@ -81,7 +81,7 @@ def obtain(apache: Apache, python: Interpreter, venv: Path, installer: Pip | Uv)
 
     Two setups at once build once: the second waits for the first.
 
-    :raises problems.Problem: the build failed.
+    :raises Problem: the build failed.
     """
     folder = cache_folder() / "wheels"
     folder.mkdir(parents=True, exist_ok=True)

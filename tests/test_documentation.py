@@ -1,0 +1,129 @@
+"""What README says is compared with what is there."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import QUESTIONS, ROOT, TEMPLATE, Baked, derive
+from dotenv import dotenv_values
+from serving import ask, wait_for
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_table_of_questions() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", README, re.MULTILINE)
+    assert [name for name, _ in rows] == list(QUESTIONS)
+    defaults = derive()
+    for name, default in rows:
+        assert default == str(defaults[name]).removesuffix("True") + ("true" * (name == "install"))
+
+
+def test_the_tree_of_the_result(defaults: Baked) -> None:
+    block = re.search(r"```\nhello-flask/\n(.*?)```", README, re.DOTALL)
+    assert block
+    shown: set[str] = set()
+    parent = ""
+    for line in block[1].splitlines():
+        match = re.match(r"(│   )?[├└]── (\S+)", line)
+        assert match, line
+        if not match[1]:
+            parent = match[2] if match[2].endswith("/") else ""
+        shown.add((parent if match[1] else "") + match[2])
+    for name in shown:
+        assert (defaults.path / name).exists(), name
+    top = {path.name + "/" * path.is_dir() for path in defaults.path.iterdir()}
+    assert {name for name in top if name != ".gitignore"} == {
+        name for name in shown if "/" not in name.rstrip("/")
+    }
+    package = defaults.path / "hello_flask"
+    inside = {f"hello_flask/{path.name}{'/' * path.is_dir()}" for path in package.iterdir()}
+    assert inside <= shown
+
+
+def test_the_commands_exist(defaults: Baked) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"\bmake ([a-z-]+)", README))
+    assert targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    shown = defaults.run("--help").stdout
+    for text in (README, defaults.read("README.md")):
+        for verb in re.findall(r"\./run ([a-z]+)\b", text):
+            assert re.search(rf"^  {verb} ", shown, re.MULTILINE), verb
+
+
+def test_the_help_fits_a_screen(defaults: Baked) -> None:
+    done = defaults.run("--help")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+
+
+def test_every_setting_is_in_the_example_with_its_default(defaults: Baked) -> None:
+    source = (TEMPLATE / "server" / "settings.py").read_text("utf-8")
+    rules = dict(re.findall(r'"(\w+)": Rule\("([^"]*)"', source))
+    example = dotenv_values(defaults.path / ".env.example")
+    assert set(example) == {name.upper() for name in rules} | {"FLASK_SECRET_KEY"}
+    assert {name: example[name.upper()] for name in rules} == rules
+
+
+def test_the_example_fits_a_reader(defaults: Baked) -> None:
+    """The user's part is short, and no file is long."""
+    own = [*defaults.path.glob("hello_flask/*.py"), *defaults.path.glob("tests/*.py")]
+    own.append(defaults.path / "hello_flask.wsgi")
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in own) <= 250
+    for path in defaults.path.rglob("*.py"):
+        assert len(path.read_text("utf-8").splitlines()) <= 220, path
+
+
+def answers(address: str) -> bool:
+    try:
+        return ask(address).status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_make_demo(workplace: Path, home: Path, kind: str) -> None:
+    """In a clone: it shows the page and its address, serves on, and Ctrl-C ends all of it."""
+    clone = workplace / "clone"
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, files):
+        if (ROOT / name).exists():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            (clone / name).write_bytes((ROOT / name).read_bytes())
+            (clone / name).chmod((ROOT / name).stat().st_mode)
+    env = os.environ | ({} if kind == "system" else {"APXS": "/nonexistent"})
+    log = workplace / "demo.log"
+    with log.open("wb") as output:
+        demo = subprocess.Popen(
+            ["make", "demo"],
+            cwd=clone,
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_for(lambda: "That is http" in log.read_text() or demo.poll(), 300, "the page")
+        text = log.read_text()
+        assert "<h1>Hello, I love Flask!</h1>" in text
+        address = re.findall(r"^That is (\S+),", text, re.MULTILINE)[0]
+        assert ask(address).status == 200
+    finally:
+        os.killpg(demo.pid, signal.SIGINT)
+        demo.wait(timeout=30)
+    wait_for(lambda: not answers(address), 20, "Apache to end")
+    (project,) = clone.glob("demo-*/*")
+    assert {path.name for path in clone.glob("*")} >= {"README.md", project.parent.name}
