@@ -19,9 +19,6 @@ test-fast: .venv/test.txt ## the tests that build and serve nothing
 lint: .venv/test.txt ## format, lint and types
 	$(bin)/python -m pytest -m lint
 
-bench: .venv/demo.txt ## measure against what people would use instead
-	$(bin)/python benchmarks/run.py
-
 # The environment with the packages of requirements/<name>.txt; the copy of the list is the stamp.
 .venv/%.txt: requirements/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one: make $* PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -29,4 +26,4 @@ bench: .venv/demo.txt ## measure against what people would use instead
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-fast lint bench
+.PHONY: help demo test test-fast lint

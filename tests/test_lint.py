@@ -1,5 +1,6 @@
 """Format, lint and types of the template's own files; the generated ones are in test_rendering."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ TOOLS = Path(sys.executable).parent
 
 
 def check(*command: str | Path, folder: Path = ROOT) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    env = os.environ | {"MYPYPATH": str(TEMPLATE)}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -3,10 +3,12 @@
 import mimetypes
 from pathlib import Path
 
-# Python's own table lacks these before 3.14, and browsers insist on them.
+# Python's own table lacks these in some versions, or has them as they were once called.
 WEB = {
     ".avif": "image/avif",
+    ".js": "text/javascript",
     ".map": "application/json",
+    ".mjs": "text/javascript",
     ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",
     ".woff": "font/woff",
@@ -15,12 +17,14 @@ WEB = {
 
 
 def table() -> dict[str, str]:
-    """Content types by ending: the system's own files win over Python, and that over `WEB`."""
+    """Content types by ending: the system's own files win over `WEB`, and that over Python."""
     known = mimetypes.MimeTypes()
+    for ending, kind in WEB.items():
+        known.add_type(kind, ending)
     for file in mimetypes.knownfiles:
         if Path(file).is_file():
             known.read(file)
-    return WEB | known.types_map[True]
+    return known.types_map[True]
 
 
 def as_mime_types() -> str:

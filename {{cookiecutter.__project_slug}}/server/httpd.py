@@ -2,12 +2,10 @@
 
 import collections
 import contextlib
-import ctypes
 import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -17,9 +15,7 @@ from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
-import psutil
-
-from . import command, content_types, preflight, problems, server_root
+from . import command, content_types, preflight, problems, processes, server_root
 from .accounts import Account
 from .project import PYTHON, Project
 from .settings import Settings
@@ -75,7 +71,7 @@ class Httpd:
         """
         site = self.site
         server_root.make(site.root, site.account)
-        _refuse_a_second(site.root)
+        processes.refuse_a_second(site.root)
         static_folder = site.project.static_folder
         _write(site.root / "include.conf", command.include(site.settings, static_folder))
         _write(site.root / "mime.types", content_types.as_mime_types())
@@ -120,7 +116,7 @@ class Httpd:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=processes.end_with_parent,
         )
         assert self.process.stdout and self.process.stderr
         for source, target in ((self.process.stdout, 1), (self.process.stderr, 2)):
@@ -164,7 +160,7 @@ class Httpd:
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""
         assert self.process
-        for daemon in daemons(self.process.pid, self.site.project.app_name):
+        for daemon in processes.daemons(self.process.pid, self.site.project.app_name):
             daemon.send_signal(signal.SIGUSR1)
 
     def stop(self, grace: float = GRACE) -> None:
@@ -187,35 +183,6 @@ class Httpd:
     def _join(self) -> None:
         for copier in self._copiers:
             copier.join(timeout=2)
-
-
-def _end_with_parent() -> None:
-    """Have Linux send SIGTERM should this program be killed (``man 2 prctl``)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
-def _refuse_a_second(root: Path) -> None:
-    """Apache would say "already running" of any process whose id an old file holds, and exit 0.
-
-    :raises Problem: the Apache of this server root is running.
-    """
-    pid_file = root / "httpd.pid"
-    try:
-        process = psutil.Process(int(pid_file.read_text()))
-        ours = str(root / "httpd.conf") in process.cmdline()
-    except (OSError, ValueError, psutil.Error):
-        ours = False
-    if ours:
-        raise problems.already_running(process.pid)
-    pid_file.unlink(missing_ok=True)
-
-
-def daemons(pid: int, app_name: str) -> list[psutil.Process]:
-    """The processes that run the application, of the Apache with process id `pid`."""
-    title = f"(wsgi:{app_name})"
-    children = psutil.Process(pid).children()
-    return [child for child in children if (child.cmdline() or [""])[0].startswith(title)]
 
 
 def status(address: str) -> int:
