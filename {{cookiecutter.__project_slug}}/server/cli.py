@@ -4,6 +4,7 @@ Parsed with the standard library, because ``./run setup`` runs before anything i
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run one verb; the exit status is 0, or 1 after a problem, or 2 for a wrong command."""
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
+    # So that what an interrupted setup has begun is ended, also when it is not a terminal's Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _dispatch(arguments[0], arguments[1:])
     except Problem as problem:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -102,8 +102,8 @@ class Httpd:
         shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
         return [shell, str(self.site.root / "apachectl"), *words]
 
-    def start(self) -> None:
-        """Start Apache and return when the application answers.
+    def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
+        """Start Apache and return when the application answers, or `given_up` says yes.
 
         :raises Problem: it ended, or did not answer in `START_LIMIT` seconds.
         """
@@ -123,7 +123,7 @@ class Httpd:
             copier = threading.Thread(target=self._copy, args=(source, target), daemon=True)
             copier.start()
             self._copiers.append(copier)
-        self._wait_until_it_answers()
+        self._wait_until_it_answers(given_up)
 
     def _copy(self, source: IO[bytes], target: int) -> None:
         """Hand on what Apache writes, so that it works behind pipes, files and sockets alike."""
@@ -140,9 +140,9 @@ class Httpd:
                     except OSError:  # whoever read our output is gone; Apache goes on
                         self.quiet = True
 
-    def _wait_until_it_answers(self) -> None:
+    def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_LIMIT
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not given_up():
             assert self.process
             if self.process.poll() is not None:
                 self._join()
@@ -150,6 +150,8 @@ class Httpd:
             if status(f"{self.address}/health/live") not in (0, 502, 503, 504):
                 return
             time.sleep(0.05)
+        if given_up():
+            return
         self.stop()
         raise problems.server_failed(f"No answer within {START_LIMIT:.0f} seconds.", self.log())
 

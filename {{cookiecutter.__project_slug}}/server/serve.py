@@ -64,7 +64,7 @@ def serve(extra: Sequence[str]) -> int:
     with stop_requested() as stop:
         server = Httpd(here)
         try:
-            announce(server)
+            announce(server, stop)
             while server.process and server.process.poll() is None and not stop.wait(0.5):
                 pass
         finally:
@@ -80,14 +80,14 @@ def develop(extra: Sequence[str]) -> int:
     with stop_requested() as stop:
         server = _development_server(extra)
         try:
-            announce(server)
+            announce(server, stop)
             while server.process and server.process.poll() is None and not stop.wait(0.5):
                 saved = watch.changed()
                 if project.ENV_FILE in saved:
                     say("restarting, because .env was saved")
                     server.stop(grace=0)
                     server = _development_server(extra)
-                    announce(server)
+                    announce(server, stop)
                 elif saved:
                     names = ", ".join(str(path.relative_to(project.ROOT)) for path in saved)
                     say(f"reloading, because of {names}")
@@ -102,10 +102,12 @@ def _development_server(extra: Sequence[str]) -> Httpd:
     return Httpd(site(entry=entry, extra=[*_DEVELOPMENT, *extra]))
 
 
-def announce(server: Httpd) -> None:
+def announce(server: Httpd, stop: threading.Event) -> None:
     """Start, and say where; not before it answers."""
     server.prepare()
-    server.start()
+    server.start(given_up=stop.is_set)
+    if stop.is_set():
+        return
     user = "" if server.site.account.is_me else f" as {server.site.account.user}"
     say(f"{server.site.project.name} is served by Apache{user} at {server.address}/")
     say("Ctrl-C stops it")
