@@ -35,5 +35,12 @@ def refuse_a_second(root: Path) -> None:
 def daemons(pid: int, app_name: str) -> list[psutil.Process]:
     """The processes that run the application, of the Apache with process id `pid`."""
     title = f"(wsgi:{app_name})"
-    children = psutil.Process(pid).children()
-    return [child for child in children if (child.cmdline() or [""])[0].startswith(title)]
+    return [child for child in psutil.Process(pid).children() if _title(child).startswith(title)]
+
+
+def _title(process: psutil.Process) -> str:
+    """The first word of a process's command line; empty for one that has just ended."""
+    try:
+        return (process.cmdline() or [""])[0]
+    except psutil.Error:
+        return ""
