@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +108,10 @@ def candidates() -> Iterator[Path]:
                 yield Path(folder) / name
 
 
+def _is_known(path: Path, others: Iterable[str]) -> bool:
+    return any(path.resolve() == Path(other).resolve() for other in others)
+
+
 def choose(account: accounts.Account) -> tuple[Interpreter, list[tuple[str, str]]]:
     """The first Python without an objection, and those passed over, each with the reason.
 
@@ -126,5 +130,7 @@ def choose(account: accounts.Account) -> tuple[Interpreter, list[tuple[str, str]
         reason = objection(python, account)
         if reason is None:
             return python, list(passed_over.items())
-        passed_over[str(python.path)] = reason
+        # One Python often has several names: python3, python3.13.
+        if not _is_known(python.path, passed_over):
+            passed_over[str(python.path)] = reason
     raise problems.python_unsuitable(list(passed_over.items()))

@@ -5,8 +5,14 @@ import sys
 import time
 from typing import TextIO
 
-# The share of a build each phase takes, from timed builds on two cores.
-PHASES = {"apr": 0.17, "apr-util": 0.08, "pcre2": 0.15, "httpd": 0.52, "mod_wsgi": 0.08}
+# The share of a build's time each phase takes, and the lines it prints, as counted once.
+PHASES = {
+    "apr": (0.17, 1200),
+    "apr-util": (0.08, 470),
+    "pcre2": (0.15, 800),
+    "httpd": (0.52, 7900),
+    "mod_wsgi": (0.08, 100),
+}
 _COLLECTING = re.compile(r"^\s*Collecting mod_wsgi(-standalone)?==")
 _UNPACKING = re.compile(r"^\s*(apr-util|apr|pcre2|httpd)-\d[\d.]*/")
 WIDTH = 24
@@ -35,12 +41,15 @@ class Progress:
         self.terminal = stream.isatty()
         self.started = time.monotonic()
         self.current: str | None = None
+        self.lines = 0
 
-    def feed(self, line: str = "") -> None:
-        """Take a line of output, or none to let the clock go on."""
+    def feed(self, line: str) -> None:
+        """Take a line of output."""
+        self.lines += 1
         phase = phase_of(line)
         if phase in self.phases and phase != self.current:
             self.current = phase
+            self.lines = 0
             if not self.terminal:
                 self._write(f"  {phase:<9} after {self._elapsed()}\n")
         if self.terminal:
@@ -52,11 +61,12 @@ class Progress:
             self._write("\r\033[K")
 
     def _bar(self) -> str:
-        names = list(PHASES)
-        begun = names[: names.index(self.current)] if self.current else []
-        done = sum(PHASES[name] for name in begun if name in self.phases)
-        total = sum(PHASES[name] for name in self.phases)
-        filled = round(WIDTH * done / total)
+        done = 0.0
+        if self.current:
+            ended = self.phases[: self.phases.index(self.current)]
+            share, lines = PHASES[self.current]
+            done = sum(PHASES[name][0] for name in ended) + share * min(1, self.lines / lines)
+        filled = round(WIDTH * done / sum(PHASES[name][0] for name in self.phases))
         place = f"{self.current or 'starting':<9}"
         return f"  [{'#' * filled}{'.' * (WIDTH - filled)}] {place} {self._elapsed()}"
 
