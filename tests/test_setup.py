@@ -230,6 +230,7 @@ def test_cookiecutter_from_an_isolated_environment(workplace: Path, kind: str) -
     command = [str(uv), "tool", "run", "--from", "cookiecutter==2.7.1", "cookiecutter"]
     done = subprocess.run(
         [*command, str(serving.ROOT), "--no-input", "-o", str(folder), f"apache={kind}"],
+        env=os.environ | {"UV_SYSTEM_CERTS": "true"},
         capture_output=True,
         text=True,
     )

@@ -1,6 +1,7 @@
 """Runs the programs that build the environment, away from the settings of other tools."""
 
 import os
+import ssl
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,7 +47,19 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
         and (not name.startswith(("PIP_", "UV_")) or name in _KEPT or _is_index_login(name))
     }
     # A pip.conf may say user = true or require-virtualenv = true; the environment wins over it.
-    return kept | {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "LC_ALL": "C.UTF-8"}
+    fixed = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "LC_ALL": "C.UTF-8"}
+    return _system_certificates() | kept | fixed
+
+
+def _system_certificates() -> dict[str, str]:
+    """Have uv trust what the system trusts, as pip does; companies add their own authority there.
+
+    The second name is that of uv before 0.11.
+    """
+    known = ssl.get_default_verify_paths()
+    if known.cafile or (known.capath and os.listdir(known.capath)):
+        return {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"}
+    return {}
 
 
 def _is_index_login(name: str) -> bool:
