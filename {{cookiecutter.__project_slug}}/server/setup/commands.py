@@ -54,7 +54,7 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def _system_certificates() -> dict[str, str]:
     """Have uv trust what the system trusts, as pip does; companies add their own authority there.
 
-    The second name is that of uv before 0.11.
+    The second name is the one older versions know.
     """
     known = ssl.get_default_verify_paths()
     if known.cafile or (known.capath and os.listdir(known.capath)):
