@@ -66,6 +66,26 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     raise AssertionError(f"waited {seconds:.0f} seconds for {what}")
 
 
+def survivors(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those still at work after so many seconds.
+
+    What nobody waits for stays behind as a zombie in a container whose first process is no init.
+    """
+    deadline = time.monotonic() + seconds
+    while alive := [process for process in family if _is_at_work(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return alive
+
+
+def _is_at_work(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 @dataclass(frozen=True)
 class Answer:
     status: int

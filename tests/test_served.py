@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from serving import Project, Running, ask, running, wait_for
+from serving import Project, Running, ask, running, survivors, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -118,8 +118,7 @@ def test_a_signal_stops_it_and_leaves_nothing(changed: Project, number: int) -> 
         port = int(serving.url.rpartition(":")[2])
         assert len(family) >= 4  # Apache, one child at least, two of the application
         assert serving.stop(number) == 0
-    _, alive = psutil.wait_procs(family, timeout=5)
-    assert alive == []
+    assert survivors(family, 5) == []
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
@@ -130,8 +129,7 @@ def test_apache_does_not_outlive_a_killed_run(changed: Project) -> None:
         family = serving.family()
         serving.process.kill()
         serving.process.wait()
-    _, alive = psutil.wait_procs(family, timeout=15)
-    assert alive == []
+    assert survivors(family, 15) == []
 
 
 def test_the_server_root_is_private(project: Project, served: Running) -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import serving
 from conftest import Bake
-from serving import Project, wait_for
+from serving import Project, survivors, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -111,8 +111,7 @@ def test_ctrl_c_in_the_middle_of_a_build(fresh: Project, tmp_path: Path, kind: s
     assert family
     build.send_signal(signal.SIGINT)
     assert build.wait(timeout=20) == 130
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert alive == []
+    assert survivors(family, 10) == []
     assert log.read_text().strip().splitlines()[-1].startswith("Interrupted")
 
     again = fresh.call("./run", "setup", "--apache", kind, PATH=path_with_uv())
