@@ -4,12 +4,17 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import QUESTIONS, ROOT, TEMPLATE, Baked, derive
 from dotenv import dotenv_values
 from serving import ask, wait_for
+
+sys.path.insert(0, str(TEMPLATE))
+
+from server import cli, settings
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -65,11 +70,21 @@ def test_the_help_fits_a_screen(defaults: Baked) -> None:
 
 
 def test_every_setting_is_in_the_example_with_its_default(defaults: Baked) -> None:
-    source = (TEMPLATE / "server" / "settings.py").read_text("utf-8")
-    rules = dict(re.findall(r'"(\w+)": Rule\("([^"]*)"', source))
     example = dotenv_values(defaults.path / ".env.example")
-    assert set(example) == {name.upper() for name in rules} | {"FLASK_SECRET_KEY"}
-    assert {name: example[name.upper()] for name in rules} == rules
+    assert set(example) == {*settings.NAMES, "FLASK_SECRET_KEY"}
+    for name, rule in zip(settings.NAMES, settings.RULES.values(), strict=True):
+        assert example[name] in (rule.default, ""), name
+
+
+def test_the_operations_guide_knows_every_setting_and_verb() -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\| (.+?) \|$", guide, re.MULTILINE)
+    assert [name for name, _, _ in rows] == list(settings.NAMES)
+    for (name, default, allowed), rule in zip(rows, settings.RULES.values(), strict=True):
+        assert allowed == rule.allowed, name
+        assert not isinstance(rule.default, str) or default == rule.default, name
+    verbs = re.findall(r"^\| `\./run (\w+)` \|", guide, re.MULTILINE)
+    assert set(verbs) == set(cli.VERBS)
 
 
 def test_the_example_fits_a_reader(defaults: Baked) -> None:

@@ -1,6 +1,7 @@
 """The generated project's `server` package, where it can be tried without building anything."""
 
 import io
+import math
 import mimetypes
 import os
 import sys
@@ -12,7 +13,16 @@ from conftest import TEMPLATE
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import accounts, command, content_types, preflight, server_root, settings, systems
+from server import (
+    accounts,
+    capacity,
+    command,
+    content_types,
+    preflight,
+    server_root,
+    settings,
+    systems,
+)
 from server.problem import Problem
 from server.setup import apaches, commands, interpreters, progress, wheels
 
@@ -235,11 +245,18 @@ def test_mount_points_are_normalised(text: str) -> None:
 
 def test_the_include_file_speaks_of_the_mount_point() -> None:
     chosen = settings.load({"MOUNT_POINT": "/app"})
-    text = command.include(chosen, Path("/srv/x/static"))
+    text = command.include(chosen, Path("/srv/x/static"), Path("/srv/var"))
     assert 'RedirectMatch 404 "^/app/static/(.*/)?\\."' in text
     assert '<Directory "/srv/x/static">' in text
-    words = command.options(chosen, me(), "x", Path("/srv/x/static"), Path("/srv/var"))
+    words = command.options(chosen, me(), "x", Path("/srv/x/static"), Path("/srv/var"), None)
     assert words[words.index("--url-alias") + 1] == "/app/static"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5, 16, 512])
+def test_a_stuck_request_ends_soon_after_the_limit_and_not_before(threads: int) -> None:
+    for limit in range(5, 3601):
+        late = capacity.effective_limit(limit, threads) - limit
+        assert -1e-6 < late < 1 + math.log(threads)
 
 
 @pytest.mark.parametrize("character", [" ", "'", '"', "$", "%", "\\", ";", "*", "(", "\n"])

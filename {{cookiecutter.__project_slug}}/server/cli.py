@@ -6,7 +6,7 @@ Parsed with the standard library, because ``./run setup`` runs before anything i
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import project
 from .problem import Problem
@@ -14,12 +14,20 @@ from .problems import not_set_up, system_refused
 from .setup import environment
 from .setup.verb import setup
 
-VERBS = """\
-  serve   serve in the foreground, as in production; ./run alone does the same
-  dev     serve, reload when a file is saved, show tracebacks in the browser
-  setup   build what serving needs, check it and prove it; safe to repeat
-            --apache auto|system|bundled   the Apache to build against
-            --rebuild                      build again even if nothing changed
+VERBS = ("serve", "dev", "setup", "start", "stop", "restart", "reload", "status", "logs", "config")
+HELP = """\
+  serve     serve in the foreground; ./run alone does the same
+  dev       the same with reload on save and tracebacks in the browser
+  setup     build what serving needs and prove it; safe to repeat
+              --apache auto|system|bundled, --rebuild
+
+  start     serve in the background; returns when the application answers
+  stop      let requests under way finish, then end it
+  restart   stop and start: a short outage, and all settings are read anew
+  reload    new code, packages and settings without a failed request
+  status    is it up, is it busy, what went wrong last  (--json)
+  logs      requests and errors by time  (-n LINES, -f, --errors by cause)
+  config    every setting, where it comes from and what follows from it
 
 Options after serve or dev go to mod_wsgi-express, where they win over settings:
 ./run --threads 10. Settings are in .env; .env.example explains each.
@@ -48,24 +56,47 @@ def main(arguments: Sequence[str]) -> int:
 def _dispatch(verb: str, rest: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="./run",
-        usage="./run [serve|dev|setup] [options]",
+        usage="./run [verb] [options]",
         description=f"{project.load().name}: a Flask application behind Apache.",
         add_help=False,
-        epilog=VERBS,
+        epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
-    parser.add_argument("verb", choices=["serve", "dev", "setup"], help=argparse.SUPPRESS)
+    parser.add_argument("verb", choices=VERBS, metavar="verb", help=argparse.SUPPRESS)
     if verb == "setup":
         parser.add_argument("--apache", choices=["auto", "system", "bundled"])
         parser.add_argument("--rebuild", action="store_true")
         known = parser.parse_args([verb, *rest])
         return setup(known.apache, known.rebuild)
-    wants_help = "-h" in rest or "--help" in rest
-    parser.parse_args([verb, "--help"] if wants_help else [verb])
+    if verb in ("serve", "dev"):
+        wants_help = "-h" in rest or "--help" in rest
+        parser.parse_args([verb, "--help"] if wants_help else [verb])
+    if verb == "status":
+        parser.add_argument("--json", action="store_true")
+    if verb == "logs":
+        parser.add_argument("-f", "--follow", action="store_true")
+        parser.add_argument("--errors", action="store_true")
+        parser.add_argument("-n", "--lines", type=int, default=20)
+    known = parser.parse_args([verb, *(rest if verb not in ("serve", "dev") else [])])
     if environment.recorded() is None:
         raise not_set_up("there is no finished .venv")
-    from . import serve  # needs the packages in .venv
+    return _call(verb, known, rest)
 
-    return serve.develop(rest) if verb == "dev" else serve.serve(rest)
+
+def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
+    from . import background, configuration, logs, serve, status  # need the packages in .venv
+
+    calls: dict[str, Callable[[], int]] = {
+        "serve": lambda: serve.serve(rest),
+        "dev": lambda: serve.develop(rest),
+        "start": background.start,
+        "stop": background.stop,
+        "restart": background.restart,
+        "reload": background.reload,
+        "status": lambda: status.show(known.json),
+        "logs": lambda: logs.show(known.lines, known.follow, known.errors),
+        "config": configuration.show,
+    }
+    return calls[verb]()

@@ -1,5 +1,6 @@
 """What Apache loads under ``./run dev``: the application, with tracebacks in the browser."""
 
+import os
 import runpy
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from werkzeug.debug import DebuggedApplication
 
-from server import project
+from server import error_pages, project
 
 
 def load(wsgi_file: Path) -> Any:
@@ -23,5 +24,7 @@ def load(wsgi_file: Path) -> Any:
     return broken
 
 
+application = load(project.load().wsgi_file)
+error_pages.write(application, Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers" / "errors")
 # No interactive console: whoever reaches the port could run code in it.
-application = DebuggedApplication(load(project.load().wsgi_file), evalex=False, pin_security=False)
+application = DebuggedApplication(application, evalex=False, pin_security=False)

@@ -8,20 +8,16 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from . import command, content_types, preflight, problems, processes, server_root
-from .accounts import Account
-from .project import PYTHON, Project
-from .settings import Settings
+from .project import PYTHON
+from .site import Site, write_environment, write_state
 
-START_LIMIT = 60.0  # seconds until the first answer
-GRACE = 10.0  # seconds for requests under way when it is told to stop
 # Notices at each start and stop, which Apache's LogLevel cannot silence.
 _ROUTINE = re.compile(rb"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG")
 # mod_wsgi puts this before every line of the application; it is always the same path.
@@ -29,19 +25,6 @@ _SCRIPT = re.compile(rb"\[script [^]]*\] ")
 _COLUMNS = re.compile(r"^(\[[^]]*\] )+")
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
 _directly = build_opener(ProxyHandler({}))
-
-
-@dataclass(frozen=True)
-class Site:
-    """Everything Apache needs to know to serve this project."""
-
-    project: Project
-    settings: Settings
-    account: Account
-    environ: Mapping[str, str]
-    entry: Path
-    root: Path
-    extra: Sequence[str] = ()
 
 
 class Httpd:
@@ -57,6 +40,7 @@ class Httpd:
         self.tail: collections.deque[bytes] = collections.deque(maxlen=30)
         self.url = ""
         self._copiers: list[threading.Thread] = []
+        self._logged_before = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,13 +54,14 @@ class Httpd:
         :raises Problem: an option or the configuration is refused.
         """
         site = self.site
-        server_root.make(site.root, site.account)
         processes.refuse_a_second(site.root)
+        server_root.make(site.root, site.account)
         static_folder = site.project.static_folder
-        _write(site.root / "include.conf", command.include(site.settings, static_folder))
+        write_environment(site)
+        _write(site.root / "include.conf", command.include(site.settings, static_folder, site.root))
         _write(site.root / "mime.types", content_types.as_mime_types())
         options = command.options(
-            site.settings, site.account, site.project.app_name, static_folder, site.root
+            site.settings, site.account, site.project.app_name, static_folder, site.root, site.logs
         )
         # The module is in the venv, whose scripts break when it is moved; -m does not.
         express = (str(PYTHON), "-c", "from mod_wsgi.express.cli import main; main()")
@@ -88,8 +73,11 @@ class Httpd:
         if done.returncode != 0 or not address:
             reason = done.stderr.strip().splitlines() or ["mod_wsgi-express said nothing"]
             raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
+        httpd_conf = site.root / "httpd.conf"
+        _write(httpd_conf, command.beginning(site.settings) + httpd_conf.read_text("utf-8"))
         self.url = address[1]
         self._apachectl_check()
+        write_state(site, self.address)
 
     def _apachectl_check(self) -> None:
         words = self._apachectl("configtest")
@@ -105,25 +93,40 @@ class Httpd:
     def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
         """Start Apache and return when the application answers, or `given_up` says yes.
 
-        :raises Problem: it ended, or did not answer in `START_LIMIT` seconds.
+        :raises Problem: it ended, or did not answer in ``START_LIMIT`` seconds.
         """
         port = int(self.url.rstrip("/").rpartition(":")[2])
         preflight.check_port(self.site.settings.host, port)
-        self.process = subprocess.Popen(
+        if self.site.logs:
+            self._start_in_background(self.site.logs / "error.log")
+        else:
+            self._start_in_foreground()
+        self._wait_until_it_answers(given_up)
+
+    def _popen(self, out: IO[bytes] | int, foreground: bool) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             self._apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
             start_new_session=True,
-            preexec_fn=processes.end_with_parent,
+            preexec_fn=processes.end_with_parent if foreground else None,
         )
+
+    def _start_in_background(self, log: Path) -> None:
+        """What is printed there goes to the end of the error log, which Apache writes too."""
+        with log.open("ab") as file:
+            self._logged_before = file.tell()
+            self.process = self._popen(file, foreground=False)
+
+    def _start_in_foreground(self) -> None:
+        self.process = self._popen(subprocess.PIPE, foreground=True)
         assert self.process.stdout and self.process.stderr
         for source, target in ((self.process.stdout, 1), (self.process.stderr, 2)):
             copier = threading.Thread(target=self._copy, args=(source, target), daemon=True)
             copier.start()
             self._copiers.append(copier)
-        self._wait_until_it_answers(given_up)
 
     def _copy(self, source: IO[bytes], target: int) -> None:
         """Hand on what Apache writes, so that it works behind pipes, files and sockets alike."""
@@ -141,7 +144,8 @@ class Httpd:
                         self.quiet = True
 
     def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_LIMIT
+        limit = self.site.settings.start_limit
+        deadline = time.monotonic() + limit
         while time.monotonic() < deadline and not given_up():
             assert self.process
             if self.process.poll() is not None:
@@ -153,11 +157,16 @@ class Httpd:
         if given_up():
             return
         self.stop()
-        raise problems.server_failed(f"No answer within {START_LIMIT:.0f} seconds.", self.log())
+        raise problems.server_failed(f"No answer within {limit} seconds (START_LIMIT).", self.log())
 
     def log(self) -> str:
         """The last lines Apache wrote, without the columns before the message."""
-        return "\n".join(_COLUMNS.sub("", line.decode(errors="replace")) for line in self.tail)
+        lines = list(self.tail)
+        if self.site.logs:
+            with (self.site.logs / "error.log").open("rb") as file:
+                file.seek(self._logged_before)
+                lines = [line for line in file.read().splitlines() if not _ROUTINE.search(line)]
+        return "\n".join(_COLUMNS.sub("", line.decode(errors="replace")) for line in lines)
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""
@@ -165,10 +174,11 @@ class Httpd:
         for daemon in processes.daemons(self.process.pid, self.site.project.app_name):
             daemon.send_signal(signal.SIGUSR1)
 
-    def stop(self, grace: float = GRACE) -> None:
-        """Let requests under way finish for `grace` seconds, then end Apache."""
+    def stop(self, grace: float | None = None) -> None:
+        """Let requests under way finish for `grace` seconds (``STOP_LIMIT``), then end Apache."""
         if self.process is None:
             return
+        grace = self.site.settings.stop_limit if grace is None else grace
         # SIGWINCH is Apache's graceful-stop; SIGTERM drops what is under way.
         for number, seconds in ((signal.SIGWINCH, grace), (signal.SIGTERM, 10), (9, 5)):
             if self.process.poll() is None:

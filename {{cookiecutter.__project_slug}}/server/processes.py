@@ -3,6 +3,7 @@
 import ctypes
 import signal
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -21,21 +22,51 @@ def refuse_a_second(root: Path) -> None:
 
     :raises Problem: the Apache of this server root is running.
     """
-    pid_file = root / "httpd.pid"
-    try:
-        process = psutil.Process(int(pid_file.read_text()))
-        ours = str(root / "httpd.conf") in process.cmdline()
-    except (OSError, ValueError, psutil.Error):
-        ours = False
-    if ours:
+    if process := apache(root):
         raise problems.already_running(process.pid)
-    pid_file.unlink(missing_ok=True)
+    (root / "httpd.pid").unlink(missing_ok=True)
+
+
+def apache(root: Path) -> psutil.Process | None:
+    """The parent process of the Apache with this server root, if it runs.
+
+    Looks for the configuration file in command lines: process ids are used again, and the
+    folder with the pid file may be gone.
+    """
+    ours = all_of(root)
+    above = {process.info["ppid"] for process in ours}
+    return next((process for process in ours if process.pid in above), None)
+
+
+def all_of(root: Path) -> list[psutil.Process]:
+    """Every process of the Apache with this server root, orphans included."""
+    file = str(root / "httpd.conf")
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "ppid"])
+        if file in (words := process.info["cmdline"] or []) and "-k" in words
+    ]
+
+
+def wait_until_gone(root: Path, seconds: float) -> None:
+    """Wait for every process of this server root to end, but no longer than `seconds`.
+
+    Goes by command lines, which a zombie has none of: in a container whose first process is no
+    init, nobody collects what an ended Apache leaves.
+    """
+    deadline = time.monotonic() + seconds
+    while all_of(root) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def daemons(pid: int, app_name: str) -> list[psutil.Process]:
     """The processes that run the application, of the Apache with process id `pid`."""
     title = f"(wsgi:{app_name})"
-    return [child for child in psutil.Process(pid).children() if _title(child).startswith(title)]
+    try:
+        children = psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return []
+    return [child for child in children if _title(child).startswith(title)]
 
 
 def _title(process: psutil.Process) -> str:

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from . import preflight, problems
+from . import preflight, problems, site
 from .httpd import Httpd
 from .problem import Problem
-from .serve import site
 
 
 @contextmanager
 def running(root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address."""
-    here = site(root=root, extra=["--host", "127.0.0.1", "--port", str(free_port())])
+    here = site.collect(root=root, extra=["--host", "127.0.0.1", "--port", str(free_port())])
     preflight.check_import(here.project, here.account, here.environ)
     server = Httpd(here, quiet=True)
     try:

@@ -6,16 +6,11 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
-from . import accounts, preflight, problems, project, server_root, settings
+from . import preflight, problems, project, settings, site
 from .changes import Watch
-from .httpd import Httpd, Site
-from .setup import environment
-
-# Of the shell's environment, what would make the application's Python another one.
-_PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+from .httpd import Httpd
 
 # One process, so that every request sees the same state; log lines as people read them.
 _DEVELOPMENT = (
@@ -25,41 +20,10 @@ _DEVELOPMENT = (
 )
 
 
-def site(entry: Path | None = None, root: str = "apache", extra: Sequence[str] = ()) -> Site:
-    """Read the settings and check what can be checked before Apache starts.
-
-    :raises Problem: something is missing or wrong.
-    """
-    preflight.check_path()
-    here = project.load()
-    recorded = environment.recorded()
-    if recorded and recorded.root != str(project.ROOT):
-        raise problems.not_set_up(f"it was made in {recorded.root}, and the project moved")
-    variables = settings.variables()
-    chosen = settings.load(variables)
-    account = accounts.choose(chosen.run_user, project.ROOT)
-    preflight.check_reach(account, here)
-    return Site(
-        project=here,
-        settings=chosen,
-        account=account,
-        environ=application_environment(variables, chosen),
-        entry=entry or here.wsgi_file,
-        root=server_root.choose(root),
-        extra=extra,
-    )
-
-
-def application_environment(variables: dict[str, str], chosen: settings.Settings) -> dict[str, str]:
-    """What the application finds in ``os.environ``."""
-    kept = {name: value for name, value in variables.items() if name not in _PYTHON_VARIABLES}
-    # Flask takes the path of its session cookie from APPLICATION_ROOT.
-    return kept | {"FLASK_APPLICATION_ROOT": chosen.mount_point}
-
-
 def serve(extra: Sequence[str]) -> int:
     """Serve as in production."""
-    here = site(extra=extra)
+    here = site.collect(extra=extra)
+    settings.refuse_unsafe(here.environ)
     preflight.check_import(here.project, here.account, here.environ)
     with stop_requested() as stop:
         server = Httpd(here)
@@ -99,7 +63,7 @@ def develop(extra: Sequence[str]) -> int:
 
 def _development_server(extra: Sequence[str]) -> Httpd:
     entry = project.ROOT / "server" / "development.py"
-    return Httpd(site(entry=entry, extra=[*_DEVELOPMENT, *extra]))
+    return Httpd(site.collect(entry=entry, extra=[*_DEVELOPMENT, *extra]))
 
 
 def announce(server: Httpd, stop: threading.Event) -> None:

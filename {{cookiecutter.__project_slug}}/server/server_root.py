@@ -50,3 +50,8 @@ def make(folder: Path, account: Account) -> None:
     else:
         os.chown(folder, 0, account.gid)
         folder.chmod(0o710)
+    # Where the application's processes report; what others reported before them goes.
+    workers = folder / "workers"
+    shutil.rmtree(workers, ignore_errors=True)
+    workers.mkdir(mode=0o700)
+    os.chown(workers, account.uid, account.gid)

@@ -1,5 +1,6 @@
 """The settings of this project: real environment variables, then ``.env``, then defaults."""
 
+import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -8,30 +9,41 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from . import problems
+from . import capacity, problems
 from .project import ENV_FILE
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One field per setting, named as in ``.env`` but in lower case."""
+    """One field per setting, named as in ``.env`` but in lower case. Times are in seconds."""
 
     host: str
     port: int
     mount_point: str
+    run_user: str
     processes: int
     threads: int
-    run_user: str
+    request_limit: int
+    start_limit: int
+    stop_limit: int
+    keep_alive: int
+    max_upload_mb: int
+    max_header_kb: int
 
 
 @dataclass(frozen=True)
 class Rule:
     """How one setting is read: its default, what it may be, and an example of that."""
 
-    default: str
+    default: str | Callable[[], str]
     allowed: str
     example: str
     parse: Callable[[str], Any]
+
+    @property
+    def standard(self) -> str:
+        """The default on this machine."""
+        return self.default if isinstance(self.default, str) else self.default()
 
 
 def number(low: int, high: int) -> Callable[[str], int]:
@@ -62,20 +74,59 @@ def url_path(text: str) -> str:
     return matching(r"/|(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")("/" + text.strip("/"))
 
 
+def seconds(default: int, low: int, high: int) -> Rule:
+    allowed = f"a number of seconds from {low} to {high}"
+    return Rule(str(default), allowed, str(default), number(low, high))
+
+
 RULES = {
     "host": Rule("127.0.0.1", "an address of this machine", "0.0.0.0", matching(r"[\w.:-]+")),
     "port": Rule("8000", "a number from 1 to 65535", "8080", number(1, 65535)),
     "mount_point": Rule("/", "a URL path", "/app", url_path),
-    "processes": Rule("2", "a number from 1 to 512", "2", number(1, 512)),
-    "threads": Rule("5", "a number from 1 to 512", "5", number(1, 512)),
     "run_user": Rule("", "the name of a system user", "app", matching(r"[\w.-]*\$?")),
+    "processes": Rule(
+        lambda: str(capacity.processes()), "a number from 2 to 512", "2", number(2, 512)
+    ),
+    "threads": Rule("5", "a number from 1 to 512", "5", number(1, 512)),
+    "request_limit": seconds(60, 5, 3600),
+    "start_limit": seconds(60, 1, 3600),
+    "stop_limit": seconds(10, 0, 3600),
+    "keep_alive": seconds(5, 0, 3600),
+    "max_upload_mb": Rule("10", "a number from 1 to 10240", "100", number(1, 10240)),
+    "max_header_kb": Rule("8", "a number from 1 to 63", "16", number(1, 63)),
 }
+NAMES = tuple(name.upper() for name in RULES)
+
+
+def written() -> dict[str, str]:
+    """The variables in ``.env``, with every character as it stands there."""
+    if not ENV_FILE.exists():
+        return {}
+    values = dotenv_values(ENV_FILE, interpolate=False)
+    return {name: value or "" for name, value in values.items()}
 
 
 def variables() -> dict[str, str]:
     """All environment variables the application gets: those of ``.env`` and the real ones."""
-    written = dotenv_values(ENV_FILE, interpolate=False) if ENV_FILE.exists() else {}
-    return {name: value or "" for name, value in written.items()} | dict(os.environ)
+    return written() | dict(os.environ)
+
+
+def source(name: str) -> str:
+    """Where the value of a setting comes from: environment, .env or default."""
+    if os.environ.get(name, "").strip():
+        return "environment"
+    return ".env" if name not in os.environ and written().get(name, "").strip() else "default"
+
+
+def refuse_misspelt(names: Mapping[str, str]) -> None:
+    """Names the settings do not know belong to the application, unless one looks like a setting.
+
+    :raises Problem: one does.
+    """
+    for name in names:
+        close = difflib.get_close_matches(name.upper(), NAMES, n=1, cutoff=0.75)
+        if name not in NAMES and close:
+            raise problems.setting_unknown(name, close[0])
 
 
 def load(given: Mapping[str, str]) -> Settings:
@@ -85,7 +136,7 @@ def load(given: Mapping[str, str]) -> Settings:
     """
     values = {}
     for field, rule in RULES.items():
-        text = given.get(field.upper(), "").strip() or rule.default
+        text = given.get(field.upper(), "").strip() or rule.standard
         try:
             values[field] = rule.parse(text)
         except ValueError:
@@ -93,3 +144,26 @@ def load(given: Mapping[str, str]) -> Settings:
                 field.upper(), text, rule.allowed, rule.example
             ) from None
     return Settings(**values)
+
+
+# What people put there until they have a better one.
+EXAMPLE_SECRETS = {"changeme", "change-me", "secret", "secret-key", "dev", "development"}
+SHORTEST_SECRET = 16
+
+
+def refuse_unsafe(given: Mapping[str, str]) -> None:
+    """What production must not start with: a key others can guess, or debugging.
+
+    https://flask.palletsprojects.com/en/stable/config/#SECRET_KEY, #DEBUG
+
+    :raises Problem: it would.
+    """
+    secret = given.get("FLASK_SECRET_KEY", "")
+    if not secret:
+        raise problems.secret_weak("is empty")
+    if secret.lower() in EXAMPLE_SECRETS:
+        raise problems.secret_weak("is an example")
+    if len(secret) < SHORTEST_SECRET:
+        raise problems.secret_weak(f"has only {len(secret)} characters")
+    if given.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        raise problems.debug_on(given["FLASK_DEBUG"])

@@ -12,13 +12,17 @@ def register(app: Flask) -> None:
 def answer(error: HTTPException) -> Response:
     """Keep the error's own status and headers (Allow, Retry-After); replace its body."""
     response = error.get_response()
+    request_id = request.environ.get("mod_wsgi.request_id")  # also in Apache's log
     accepted = request.accept_mimetypes.best_match(["text/html", "application/json"])
     if accepted == "application/json":
         response.data = jsonify(
-            code=error.code, name=error.name, description=error.description
+            code=error.code,
+            name=error.name,
+            description=error.description,
+            request_id=request_id,
         ).data
     else:
-        response.data = render_template("error.html", error=error)
+        response.data = render_template("error.html", error=error, request_id=request_id)
     response.mimetype = accepted or "text/html"
     response.vary.add("Accept")
     return response

@@ -1,0 +1,67 @@
+"""A client that keeps a server busy and records every answer."""
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass
+class Record:
+    """What happened to every request; `failures` are those without a 200."""
+
+    answered: int = 0
+    slowest: float = 0.0
+    failures: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, seconds: float, problem: str | None) -> None:
+        with self.lock:
+            self.answered += 1
+            self.slowest = max(self.slowest, seconds)
+            if problem:
+                self.failures.append(problem)
+
+
+@contextmanager
+def load(url: str, path: str = "/", keep: int = 4, close: int = 2) -> Iterator[Record]:
+    """`keep` clients that keep their connection and `close` clients that open one each time."""
+    record, done = Record(), threading.Event()
+    kinds = [True] * keep + [False] * close
+    clients = [
+        threading.Thread(target=_client, args=(url, path, kept, record, done)) for kept in kinds
+    ]
+    for client in clients:
+        client.start()
+    try:
+        yield record
+    finally:
+        done.set()
+        for client in clients:
+            client.join()
+
+
+def _client(url: str, path: str, kept: bool, record: Record, done: threading.Event) -> None:
+    address = urlsplit(url)
+    assert address.hostname
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+    while not done.is_set():
+        started = time.monotonic()
+        problem = None
+        try:
+            headers = {} if kept else {"Connection": "close"}
+            connection.request("GET", address.path + path, headers=headers)
+            response = connection.getresponse()
+            response.read()
+            if response.status != 200:
+                problem = f"{response.status} for {path}"
+        except (OSError, http.client.HTTPException) as error:
+            problem = f"{type(error).__name__}: {error}"
+            connection.close()
+        record.add(time.monotonic() - started, problem)
+        if not kept:
+            connection.close()
+    connection.close()

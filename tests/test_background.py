@@ -1,0 +1,314 @@
+"""start, stop, restart, reload, status and logs, with the real Apache of both kinds."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+from load import load
+from serving import Project, ask, free_port, survivors, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+class Service:
+    """A project whose verbs are called as an operator would."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.port = str(free_port())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return self.project.call("./run", *words, **{"PORT": self.port, **env})
+
+    def status(self) -> dict:  # type: ignore[type-arg]
+        return json.loads(self.run("status", "--json").stdout)  # type: ignore[no-any-return]
+
+    def workers(self) -> list[int]:
+        return [row["pid"] for row in self.status()["processes"]]
+
+
+@pytest.fixture
+def service(changed: Project) -> Iterator[Service]:
+    """Started; stopped afterwards, with its sources as they were."""
+    views = changed.package / "views.py"
+    before = views.read_text()
+    env_file = (changed.path / ".env").read_text()
+    service = Service(changed)
+    started = service.run("start")
+    assert started.returncode == 0, started.stderr
+    yield service
+    views.write_text(before)
+    (changed.path / ".env").write_text(env_file)
+    service.run("stop")
+
+
+def change(service: Service, old: str, new: str) -> None:
+    views = service.project.package / "views.py"
+    text = views.read_text()
+    assert old in text
+    views.write_text(text.replace(old, new))
+
+
+INDEX = 'return render_template("index.html")'
+
+
+def test_start_returns_when_it_answers_and_twice_is_safe(service: Service) -> None:
+    assert ask(f"{service.url}/").status == 200
+    again = service.run("start")
+    assert (again.returncode, "already running" in again.stderr) == (0, True)
+
+
+def test_stop_twice_is_safe_and_leaves_nothing(service: Service) -> None:
+    family = psutil.Process(service.status()["pid"]).children(recursive=True)
+    assert service.run("stop").returncode == 0
+    assert survivors(family, 5) == []
+    second = service.run("stop")
+    assert (second.returncode, "not running" in second.stderr) == (0, True)
+
+
+def test_two_starts_at_once_start_one(service: Service) -> None:
+    service.run("stop")
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: service.run("start"), range(2)))
+    assert [one.returncode for one in done] == [0, 0]
+    parents = [
+        process
+        for process in psutil.process_iter(["cmdline", "ppid"])
+        if str(service.project.path / "var" / "apache" / "httpd.conf")
+        in (process.info["cmdline"] or [])
+        and process.info["ppid"] == 1
+    ]
+    assert len(parents) <= 1
+    assert sum("already running" in one.stderr for one in done) == 1
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing(service: Service) -> None:
+    service.run("stop")
+    change(service, INDEX, INDEX + "\n\n\nraise RuntimeError('at import')")
+    failed = service.run("start")
+    assert failed.returncode == 1
+    assert "app-broken" in failed.stderr
+    assert "RuntimeError: at import" in failed.stderr
+    assert service.run("status").returncode == 3
+
+
+def test_status(service: Service) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ask, f"{service.url}/slow?seconds=1.5")
+        busy = wait_for(
+            lambda: [row for row in service.status()["processes"] if row.get("busy")],
+            5,
+            "a busy thread",
+        )
+        assert busy[0]["busy"] == 1
+        assert busy[0]["idle"] == 4
+        assert slow.result().status == 200
+    ask(f"{service.url}/boom")
+    found = service.status()
+    assert found["state"] == "running"
+    assert found["address"] == f"{service.url}/"
+    assert len(found["processes"]) >= 2
+    assert sum(row["requests"] for row in found["processes"]) >= 2
+    assert all(row["memory"] > 1_000_000 for row in found["processes"])
+    assert "RuntimeError: a detail" in found["errors"][0]
+    shown = service.run("status")
+    assert shown.returncode == 0
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    service.run("stop")
+    assert service.run("status").returncode == 3
+
+
+def test_status_says_which_process_does_not_respond(service: Service) -> None:
+    pid = service.workers()[0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        rows = {row["pid"]: row["responds"] for row in service.status()["processes"]}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert rows.pop(pid) is False
+    assert set(rows.values()) == {True}
+
+
+def test_logs(service: Service) -> None:
+    ask(f"{service.url}/?first")
+    ask(f"{service.url}/boom")
+    ask(f"{service.url}/boom")
+    wait_for(lambda: service.run("logs").stdout.count("/boom") >= 2, 5, "the access log")
+    text = service.run("logs", "-n", "100").stdout
+    assert text.rindex("?first") < text.rindex("RuntimeError: a detail")
+    grouped = service.run("logs", "--errors").stdout
+    assert re.search(r"\d+ x  last .*RuntimeError: a detail", grouped)
+    assert "Traceback" not in grouped
+    followed = service.project.path.parent / "followed.log"
+    with followed.open("wb") as output:
+        follower = subprocess.Popen(
+            ["./run", "logs", "-f", "-n", "0"], cwd=service.project.path, stdout=output
+        )
+    try:
+
+        def shown() -> bool:
+            ask(f"{service.url}/?followed")
+            return "?followed" in followed.read_text()
+
+        wait_for(shown, 10, "a new line")
+        assert "/boom" not in followed.read_text()
+    finally:
+        follower.terminate()
+        follower.wait(timeout=10)
+
+
+def test_reload_takes_new_code_and_settings_without_a_failed_request(
+    service: Service, kind: str
+) -> None:
+    """Many in a row, under load: kept and new connections, slow requests under way."""
+    with (
+        load(service.url) as quick,
+        load(service.url, "/slow?seconds=0.5", keep=1, close=1) as slow,
+    ):
+        # Twenty for one kind of Apache; mod_wsgi is the same for the other.
+        for number in range(20 if service.project.path.parent.name.startswith(kind) else 5):
+            views = service.project.package / "views.py"
+            views.write_text(re.sub(r"# \d+$", "", views.read_text()) + f"# {number}")
+            done = service.run("reload")
+            assert done.returncode == 0, done.stderr
+    assert quick.answered > 500
+    assert quick.failures + slow.failures == []
+
+
+def test_reload_takes_new_settings_of_the_application(service: Service) -> None:
+    change(service, INDEX, 'return os.environ["GREETING"]')
+    value = "a 'b' \"c\" $HOME ${HOME} 100% #1 é世😀"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    with (service.project.path / ".env").open("a") as file:
+        file.write(f'GREETING="{escaped}"\n')
+    assert service.run("reload").returncode == 0
+    assert ask(f"{service.url}/").text == value
+    for path in (service.project.path / "var" / "apache").rglob("*"):
+        if path.is_file() and b"100% #1" in path.read_bytes():
+            assert path.stat().st_mode & 0o007 == 0, path
+
+
+def test_reload_waits_for_a_slow_import(service: Service) -> None:
+    change(service, "import os\n", "import os\nimport time as slowly\n\nslowly.sleep(2)\n")
+    with load(service.url) as record:
+        assert service.run("reload").returncode == 0
+    assert record.failures == []
+    assert record.slowest < 2  # nobody waited for an import
+
+
+def test_reload_with_threads_started_at_import(service: Service) -> None:
+    start = "\n\nimport threading\n\nfor _ in range(9):\n    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    change(service, '\n\n@bp.get("/boom")', start + '\n\n@bp.get("/boom")')
+    with load(service.url) as record:
+        assert service.run("reload").returncode == 0
+        assert service.run("reload").returncode == 0
+    assert record.failures == []
+
+
+def test_broken_code_is_refused_and_the_old_serves_on(service: Service) -> None:
+    workers = service.workers()
+    change(service, INDEX, INDEX + "\n\n\nsyntax error")
+    with load(service.url) as record:
+        refused = service.run("reload")
+    assert refused.returncode == 1
+    assert "SyntaxError" in refused.stderr
+    assert record.failures == []
+    assert service.workers() == workers
+
+
+def test_settings_that_need_a_restart_are_named(service: Service) -> None:
+    refused = service.run("reload", THREADS="7")
+    assert refused.returncode == 1
+    assert "THREADS (5 is now 7)" in " ".join(refused.stderr.split())
+    assert service.run("restart", THREADS="7").returncode == 0
+    assert all(row["idle"] == 7 for row in service.status()["processes"])
+
+
+def test_a_killed_worker_costs_no_more_than_its_requests(service: Service) -> None:
+    with load(service.url) as record:
+        victim = service.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: len(set(service.workers()) - {victim}) == 2, 10, "its successor")
+    assert len(record.failures) <= 6  # as many as there are clients
+
+
+def test_a_killed_parent_is_cleaned_up(service: Service) -> None:
+    os.kill(service.status()["pid"], signal.SIGKILL)
+    started = service.run("start")  # the children of the old one still have the port
+    assert started.returncode == 0, started.stderr
+    assert ask(f"{service.url}/").status == 200
+
+
+def test_it_is_found_although_the_server_root_is_gone(service: Service) -> None:
+    shutil.rmtree(service.project.path / "var" / "apache")
+    assert "already running" in service.run("start").stderr
+    stopped = service.run("stop")
+    assert "stopped" in stopped.stderr
+    assert service.run("start").returncode == 0
+    assert ask(f"{service.url}/").status == 200
+
+
+def test_it_works_from_any_directory(service: Service) -> None:
+    run = service.project.path / "run"
+    done = subprocess.run([run, "status"], cwd="/", capture_output=True, text=True)
+    assert done.returncode == 0
+
+
+def test_secrets_are_in_no_command_line_and_no_readable_file(service: Service) -> None:
+    secret = re.findall(r"FLASK_SECRET_KEY=(\w+)", (service.project.path / ".env").read_text())[0]
+    parent = psutil.Process(service.status()["pid"])
+    for process in (parent, *parent.children(recursive=True)):
+        assert secret not in " ".join(process.cmdline())
+    for file in (service.project.path / "var").rglob("*"):
+        if file.is_file() and secret.encode() in file.read_bytes():
+            assert file.stat().st_mode & 0o007 == 0, file
+    assert secret not in service.run("config").stdout
+
+
+@pytest.mark.parametrize(
+    ("env", "slug"),
+    [
+        ({"FLASK_SECRET_KEY": "short"}, "secret-weak"),
+        ({"FLASK_SECRET_KEY": "changeme"}, "secret-weak"),
+        ({"FLASK_DEBUG": "1"}, "debug-on"),
+        ({"PROCESSES": "1"}, "setting-invalid"),
+        ({"REQUEST_LIMIT": "4"}, "setting-invalid"),
+    ],
+)
+def test_what_production_refuses(changed: Project, env: dict[str, str], slug: str) -> None:
+    for verb in ("start", "serve"):
+        done = changed.call("./run", verb, **env)
+        assert done.returncode == 1
+        assert slug in done.stderr
+
+
+def test_a_misspelt_setting_is_refused(changed: Project) -> None:
+    file = changed.path / ".env"
+    before = file.read_text()
+    file.write_text(before + "PROCESES=4\n")
+    try:
+        done = changed.call("./run", "config")
+    finally:
+        file.write_text(before)
+    assert done.returncode == 1
+    assert "the nearest is PROCESSES" in done.stderr
+
+
+def test_two_projects_do_not_touch_each_other(service: Service, project: Project) -> None:
+    other = Service(project)
+    assert other.run("start").returncode == 0
+    try:
+        assert service.run("stop").returncode == 0
+        assert ask(f"{other.url}/").status == 200
+        assert service.run("start").returncode == 0
+    finally:
+        assert other.run("stop").returncode == 0
+    assert ask(f"{service.url}/").status == 200

@@ -1,0 +1,376 @@
+"""Limits under the real Apache: what is refused, with which page, and what is not disturbed by it.
+
+Times are in seconds. Requests that get stuck run at the same time, against one server.
+"""
+
+import json
+import math
+import re
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPResponse
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from load import load
+from serving import Answer, Project, Running, ask, running, wait_for
+
+pytestmark = pytest.mark.slow
+
+MB = 1024 * 1024
+LIMIT = 5  # REQUEST_LIMIT, the smallest there is
+EFFECTIVE = math.ceil(LIMIT / (1 + math.log(5))) * (1 + math.log(5))  # with 5 threads
+TOLERANCE = 3 + 1  # mod_wsgi looks once a second, Apache waits 2 s for that; a busy machine
+INTERRUPT = 15  # seconds until a process that cannot be interrupted is replaced
+
+VIEWS = """
+
+@bp.post("/take")
+def take() -> Any:
+    size = len(request.get_data())
+    print(f"took {size} bytes")
+    return {"bytes": size}
+
+
+@bp.get("/spin")
+def spin() -> str:
+    while True:
+        pass
+
+
+@bp.get("/sleeps")
+def sleeps() -> str:
+    while True:
+        try:
+            time.sleep(0.1)
+        except Exception:
+            continue
+
+
+@bp.get("/blocks")
+def blocks() -> str:
+    time.sleep(1000)
+    return "never"
+"""
+
+
+@pytest.fixture(scope="module")
+def limited(changed: Project) -> Iterator[Running]:
+    """A server with small limits, and views that reach them."""
+    views = changed.package / "views.py"
+    before = views.read_text("utf-8")
+    views.write_text(before + VIEWS, "utf-8")
+    link = changed.package / "static" / "link"
+    link.symlink_to("/etc/passwd")
+    try:
+        env = {"REQUEST_LIMIT": str(LIMIT), "MAX_UPLOAD_MB": "1", "STOP_LIMIT": "2"}
+        with running(changed, env=env) as serving:
+            yield serving
+    finally:
+        link.unlink()
+        views.write_text(before, "utf-8")
+
+
+def connect(serving: Running) -> socket.socket:
+    address = urlsplit(serving.url)
+    return socket.create_connection((address.hostname, address.port), timeout=60)
+
+
+def send(serving: Running, *parts: bytes) -> Answer:
+    """What Apache answers to these bytes, which need not be a whole request."""
+    with connect(serving) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+        except ConnectionError:  # refused before it was read
+            pass
+        response = HTTPResponse(connection)
+        response.begin()
+        answer = Answer(response.status, response.headers, response.read().decode())
+        assert connection.recv(1) == b"" or answer.text.endswith("\n")
+        return answer
+
+
+def head(line: str, accept: str, *fields: str) -> bytes:
+    names = ("Host: here", "Connection: close", f"Accept: {accept}", *fields)
+    return "\r\n".join((f"{line} HTTP/1.1", *names, "", "")).encode()
+
+
+def chunked(size: int) -> bytes:
+    return b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n"
+
+
+def is_the_page(answer: Answer, status: int, kind: str, prefix: str = "") -> None:
+    """Of that status, as HTML or JSON, with the look of the application and the request's id."""
+    assert answer.status == status
+    assert answer.headers.get_content_type() == kind
+    request_id = answer.headers["X-Request-ID"]
+    assert len(request_id) > 20
+    if kind == "application/json":
+        data = json.loads(answer.text)
+        assert (data["code"], data["request_id"]) == (status, request_id)
+        assert data["name"]
+    else:
+        assert answer.headers.get_content_charset() == "utf-8"
+        assert f"<h1>{status} " in answer.text
+        assert f'href="{prefix}/static/style.css"' in answer.text
+        assert f"<p>Request {request_id}</p>" in answer.text
+        assert answer.text.count("</html>") == 1
+
+
+# --- Servers of their own. First, because a project serves once, and `limited` does to the end.
+
+
+def test_a_dead_application_gets_the_page(changed: Project) -> None:
+    with running(changed, env={"MOUNT_POINT": "/app"}) as serving, ThreadPoolExecutor(1) as pool:
+        outside = serving.url.removesuffix("/app") + "/none"
+        is_the_page(ask(outside, Accept="text/html"), 404, "text/html", "/app")
+
+        slow = pool.submit(ask, f"{serving.url}/slow?seconds=9", Accept="text/html")
+        wait_for(lambda: is_busy(changed), 8, "the request to be under way")
+        for pid in pids(serving):
+            psutil.Process(pid).kill()
+        is_the_page(slow.result(), 502, "text/html", "/app")
+
+        for door in (changed.path / "var" / "apache").glob("wsgi.*.sock"):
+            door.unlink()
+        is_the_page(ask(f"{serving.url}/"), 503, "text/html", "/app")
+        is_the_page(ask(f"{serving.url}/", Accept="application/json"), 503, "application/json")
+
+
+def is_busy(project: Project) -> bool:
+    """Whether a process works on a request."""
+    found = json.loads(project.call("./run", "status", "--json").stdout)
+    return any(row.get("busy") for row in found["processes"])
+
+
+def test_a_slow_start_is_one_start(changed: Project) -> None:
+    views = changed.package / "views.py"
+    before = views.read_text("utf-8")
+    views.write_text(before + f"\ntime.sleep({LIMIT + 3})\nprint('loaded')\n", "utf-8")
+    try:
+        with running(changed, env={"REQUEST_LIMIT": str(LIMIT), "START_LIMIT": "30"}) as serving:
+            wait_for(lambda: serving.log.count("loaded") == 3, 20, "every process to load")
+            first = pids(serving)
+            assert longest_of(serving, 3) < 1
+            assert pids(serving) == first
+            # Once to see whether it can be loaded at all, and once in each process.
+            assert serving.log.count("loaded") == 3
+    finally:
+        views.write_text(before, "utf-8")
+
+
+# --- Requests that are refused
+
+REFUSED = {
+    "400": ("GET /%zz",),
+    "403": ("GET /static/link",),
+    "404": ("GET /static/none.css",),
+    "404 of the application": ("GET /none",),
+    "405": ("TRACE /",),
+    "413": ("POST /take", f"Content-Length: {MB + 1}"),
+    "414": ("GET /" + "a" * 8 * 1024,),
+    "417": ("GET /static/style.css", "Expect: miracles"),
+    "431": ("GET /", "Cookie: a=" + "b" * 8 * 1024),
+    "431 of a file": ("GET /static/style.css", "Authorization: Bearer " + "b" * 8 * 1024),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("kind", ["text/html", "application/json"])
+def test_what_is_refused_gets_the_page(limited: Running, name: str, kind: str) -> None:
+    line, *fields = REFUSED[name]
+    answer = send(limited, head(line, kind, *fields))
+    # Of a request line that is too long Apache does not read what comes after it.
+    is_the_page(answer, int(name[:3]), "text/html" if name == "414" else kind)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("*/*", "text/html"),
+        ("image/png", "text/html"),
+        ("application/*", "application/json"),
+        ("application/json;q=0.5, text/html", "text/html"),
+        ("application/json, text/html;q=0.5", "application/json"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/static/none", "/none"])
+def test_apache_and_flask_choose_alike(limited: Running, path: str, accept: str, kind: str) -> None:
+    is_the_page(send(limited, head(f"GET {path}", accept)), 404, kind)
+
+
+def test_a_head_that_cannot_be_read_gets_the_page(limited: Running) -> None:
+    is_the_page(send(limited, b"GET / a b\r\n\r\n"), 400, "text/html")
+    is_the_page(send(limited, b"GET / HTTP/1.1\r\n\r\n"), 400, "text/html")
+    is_the_page(send(limited, head("GET /", "*/*", "X: " + "a" * 33 * 1024)), 400, "text/html")
+
+
+def test_a_head_within_the_limits_is_answered(limited: Running) -> None:
+    cookie = "Cookie: a=" + "b" * 8000
+    assert send(limited, head("GET /?" + "a" * 8000, "*/*", cookie)).status == 200
+
+
+def test_the_pages_have_no_address_of_their_own(limited: Running) -> None:
+    for path in ("/.errors/404.var", "/.errors/404", "/.errors/"):
+        assert send(limited, head(f"GET {path}", "*/*")).status == 403
+
+
+def test_uploads_have_one_limit(limited: Running) -> None:
+    length, chunks = f"Content-Length: {MB}", "Transfer-Encoding: chunked"
+    whole = json.dumps({"bytes": MB}, separators=(",", ":")) + "\n"
+    start = head("POST /take", "*/*", length)
+    assert send(limited, start, b"x" * MB).text == whole
+    assert send(limited, head("POST /take", "*/*", chunks), chunked(MB)).text == whole
+    for kind in ("text/html", "application/json"):
+        refused = send(limited, head("POST /take", kind, chunks), chunked(MB + 1))
+        is_the_page(refused, 413, kind)
+    # What is too large is not taken for what is allowed of it.
+    wait_for(lambda: limited.log.count('"POST /take HTTP/1.1" 413') >= 2, 5, "the access log")
+    assert limited.log.count(f"took {MB} bytes") == 2
+
+
+# --- Requests that take too long
+
+
+@pytest.fixture(scope="module")
+def stuck(limited: Running) -> dict[str, tuple[float, Answer]]:
+    """The answers to requests that get stuck all at once, and when they came.
+
+    Those named after what clients do come half; `slow` ones take their time, but are in it.
+    """
+    accept = "application/json"
+    requests = {path: [head(f"GET {path}", accept)] for path in ("/spin", "/sleeps", "/blocks")}
+    requests |= {f"slow {n}": [head("GET /slow?seconds=4", accept)] for n in range(5)}
+    requests["half a head"] = [b"GET / HTTP/1.1\r\nHost: here\r\n"]
+    requests["half a body"] = [head("POST /take", accept, "Content-Length: 9"), b"half"]
+
+    def timed(parts: list[bytes]) -> tuple[float, Answer]:
+        started = time.monotonic()
+        answer = send(limited, *parts)
+        return time.monotonic() - started, answer
+
+    before = pids(limited)
+    with load(limited.url, keep=2, close=1) as record, ThreadPoolExecutor(20) as pool:
+        results = dict(zip(requests, pool.map(timed, requests.values()), strict=True))
+        replaced = LIMIT + INTERRUPT + 20
+        wait_for(lambda: len(pids(limited) - before) == 1, replaced, "a process to be replaced")
+    assert record.failures == []
+    assert record.answered > 200
+    return results
+
+
+def pids(serving: Running) -> set[int]:
+    """The processes of the application."""
+    found = set()
+    for process in serving.family():
+        try:
+            if process.cmdline()[:1] and process.cmdline()[0].startswith("(wsgi:"):
+                found.add(process.pid)
+        except psutil.Error:  # it has just ended
+            continue
+    return found
+
+
+@pytest.mark.parametrize("path", ["/spin", "/sleeps", "/blocks"])
+def test_a_stuck_request_ends_at_the_limit(
+    stuck: dict[str, tuple[float, Answer]], path: str
+) -> None:
+    seconds, answer = stuck[path]
+    is_the_page(answer, 504, "application/json")
+    assert LIMIT <= seconds <= EFFECTIVE + TOLERANCE
+
+
+def test_other_requests_of_its_process_survive(stuck: dict[str, tuple[float, Answer]]) -> None:
+    assert [stuck[f"slow {n}"][1].text for n in range(5)] == ["done"] * 5
+
+
+@pytest.mark.parametrize(
+    ("half", "kind"), [("half a head", "text/html"), ("half a body", "application/json")]
+)
+def test_a_client_that_stops_sending_gets_a_408(
+    stuck: dict[str, tuple[float, Answer]], half: str, kind: str
+) -> None:
+    seconds, answer = stuck[half]
+    is_the_page(answer, 408, kind)
+    assert seconds < 20
+
+
+def test_the_log_says_where_it_was_stuck(
+    limited: Running, stuck: dict[str, tuple[float, Answer]]
+) -> None:
+    for name in ("spin", "sleeps"):
+        assert f"GET /{name} took longer than REQUEST_LIMIT" in limited.log
+        assert re.search(rf"views\.py.*, line \d+, in {name}\b", limited.log)
+
+
+def test_the_threads_come_back(limited: Running, stuck: dict[str, tuple[float, Answer]]) -> None:
+    processes = len(pids(limited))
+
+    def all_at_once() -> bool:
+        started = time.monotonic()
+        with ThreadPoolExecutor(5 * processes) as pool:
+            list(pool.map(lambda _: ask(f"{limited.url}/slow?seconds=1"), range(5 * processes)))
+        return time.monotonic() - started < 1.8
+
+    wait_for(all_at_once, 20, "every thread to work")
+
+
+# --- Many connections
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """This process may open as many connections as the tests below want."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def longest_of(serving: Running, times: int) -> float:
+    """Ask that often over new connections, each answered; the seconds of the slowest."""
+    slowest = 0.0
+    for _ in range(times):
+        started = time.monotonic()
+        assert ask(f"{serving.url}/").status == 200
+        slowest = max(slowest, time.monotonic() - started)
+    return slowest
+
+
+@contextmanager
+def connections(serving: Running, number: int) -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(connect(serving)) for _ in range(number)]
+
+
+def test_a_thousand_idle_connections_do_not_stop_new_ones(
+    limited: Running, many_files: None
+) -> None:
+    with connections(limited, 1000) as idle:
+        for connection in idle:
+            connection.sendall(b"GET /static/style.css HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert connection.recv(20).startswith(b"HTTP/1.1 200")
+        assert longest_of(limited, 20) < 1
+
+
+def test_three_hundred_dripping_connections_do_not_stop_new_ones(
+    limited: Running, many_files: None
+) -> None:
+    with connections(limited, 300) as dripping:
+        for field in range(5):
+            for connection in dripping:
+                connection.sendall(b"X: y\r\n" if field else b"GET / HTTP/1.1\r\nHost: here\r\n")
+            assert longest_of(limited, 5) < 1
+
+
+@pytest.mark.parametrize("number", [32, 64, 200])
+def test_busy_connections_are_all_answered(limited: Running, many_files: None, number: int) -> None:
+    with load(limited.url, keep=number, close=0) as record:
+        wait_for(lambda: record.answered > 10 * number, 30, "ten answers for each")
+    assert record.failures == []

@@ -1,0 +1,138 @@
+"""What a server meets in years: full disks, killed processes, containers, odd environments."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from load import load
+from serving import Project, ask, free_port, running, wait_for
+from test_background import Service
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def service(changed: Project) -> Iterator[Service]:
+    service = Service(changed)
+    assert service.run("start").returncode == 0
+    yield service
+    service.run("stop")
+
+
+@pytest.mark.parametrize("kind_of_process", ["worker", "child of Apache"])
+def test_a_killed_process_is_replaced_soon(service: Service, kind_of_process: str) -> None:
+    """No more requests fail than were under way, and it is whole again within seconds."""
+    parent = psutil.Process(service.status()["pid"])
+    is_worker = {child.pid: child.cmdline()[0].startswith("(wsgi:") for child in parent.children()}
+    victim = next(
+        pid for pid, worker in is_worker.items() if worker == (kind_of_process == "worker")
+    )
+    clients = 6
+    with load(service.url, keep=4, close=2) as record:
+        wait_for(lambda: record.answered > 20, 10, "some answers")
+        killed = time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+
+        def whole_again() -> bool:
+            now = {child.pid for child in parent.children()}
+            return victim not in now and len(now) >= len(is_worker)
+
+        wait_for(whole_again, 15, "its successor")
+        recovered = time.monotonic() - killed
+        answered = record.answered
+        wait_for(lambda: record.answered > answered + 50, 10, "more answers")
+    # Each client has one request under way; those kept open by the child end with it.
+    assert len(record.failures) <= clients
+    assert recovered < 5
+
+
+def test_a_full_disk_for_the_logs_stops_no_request(changed: Project, tmp_path: Path) -> None:
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("a small disk of its own needs root and mount")
+    logs = changed.path / "var" / "log"
+    logs.mkdir(parents=True, exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", logs])
+    if mounted.returncode != 0:
+        pytest.skip("this container may not mount a file system")
+    service = Service(changed)
+    try:
+        assert service.run("start").returncode == 0
+        with (logs / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError):
+            while True:
+                filler.write(b"x" * 4096)
+        assert [ask(f"{service.url}/").status for _ in range(50)] == [200] * 50
+        assert service.run("reload").returncode == 0
+        assert service.run("status").returncode == 0
+    finally:
+        service.run("stop")
+        subprocess.run(["umount", logs], check=True)
+
+
+def test_as_the_first_process_of_a_container(changed: Project) -> None:
+    """PID 1 gets no default signal handling and has nobody above it."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("a process namespace needs root and unshare (util-linux)")
+    port = free_port()
+    container = subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", changed.path / "run"],
+        env=os.environ | {"PORT": str(port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+
+        def answers() -> bool:
+            try:
+                return ask(f"http://127.0.0.1:{port}/").status == 200
+            except OSError:
+                return False
+
+        wait_for(answers, 30, "the page")
+        (first,) = psutil.Process(container.pid).children()
+        family = first.children(recursive=True)
+        first.terminate()
+        assert container.wait(timeout=30) == 0
+        assert not any(process.is_running() for process in family)
+    finally:
+        container.kill()
+        container.communicate()
+
+
+def test_behind_a_pipe_whose_reader_goes_away(changed: Project) -> None:
+    """`./run | head -1` leaves the server alone, and it still stops."""
+    port = free_port()
+    server = subprocess.Popen(
+        [changed.path / "run"],
+        env=os.environ | {"PORT": str(port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    out, err = server.stdout, server.stderr
+    assert out and err
+    try:
+        wait_for(lambda: b" at http" in err.readline(), 60, "the address")
+        out.close()
+        err.close()
+        assert [ask(f"http://127.0.0.1:{port}/").status for _ in range(20)] == [200] * 20
+        server.terminate()
+        assert server.wait(timeout=30) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_foreground_and_background_know_each_other(changed: Project) -> None:
+    with running(changed) as serving:
+        service = Service(changed)
+        assert "already running" in service.run("start").stderr
+        assert service.run("status").returncode == 0
+        assert service.run("reload", PORT=serving.url.rpartition(":")[2]).returncode == 0
+        assert ask(f"{serving.url}/").status == 200

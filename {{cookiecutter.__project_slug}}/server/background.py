@@ -1,0 +1,163 @@
+"""start, stop, restart, reload: Apache in the background, found again by its server root."""
+
+import contextlib
+import fcntl
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import psutil
+
+from . import preflight, problems, processes, project, server_root, settings, site
+from .httpd import Httpd
+from .serve import say
+
+LOGS = project.VAR / "log"
+ROOT = server_root.choose("apache")
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Verbs that change what runs wait for each other."""
+    project.VAR.mkdir(exist_ok=True)
+    with (project.VAR / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def state() -> dict[str, Any]:
+    """What was remembered at the start; empty if that is lost."""
+    try:
+        found: dict[str, Any] = json.loads((ROOT / "site.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def start() -> int:
+    """Serve in the background; returns when the application answers.
+
+    :raises Problem: it does not, with the reason and the last lines of the log.
+    """
+    with one_at_a_time():
+        if running := processes.apache(ROOT):
+            say(f"already running: process {running.pid}, {state().get('address', '')}/")
+            return 0
+        _stop()  # what a killed Apache left keeps the port
+        _start()
+    return 0
+
+
+def _start() -> None:
+    here = site.collect(logs=LOGS)
+    settings.refuse_unsafe(here.environ)
+    preflight.check_import(here.project, here.account, here.environ)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    LOGS.chmod(0o700)
+    server = Httpd(here)
+    server.prepare()
+    try:
+        server.start()
+    except BaseException:
+        server.stop(grace=0)
+        raise
+    user = "" if here.account.is_me else f" as {here.account.user}"
+    say(f"{here.project.name} is served by Apache{user} at {server.address}/")
+
+
+def stop() -> int:
+    """Let requests under way finish, for ``STOP_LIMIT`` seconds at most, then end Apache."""
+    with one_at_a_time():
+        say("stopped" if _stop() else "not running")
+    return 0
+
+
+def _stop() -> bool:
+    """Whether there was anything to stop."""
+    parent = processes.apache(ROOT)
+    if not processes.all_of(ROOT):
+        return False
+    grace = state().get("settings", {}).get("stop_limit", 10)
+    # SIGWINCH is Apache's graceful-stop; SIGTERM drops what is under way.
+    for number, seconds in ((signal.SIGWINCH, grace), (signal.SIGTERM, 10)):
+        if parent and processes.all_of(ROOT):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                parent.send_signal(number)
+            processes.wait_until_gone(ROOT, seconds)
+    for orphan in processes.all_of(ROOT):
+        orphan.kill()
+    processes.wait_until_gone(ROOT, 5)
+    return True
+
+
+def restart() -> int:
+    """Stop and start: a short outage, and everything is read anew."""
+    with one_at_a_time():
+        _stop()
+        _start()
+    return 0
+
+
+def reload() -> int:
+    """Replace the application's processes one by one; no request fails and none waits.
+
+    :raises Problem: nothing runs, the new code cannot be loaded, or settings changed that Apache
+        reads only at its start. Nothing is replaced then.
+    """
+    with one_at_a_time():
+        parent = processes.apache(ROOT)
+        if parent is None:
+            raise problems.not_running("this project's Apache does not run")
+        here = site.collect(logs=LOGS)
+        settings.refuse_unsafe(here.environ)
+        if changes := changed_settings(state().get("settings", {}), asdict(here.settings)):
+            raise problems.restart_needed(changes)
+        preflight.check_import(here.project, here.account, here.environ)
+        site.write_environment(here)
+        limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
+        old = processes.daemons(parent.pid, here.project.app_name)
+        for done, daemon in enumerate(old):
+            started = time.time()
+            with contextlib.suppress(psutil.NoSuchProcess):  # then it has a successor already
+                daemon.send_signal(signal.SIGUSR1)
+            if not _wait_for_successor(parent.pid, here.project.app_name, old, done, limit):
+                raise problems.reload_stuck(done, len(old), time.time() - started)
+        say(f"{len(old)} processes were replaced")
+    return 0
+
+
+def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What Apache was started with and what it would be started with now, where they differ."""
+    return [
+        f"{name.upper()} ({before[name]} is now {now[name]})"
+        for name in now
+        if name in before and before[name] != now[name]
+    ]
+
+
+def _wait_for_successor(
+    pid: int, app_name: str, old: list[psutil.Process], done: int, limit: float
+) -> bool:
+    """Wait until as many new processes are ready as old ones were told to go."""
+    known = {process.pid for process in old}
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        current = processes.daemons(pid, app_name)
+        ready = [one for one in current if one.pid not in known and is_ready(one)]
+        if len(ready) > done and old[done] not in current:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def is_ready(daemon: psutil.Process) -> bool:
+    """Whether the process has loaded the application: it reports then."""
+    try:
+        written = (ROOT / "workers" / f"{daemon.pid}.json").stat().st_mtime
+        return written >= daemon.create_time() - 1
+    except (OSError, psutil.Error):
+        return False

@@ -1,0 +1,55 @@
+"""``./run config``: every setting, where it comes from, and what follows from it."""
+
+import re
+
+from . import capacity, settings
+from .command import INTERRUPT
+
+_SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|KEY|CREDENTIAL|DSN|_URL$", re.IGNORECASE)
+
+
+def show() -> int:
+    """Print it; secrets are masked.
+
+    :raises Problem: a setting is not possible.
+    """
+    settings.refuse_misspelt(settings.written())
+    variables = settings.variables()
+    chosen = settings.load(variables)
+    own = {name: value for name, value in variables.items() if is_for_the_application(name)}
+    rows = [(name, str(getattr(chosen, name.lower())), source(name)) for name in settings.NAMES]
+    rows += [(name, masked(name, value), source(name)) for name, value in sorted(own.items())]
+    for name, value, origin in rows:
+        print(f"{name:<24} {value:<32} {origin}")
+    print()
+    for line in consequences(chosen):
+        print(line)
+    return 0
+
+
+def source(name: str) -> str:
+    return settings.source(name)
+
+
+def is_for_the_application(name: str) -> bool:
+    """Whether the application reads it: what ``.env`` has beside settings, and Flask's own."""
+    return name not in settings.NAMES and (name.startswith("FLASK_") or name in settings.written())
+
+
+def masked(name: str, value: str) -> str:
+    """Secrets as stars, with their length, so that an empty one shows."""
+    return f"******** ({len(value)} characters)" if _SECRET.search(name) else value
+
+
+def consequences(chosen: settings.Settings) -> list[str]:
+    """What the numbers mean, in sentences."""
+    at_once = chosen.processes * chosen.threads
+    limit = capacity.effective_limit(chosen.request_limit, chosen.threads)
+    return [
+        f"{chosen.processes} processes x {chosen.threads} threads: {at_once} requests at once"
+        f" ({capacity.cores()} cores here); more wait in line.",
+        f"A stuck request gets its 504 after about {limit:.0f} s; if its code cannot be"
+        f" interrupted, its process is replaced {INTERRUPT} s later.",
+        f"Requests under way have {chosen.stop_limit} s to finish at a stop or a reload.",
+        f"Uploads may have up to {chosen.max_upload_mb} MB; a larger one gets a 413.",
+    ]

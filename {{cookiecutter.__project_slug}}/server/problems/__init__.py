@@ -1,0 +1,61 @@
+"""Every failure we can name. Each function takes the actual values and returns its problem."""
+
+from .building import (
+    apache_missing,
+    build_broken,
+    command_failed,
+    not_set_up,
+    path_unusable,
+    python_unsuitable,
+    tools_missing,
+)
+from .configuring import (
+    debug_on,
+    option_refused,
+    restart_needed,
+    run_user_invalid,
+    secret_weak,
+    setting_invalid,
+    setting_unknown,
+)
+from .serving import (
+    address_unusable,
+    already_running,
+    app_broken,
+    not_running,
+    port_forbidden,
+    port_in_use,
+    reload_stuck,
+    server_failed,
+    server_root_foreign,
+    system_refused,
+    unreachable,
+)
+
+__all__ = [
+    "address_unusable",
+    "already_running",
+    "apache_missing",
+    "app_broken",
+    "build_broken",
+    "command_failed",
+    "debug_on",
+    "not_running",
+    "not_set_up",
+    "option_refused",
+    "path_unusable",
+    "port_forbidden",
+    "port_in_use",
+    "python_unsuitable",
+    "reload_stuck",
+    "restart_needed",
+    "run_user_invalid",
+    "secret_weak",
+    "server_failed",
+    "server_root_foreign",
+    "setting_invalid",
+    "setting_unknown",
+    "system_refused",
+    "tools_missing",
+    "unreachable",
+]

@@ -1,0 +1,76 @@
+"""What can go wrong while the environment is built."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import systems
+from ..problem import Problem
+
+
+def not_set_up(reason: str) -> Problem:
+    return Problem(
+        "not-set-up",
+        f"The environment is not ready: {reason}.",
+        "Apache needs the virtual environment in .venv with Flask and mod_wsgi.",
+        ["./run setup"],
+    )
+
+
+def path_unusable(root: Path, character: str) -> Problem:
+    return Problem(
+        "path-unusable",
+        f"The project's folder {root} contains {character!r}.",
+        "Apache's control scripts cannot quote it. Letters, digits and / . _ - + @ ~ = , work.",
+        [f"mv {shlex.quote(str(root))} ~/{root.name.replace(' ', '-')}"],
+    )
+
+
+def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Problem:
+    tried = "\n".join(f"{path}: {reason}" for path, reason in passed_over)
+    return Problem(
+        "python-unsuitable",
+        f"No Python here can be built into Apache.\n{tried}",
+        "It takes Python 3.11 or newer with its headers and its shared library, readable by"
+        " the user the application runs as.",
+        [systems.install("python"), "PYTHON=/path/to/python3 ./run setup"],
+    )
+
+
+def apache_missing(missing: Sequence[str]) -> Problem:
+    return Problem(
+        "apache-missing",
+        f"No complete Apache is installed: {'; '.join(missing)}.",
+        "mod_wsgi is compiled against Apache's own headers, and apxs says where they are.",
+        [systems.install("system"), "./run setup --apache bundled"],
+    )
+
+
+def tools_missing(kind: str, missing: Sequence[str]) -> Problem:
+    return Problem(
+        "build-tools-missing",
+        f"These are needed to build mod_wsgi and were not found: {', '.join(missing)}.",
+        "mod_wsgi is compiled on the machine it runs on; there are no ready-made binaries."
+        + (" The bundled Apache is compiled too." if kind == "bundled" else ""),
+        [systems.install(kind), "./run setup"],
+    )
+
+
+def command_failed(doing: str, output: str, log: Path) -> Problem:
+    tail = "\n".join(line.strip() for line in output.strip().splitlines()[-6:])
+    offline = any(sign in output for sign in systems.NETWORK_ERRORS)
+    return Problem(
+        "network-unreachable" if offline else "install-failed",
+        f"{doing} failed. Its last words:\n{tail}",
+        "The package index could not be reached." if offline else f"The whole output: {log}",
+        ["./run setup"],
+    )
+
+
+def build_broken(findings: Sequence[str]) -> Problem:
+    return Problem(
+        "build-broken",
+        f"mod_wsgi was built but cannot be used: {'; '.join(findings)}.",
+        "Apache would fail to load it, or load the wrong Python.",
+        ["./run setup --rebuild"],
+    )

@@ -1,0 +1,100 @@
+"""Everything Apache needs to know to serve this project, collected and checked."""
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from . import accounts, preflight, problems, project, server_root, settings
+from .accounts import Account
+from .project import Project
+from .settings import Settings
+from .setup import environment
+
+# Of the shell's environment, what would make the application's Python another one.
+_PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+WORKER = project.ROOT / "server" / "worker.py"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is served, as whom, from where, with which settings."""
+
+    project: Project
+    settings: Settings
+    account: Account
+    environ: Mapping[str, str]
+    entry: Path
+    root: Path
+    logs: Path | None
+    extra: Sequence[str]
+
+
+def collect(
+    entry: Path = WORKER,
+    root: str = "apache",
+    logs: Path | None = None,
+    extra: Sequence[str] = (),
+) -> Site:
+    """Read the settings and check what can be checked before Apache starts.
+
+    :param entry: What Apache loads.
+    :param root: The name of the server root.
+    :param logs: The folder for log files; None for the terminal.
+    :param extra: Options of mod_wsgi-express that win over the settings.
+    :raises Problem: something is missing or wrong.
+    """
+    preflight.check_path()
+    here = project.load()
+    recorded = environment.recorded()
+    if recorded and recorded.root != str(project.ROOT):
+        raise problems.not_set_up(f"it was made in {recorded.root}, and the project moved")
+    settings.refuse_misspelt(settings.written())
+    variables = settings.variables()
+    chosen = settings.load(variables)
+    account = accounts.choose(chosen.run_user, project.ROOT)
+    preflight.check_reach(account, here)
+    environ = application_environment(variables, chosen)
+    return Site(here, chosen, account, environ, entry, server_root.choose(root), logs, extra)
+
+
+def application_environment(variables: Mapping[str, str], chosen: Settings) -> dict[str, str]:
+    """What the application finds in ``os.environ``."""
+    kept = {name: value for name, value in variables.items() if name not in _PYTHON_VARIABLES}
+    return {
+        # One meaning for Apache and Flask together; a value of the user's own wins. One byte more
+        # than Apache allows, because of a body without a length Flask takes what is within its
+        # limit for all of it.
+        "FLASK_MAX_CONTENT_LENGTH": str(chosen.max_upload_mb * 1024 * 1024 + 1),
+        **kept,
+        # Flask takes the path of its session cookie from APPLICATION_ROOT.
+        "FLASK_APPLICATION_ROOT": chosen.mount_point,
+    }
+
+
+def write_environment(site: Site) -> None:
+    """Put the application's environment where its processes read it, and nobody else can."""
+    file = site.root / "environment.json"
+    part = file.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    mode = 0o600 if site.account.is_me else 0o640
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        os.fchmod(descriptor, mode)
+        if not site.account.is_me:
+            os.fchown(descriptor, 0, site.account.gid)
+        json.dump(dict(site.environ), stream)
+    part.replace(file)
+
+
+def write_state(site: Site, address: str) -> None:
+    """Remember what was started, for the verbs that come later."""
+    state = {
+        "address": address,
+        "started": time.time(),
+        "settings": asdict(site.settings),
+        "logs": str(site.logs) if site.logs else None,
+    }
+    (site.root / "site.json").write_text(json.dumps(state), encoding="utf-8")

@@ -1,0 +1,52 @@
+"""What Apache loads: the environment as it is now, then the application of the ``.wsgi`` file.
+
+Apache's own environment is that of its start. Reading it anew in every process is what lets a
+reload take new settings without a restart.
+"""
+
+import json
+import os
+import runpy
+import time
+from pathlib import Path
+from typing import Any
+
+import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
+
+from server import error_pages, interruption, project
+
+SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
+
+
+def take_environment(file: Path) -> None:
+    """Make ``os.environ`` what `file` says, but for what Apache itself put there."""
+    wanted: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    own = {name: value for name, value in os.environ.items() if name.startswith("MOD_WSGI_")}
+    os.environ.clear()
+    os.environ.update(wanted | own)
+
+
+def report(*event: Any, **details: Any) -> None:
+    """Write how busy this process is; the first report says that it is ready."""
+    metrics = mod_wsgi.process_metrics() or {}
+    text = json.dumps(
+        {
+            "time": time.time(),
+            "requests": metrics.get("request_count", 0),
+            "busy": metrics.get("active_requests", 0),
+            "memory": metrics.get("memory_rss", 0),
+        }
+    )
+    file = SERVER_ROOT / "workers" / f"{os.getpid()}.json"
+    part = file.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
+
+
+take_environment(SERVER_ROOT / "environment.json")
+loaded = runpy.run_path(str(project.load().wsgi_file))["application"]
+error_pages.write(loaded, SERVER_ROOT / "workers" / "errors")
+application = interruption.answered(loaded)
+mod_wsgi.start_recording_metrics()
+mod_wsgi.subscribe_signals(report)  # SIGHUP asks for a report
+report()
