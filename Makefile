@@ -3,6 +3,7 @@
 PYTHON ?= python3
 export PYTHONDONTWRITEBYTECODE = 1
 bin = .venv/bin
+parallel = --numprocesses 2 --dist loadgroup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -11,10 +12,10 @@ demo: .venv/demo.txt ## generate a project, serve it, show the page; Ctrl-C stop
 	@$(bin)/python demo.py
 
 test: .venv/test.txt ## all tests, with both Apaches where one is installed
-	$(bin)/python -m pytest
+	$(bin)/python -m pytest $(parallel)
 
 test-fast: .venv/test.txt ## the tests that build and serve nothing
-	$(bin)/python -m pytest -m "not slow"
+	$(bin)/python -m pytest $(parallel) -m "not slow"
 
 lint: .venv/test.txt ## format, lint and types
 	$(bin)/python -m pytest -m lint

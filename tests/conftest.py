@@ -55,6 +55,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each kind of Apache in one worker of pytest-xdist, so that it is built once.
+
+    First, because pytest-xdist reads the marks in the same hook.
+    """
+    for item in items:
+        call = getattr(item, "callspec", None)
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"project", "built"}:
+            group = call.params.get("project") if call else None
+            item.add_marker(pytest.mark.xdist_group(group or quicker()))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Leave nothing behind and let nothing in.
@@ -164,6 +178,11 @@ def has_apache() -> bool:
     return any(map(shutil.which, ("apxs", "apxs2")))
 
 
+def quicker() -> str:
+    """The kind of Apache that takes less time to build against here."""
+    return "system" if has_apache() else "bundled"
+
+
 @pytest.fixture(scope="session", params=["system", "bundled"])
 def project(request: pytest.FixtureRequest, built: Built) -> serving.Project:
     """A project of each kind."""
@@ -184,6 +203,5 @@ def changed(project: serving.Project, workplace: Path) -> serving.Project:
 @pytest.fixture(scope="session")
 def kind(built: Built) -> str:
     """A kind of Apache that was built against before, so that its wheels are in the cache."""
-    quicker = "system" if has_apache() else "bundled"
-    built(quicker)
-    return quicker
+    built(quicker())
+    return quicker()

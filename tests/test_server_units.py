@@ -1,9 +1,11 @@
 """The generated project's `server` package, where it can be tried without building anything."""
 
+import ast
 import io
 import math
 import mimetypes
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -243,13 +245,26 @@ def test_mount_points_are_normalised(text: str) -> None:
     assert settings.load({"MOUNT_POINT": text}).mount_point == "/app"
 
 
-def test_the_include_file_speaks_of_the_mount_point() -> None:
+def test_apache_is_told_of_the_mount_point() -> None:
     chosen = settings.load({"MOUNT_POINT": "/app"})
-    text = command.include(chosen, Path("/srv/x/static"), Path("/srv/var"))
-    assert 'RedirectMatch 404 "^/app/static/(.*/)?\\."' in text
-    assert '<Directory "/srv/x/static">' in text
+    text = command.beginning(chosen, Path("/srv/x/static"), Path("/srv/var"))
+    assert "Define STATIC_URL /app/static\n" in text
+    assert "Define STATIC_FOLDER /srv/x/static\n" in text
     words = command.options(chosen, me(), "x", Path("/srv/x/static"), Path("/srv/var"), None)
     assert words[words.index("--url-alias") + 1] == "/app/static"
+
+
+def test_the_include_file_uses_what_is_defined_and_has_every_error_page() -> None:
+    text = command.INCLUDE.read_text("utf-8")
+    beginning = command.beginning(settings.load({}), Path("/srv/x/static"), Path("/srv/var"))
+    used = set(re.findall(r"\$\{(\w+)\}", text)) - {"MOD_WSGI_MODULES_DIRECTORY"}
+    assert used == set(re.findall(r"^Define (\w+)", beginning, re.MULTILINE))
+    # Importing error_pages takes Flask, which is in the project's environment only.
+    source = command.INCLUDE.with_name("error_pages.py").read_text("utf-8")
+    statuses = re.search(r"^STATUSES = (\(.*\))$", source, re.MULTILINE)
+    assert statuses
+    documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", text, re.MULTILINE)
+    assert tuple(map(int, documents)) == ast.literal_eval(statuses[1])
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5, 16, 512])

@@ -12,69 +12,8 @@ from .settings import Settings
 # replaced. Fewer than 10 are too few (mod_wsgi documentation, --interrupt-timeout).
 INTERRUPT = 15
 
-# Seconds without a byte from a client, or without room for one, until Apache hangs up.
-PATIENCE = 60
-
-# What Apache and mod_wsgi answer by themselves.
-STATUSES = (400, 403, 404, 405, 408, 411, 413, 414, 417, 431, 500, 501, 502, 503, 504)
-
-MODULES = ("include", "negotiation", "unique_id")
-MODULE = """\
-<IfModule !{0}_module>
-    LoadModule {0}_module "${{MOD_WSGI_MODULES_DIRECTORY}}/mod_{0}.so"
-</IfModule>
-"""
-
-# One Apache child is one point of failure; fewer slots than this reset connections under load.
-INCLUDE = """\
-# What mod_wsgi-express does not set by itself. Written anew at every start.
-TraceEnable off
-Timeout {patience}
-
-<IfModule mpm_event_module>
-    ServerLimit 2
-    ThreadLimit 256
-    ThreadsPerChild 256
-    MaxRequestWorkers 512
-    StartServers 2
-    MinSpareThreads 256
-    MaxSpareThreads 512
-</IfModule>
-
-{modules}
-# Every request has an id; in the application it is mod_wsgi.request_id.
-Header always set X-Request-ID "%{{UNIQUE_ID}}e" env=UNIQUE_ID
-
-# Of the static folder: no links out of it, no hidden files.
-<Directory "{static_folder}">
-    Options None
-</Directory>
-RedirectMatch 404 "^{prefix}/static/(.*/)?\\."
-
-# Apache has a 400 for fields that are too large; a 431 says which limit it was.
-<If "-z reqenv('REDIRECT_STATUS') && \\
-     req_novary('Cookie') . req_novary('Authorization') . req_novary('Referer') =~ /.{{{header}}}/">
-    RedirectMatch 431 "^"
-</If>
-
-# The body of a request without a length is counted while it comes. When it is too large, mod_wsgi
-# adds a second page, for an error 500, to the 413; so that one is blank.
-<If "-n req_novary('Transfer-Encoding')">
-    ErrorDocument 500 " "
-</If>
-
-# Error pages: error_pages.py writes them. JSON for those who prefer it, otherwise HTML.
-Alias /.errors "{error_pages}"
-<Directory "{error_pages}">
-    Require expr "-n reqenv('REDIRECT_STATUS')"
-    Options IncludesNOEXEC
-    AddHandler type-map .var
-    SetOutputFilter INCLUDES
-    AddDefaultCharset utf-8
-    RequestHeader set Accept text/html "expr=! req_novary('Accept') =~ m#application/(json|\\*)#"
-</Directory>
-{error_documents}
-"""
+# Read by Apache beside the file that mod_wsgi-express writes.
+INCLUDE = ROOT / "server" / "apache.conf"
 
 
 def options(
@@ -100,7 +39,7 @@ def options(
         "working-directory": ROOT,
         "server-root": server_root,
         "mime-types": server_root / "mime.types",
-        "include-file": server_root / "include.conf",
+        "include-file": INCLUDE,
         # Of every locale, the one that each system has.
         "locale": "C.UTF-8",
         "log-level": "warn",
@@ -125,20 +64,17 @@ def options(
     return [*words, *alias, "--access-log", "--chunked-request", "--disable-reloading"]
 
 
-def beginning(settings: Settings) -> str:
-    """What has to be before the rest of ``httpd.conf``: virtual hosts copy it when they begin."""
+def beginning(settings: Settings, static_folder: Path, server_root: Path) -> str:
+    """What has to be before the rest of ``httpd.conf``.
+
+    The limits, because virtual hosts copy them when they begin; and the names in `INCLUDE`.
+    """
     size = settings.max_header_kb * 1024
-    return f"LimitRequestLine {size}\nLimitRequestFieldSize {4 * size}\n"
-
-
-def include(settings: Settings, static_folder: Path, server_root: Path) -> str:
-    """The file Apache reads beside the one that mod_wsgi-express writes."""
-    return INCLUDE.format(
-        patience=PATIENCE,
-        modules="".join(map(MODULE.format, MODULES)),
-        static_folder=static_folder,
-        prefix=settings.mount_point.rstrip("/"),
-        header=settings.max_header_kb * 1024 + 1,
-        error_pages=server_root / "workers" / "errors",
-        error_documents="\n".join(f"ErrorDocument {one} /.errors/{one}.var" for one in STATUSES),
-    )
+    names = {
+        "STATIC_FOLDER": static_folder,
+        "STATIC_URL": f"{settings.mount_point.rstrip('/')}/static",
+        "HEADER_TOO_LARGE": size + 1,
+        "ERROR_PAGES": server_root / "workers" / "errors",
+    }
+    defines = "".join(f"Define {name} {value}\n" for name, value in names.items())
+    return f"LimitRequestLine {size}\nLimitRequestFieldSize {4 * size}\n{defines}"

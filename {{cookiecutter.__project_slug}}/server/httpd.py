@@ -58,7 +58,6 @@ class Httpd:
         server_root.make(site.root, site.account)
         static_folder = site.project.static_folder
         write_environment(site)
-        _write(site.root / "include.conf", command.include(site.settings, static_folder, site.root))
         _write(site.root / "mime.types", content_types.as_mime_types())
         options = command.options(
             site.settings, site.account, site.project.app_name, static_folder, site.root, site.logs
@@ -74,7 +73,8 @@ class Httpd:
             reason = done.stderr.strip().splitlines() or ["mod_wsgi-express said nothing"]
             raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
         httpd_conf = site.root / "httpd.conf"
-        _write(httpd_conf, command.beginning(site.settings) + httpd_conf.read_text("utf-8"))
+        beginning = command.beginning(site.settings, static_folder, site.root)
+        _write(httpd_conf, beginning + httpd_conf.read_text("utf-8"))
         self.url = address[1]
         self._apachectl_check()
         write_state(site, self.address)

@@ -78,7 +78,14 @@ def announce(server: Httpd, stop: threading.Event) -> None:
 
 
 def say(text: str) -> None:
-    print(f"* {text}", file=sys.stderr, flush=True)
+    """Tell the user; a reader who has gone stops no server.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    try:
+        print(f"* {text}", file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 @contextmanager
