@@ -185,7 +185,7 @@ def test_reload_takes_new_code_and_settings_without_a_failed_request(
 
 def test_reload_takes_new_settings_of_the_application(service: Service) -> None:
     change(service, INDEX, 'return os.environ["GREETING"]')
-    value = "a 'b' \"c\" $HOME ${HOME} 100% #1 é世😀"
+    value = "a 'b' \"c\" $HOME ${HOME} 100% #1 \\ é世😀\na second line"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     with (service.project.path / ".env").open("a") as file:
         file.write(f'GREETING="{escaped}"\n')
@@ -194,6 +194,30 @@ def test_reload_takes_new_settings_of_the_application(service: Service) -> None:
     for path in (service.project.path / "var" / "apache").rglob("*"):
         if path.is_file() and b"100% #1" in path.read_bytes():
             assert path.stat().st_mode & 0o007 == 0, path
+    assert without_apache(service.project) == value
+
+
+def without_apache(project: Project) -> str:
+    """The page as Flask's development server answers it, which reads `.env` by itself."""
+    port = free_port()
+    flask = subprocess.Popen(
+        [".venv/bin/python", "-m", "hello_flask", "--port", str(port)],
+        cwd=project.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def page() -> str:
+        try:
+            return ask(f"http://127.0.0.1:{port}/").text
+        except OSError:
+            return ""
+
+    try:
+        return str(wait_for(page, 20, "Flask's own server"))
+    finally:
+        flask.terminate()
+        flask.wait()
 
 
 def test_reload_waits_for_a_slow_import(service: Service) -> None:

@@ -8,6 +8,7 @@ import math
 import re
 import resource
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,13 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from conftest import TEMPLATE, Built
 from load import load
-from serving import Answer, Project, Running, ask, running, wait_for
+from serving import Answer, Project, Running, ask, free_port, running, wait_for
+
+sys.path.insert(0, str(TEMPLATE))
+
+from server import settings
 
 pytestmark = pytest.mark.slow
 
@@ -374,3 +380,30 @@ def test_busy_connections_are_all_answered(limited: Running, many_files: None, n
     with load(limited.url, keep=number, close=0) as record:
         wait_for(lambda: record.answered > 10 * number, 30, "ten answers for each")
     assert record.failures == []
+
+
+# The ends of each range, from the sentence that tells it.
+BOUNDS = {
+    name.upper(): re.findall(r"\d+", rule.allowed)
+    for name, rule in settings.RULES.items()
+    if re.search(r"from \d+ to \d+", rule.allowed)
+}
+
+
+@pytest.mark.parametrize("end", [0, 1], ids=["lowest", "highest"])
+def test_settings_at_their_bounds_serve(built: Built, kind: str, end: int) -> None:
+    """All at once; but no port that needs root, and no 512 processes, which need 15 GB."""
+    env = {name: ends[end] for name, ends in BOUNDS.items()}
+    env |= {"PROCESSES": "2", "PORT": str(free_port())}
+    with running(built(kind), env=env) as serving:
+        assert ask(f"{serving.url}/").status == 200
+
+
+def test_settings_past_their_bounds_are_refused(built: Built, kind: str) -> None:
+    assert BOUNDS.keys() > {"PORT", "PROCESSES", "REQUEST_LIMIT"}
+    for name, (low, high) in BOUNDS.items():
+        for value in (str(int(low) - 1), str(int(high) + 1), "many", "1.5"):
+            refused = built(kind).call("./run", "config", **{name: value})
+            assert refused.returncode == 1, (name, value)
+            assert f"{name}={value} is not possible" in refused.stderr
+            assert f"from {low} to {high}" in " ".join(refused.stderr.split())
