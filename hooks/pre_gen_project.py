@@ -25,7 +25,7 @@ SERVER = ["dotenv", "mod_wsgi", "mod_wsgi_packages", "psutil"]
 BUILD = ["packaging", "pip", "pkg_resources", "setuptools", "wheel"]
 DEVELOP = ["colorama", "iniconfig", "mypy", "pluggy", "pygments", "pytest", "ruff"]
 OWN = ["deploy", "docs", "run", "server", "static", "tests", "var"]
-TAKEN = {*STDLIB, *FLASK, *SERVER, *BUILD, *DEVELOP, *OWN}
+TAKEN = {name.lower() for name in (*STDLIB, *FLASK, *SERVER, *BUILD, *DEVELOP, *OWN)}
 
 
 def check_project_name(name: str) -> str | None:

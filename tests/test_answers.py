@@ -63,6 +63,7 @@ REFUSED: dict[str, dict[str, Any]] = {
         "keyword with a capital": "None",
         "standard library": "json",
         "standard library in capitals": "JSON",
+        "standard library, which has capitals": "cProfile",
         "dependency": "flask",
         "dependency in capitals": "Flask",
         "module of the server": "mod_wsgi",
