@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,18 @@ def test_the_operations_guide_knows_every_setting_and_verb() -> None:
         assert not isinstance(rule.default, str) or default == rule.default, name
     verbs = re.findall(r"^\| `\./run (\w+)` \|", guide, re.MULTILINE)
     assert set(verbs) == set(cli.VERBS)
+
+
+def test_systemd_understands_the_unit_of_the_guide(defaults: Baked, tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed; on Debian: apt-get install systemd")
+    text = (ROOT / "docs/operations.md").read_text("utf-8")
+    unit = re.search(r"```ini\n(\[Unit\].*?)```", text, re.DOTALL)
+    assert unit
+    file = tmp_path / "hello-flask.service"
+    file.write_text(unit[1].replace("/var/www/hello-flask", str(defaults.path)))
+    done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_the_example_fits_a_reader(defaults: Baked) -> None:
