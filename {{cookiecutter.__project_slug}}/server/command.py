@@ -75,11 +75,13 @@ def beginning(settings: Settings, static_folder: Path, server_root: Path) -> str
         "STATIC_URL": f"{settings.mount_point.rstrip('/')}/static",
         "HEADER_TOO_LARGE": size + 1,
         "ERROR_PAGES": server_root / "workers" / "errors",
-        "MOUNT": settings.mount_point.rstrip("/"),
-        "FROM_TRUSTED_PROXY": proxies.as_expression(settings.trusted_proxies),
+        "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
     }
+    if settings.mount_point != "/":
+        names["MOUNT_POINT"] = settings.mount_point
     if settings.trusted_proxies:
         names["TRUSTED_PROXIES"] = settings.trusted_proxies
+        names["FROM_PROXY"] = proxies.as_expression(settings.trusted_proxies)
     if settings.hosts:
         names["HOSTS"] = proxies.as_pattern(settings.hosts)
     defines = "".join(f'Define {name} "{value}"\n' for name, value in names.items())
