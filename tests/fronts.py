@@ -118,13 +118,11 @@ def at(text: str, port: int, application: int, folder: Path, tls: bool = True) -
 
 def certificate(folder: Path) -> None:
     """example.pem, with its key inside, and example.key, as the three want them."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-days", "2", "-subj", "/CN=example.com"]
-        + ["-keyout", folder / "example.key", "-out", folder / "example.pem"],
-        check=True,
-        capture_output=True,
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+        " -subj /CN=example.com -keyout example.key -out example.pem"
     )
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
     with (folder / "example.pem").open("a") as file:
         file.write((folder / "example.key").read_text())
 

@@ -121,7 +121,7 @@ def front(request: pytest.FixtureRequest, standing: dict[str, Front]) -> Front:
 def test_by_default_nobody_is_believed(
     viewed: Project, ports: tuple[int, int], standing: dict[str, Front]
 ) -> None:
-    with running(viewed, env={"PORT": str(ports[0]), "STOP_LIMIT": "1"}) as serving:
+    with running(viewed, env={"PORT": str(ports[0]), "STOP_LIMIT": "3"}) as serving:
         for source in (PROXY, CLIENT):
             found = seen(fetch(ports[0], "/seen", LIES, "a.example", source))
             assert found["address"] == source
@@ -138,7 +138,12 @@ def test_by_default_nobody_is_believed(
 def test_the_mount_point_behind_a_proxy(
     viewed: Project, ports: tuple[int, int], standing: dict[str, Front]
 ) -> None:
-    env = {"PORT": str(ports[0]), "TRUSTED_PROXIES": PROXY, "MOUNT_POINT": "/app", "STOP_LIMIT": "1"}
+    env = {
+        "PORT": str(ports[0]),
+        "TRUSTED_PROXIES": PROXY,
+        "MOUNT_POINT": "/app",
+        "STOP_LIMIT": "3",
+    }
     with running(viewed, env=env):
         assert ask(f"http://127.0.0.1:{ports[0]}/app?a=b").headers["Location"] == "/app/?a=b"
         for front in standing.values():
@@ -167,7 +172,7 @@ def trusting(
         "PORT": str(ports[0]),
         "TRUSTED_PROXIES": f"{PROXY}, {INNER}/32 2001:db8::/32",
         "HOSTS": "example.com, *.Example.org",
-        "STOP_LIMIT": "1",
+        "STOP_LIMIT": "3",
     }
     with running(viewed, env=env) as serving:
         yield serving
@@ -294,7 +299,9 @@ def test_an_id_that_is_none_is_replaced(
 PATHS = ["/", "/none", "/static/style.css", "/static/none", "/health/../", "/healthy"]
 
 
-@pytest.mark.parametrize("host", ["example.com", "EXAMPLE.com.", "a.example.org", "b.a.example.org"])
+@pytest.mark.parametrize(
+    "host", ["example.com", "EXAMPLE.com.", "a.example.org", "b.a.example.org"]
+)
 def test_hosts_of_ours(trusting: Running, ports: tuple[int, int], host: str) -> None:
     statuses = [fetch(ports[0], path, host=host, source=STRANGER).status for path in PATHS]
     assert statuses == [200, 404, 200, 404, 200, 404]
