@@ -248,15 +248,16 @@ def test_mount_points_are_normalised(text: str) -> None:
 def test_apache_is_told_of_the_mount_point() -> None:
     chosen = settings.load({"MOUNT_POINT": "/app"})
     text = command.beginning(chosen, Path("/srv/x/static"), Path("/srv/var"))
-    assert "Define STATIC_URL /app/static\n" in text
-    assert "Define STATIC_FOLDER /srv/x/static\n" in text
+    assert 'Define STATIC_URL "/app/static"\n' in text
+    assert 'Define STATIC_FOLDER "/srv/x/static"\n' in text
     words = command.options(chosen, me(), "x", Path("/srv/x/static"), Path("/srv/var"), None)
     assert words[words.index("--url-alias") + 1] == "/app/static"
 
 
 def test_the_include_file_uses_what_is_defined_and_has_every_error_page() -> None:
     text = command.INCLUDE.read_text("utf-8")
-    beginning = command.beginning(settings.load({}), Path("/srv/x/static"), Path("/srv/var"))
+    given = {"MOUNT_POINT": "/app", "TRUSTED_PROXIES": "::1", "HOSTS": "example.com"}
+    beginning = command.beginning(settings.load(given), Path("/srv/x/static"), Path("/srv/var"))
     used = set(re.findall(r"\$\{(\w+)\}", text)) - {"MOD_WSGI_MODULES_DIRECTORY"}
     assert used == set(re.findall(r"^Define (\w+)", beginning, re.MULTILINE))
     # Importing error_pages takes Flask, which is in the project's environment only.

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from . import capacity
+from . import capacity, proxies
 from .accounts import Account
 from .project import ROOT
 from .settings import Settings
@@ -75,6 +75,14 @@ def beginning(settings: Settings, static_folder: Path, server_root: Path) -> str
         "STATIC_URL": f"{settings.mount_point.rstrip('/')}/static",
         "HEADER_TOO_LARGE": size + 1,
         "ERROR_PAGES": server_root / "workers" / "errors",
+        "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
     }
-    defines = "".join(f"Define {name} {value}\n" for name, value in names.items())
+    if settings.mount_point != "/":
+        names["MOUNT_POINT"] = settings.mount_point
+    if settings.trusted_proxies:
+        names["TRUSTED_PROXIES"] = settings.trusted_proxies
+        names["FROM_PROXY"] = proxies.as_expression(settings.trusted_proxies)
+    if settings.hosts:
+        names["HOSTS"] = proxies.as_pattern(settings.hosts)
+    defines = "".join(f'Define {name} "{value}"\n' for name, value in names.items())
     return f"LimitRequestLine {size}\nLimitRequestFieldSize {4 * size}\n{defines}"

@@ -12,11 +12,16 @@ from flask import render_template
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 # What Apache and mod_wsgi answer by themselves; apache.conf has a line for each.
-STATUSES = (400, 403, 404, 405, 408, 411, 413, 414, 417, 431, 500, 501, 502, 503, 504)
+STATUSES = (400, 403, 404, 405, 408, 411, 413, 414, 417, 421, 431, 500, 501, 502, 503, 504)
 
-# Stands for the id until Apache's mod_include puts that in; means nothing in HTML and in JSON.
-PLACE = "request-id-goes-here"
-REQUEST_ID = '<!--#echo var="UNIQUE_ID" -->'
+# Stand for what Apache's mod_include puts in; mean nothing in HTML, JSON and URLs.
+REQUEST_ID = "request-id-goes-here"
+PREFIX = "/prefix-goes-here"
+ECHO = {
+    REQUEST_ID: '<!--#echo var="REQUEST_ID" -->',
+    PREFIX: "<!--#if expr=\"-n v('PREFIX_OUTSIDE')\" -->"
+    '<!--#echo var="PREFIX_OUTSIDE" --><!--#endif -->',
+}
 
 # https://httpd.apache.org/docs/2.4/mod/mod_negotiation.html#typemaps: HTML is for who takes both.
 TYPE_MAP = """\
@@ -41,23 +46,26 @@ def write(application: Any, folder: Path) -> None:
     for status in STATUSES:
         error = default_exceptions[status]()
         pages = TYPE_MAP.format(status=status, html=_html(application, error), json=_json(error))
-        part.write_text(pages.replace(PLACE, REQUEST_ID), encoding="utf-8")
+        for place, echo in ECHO.items():
+            pages = pages.replace(place, echo)
+        part.write_text(pages, encoding="utf-8")
         part.replace(folder / f"{status}.var")
 
 
 def _html(application: Any, error: HTTPException) -> str:
     """The application's ``error.html``, or a plain page where it has none that works here."""
     try:
-        with application.test_request_context():
-            return render_template("error.html", error=error, request_id=PLACE)
+        root = PREFIX + application.config["APPLICATION_ROOT"].rstrip("/")
+        with application.test_request_context(base_url=f"http://localhost{root}/"):
+            return render_template("error.html", error=error, request_id=REQUEST_ID)
     except Exception:
         title = f"{error.code} {error.name}"
         return (
             f'<!doctype html>\n<html lang="en">\n<title>{title}</title>\n<h1>{title}</h1>\n'
-            f"<p>{error.description}</p>\n<p>Request {PLACE}</p>\n"
+            f"<p>{error.description}</p>\n<p>Request {REQUEST_ID}</p>\n"
         )
 
 
 def _json(error: HTTPException) -> str:
     fields = {"code": error.code, "name": error.name, "description": error.description}
-    return json.dumps(fields | {"request_id": PLACE})
+    return json.dumps(fields | {"request_id": REQUEST_ID})

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -17,6 +18,7 @@ from .problem import Problem
 def running(root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address."""
     here = site.collect(root=root, extra=["--host", "127.0.0.1", "--port", str(free_port())])
+    here = replace(here, settings=replace(here.settings, hosts=""))
     preflight.check_import(here.project, here.account, here.environ)
     server = Httpd(here, quiet=True)
     try:

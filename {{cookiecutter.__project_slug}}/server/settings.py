@@ -9,7 +9,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from . import capacity, problems
+from . import capacity, problems, proxies
 from .project import ENV_FILE
 
 
@@ -29,6 +29,8 @@ class Settings:
     keep_alive: int
     max_upload_mb: int
     max_header_kb: int
+    trusted_proxies: str
+    hosts: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ RULES = {
     "keep_alive": seconds(5, 0, 3600),
     "max_upload_mb": Rule("10", "a number from 1 to 10240", "100", number(1, 10240)),
     "max_header_kb": Rule("8", "a number from 1 to 63", "16", number(1, 63)),
+    "trusted_proxies": Rule("", "IP addresses or networks", "10.0.0.0/8,::1", proxies.networks),
+    "hosts": Rule("", "host names", "example.com,*.example.com", proxies.hosts),
 }
 NAMES = tuple(name.upper() for name in RULES)
 

@@ -1,0 +1,228 @@
+"""Real proxies, configured by what docs/operations.md says, as child processes on free ports."""
+
+import http.client
+import os
+import re
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving import ROOT, Answer, free_port, wait_for
+
+GUIDE = (ROOT / "docs" / "operations.md").read_text("utf-8")
+CLIENT = "127.0.0.9"  # an address of the loopback network that is no proxy's
+INNER = "127.0.0.3"  # the second of two proxies
+
+# What the guide says to write where the proxy takes /shop off, and what that replaces.
+PREFIXED = {
+    "nginx": {
+        "location / {": "location /shop/ {",
+        "proxy_pass http://127.0.0.1:8000;": "proxy_pass http://127.0.0.1:8000/;",
+        'proxy_set_header X-Forwarded-Prefix "";': "proxy_set_header X-Forwarded-Prefix /shop;",
+    },
+    "haproxy": {
+        "http-request del-header X-Forwarded-Prefix": "http-request set-header"
+        " X-Forwarded-Prefix /shop\n    http-request replace-path /shop(/.*) \\1",
+    },
+    "apache": {
+        "ProxyPass / http://127.0.0.1:8000/": "ProxyPass /shop/ http://127.0.0.1:8000/",
+        "RequestHeader unset X-Forwarded-Prefix": "RequestHeader set X-Forwarded-Prefix /shop",
+    },
+}
+PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "apache": "apache2-bin"}
+
+NGINX = """\
+daemon off;
+pid {folder}/pid;
+error_log {folder}/log;
+events {{}}
+http {{
+access_log off;
+client_body_temp_path {folder}/body;
+proxy_temp_path {folder}/proxy;
+fastcgi_temp_path {folder}/fastcgi;
+uwsgi_temp_path {folder}/uwsgi;
+scgi_temp_path {folder}/scgi;
+{blocks}
+server {{
+    listen 127.0.0.1:{inner};
+    location / {{
+        proxy_pass http://127.0.0.1:{application};
+        proxy_bind {INNER};
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }}
+}}
+}}
+"""
+HAPROXY = """\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+{blocks}
+"""
+APACHE = """\
+ServerName example.com
+ServerRoot {folder}
+DefaultRuntimeDir {folder}
+Mutex file:{folder}
+PidFile {folder}/pid
+ErrorLog {folder}/log
+{modules}
+{user}
+{blocks}
+"""
+MODULES = (
+    *("mpm_event", "authz_core", "headers", "proxy", "proxy_http"),
+    *("socache_shmcb", "ssl", "unique_id"),
+)
+
+
+@dataclass(frozen=True)
+class Front:
+    """A proxy at work, and its ports: by TLS, plain, with a prefix, and through a second proxy."""
+
+    name: str
+    tls: int
+    plain: int
+    prefixed: int
+    double: int
+
+
+def snippet(name: str) -> str:
+    """The configuration of that proxy in the guide."""
+    (block,) = re.findall(rf"```{name}\n(.*?)```", GUIDE, re.DOTALL)
+    return str(block)
+
+
+def changed(text: str, changes: dict[str, str]) -> str:
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def at(text: str, port: int, application: int, folder: Path, tls: bool = True) -> str:
+    """The configuration for these ports, with or without TLS."""
+    if not tls:
+        text = re.sub(r"^ *ssl_cert.*\n|^ *SSL.*\n| ssl crt .*| ssl(?=;)", "", text, flags=re.M)
+    text = re.sub(r"\*?:443\b|\b443\b", f"127.0.0.1:{port}", text)
+    text = text.replace("/etc/ssl/example.com", str(folder / "example"))
+    return text.replace("127.0.0.1:8000", f"127.0.0.1:{application}")
+
+
+def certificate(folder: Path) -> None:
+    """example.pem, with its key inside, and example.key, as the three want them."""
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+        " -subj /CN=example.com -keyout example.key -out example.pem"
+    )
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    with (folder / "example.pem").open("a") as file:
+        file.write((folder / "example.key").read_text())
+
+
+def program(name: str) -> str | None:
+    found = ("apache2", "httpd") if name == "apache" else (name,)
+    places = os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"))
+    return next((path for one in found if (path := shutil.which(one, path=places))), None)
+
+
+def configuration(front: Front, application: int, inner: int, folder: Path) -> str:
+    """Everything that proxy reads."""
+    text = snippet(front.name)
+    prefixed = changed(text, PREFIXED[front.name])
+    blocks = [
+        at(text, front.tls, application, folder),
+        at(text, front.plain, application, folder, tls=False),
+        at(prefixed, front.prefixed, application, folder),
+        at(text, front.double, inner, folder),
+    ]
+    if front.name == "haproxy":  # names have to be unique
+        blocks = [
+            re.sub(r"\b(web|application)$", rf"\g<1>{number}", block, flags=re.MULTILINE)
+            for number, block in enumerate(blocks)
+        ]
+    joined = "\n".join(blocks)
+    if front.name == "nginx":
+        return NGINX.format(
+            folder=folder, blocks=joined, inner=inner, application=application, INNER=INNER
+        )
+    if front.name == "haproxy":
+        return HAPROXY.format(blocks=joined)
+    ports = "".join(f"Listen {address}\n" for address in re.findall(r"Host (\S+)>", joined))
+    places = subprocess.run(["apxs", "-q", "LIBEXECDIR"], capture_output=True, text=True).stdout
+    modules = "".join(
+        f"LoadModule {name}_module {places.strip()}/mod_{name}.so\n" for name in MODULES
+    )
+    user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
+    return APACHE.format(folder=folder, modules=modules, user=user, blocks=ports + joined)
+
+
+@contextmanager
+def front(name: str, application: int, inner: int, folder: Path) -> Iterator[Front]:
+    """That proxy in front of the application's port; nginx is also the inner one of two."""
+    found = program(name)
+    assert found
+    folder.mkdir()
+    certificate(folder)
+    here = Front(name, *(free_port() for _ in range(4)))
+    file = folder / "conf"
+    file.write_text(configuration(here, application, inner, folder))
+    words = {
+        "nginx": [found, "-p", folder, "-c", file],
+        "haproxy": [found, "-db", "-f", file],
+        "apache": [found, "-DFOREGROUND", "-f", file],
+    }[name]
+    log = folder / "output"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(word) for word in words],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Apache signals its whole process group
+        )
+
+    def accepts() -> bool:
+        assert process.poll() is None, log.read_text() + file.read_text()
+        try:
+            return fetch(here.plain, "/").status > 0
+        except OSError:
+            return False
+
+    try:
+        wait_for(accepts, 10, f"{name} to answer")
+        yield here
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def fetch(
+    port: int,
+    path: str,
+    fields: dict[str, str] | None = None,
+    host: str = "example.com",
+    source: str = CLIENT,
+    tls: bool = False,
+) -> Answer:
+    """GET, from that address of the loopback network; no certificate is checked."""
+    context = ssl._create_unverified_context()
+    connection = (
+        http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=20, source_address=(source, 0), context=context
+        )
+        if tls
+        else http.client.HTTPConnection("127.0.0.1", port, timeout=20, source_address=(source, 0))
+    )
+    try:
+        connection.request("GET", path, headers={"Host": f"{host}:{port}", **(fields or {})})
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read().decode())
+    finally:
+        connection.close()
