@@ -2,6 +2,7 @@
 
 import collections
 import heapq
+import itertools
 import os
 import re
 import sys
@@ -36,24 +37,31 @@ def show(lines: int, follow: bool, errors: bool) -> int:
     return 0
 
 
-def tail(file: Path) -> list[str]:
-    """The last lines of a log, some of them from what was put aside; none where there is no log."""
-    data = b""
-    number = 0
+def generations(path: Path) -> Iterator[BinaryIO]:
+    """A log, and what was put aside of it, the newest first; each once, although it may move."""
     seen: set[int] = set()
-    while len(data) < TAIL:
+    for number in itertools.count():
         try:
-            with Path(f"{file}.{number}" if number else file).open("rb") as stream:
-                # It may have been put aside since it was read under its first name.
-                if (inode := os.fstat(stream.fileno()).st_ino) not in seen:
-                    size = stream.seek(0, 2)
-                    stream.seek(max(0, size - (TAIL - len(data))))
-                    data = stream.read() + data
-                    seen.add(inode)
+            stream = open(f"{path}.{number}" if number else path, "rb")  # noqa: SIM115
         except OSError:
             if number:
-                break
-        number += 1
+                return
+            continue
+        if (inode := os.fstat(stream.fileno()).st_ino) not in seen:
+            seen.add(inode)
+            yield stream
+
+
+def tail(path: Path) -> list[str]:
+    """The last lines of a log, some of them from what was put aside; none where there is no log."""
+    data = b""
+    for stream in generations(path):
+        with stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - (TAIL - len(data))))
+            data = stream.read() + data
+        if len(data) >= TAIL:
+            break
     lines = data.decode(errors="replace").split("\n")[:-1]
     return lines[1:] if len(data) >= TAIL else lines
 
@@ -94,36 +102,23 @@ class Follower:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._rest = b""
-        self._stream = self._open()
+        self._stream = next(generations(path), None)
         if self._stream:
             self._stream.seek(0, os.SEEK_END)
 
     def lines(self) -> Iterator[str]:
         """What has come since the last call."""
         old = self._stream
-        if old and _is_at(old, self._path):
-            return self._new(old)
-        # The end of what was put aside comes before what follows it.
-        self._stream = self._open()
-        streams = [stream for stream in (old, self._stream) if stream]
-        return (line for stream in streams for line in self._new(stream))
-
-    def _new(self, stream: BinaryIO) -> Iterator[str]:
-        *complete, self._rest = (self._rest + stream.read()).split(b"\n")
-        return (line.decode(errors="replace") for line in complete)
-
-    def _open(self) -> BinaryIO | None:
-        try:
-            return self._path.open("rb")
-        except OSError:
-            return None
+        newer = list(itertools.takewhile(lambda one: not _same(one, old), generations(self._path)))
+        self._stream = next(iter(newer), old)
+        for stream in (old, *reversed(newer)):
+            if stream:
+                *complete, self._rest = (self._rest + stream.read()).split(b"\n")
+                yield from (line.decode(errors="replace") for line in complete)
 
 
-def _is_at(stream: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+def _same(one: BinaryIO, other: BinaryIO | None) -> bool:
+    return other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
 
 
 def appended(followers: list[Follower]) -> Iterator[str]:
