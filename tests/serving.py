@@ -1,6 +1,7 @@
 """Generate real projects, run them, and ask them over HTTP."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -195,9 +196,8 @@ def running(project: Project, *arguments: str, **options: Any) -> Iterator[Runni
 
     def says_where() -> str:
         assert process.poll() is None, serving.log
-        return next(
-            (line.split()[-1] for line in serving.log.splitlines() if " at http" in line), ""
-        )
+        match = re.search(r' at (http[^\s"]+)["}]*$', serving.log, re.MULTILINE)
+        return match[1] if match else ""
 
     try:
         serving.url = wait_for(says_where, 60, "the address").rstrip("/")

@@ -141,7 +141,9 @@ def test_logs(service: Service) -> None:
     ask(f"{service.url}/?first")
     ask(f"{service.url}/boom")
     ask(f"{service.url}/boom")
-    wait_for(lambda: service.run("logs").stdout.count("/boom") >= 2, 5, "the access log")
+    wait_for(
+        lambda: service.run("logs", "-n", "100").stdout.count("GET /boom") >= 2, 5, "the access log"
+    )
     text = service.run("logs", "-n", "100").stdout
     assert text.rindex("?first") < text.rindex("RuntimeError: a detail")
     grouped = service.run("logs", "--errors").stdout

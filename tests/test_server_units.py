@@ -250,7 +250,7 @@ def test_apache_is_told_of_the_mount_point() -> None:
     text = command.beginning(chosen, Path("/srv/x/static"), Path("/srv/var"))
     assert 'Define STATIC_URL "/app/static"\n' in text
     assert 'Define STATIC_FOLDER "/srv/x/static"\n' in text
-    words = command.options(chosen, me(), "x", Path("/srv/x/static"), Path("/srv/var"), None)
+    words = command.options(chosen, me(), "x", Path("/srv/x/static"), Path("/srv/var"))
     assert words[words.index("--url-alias") + 1] == "/app/static"
 
 

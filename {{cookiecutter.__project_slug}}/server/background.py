@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from . import preflight, problems, processes, project, server_root, settings, site
+from . import output, preflight, problems, processes, project, server_root, settings, site
 from .httpd import Httpd
 from .serve import say
 
@@ -91,6 +91,7 @@ def _stop() -> bool:
     for orphan in processes.all_of(ROOT):
         orphan.kill()
     processes.wait_until_gone(ROOT, 5)
+    output.wait_for_writer(LOGS, 5)
     return True
 
 
@@ -135,7 +136,7 @@ def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [
         f"{name.upper()} ({before[name]} is now {now[name]})"
         for name in now
-        if name in before and before[name] != now[name]
+        if name in before and before[name] != now[name] and name not in settings.AT_RELOAD
     ]
 
 

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from . import capacity, proxies
+from . import capacity, log_events, proxies
 from .accounts import Account
 from .project import ROOT
 from .settings import Settings
@@ -22,7 +22,6 @@ def options(
     app_name: str,
     static_folder: Path,
     server_root: Path,
-    logs: Path | None,
 ) -> list[str]:
     """The options of ``mod_wsgi-express setup-server``; a later one of the same name wins."""
     limit = capacity.request_timeout(settings.request_limit, settings.threads)
@@ -43,9 +42,11 @@ def options(
         # Of every locale, the one that each system has.
         "locale": "C.UTF-8",
         "log-level": "warn",
-        "error-log-name": logs / "error.log" if logs else "/dev/stderr",
-        "access-log-name": logs / "access.log" if logs else "/dev/stdout",
-        "access-log-format": "combined",
+        # Pipes; see output.py.
+        "error-log-name": "/dev/stderr",
+        "access-log-name": "/dev/stdout",
+        "error-log-format": log_events.ERROR_FORMAT,
+        "access-log-format": log_events.access_format(settings.log_format),
         "daemon-backlog": 512,
         "request-timeout": limit,
         "interrupt-timeout": INTERRUPT,

@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug.debug import DebuggedApplication
 
-from server import error_pages, project
+from server import app_logging, error_pages, project
 
 
 def load(wsgi_file: Path) -> Any:
@@ -24,7 +24,9 @@ def load(wsgi_file: Path) -> Any:
     return broken
 
 
+app_logging.install(os.environ["LOG_LEVEL"])
 application = load(project.load().wsgi_file)
 error_pages.write(application, Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers" / "errors")
 # No interactive console: whoever reaches the port could run code in it.
 application = DebuggedApplication(application, evalex=False, pin_security=False)
+application = app_logging.with_request_id(application)

@@ -1,28 +1,21 @@
 """One Apache: prepared, started, waited for, stopped."""
 
-import collections
 import contextlib
 import os
 import re
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from . import command, content_types, preflight, problems, processes, server_root
+from .output import Files, Terminal
 from .project import PYTHON
 from .site import Site, write_environment, write_state
 
-# Notices at each start and stop, which Apache's LogLevel cannot silence.
-_ROUTINE = re.compile(rb"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG")
-# mod_wsgi puts this before every line of the application; it is always the same path.
-_SCRIPT = re.compile(rb"\[script [^]]*\] ")
-_COLUMNS = re.compile(r"^(\[[^]]*\] )+")
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
 _directly = build_opener(ProxyHandler({}))
 
@@ -34,13 +27,17 @@ class Httpd:
     for an order to stop), and a SIGTERM it sends to its process group reaches nobody else.
     """
 
-    def __init__(self, site: Site, quiet: bool = False) -> None:
+    def __init__(self, site: Site, quiet: bool = False, brief: bool = False) -> None:
+        """
+        :param quiet: Show nothing of what Apache writes.
+        :param brief: Show it as a developer wants it, whatever ``LOG_FORMAT`` says.
+        """
         self.site = site
-        self.quiet = quiet
-        self.tail: collections.deque[bytes] = collections.deque(maxlen=30)
+        self.log_style = "brief" if brief else site.settings.log_format
+        self.output = (
+            Files(site.logs, site.settings) if site.logs else Terminal(self.log_style, quiet)
+        )
         self.url = ""
-        self._copiers: list[threading.Thread] = []
-        self._logged_before = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -60,7 +57,7 @@ class Httpd:
         write_environment(site)
         _write(site.root / "mime.types", content_types.as_mime_types())
         options = command.options(
-            site.settings, site.account, site.project.app_name, static_folder, site.root, site.logs
+            site.settings, site.account, site.project.app_name, static_folder, site.root
         )
         # The module is in the venv, whose scripts break when it is moved; -m does not.
         express = (str(PYTHON), "-c", "from mod_wsgi.express.cli import main; main()")
@@ -97,51 +94,14 @@ class Httpd:
         """
         port = int(self.url.rstrip("/").rpartition(":")[2])
         preflight.check_port(self.site.settings.host, port)
-        if self.site.logs:
-            self._start_in_background(self.site.logs / "error.log")
-        else:
-            self._start_in_foreground()
-        self._wait_until_it_answers(given_up)
-
-    def _popen(self, out: IO[bytes] | int, foreground: bool) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        self.process = self.output.popen(
             self._apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),
             stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
             start_new_session=True,
-            preexec_fn=processes.end_with_parent if foreground else None,
+            preexec_fn=None if self.site.logs else processes.end_with_parent,
         )
-
-    def _start_in_background(self, log: Path) -> None:
-        """What is printed there goes to the end of the error log, which Apache writes too."""
-        with log.open("ab") as file:
-            self._logged_before = file.tell()
-            self.process = self._popen(file, foreground=False)
-
-    def _start_in_foreground(self) -> None:
-        self.process = self._popen(subprocess.PIPE, foreground=True)
-        assert self.process.stdout and self.process.stderr
-        for source, target in ((self.process.stdout, 1), (self.process.stderr, 2)):
-            copier = threading.Thread(target=self._copy, args=(source, target), daemon=True)
-            copier.start()
-            self._copiers.append(copier)
-
-    def _copy(self, source: IO[bytes], target: int) -> None:
-        """Hand on what Apache writes, so that it works behind pipes, files and sockets alike."""
-        with source:
-            for line in source:
-                if _ROUTINE.search(line):
-                    continue
-                line = _SCRIPT.sub(b"", line)
-                if target == 2:
-                    self.tail.append(line.rstrip())
-                if not self.quiet:
-                    try:
-                        os.write(target, line)
-                    except OSError:  # whoever read our output is gone; Apache goes on
-                        self.quiet = True
+        self._wait_until_it_answers(given_up)
 
     def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
         limit = self.site.settings.start_limit
@@ -149,7 +109,7 @@ class Httpd:
         while time.monotonic() < deadline and not given_up():
             assert self.process
             if self.process.poll() is not None:
-                self._join()
+                self.output.join()
                 raise problems.server_failed("Apache ended at once.", self.log())
             if status(f"{self.address}/health/live") not in (0, 502, 503, 504):
                 return
@@ -161,12 +121,7 @@ class Httpd:
 
     def log(self) -> str:
         """The last lines Apache wrote, without the columns before the message."""
-        lines = list(self.tail)
-        if self.site.logs:
-            with (self.site.logs / "error.log").open("rb") as file:
-                file.seek(self._logged_before)
-                lines = [line for line in file.read().splitlines() if not _ROUTINE.search(line)]
-        return "\n".join(_COLUMNS.sub("", line.decode(errors="replace")) for line in lines)
+        return "\n".join(self.output.last_messages())
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""
@@ -190,11 +145,7 @@ class Httpd:
                 continue
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # whatever of it is still there
-        self._join()
-
-    def _join(self) -> None:
-        for copier in self._copiers:
-            copier.join(timeout=2)
+        self.output.join()
 
 
 def status(address: str) -> int:

@@ -2,21 +2,21 @@
 
 import collections
 import heapq
+import itertools
+import os
 import re
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from . import background
+from . import background, log_events
 
-ERROR = re.compile(
-    r"^\[(?P<time>[^]]+)\] \[(?P<module>\w+):(?P<level>\w+)\] (\[[^]]*\] )*(?P<text>.*)$"
-)
-ACCESS = re.compile(r'^\S+ \S+ \S+ \[(?P<time>[^]]+)\] ".*?" (?P<status>\d{3}) ')
-SERIOUS = {"emerg", "alert", "crit", "error"}
-TAIL = 256 * 1024  # bytes of each file that are read
+SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
+MINOR = {"warn", "warning"}
+TAIL = 256 * 1024  # bytes of each log that are read
 RED, YELLOW, PLAIN = "\033[31m", "\033[33m", "\033[0m"
 
 
@@ -27,35 +27,60 @@ def show(lines: int, follow: bool, errors: bool) -> int:
             print(f"{count:>5} x  last {last}  {cause}")
         return 0
     files = [background.LOGS / "access.log", background.LOGS / "error.log"]
+    followers = [Follower(file) for file in files] if follow else []
     past = merged([tail(file) for file in files])
     for line in past[max(0, len(past) - lines) :]:
-        print(coloured(line))
+        print(coloured(line), flush=True)
     if follow:
-        for line in appended(files):
+        for line in appended(followers):
             print(coloured(line), flush=True)
     return 0
 
 
-def tail(file: Path) -> list[str]:
-    """The last lines of a log; none where there is no log."""
-    try:
-        with file.open("rb") as stream:
-            size = stream.seek(0, 2)
-            stream.seek(max(0, size - TAIL))
-            text = stream.read().decode(errors="replace")
-    except OSError:
-        return []
-    lines = text.splitlines()
-    return lines[1:] if size > TAIL else lines
+def generations(path: Path) -> Iterator[BinaryIO]:
+    """A log, and what was put aside of it, the newest first; each once, although it may move."""
+    seen: set[int] = set()
+    for number in itertools.count():
+        try:
+            stream = open(f"{path}.{number}" if number else path, "rb")  # noqa: SIM115
+        except OSError:
+            if number:
+                return
+            continue
+        if (inode := os.fstat(stream.fileno()).st_ino) not in seen:
+            seen.add(inode)
+            yield stream
+
+
+def tail(path: Path) -> list[str]:
+    """The last lines of a log, some of them from what was put aside; none where there is no log."""
+    data = b""
+    for stream in generations(path):
+        with stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - (TAIL - len(data))))
+            data = stream.read() + data
+        if len(data) >= TAIL:
+            break
+    lines = data.decode(errors="replace").split("\n")[:-1]
+    return lines[1:] if len(data) >= TAIL else lines
 
 
 def moment(line: str) -> float | None:
     """When the line was written, in seconds since 1970; None where it does not say."""
-    if match := ACCESS.match(line):
-        return datetime.strptime(match["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp()
-    if match := ERROR.match(line):
-        return datetime.strptime(match["time"], "%a %b %d %H:%M:%S.%f %Y").timestamp()
-    return None
+    event = log_events.read(line.encode())
+    return None if is_foreign(event) else datetime.fromisoformat(event["time"]).timestamp()
+
+
+def is_foreign(event: log_events.Event) -> bool:
+    """Whether it is of neither Apache nor the application; it has no time of its own then."""
+    return event.get("level") == "unknown"
+
+
+def level(event: log_events.Event) -> str:
+    """Of a request by its status: error from 500 on, warn from 400 on."""
+    status = str(event.get("status", ""))
+    return str(event.get("level") or {"5": "error", "4": "warn"}.get(status[:1], ""))
 
 
 def merged(logs: list[list[str]]) -> list[str]:
@@ -71,19 +96,36 @@ def merged(logs: list[list[str]]) -> list[str]:
     return [line for _, line in heapq.merge(*keyed, key=lambda row: row[0])]
 
 
-def appended(files: list[Path]) -> Iterator[str]:
+class Follower:
+    """Reads what is appended to a log, from now on, also when it is put aside."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rest = b""
+        self._stream = next(generations(path), None)
+        if self._stream:
+            self._stream.seek(0, os.SEEK_END)
+
+    def lines(self) -> Iterator[str]:
+        """What has come since the last call."""
+        old = self._stream
+        newer = list(itertools.takewhile(lambda one: not _same(one, old), generations(self._path)))
+        self._stream = next(iter(newer), old)
+        for stream in (old, *reversed(newer)):
+            if stream:
+                *complete, self._rest = (self._rest + stream.read()).split(b"\n")
+                yield from (line.decode(errors="replace") for line in complete)
+
+
+def _same(one: BinaryIO, other: BinaryIO | None) -> bool:
+    return other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
+
+
+def appended(followers: list[Follower]) -> Iterator[str]:
     """Lines as they are written, for ever."""
-    positions = {file: file.stat().st_size if file.exists() else 0 for file in files}
     while True:
-        for file, position in positions.items():
-            if not file.exists() or (size := file.stat().st_size) == position:
-                continue
-            with file.open("rb") as stream:
-                stream.seek(position if size > position else 0)
-                chunk = stream.read()
-            complete = chunk[: chunk.rfind(b"\n") + 1]
-            positions[file] = (position if size > position else 0) + len(complete)
-            yield from complete.decode(errors="replace").splitlines()
+        for follower in followers:
+            yield from follower.lines()
         time.sleep(0.2)
 
 
@@ -91,12 +133,9 @@ def coloured(line: str) -> str:
     """Errors red and refusals yellow, on a terminal."""
     if not sys.stdout.isatty():
         return line
-    access, error = ACCESS.match(line), ERROR.match(line)
-    if (access and access["status"] >= "500") or (error and error["level"] in SERIOUS):
-        return f"{RED}{line}{PLAIN}"
-    if (access and access["status"] >= "400") or (error and error["level"] == "warn"):
-        return f"{YELLOW}{line}{PLAIN}"
-    return line
+    how_bad = level(log_events.read(line.encode()))
+    colour = RED if how_bad in SERIOUS else YELLOW if how_bad in MINOR else ""
+    return f"{colour}{line}{PLAIN}" if colour else line
 
 
 def causes() -> list[tuple[int, str, str]]:
@@ -104,11 +143,13 @@ def causes() -> list[tuple[int, str, str]]:
     counts: collections.Counter[str] = collections.Counter()
     last: dict[str, float] = {}
     for line in tail(background.LOGS / "error.log"):
-        match = ERROR.match(line)
-        if match and match["level"] in SERIOUS and is_cause(match["text"]):
-            cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", match["text"])
+        event = log_events.read(line.encode())
+        if level(event) not in SERIOUS:
+            continue
+        for text in filter(is_cause, log_events.messages(event)):
+            cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", log_events.printable(text))
             counts[cause] += 1
-            last[cause] = moment(line) or 0.0
+            last[cause] = datetime.fromisoformat(event["time"]).timestamp()
     ordered = sorted(counts, key=lambda cause: last[cause])
     return [(counts[cause], _clock(last[cause]), cause) for cause in ordered]
 

@@ -5,7 +5,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -70,11 +69,11 @@ def check_import(project: Project, account: Account, environ: Mapping[str, str])
         cwd=ROOT,
         env=dict(environ),
         stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
         preexec_fn=None if account.is_me else partial(become, account),
     )
     if done.returncode != 0:
-        raise problems.app_broken(done.stderr)
+        raise problems.app_broken(done.stdout)

@@ -8,16 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from . import preflight, problems, project, settings, site
+from . import log_events, log_lines, preflight, problems, project, settings, site
 from .changes import Watch
 from .httpd import Httpd
 
-# One process, so that every request sees the same state; log lines as people read them.
-_DEVELOPMENT = (
-    *("--processes", "1"),
-    *("--error-log-format", "%M"),
-    *("--access-log-format", "%m %U%q %>s %{ms}T ms"),
-)
+# One process, so that every request sees the same state.
+_DEVELOPMENT = ("--processes", "1")
 
 
 def serve(extra: Sequence[str]) -> int:
@@ -63,7 +59,7 @@ def develop(extra: Sequence[str]) -> int:
 
 def _development_server(extra: Sequence[str]) -> Httpd:
     entry = project.ROOT / "server" / "development.py"
-    return Httpd(site.collect(entry=entry, extra=[*_DEVELOPMENT, *extra]))
+    return Httpd(site.collect(entry=entry, extra=[*_DEVELOPMENT, *extra]), brief=True)
 
 
 def announce(server: Httpd, stop: threading.Event) -> None:
@@ -73,17 +69,26 @@ def announce(server: Httpd, stop: threading.Event) -> None:
     if stop.is_set():
         return
     user = "" if server.site.account.is_me else f" as {server.site.account.user}"
-    say(f"{server.site.project.name} is served by Apache{user} at {server.address}/")
-    say("Ctrl-C stops it")
+    where = f"{server.site.project.name} is served by Apache{user} at {server.address}/"
+    if server.log_style == "json":
+        _print(log_lines.as_json(log_events.notice(where)).decode().rstrip())
+    else:
+        say(where)
+        say("Ctrl-C stops it")
 
 
 def say(text: str) -> None:
-    """Tell the user; a reader who has gone stops no server.
+    """Tell the user."""
+    _print(f"* {text}")
+
+
+def _print(line: str) -> None:
+    """A reader who has gone stops no server.
 
     https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
     try:
-        print(f"* {text}", file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 

@@ -31,6 +31,10 @@ class Settings:
     max_header_kb: int
     trusted_proxies: str
     hosts: str
+    log_format: str
+    log_level: str
+    log_size_mb: int
+    log_count: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,13 @@ def seconds(default: int, low: int, high: int) -> Rule:
     return Rule(str(default), allowed, str(default), number(low, high))
 
 
+def one_of(default: str, *others: str) -> Rule:
+    words = (default, *others)
+    return Rule(
+        default, f"{', '.join(words[:-1])} or {words[-1]}", words[-1], matching("|".join(words))
+    )
+
+
 RULES = {
     "host": Rule("127.0.0.1", "an address of this machine", "0.0.0.0", matching(r"[\w.:-]+")),
     "port": Rule("8000", "a number from 1 to 65535", "8080", number(1, 65535)),
@@ -98,8 +109,15 @@ RULES = {
     "max_header_kb": Rule("8", "a number from 1 to 63", "16", number(1, 63)),
     "trusted_proxies": Rule("", "IP addresses or networks", "10.0.0.0/8,::1", proxies.networks),
     "hosts": Rule("", "host names", "example.com,*.example.com", proxies.hosts),
+    "log_format": one_of("text", "json"),
+    "log_level": one_of("info", "debug", "warning", "error", "critical"),
+    "log_size_mb": Rule("10", "a number from 1 to 1024", "100", number(1, 1024)),
+    "log_count": Rule("5", "a number from 1 to 100", "10", number(1, 100)),
 }
 NAMES = tuple(name.upper() for name in RULES)
+
+# Only the application reads these, so that a reload is enough.
+AT_RELOAD = {"log_level"}
 
 
 def written() -> dict[str, str]:

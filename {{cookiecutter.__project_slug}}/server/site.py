@@ -71,6 +71,7 @@ def application_environment(variables: Mapping[str, str], chosen: Settings) -> d
         **kept,
         # Flask takes the path of its session cookie from APPLICATION_ROOT.
         "FLASK_APPLICATION_ROOT": chosen.mount_point,
+        "LOG_LEVEL": chosen.log_level,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
-from server import error_pages, interruption, project
+from server import app_logging, error_pages, interruption, project
 
 SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
 
@@ -44,9 +44,10 @@ def report(*event: Any, **details: Any) -> None:
 
 
 take_environment(SERVER_ROOT / "environment.json")
+app_logging.install(os.environ["LOG_LEVEL"])
 loaded = runpy.run_path(str(project.load().wsgi_file))["application"]
 error_pages.write(loaded, SERVER_ROOT / "workers" / "errors")
-application = interruption.answered(loaded)
+application = app_logging.with_request_id(interruption.answered(loaded))
 mod_wsgi.start_recording_metrics()
 mod_wsgi.subscribe_signals(report)  # SIGHUP asks for a report
 report()

@@ -12,7 +12,7 @@ def register(app: Flask) -> None:
 def answer(error: HTTPException) -> Response:
     """Keep the error's own status and headers (Allow, Retry-After); replace its body."""
     response = error.get_response()
-    request_id = request.environ.get("REQUEST_ID")  # also in Apache's log
+    request_id = request.environ.get("REQUEST_ID")  # also in the logs and in X-Request-ID
     accepted = request.accept_mimetypes.best_match(["text/html", "application/json"])
     if accepted == "application/json":
         response.data = jsonify(

@@ -1,0 +1,607 @@
+"""Logs: one request id in all of them, text and JSON, rotation, whatever requests and messages are."""
+
+import contextlib
+import json
+import os
+import random
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+from conftest import TEMPLATE
+from hypothesis import given
+from hypothesis import strategies as st
+from serving import Project, ask, running, wait_for
+from test_background import Service
+
+sys.path.insert(0, str(TEMPLATE))
+
+from server import log_events, log_lines, log_pieces
+from server.rotation import RotatedFile
+
+MB = 1024 * 1024
+
+
+def strict(line: bytes) -> dict[str, Any]:
+    """Parse a line of JSON as the standard defines it, which has no NaN."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON: {line!r}")
+
+    found = json.loads(line.decode("utf-8"), parse_constant=refuse)
+    assert isinstance(found, dict), line
+    assert datetime.fromisoformat(found["time"]).tzinfo, line
+    return found
+
+
+# --- Lines, without a server
+
+lines_of_anything = st.one_of(
+    st.binary(),
+    st.binary().map(lambda tail: b'{"time": ' + tail),
+    st.binary().map(lambda tail: b"[2026-11-22 19:31:57.288637] [wsgi:error] [pid 3] " + tail),
+    st.binary().map(lambda tail: b'::1 - - [22/Nov/2026:19:31:57 +0000] "' + tail),
+    st.binary().map(lambda tail: b"\x1e1.1 0 " + tail),
+).map(lambda line: line.replace(b"\n", b""))
+
+
+FAR_OUT = [
+    b'{"time": NaN, "level": Infinity}',
+    b'{"time": 1e400, "pid": 1, "level": "", "logger": "", "request_id": "", "message": ""}',
+    b'{"time": 1, "pid": ' + b"[" * 100_000,
+    b'{"time": 1, "pid": ' + b"9" * 100_000,
+    *(b"1 - - " + part * 100_000 for part in (b"[", b'[a] "', b'"', b"\\", b'[a] "\\"" ')),
+    b"[2026-11-22 19:31:57.288637] [wsgi:error] [pid 3] " + b"[id x] " * 100_000,
+    b"[2026-99-22 19:31:57.288637] [wsgi:error] [pid 3] no such month",
+]
+
+
+@pytest.mark.parametrize("line", FAR_OUT, ids=range(len(FAR_OUT)))
+def test_far_out_lines_are_json_soon(line: bytes) -> None:
+    started = time.monotonic()
+    for render in (log_lines.access_lines("json"), log_lines.error_lines("json")):
+        strict(render(line))
+    assert time.monotonic() - started < 2
+
+
+@given(lines_of_anything)
+def test_every_line_is_json_whatever_it_was(line: bytes) -> None:
+    for render in (log_lines.access_lines("json"), log_lines.error_lines("json")):
+        shown = render(line)
+        assert shown.count(b"\n") == 1
+        assert len(shown.decode().splitlines()) == 1
+        strict(shown)
+
+
+@given(lines_of_anything, st.sampled_from(["text", "brief"]))
+def test_every_line_is_shown_as_text_and_can_be_read(line: bytes, style: str) -> None:
+    for render in (log_lines.access_lines(style), log_lines.error_lines(style)):
+        for shown in render(line).splitlines():
+            log_events.messages(log_events.read(shown))
+
+
+def written(message: str, exception: str = "") -> bytes:
+    """What `app_logging` writes."""
+    event = {"time": 1e9, "level": "info", "logger": "a b", "pid": 7, "request_id": "x@-_"}
+    return json.dumps({**event, "message": message, "exception": exception}).encode()
+
+
+def apache_escaped(text: bytes) -> bytes:
+    special = {b'"': b'\\"', b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r", b"\t": b"\\t"}
+    special |= {b"\b": b"\\b", b"\v": b"\\v"}
+    characters = (bytes([byte]) for byte in text)
+    return b"".join(
+        special.get(one) or (one if 32 <= one[0] < 127 else b"\\x%02x" % one[0])
+        for one in characters
+    )
+
+
+@given(st.text(st.characters(), max_size=50), st.text())
+def test_what_the_application_says_arrives(message: str, exception: str) -> None:
+    event = strict(log_lines.error_lines("json")(written(message, exception)))
+    assert (event["message"], event.get("exception", "")) == (message, exception)
+    assert event["request_id"] == "x@-_"
+
+
+@given(st.text(st.characters(codec="utf-8")), st.binary())
+def test_what_the_client_says_arrives(agent: str, referer: bytes) -> None:
+    fields = b'"GET / HTTP/1.1" 200 - "%b" "%b" 12 id' % (
+        apache_escaped(referer),
+        apache_escaped(agent.encode()),
+    )
+    event = strict(
+        log_lines.access_lines("json")(b"::1 - - [2026-11-22T19:31:57.5+0000] " + fields)
+    )
+    assert event.get("user_agent", "-") == (agent or "-") or agent == "-"
+    assert event.get("referer", "") in (referer.decode(errors="backslashreplace"), "")
+    assert (event["microseconds"], event["bytes"], event["url"]) == (12, 0, "/")
+
+
+def test_text_cannot_be_forged_or_harm_a_terminal() -> None:
+    forged = "one\n[2026-11-22 19:31:57.288637] [core:crit] [pid 1] two\x1b[31m\r\u2028three é"
+    shown = log_lines.error_lines("text")(written(forged, "Traceback\nE: x")).decode()
+    first, second, *more = shown.split("\n")
+    assert re.fullmatch(
+        r"\[2001-09-0\d \d\d:46:40\.000000\] \[a_b:info\] \[pid 7\] \[id x@-_\] one", first
+    )
+    assert second.endswith(r"[core:crit] [pid 1] two\x1b[31m\r\u2028three é")
+    assert log_events.read(second.encode())["level"] == "info"
+    assert [line.rpartition("] ")[2] for line in more] == ["Traceback", "E: x", ""]
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 20_000), max_size=4), max_size=4),
+    st.randoms(use_true_random=False),
+    st.sampled_from([512, 4096]),
+)
+def test_pieces_of_several_writers_are_joined(
+    sizes: list[list[int]], order: random.Random, size: int
+) -> None:
+    lines = [[b"%d " % n * (length // 2) for length in row] for n, row in enumerate(sizes)]
+    queues = [
+        [piece for line in row for piece in log_pieces.cut(line, f"{n}.1", size)]
+        for n, row in enumerate(lines)
+    ]
+    assert all(len(piece) <= size for queue in queues for piece in queue)
+    joined = log_pieces.Joined()
+    came = []
+    while queues := [queue for queue in queues if queue]:
+        line = joined(order.choice(queues).pop(0).removesuffix(b"\n"))
+        came += [] if line is None else [line]
+    assert sorted(came) == sorted(line for row in lines for line in row)
+
+
+# --- Rotation, without a server
+
+
+def contents(path: Path) -> list[bytes]:
+    """All lines, the oldest first."""
+    found = path.parent.glob(f"{path.name}*")
+    files = sorted(found, key=lambda file: -int(file.suffix[1:]) if file != path else 1)
+    return [line for file in files for line in file.read_bytes().splitlines()]
+
+
+def test_a_file_is_put_aside_by_size_and_deleted_by_count(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    file = RotatedFile(path, size=100, count=2)
+    for number in range(100):
+        file.write(b"%09d\n" % number)
+    names = {entry.name: entry.stat().st_size for entry in tmp_path.iterdir()}
+    assert names == {"x.log": 100, "x.log.1": 100, "x.log.2": 100}
+    assert contents(path) == [b"%09d" % number for number in range(70, 100)]
+    RotatedFile(path, size=100, count=1).write(b"fewer are kept\n")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"x.log", "x.log.1"}
+
+
+def test_several_processes_rotate_one_file_and_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    children = []
+    for child in range(4):
+        if (pid := os.fork()) == 0:
+            file = RotatedFile(path, size=2000, count=100)
+            for number in range(500):
+                file.write(b"%d %09d\n" % (child, number))
+            os._exit(0)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 4
+    expected = [b"%d %09d" % (child, number) for child in range(4) for number in range(500)]
+    assert sorted(contents(path)) == expected
+
+
+def test_a_removed_file_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    file = RotatedFile(path, size=100, count=2)
+    file.write(b"one\n")
+    path.unlink()
+    file.write(b"two\n")
+    assert path.read_bytes() == b"two\n"
+
+
+def test_a_line_that_does_not_fit_the_disk_is_not_begun(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    if (pid := os.fork()) == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (25, 25))
+        file = RotatedFile(path, size=1000, count=1)
+        part = file.write(b"123456789\n" * 4)
+        with contextlib.suppress(OSError):
+            file.write(b"123456789\n")
+        os._exit(part)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 20
+    assert path.read_bytes() == b"123456789\n" * 2
+
+
+# --- With the real Apache
+
+VIEWS = """
+
+import logging
+import sys
+import threading
+import warnings
+
+
+@bp.post("/log")
+def log() -> str:
+    for level, message in request.get_json():
+        current_app.logger.log(logging.getLevelName(level), "%s", message)
+    return "logged"
+
+
+@bp.get("/numbered/<int:first>")
+def numbered(first: int) -> str:
+    for number in range(first, first + 10):
+        current_app.logger.warning("numbered %d %s", number, "é" * 20_000)
+    return "logged"
+
+
+@bp.get("/elsewhere")
+def elsewhere() -> Any:
+    thread = threading.Thread(target=logging.getLogger("a.thread").warning, args=["in a thread"])
+    thread.start()
+    thread.join()
+
+    def answer() -> Any:
+        current_app.logger.warning("while it is sent")
+        yield "sent"
+
+    warnings.warn("old news")
+    print("printed 'é' \\\\ \\x1b")
+    os.write(2, b'raw \\xff "\\n{"time": 1}\\n')
+    return current_app.response_class(stream_with_context(answer()))
+"""
+IMPORT = "from flask import stream_with_context\n\n"
+
+
+class Logging(Service):
+    """A project in the background, and its logs."""
+
+    def log(self, name: str) -> Path:
+        return self.project.path / "var" / "log" / f"{name}.log"
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        return [strict(line) for line in contents(self.log(name))]
+
+    def find(self, name: str, count: int = 1, **fields: Any) -> list[dict[str, Any]]:
+        """Wait for so many lines that have these fields."""
+
+        def found() -> list[dict[str, Any]]:
+            lines = [line for line in self.lines(name) if fields.items() <= line.items()]
+            return lines if len(lines) >= count else []
+
+        return list(wait_for(found, 10, f"{fields} in {name}.log"))
+
+    def say(self, *messages: tuple[str, str]) -> None:
+        say(self.url, *messages)
+
+
+def say(url: str, *messages: tuple[str, str]) -> None:
+    """Have the application log these levels and messages."""
+    body = json.dumps(messages).encode()
+    urlopen(Request(f"{url}/log", body, {"Content-Type": "application/json"}), timeout=20).close()
+
+
+@contextlib.contextmanager
+def talking(project: Project) -> Iterator[None]:
+    """With views that log."""
+    views = project.package / "views.py"
+    before = views.read_text("utf-8")
+    if "/boom" not in before:
+        project.add_views()
+    views.write_text(IMPORT + views.read_text("utf-8") + VIEWS, "utf-8")
+    yield
+    views.write_text(before, "utf-8")
+
+
+JSON = {"LOG_FORMAT": "json", "LOG_LEVEL": "debug", "LOG_SIZE_MB": "1", "LOG_COUNT": "6"}
+
+
+@pytest.fixture(scope="module")
+def server(changed: Project) -> Iterator[Logging]:
+    """In the background, with JSON logs of its own."""
+    service = Logging(changed)
+    for file in service.log("x").parent.glob("*"):
+        file.unlink()
+    with talking(changed):
+        started = service.run("start", **JSON)
+        assert started.returncode == 0, started.stderr
+        yield service
+        service.run("stop")
+
+
+@pytest.fixture(scope="module")
+def other(project: Project) -> Iterator[Project]:
+    """For the foreground."""
+    with talking(project):
+        yield project
+
+
+@pytest.mark.slow
+def test_one_id_joins_access_log_application_log_error_page_and_header(server: Logging) -> None:
+    answer = ask(f"{server.url}/boom", Accept="application/json")
+    request_id = answer.headers["X-Request-ID"]
+    assert json.loads(answer.text)["request_id"] == request_id
+    (access,) = server.find("access", request_id=request_id)
+    assert (access["method"], access["url"], access["status"]) == ("GET", "/boom", 500)
+    (error,) = server.find("error", request_id=request_id)
+    assert (error["level"], error["logger"]) == ("error", "hello_flask")
+    assert error["exception"].endswith("RuntimeError: a detail")
+    page = ask(f"{server.url}/nowhere", Accept="text/html")
+    assert page.headers["X-Request-ID"] in page.text
+
+
+@pytest.mark.slow
+def test_what_apache_answers_has_an_id_in_header_and_log(server: Logging) -> None:
+    for path, status in (("/static/nothing", 404), ("/static/style.css", 200), ("/%00", 404)):
+        answer = ask(f"{server.url}{path}")
+        request_id = answer.headers["X-Request-ID"]
+        (line,) = server.find("access", request_id=request_id)
+        assert (answer.status, line["status"], line["url"]) == (status, status, path)
+
+
+@pytest.mark.slow
+def test_an_id_of_the_clients_is_not_taken(server: Logging) -> None:
+    assert ask(f"{server.url}/", **{"X-Request-ID": "mine"}).headers["X-Request-ID"] != "mine"
+
+
+@pytest.mark.slow
+def test_levels_arrive_as_levels(server: Logging) -> None:
+    levels = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    server.say(*((level, f"of level {level}") for level in levels))
+    for level in levels:
+        (line,) = server.find("error", message=f"of level {level}")
+        assert line["level"] == level.lower()
+
+
+@pytest.mark.slow
+def test_durations_are_in_microseconds(server: Logging) -> None:
+    started = time.monotonic()
+    ask(f"{server.url}/slow?seconds=0.2")
+    took = (time.monotonic() - started) * 1e6
+    (line,) = server.find("access", url="/slow?seconds=0.2")
+    assert 200_000 <= line["microseconds"] <= took
+
+
+@pytest.mark.slow
+def test_what_is_said_outside_of_logging_and_of_requests(server: Logging) -> None:
+    request_id = ask(f"{server.url}/elsewhere").headers["X-Request-ID"]
+    (sent,) = server.find("error", message="while it is sent")
+    assert sent["request_id"] == request_id
+    (thread,) = server.find("error", message="in a thread")
+    assert thread["logger"] == "a.thread" and "request_id" not in thread
+    (printed,) = server.find("error", message="printed 'é' \\ \x1b")
+    assert printed["request_id"] == request_id
+    (warned,) = server.find("error", logger="py.warnings")
+    assert warned["level"] == "warning" and "old news" in warned["message"]
+    (raw,) = server.find("error", message='raw \\xff "')
+    assert raw["level"] == "unknown"
+
+
+# --- Hostile bytes
+
+HOSTILE = [b'"', b"\\", b"\\x", b"'", b"\xff", b"\xc3", b"\xc3\xa9", b"\x1b[31m", b"\x7f", b"%00"]
+HOSTILE += [b"%ff", b"\t", b"\r", b"\x00", b"{", b"}", b"\xe2\x80\xa8", b"\xf0\x9f\x98\x80", b"]["]
+HOSTILE += [b" ", b"a", b"/", b"%", b"%{x}i", b"\x85", b"<script>", b"$(x)", b"\xed\xa0\x80"]
+
+
+def hostile(chance: random.Random, most: int) -> bytes:
+    return b"".join(chance.choices(HOSTILE, k=chance.randrange(most)))
+
+
+def hostile_request(chance: random.Random) -> bytes:
+    method = chance.choice([b"GET", b"GET", b"GET", b"POST", b"FOO", b"\x16\x03\x01", b'G"T'])
+    version = chance.choice([b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.1", b"HTTP/9", b""])
+    long = b"x" * chance.choice([0, 0, 0, 7000, 9000, 20_000])
+    headers = {
+        b"Host": chance.choice([b"localhost", b"a b", b"\xff"]),
+        b"User-Agent": hostile(chance, 12) + long,
+        b"Referer": hostile(chance, 12),
+        b"X-Request-ID": hostile(chance, 5),
+        b"Connection": b"close",
+    }
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers.items())
+    path = hostile(chance, 12) + b"x" * chance.choice([0] * 9 + [9000])
+    return b"%b /%b %b\r\n%b\r\n" % (method, path, version, lines)
+
+
+def send(url: str, request: bytes) -> bytes:
+    """The beginning of the answer, however the server ends the connection."""
+    address = "127.0.0.1", int(url.rpartition(":")[2])
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=20) as one:
+        one.sendall(request)
+        one.shutdown(socket.SHUT_WR)
+        return one.recv(9)
+    return b""
+
+
+def any_text(chance: random.Random) -> str:
+    """Of every kind of character, but for halves of surrogate pairs by themselves."""
+    ranges = [
+        (0, 32),
+        (32, 127),
+        (127, 256),
+        (0x2020, 0x2030),
+        (0x4E00, 0x4F00),
+        (0x1F600, 0x1F650),
+    ]
+    picked = (chance.randrange(*chance.choice(ranges)) for _ in range(chance.randrange(1, 60)))
+    return "".join(map(chr, picked))
+
+
+def attack(url: str) -> tuple[int, list[str]]:
+    """How many hostile requests were answered, and the messages the application logged."""
+    chance = random.Random(4)
+    requests = [hostile_request(chance) for _ in range(300)]
+    messages = [any_text(chance) * chance.choice([1, 1, 1, 300]) for _ in range(100)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda request: send(url, request), requests))
+        list(pool.map(lambda message: say(url, ("WARNING", message)), messages))
+    return sum(answer.startswith(b"HTTP/1.") for answer in answers), messages
+
+
+@pytest.mark.slow
+def test_every_line_is_json_in_the_background(server: Logging) -> None:
+    answered, messages = attack(server.url)
+    assert answered > 200
+    last = ask(f"{server.url}/?last").headers["X-Request-ID"]
+    server.find("access", request_id=last)
+    said = {line["message"] for line in server.lines("error")}
+    assert set(messages) <= said
+    statuses = {line["status"] for line in server.lines("access")}
+    assert {200, 400, 404, 414} <= statuses
+    agents = "".join(line.get("user_agent", "") for line in server.lines("access"))
+    assert "é" in agents and "😀" in agents and "\\xff" in agents
+
+
+@pytest.mark.slow
+def test_every_line_is_json_in_the_foreground(other: Project) -> None:
+    """Also Apache's own at its start and end, and those of `./run`."""
+    with running(other, env=JSON) as serving:
+        _, messages = attack(serving.url)
+        ask(f"{serving.url}/elsewhere")
+        ask(f"{serving.url}/boom")
+        assert serving.stop() == 0
+        lines = [strict(line) for line in serving.log_file.read_bytes().splitlines()]
+    said = {line.get("message") for line in lines}
+    assert set(messages) <= said
+    assert any(str(text).endswith(f" at {serving.url}/") for text in said)
+
+
+# --- Rotation under load
+
+
+@pytest.mark.slow
+def test_rotation_under_load_loses_no_line_and_keeps_so_many(server: Logging) -> None:
+    """Messages of 40,000 bytes, written by several processes at once."""
+
+    def ask_for(first: int) -> int:
+        return ask(f"{server.url}/numbered/{first}").status
+
+    def numbers(lines: list[dict[str, Any]]) -> list[int]:
+        said = [re.fullmatch(r"numbered (\d+) é{20000}", line.get("message", "")) for line in lines]
+        return sorted(int(match[1]) for match in said if match)
+
+    followed = server.project.path.parent / "followed.log"
+    with followed.open("wb") as output:
+        follower = subprocess.Popen(
+            ["./run", "logs", "-f", "-n", "0"], cwd=server.project.path, stdout=output
+        )
+    try:
+        wait_for(lambda: ask_for(1000) and followed.stat().st_size, 10, "a line that is followed")
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(ask_for, range(0, 100, 10))) == {200}
+        server.find("error", 100)
+        seen = [number for number in numbers(server.lines("error")) if number < 1000]
+        assert seen == list(range(100))
+        assert Path(f"{server.log('error')}.3").exists()
+        wait_for(lambda: followed.read_bytes().count(b"numbered 9") >= 11, 10, "the last line")
+        strictly = [strict(line) for line in followed.read_bytes().splitlines()]
+        assert [number for number in numbers(strictly) if number < 1000] == list(range(100))
+    finally:
+        follower.terminate()
+        follower.wait(timeout=10)
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask_for, range(2000, 2200, 10))) == {200}
+    names = {f"error.log{suffix}" for suffix in ("", *(f".{n}" for n in range(1, 7)))}
+    folder = server.log("error").parent
+    wait_for(
+        lambda: (
+            {file.name for file in folder.glob("error*")} == names
+            and 2199 in numbers(server.lines("error"))
+        ),
+        20,
+        "seven files",
+    )
+    assert all(file.stat().st_size <= MB for file in folder.iterdir())
+    shown = server.run("logs", "-n", "3")
+    assert len([strict(line.encode()) for line in shown.stdout.splitlines()]) == 3
+
+
+@pytest.mark.slow
+def test_verbs_read_json_and_what_was_put_aside(server: Logging) -> None:
+    server.say(("ERROR", "a cause \x1b[2J"))
+    server.find("error", message="a cause \x1b[2J")
+    server.log("error").rename(f"{server.log('error')}.1")
+    assert re.search(r"1 x  last .*  a cause \\x1b\[2J\n", server.run("logs", "--errors").stdout)
+    assert "a cause" in server.run("logs", "-n", "5").stdout
+    assert any("a cause" in error for error in server.status()["errors"])
+
+
+@pytest.mark.slow
+def test_a_killed_writer_is_replaced_and_loses_nothing(server: Logging) -> None:
+    (writer,) = (
+        process
+        for process in psutil.process_iter(["cmdline", "ppid"])
+        if str(server.log("x").parent) in (process.info["cmdline"] or [])
+        and process.info["ppid"] != 1
+    )
+    writer.kill()
+    server.say(("WARNING", "after the kill"))
+    server.find("error", message="after the kill")
+
+
+# --- Text, which is the default
+
+
+@pytest.mark.slow
+def test_the_default_is_text_for_people(other: Project) -> None:
+    with running(other) as serving:
+        say(serving.url, ("INFO", "said é"), ("DEBUG", "not said"))
+        request_id = ask(f"{serving.url}/elsewhere").headers["X-Request-ID"]
+        ask(f"{serving.url}/boom")
+        wait_for(lambda: '"GET /boom' in serving.log, 5, "the access log")
+        text = serving.log
+    moment = r"^\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\]"
+    for pattern in (
+        rf"{moment} \[hello_flask:info\] \[pid \d+\] \[id \S+\] said é$",
+        rf"{moment} \[hello_flask:warning\] \[pid \d+\] \[id {request_id}\] while it is sent$",
+        rf"{moment} \[a\.thread:warning\] \[pid \d+\] in a thread$",
+        rf"{moment} \[wsgi:error\] \[pid \d+\] \[id {request_id}\] \[client \S+\] printed 'é?",
+        rf"{moment} \[hello_flask:error\] .* RuntimeError: a detail$",
+        r'^127\.0\.0\.1 - - \[.*\] "GET /elsewhere HTTP/1\.1" 200 4 "-" "Python-urllib/\S+" \d+ '
+        rf"{request_id}$",
+    ):
+        assert re.search(pattern, text, re.MULTILINE), pattern
+    assert "not said" not in text
+
+
+@pytest.mark.slow
+def test_a_start_that_fails_shows_the_log(other: Project) -> None:
+    views = other.package / "views.py"
+    before = views.read_text("utf-8")
+    slow = """
+
+if "mod_wsgi" in sys.modules:
+    logging.warning("loading é")
+    time.sleep(4)
+"""
+    views.write_text(before + slow, "utf-8")
+    env = {"LOG_FORMAT": "json", "START_LIMIT": "1", "STOP_LIMIT": "0"}
+    try:
+        failed = Logging(other).run("start", **env)
+    finally:
+        views.write_text(before, "utf-8")
+    assert failed.returncode == 1
+    assert "\n  | loading é\n" in failed.stderr
+
+
+@pytest.mark.slow
+def test_a_reload_takes_another_level(server: Logging) -> None:
+    server.say(("DEBUG", "one"))
+    assert server.run("reload", **JSON | {"LOG_LEVEL": "error"}).returncode == 0
+    server.say(("DEBUG", "two"), ("WARNING", "three"), ("ERROR", "four"))
+    server.find("error", message="four")
+    said = [line["message"] for line in server.lines("error")]
+    assert "one" in said and not {"two", "three"} & set(said)

@@ -1,0 +1,157 @@
+"""What a line of the logs says, as Apache or the application wrote it. No effects, and few
+imports, for the process that does nothing but write logs.
+"""
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+# Apache writes quotes, backslashes, control characters and what is not ASCII as \", \\, \n, \xHH.
+# The request id is the variable that apache.conf puts into the header, too.
+ERROR_FORMAT = r"[%{cu}t] [%-m:%l] [pid %P] [id\ %{REQUEST_ID}e] [client\ %a] %E: %M"
+_ACCESS_LINE = '%h %l %u TIME "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %D %{REQUEST_ID}e'
+_ISO = "[%{%Y-%m-%dT%H:%M:%S}t.%{usec_frac}t%{%z}t]"
+
+_QUOTED = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
+_ACCESS = re.compile(
+    rb"(\S+) \S+ .*?\[([^][]+)\] %b (\d{3}) (\d+|-) %b %b (\d+) (\S+)" % ((_QUOTED,) * 3)
+)
+_ERROR = re.compile(
+    rb"\[(\d{4}-\S+ [\d:.]+)\] \[([\w.-]*):(\w+)\] \[pid (\d+)\] "
+    rb"(?:\[id (\S+)\] )?(?:\[client (\S+)\] )?(.*)",
+    re.DOTALL,
+)
+# mod_wsgi puts this before every line of the application; it is always the same path.
+SCRIPT = re.compile(rb"\[script [^]]*\] ")
+_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
+# What a terminal would obey, and what some programs take for the end of a line.
+UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+
+Event = dict[str, Any]
+
+
+def access_format(style: str) -> str:
+    """Apache's LogFormat for the access log: the combined one, the duration, the request id.
+
+    https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats
+    """
+    return _ACCESS_LINE.replace("TIME", _ISO if style == "json" else "%t")
+
+
+def read(line: bytes) -> Event:
+    """What a line in one of the files says, in whichever style it was shown."""
+    if line.startswith(b"{"):
+        try:
+            event = json.loads(line)
+            datetime.fromisoformat(event["time"])
+            return dict(event)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return _other(line)
+    return read_error(line) if line.startswith(b"[") else read_access(line)
+
+
+def read_access(line: bytes) -> Event:
+    """What a line that Apache wrote to the access log says."""
+    try:
+        return _of_a_request(line)
+    except ValueError:
+        return _other(line)
+
+
+def _of_a_request(line: bytes) -> Event:
+    match = _ACCESS.fullmatch(line)
+    if not match:
+        raise ValueError(line)
+    client, moment, request, status, size, referer, agent, took, request_id = match.groups()
+    words = unescaped(request).split(" ")
+    complete = len(words) == 3 and words[2].startswith("HTTP/")
+    asked = zip(("method", "url", "protocol"), words, strict=True) if complete else ()
+    return {
+        "time": _access_time(moment.decode(errors="replace")),
+        "client": unescaped(client),
+        **(dict(asked) or {"request": unescaped(request)}),
+        "status": int(status),
+        "bytes": int(size.replace(b"-", b"0")),
+        "microseconds": int(took),
+        "referer": unescaped(referer),
+        "user_agent": unescaped(agent),
+        "request_id": unescaped(request_id),
+    }
+
+
+def read_error(line: bytes) -> Event:
+    """What a line says that came to the error log from Apache or from `app_logging`."""
+    try:
+        return _of_application(line) if line.startswith(b"{") else _of_apache(line)
+    except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
+        return _other(line)
+
+
+def _of_application(line: bytes) -> Event:
+    event = json.loads(line)
+    texts = ("level", "logger", "request_id", "message", "exception")
+    return {
+        "time": _iso(datetime.fromtimestamp(event["time"])),
+        "pid": int(event["pid"]),
+        **{name: str(event[name]) for name in texts},
+    }
+
+
+def _of_apache(line: bytes) -> Event:
+    match = _ERROR.fullmatch(line)
+    if not match:
+        raise ValueError(line)
+    moment, module, level, pid, request_id, client, message = match.groups()
+    return {
+        "time": _iso(datetime.fromisoformat(moment.decode())),
+        "pid": int(pid),
+        "level": level.decode(),
+        "logger": module.decode(),
+        "request_id": unescaped(request_id or b""),
+        "client": unescaped(client or b""),
+        "message": unescaped(SCRIPT.sub(b"", message, count=1)),
+    }
+
+
+def _other(line: bytes) -> Event:
+    """What has no columns: printed by a library, or by Apache before it has read its settings."""
+    return notice(line.decode(errors="backslashreplace"), "unknown")
+
+
+def notice(message: str, level: str = "info") -> Event:
+    """Something that is said now, and not by Apache."""
+    return {"time": _iso(datetime.now()), "level": level, "message": message}
+
+
+def messages(event: Event) -> list[str]:
+    """The lines of its message and of its traceback."""
+    texts = (str(event.get(name, "")) for name in ("message", "exception"))
+    return [line for text in texts if text for line in text.split("\n")] or [""]
+
+
+def printable(text: str) -> str:
+    r"""`text` as it can be shown on a terminal: control characters but for tabs as ``\x1b``."""
+    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def unescaped(text: bytes) -> str:
+    """What was there before Apache escaped it; bytes that are not UTF-8 stay escaped."""
+
+    def plain(found: re.Match[bytes]) -> bytes:
+        code = found[1]
+        return bytes.fromhex(code[1:].decode()) if len(code) == 3 else _CONTROLS.get(code, code)
+
+    return _ESCAPE.sub(plain, text).decode(errors="backslashreplace")
+
+
+def _access_time(text: str) -> str:
+    if text[2:3] == "/":
+        return datetime.strptime(text, "%d/%b/%Y:%H:%M:%S %z").isoformat()
+    return f"{text[:-2]}:{text[-2:]}"
+
+
+def _iso(moment: datetime) -> str:
+    """ISO 8601 with microseconds and the time zone of this machine."""
+    return moment.astimezone().isoformat(timespec="microseconds")

@@ -1,0 +1,81 @@
+"""How a line of the logs is shown: as text for people or as JSON for programs. No effects."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from .log_events import (
+    SCRIPT,
+    UNPRINTABLE,
+    Event,
+    messages,
+    printable,
+    read_access,
+    read_error,
+)
+from .log_pieces import Joined
+
+Render = Callable[[bytes], bytes]
+
+
+def access_lines(style: str) -> Render:
+    """How to show a line of the access log; `style` is text, json, or brief as for `./run dev`."""
+    if style == "text":
+        return lambda line: line + b"\n"
+    show = as_json if style == "json" else _brief_access
+    return lambda line: show(read_access(line))
+
+
+def error_lines(style: str) -> Render:
+    """How to show a line of the error log; nothing as long as its end is missing."""
+    joined = Joined()
+    show = {"json": as_json, "brief": _brief_error, "text": as_text}[style]
+
+    def render(piece: bytes) -> bytes:
+        line = joined(piece)
+        if line is None:
+            return b""
+        if style == "text" and not line.startswith(b"{"):
+            return SCRIPT.sub(b"", line, count=1) + b"\n"
+        return show(read_error(line))
+
+    return render
+
+
+def as_json(event: Event) -> bytes:
+    """One line of JSON; what is not known is left out."""
+    known = {
+        name: value for name, value in event.items() if name == "message" or value not in ("", "-")
+    }
+    text = json.dumps(known, ensure_ascii=False)
+    text = UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _line(text)
+
+
+def as_text(event: Event) -> bytes:
+    """A line as Apache's own, or several: each line of a traceback has all the columns."""
+    if "pid" not in event:
+        return _line(printable(event["message"]))
+    moment = datetime.fromisoformat(event["time"])
+    logger = re.sub(r"[^\w.-]", "_", event["logger"], flags=re.ASCII)
+    columns = f"[{moment:%Y-%m-%d %H:%M:%S.%f}] [{logger}:{event['level']}] [pid {event['pid']}] "
+    columns += f"[id {event['request_id']}] " if event["request_id"] else ""
+    return b"".join(_line(printable(columns + line)) for line in messages(event))
+
+
+def _brief_error(event: Event) -> bytes:
+    return b"".join(_line(printable(line)) for line in messages(event))
+
+
+def _brief_access(event: Event) -> bytes:
+    if "status" not in event:
+        return _brief_error(event)
+    asked = event.get("request") or f"{event['method']} {event['url']}"
+    took = round(event["microseconds"] / 1000)
+    return _line(printable(f"{asked} {event['status']} {took} ms"))
+
+
+def _line(text: str) -> bytes:
+    r"""Half of a surrogate pair becomes ``\udXXX``, which JSON allows."""
+    return text.encode(errors="backslashreplace") + b"\n"

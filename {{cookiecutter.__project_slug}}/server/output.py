@@ -1,0 +1,163 @@
+"""Where goes what Apache writes: its logs and whatever it and the application print.
+
+Always through two pipes, so that both modes have one configuration of Apache and one look.
+"""
+
+import collections
+import contextlib
+import fcntl
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from . import log_events, log_lines
+from .project import PYTHON, ROOT
+from .settings import Settings
+
+# Notices at each start and stop, which Apache's LogLevel cannot silence.
+_ROUTINE = re.compile(rb"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG")
+_LONGEST = 1024 * 1024  # bytes of a line
+_ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
+WRITER = "server.log_writer"
+
+
+class Terminal:
+    """To the output of this process, line by line, whatever that is: a terminal, pipe or file."""
+
+    def __init__(self, style: str, quiet: bool) -> None:
+        """:param style: Of `log_lines`."""
+        self._style = style
+        self._quiet = quiet
+        self._tail: collections.deque[bytes] = collections.deque(maxlen=30)
+        self._copiers: list[threading.Thread] = []
+
+    def popen(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start Apache."""
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(words, stdout=pipe, stderr=pipe, **options)
+        assert process.stdout and process.stderr
+        renders = log_lines.access_lines(self._style), log_lines.error_lines(self._style)
+        copies = zip((process.stdout, process.stderr), (1, 2), renders, strict=True)
+        self._copiers = [
+            threading.Thread(target=self._copy, args=copy, daemon=True) for copy in copies
+        ]
+        for copier in self._copiers:
+            copier.start()
+        return process
+
+    def _copy(self, source: IO[bytes], target: int, render: log_lines.Render) -> None:
+        _enlarge(source.fileno())
+        with source:
+            for line in iter(partial(source.readline, _LONGEST), b""):
+                if _ROUTINE.search(line):
+                    continue
+                shown = render(line.rstrip(b"\n"))
+                if target == 2:
+                    self._tail.extend(shown.splitlines())
+                if not self._quiet:
+                    try:
+                        _write_all(target, shown)
+                    except OSError:  # whoever read our output is gone; Apache goes on
+                        self._quiet = True
+
+    def last_messages(self) -> list[str]:
+        """What the last lines of the error log said."""
+        return _messages(self._tail)
+
+    def join(self) -> None:
+        """Wait until all that Apache wrote is there."""
+        for copier in self._copiers:
+            copier.join(timeout=2)
+
+
+class Files:
+    """To ``access.log`` and ``error.log`` in a folder, by a process that outlives this one."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._before = 0
+        self._writer: subprocess.Popen[bytes] | None = None
+
+    def popen(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start Apache, and what writes its logs."""
+        error_log = self._folder / "error.log"
+        self._before = error_log.stat().st_size if error_log.exists() else 0
+        (access, access_in), (error, error_in) = os.pipe(), os.pipe()
+        try:
+            _enlarge(access)
+            _enlarge(error)
+            chosen = self._settings
+            size = chosen.log_size_mb * 1024 * 1024
+            limits = (chosen.log_format, str(size), str(chosen.log_count))
+            self._writer = subprocess.Popen(
+                [PYTHON, "-S", "-m", WRITER, str(access), str(error), self._folder, *limits],
+                cwd=ROOT,
+                env={name: value for name, value in os.environ.items() if name == "TZ"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(access, error),
+                start_new_session=True,
+            )
+            return subprocess.Popen(words, stdout=access_in, stderr=error_in, **options)
+        finally:
+            for end in (access, access_in, error, error_in):
+                os.close(end)
+
+    def last_messages(self) -> list[str]:
+        """What the lines of the error log say that were written since the start."""
+        try:
+            with (self._folder / "error.log").open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(self._before if self._before <= size else 0)
+                return _messages(file.read().splitlines())
+        except OSError:
+            return []
+
+    def join(self) -> None:
+        """Wait until all that Apache wrote is there."""
+        if self._writer:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._writer.wait(timeout=2)
+
+
+def wait_for_writer(folder: Path, seconds: float) -> None:
+    """Wait until all that an ended Apache wrote is in the files of `folder`."""
+    deadline = time.monotonic() + seconds
+    while _writers(folder) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _writers(folder: Path) -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if {WRITER, str(folder)} <= set(process.info["cmdline"] or [])
+    ]
+
+
+def _messages(lines: Iterable[bytes]) -> list[str]:
+    events = [log_events.read(line) for line in lines if not _ROUTINE.search(line)]
+    texts = (text for event in events for text in log_events.messages(event))
+    return list(map(log_events.printable, texts))
+
+
+def _enlarge(pipe: int) -> None:
+    """Give a pipe more room where the system lets us, so that a burst makes no request wait."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _ROOM)
+
+
+def _write_all(target: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(target, data) :]
