@@ -1,6 +1,7 @@
 """What a server meets in years: full disks, killed processes, containers, odd environments."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -76,6 +77,16 @@ def test_a_full_disk_for_the_logs_stops_no_request(changed: Project, tmp_path: P
         assert [ask(f"{service.url}/").status for _ in range(50)] == [200] * 50
         assert service.run("reload").returncode == 0
         assert service.run("status").returncode == 0
+        (logs / "filler").unlink()
+
+        def says_what_is_missing() -> bool:
+            ask(f"{service.url}/?again")
+            return "bytes of this log could not be written" in (logs / "access.log").read_text()
+
+        wait_for(says_what_is_missing, 5, "the log to go on")
+        lines = (logs / "access.log").read_text().splitlines()
+        whole = re.compile(r'127\.0\.0\.1 .* "GET .* \d+ \S{20,}|\d+ bytes of this log .* written')
+        assert [line for line in lines if not whole.fullmatch(line)] == []
     finally:
         service.run("stop")
         subprocess.run(["umount", logs], check=True)

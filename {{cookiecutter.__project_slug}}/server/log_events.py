@@ -143,7 +143,9 @@ def unescaped(text: bytes) -> str:
         code = found[1]
         return bytes.fromhex(code[1:].decode()) if len(code) == 3 else _CONTROLS.get(code, code)
 
-    return _ESCAPE.sub(plain, text).decode(errors="backslashreplace")
+    if b"\\" in text:
+        text = _ESCAPE.sub(plain, text)
+    return text.decode(errors="backslashreplace")
 
 
 def _access_time(text: str) -> str:
