@@ -20,7 +20,11 @@ class Row:
 
 
 def request(
-    line: bytes, *fields: bytes, host: bytes = b"Host: here", end: bytes = b"\r\n", body: bytes = b""
+    line: bytes,
+    *fields: bytes,
+    host: bytes = b"Host: here",
+    end: bytes = b"\r\n",
+    body: bytes = b"",
 ) -> bytes:
     head = (line, *filter(None, (host,)), b"Connection: close", *fields)
     return b"".join(part + end for part in head) + end + body
@@ -174,7 +178,7 @@ FIELDS: list[tuple[bytes, frozenset[int]]] = [
     (b"Proxy: http://elsewhere/", OK),  # https://httpoxy.org
     (b"Cookie: " + b"a=b; " * 1500, OK),
     (b"Cookie: " + b"a" * 8200, frozenset({431})),
-    (b"Cookie: =; ;; a; =b; \xff=\xff; \"=\"", OK),
+    (b'Cookie: =; ;; a; =b; \xff=\xff; "="', OK),
     (b"Authorization: Basic \xff\xff", REFUSED),
     (b"Authorization: Basic ====", OK),
     (b"Authorization: Digest nonsense", OK),
@@ -246,7 +250,15 @@ UP = [
     *(b"..\\", b"..%5c", b"%2e%2e%5c", b"..%5C", b"..;/", b"..%3b/", b"..%00/", b"..%0d/"),
     *(b"%252e%252e/", b"%252e%252e%252f", b"..%252f", b"..%255c", b"%25%32%65%25%32%65/"),
     *(b"%c0%ae%c0%ae/", b"%c0%ae%c0%ae%c0%af", b"..%c0%af", b"..%c1%9c", b"..%e0%80%af"),
-    *(b"..%ef%bc%8f", b"%uff0e%uff0e/", b"%u002e%u002e/", b"..%u2215", b".../", b"....//", b"./../"),
+    *(
+        b"..%ef%bc%8f",
+        b"%uff0e%uff0e/",
+        b"%u002e%u002e/",
+        b"..%u2215",
+        b".../",
+        b"....//",
+        b"./../",
+    ),
     *(b".//..//", b"/../", b"//../", b"%2f../", b"..%2f%2f", b"\xc0\xae\xc0\xae/", b"..%09/"),
 ]
 SECRETS = [b"views.py", b".env", b"pyproject.toml", b"etc/passwd"]
@@ -399,7 +411,11 @@ BODIES: list[tuple[bytes, bytes, frozenset[int]]] = [
     (b"multipart/form-data", b"--x\r\n\r\n", OK),
     (b"multipart/form-data; boundary=", b"--\r\n\r\n", OK),
     (b"multipart/form-data; boundary=\xff", b"--\xff\r\n\r\n", OK),
-    (b"multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\n\r\n--x--", OK),
+    (
+        b"multipart/form-data; boundary=x",
+        b"--x\r\nContent-Disposition: form-data\r\n\r\n\r\n--x--",
+        OK,
+    ),
     (b"multipart/form-data; boundary=x", b"--x\r\nnonsense\r\n\r\n--x--\r\n", OK),
     (
         b"multipart/form-data; boundary=x",

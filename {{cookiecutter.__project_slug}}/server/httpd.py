@@ -75,9 +75,7 @@ class Httpd:
             reason = done.stderr.strip().splitlines() or ["mod_wsgi-express said nothing"]
             raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
         httpd_conf = site.root / "httpd.conf"
-        beginning = command.beginning(
-            site.settings, static_folder, site.root, site.is_development
-        )
+        beginning = command.beginning(site.settings, static_folder, site.root, site.is_development)
         _write(httpd_conf, beginning + command.with_rewriting(httpd_conf.read_text("utf-8")))
         self.url = address[1]
         self._apachectl_check()

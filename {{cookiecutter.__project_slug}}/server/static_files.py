@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 # Characters of a version; apache.conf expects as many.
 LENGTH = 16
