@@ -6,6 +6,7 @@ with it may be kept for ever.
 """
 
 import gzip
+import io
 import os
 import shutil
 import stat
@@ -50,19 +51,27 @@ def renew(site: Site) -> None:
 def make(source: Path, target: Path) -> None:
     """Fill `target` with what `source` needs, and with nothing else."""
     types = content_types.table()
-    wanted = set()
+    wanted: set[str] = set()
     for file in _served(source):
-        version = static_files.version(source, file)
-        wanted.add(version)
-        (target / version).touch()
-        if types.get(file.suffix) in content_types.COMPRESSIBLE:
-            for ending, compress in COMPRESS.items():
-                copy = target / f"{version}{file.suffix}.{ending}"
-                if copy.exists() or _write_if_smaller(copy, file.read_bytes(), compress):
-                    wanted.add(copy.name)
+        wanted |= _keep(file, str(file.relative_to(source)), target, types.get(file.suffix, ""))
     for old in target.iterdir():
         if old.name not in wanted:
             old.unlink()
+
+
+def _keep(file: Path, name: str, target: Path, kind: str) -> set[str]:
+    """Make the version and the copies of one file; return what they are called."""
+    if kind not in content_types.COMPRESSIBLE:
+        with file.open("rb") as stream:
+            version = static_files.version(name, stream)
+        (target / version).touch()
+        return {version}
+    content = file.read_bytes()  # once, so that the copies are of what the version is of
+    version = static_files.version(name, io.BytesIO(content))
+    (target / version).touch()
+    copies = {target / f"{version}{file.suffix}.{ending}": way for ending, way in COMPRESS.items()}
+    kept = [c for c, way in copies.items() if c.exists() or _write_if_smaller(c, content, way)]
+    return {version, *(copy.name for copy in kept)}
 
 
 def _served(folder: Path) -> Iterator[Path]:

@@ -1,7 +1,9 @@
 """Addresses of static files change with their content, so that browsers may keep them for ever."""
 
 import hashlib
+import os
 import stat
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,13 @@ from werkzeug.security import safe_join
 LENGTH = 16
 
 
-def version(folder: Path, file: Path) -> str:
-    """What stands for the name and the content of a file below `folder`.
+def version(name: str, content: BytesIO | BufferedReader) -> str:
+    """What stands for a name below the folder and the content there.
 
     :raises OSError: it cannot be read.
     """
-    digest = hashlib.sha256(str(file.relative_to(folder)).encode("utf-8", "surrogateescape"))
-    digest.update(b"\0" + file.read_bytes())
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape") + b"\0")
+    hashlib.file_digest(content, lambda: digest)
     return digest.hexdigest()[:LENGTH]
 
 
@@ -35,12 +37,14 @@ class Versions:
         if path is None:
             return None
         try:
-            status = Path(path).lstat()
+            status = os.lstat(path)
             if not stat.S_ISREG(status.st_mode):
                 return None
             look = (status.st_mtime_ns, status.st_size)
             if name not in self._known or self._known[name][0] != look:
-                self._known[name] = (look, version(self.folder, Path(path)))
+                relative = str(Path(path).relative_to(self.folder))
+                with open(path, "rb") as content:
+                    self._known[name] = (look, version(relative, content))
         except (OSError, ValueError):
             return None
         return self._known[name][1]
