@@ -12,7 +12,17 @@ from typing import Any
 
 import psutil
 
-from . import output, preflight, problems, processes, project, server_root, settings, site
+from . import (
+    output,
+    preflight,
+    problems,
+    processes,
+    project,
+    server_root,
+    settings,
+    site,
+    static_copies,
+)
 from .httpd import Httpd
 from .serve import say
 
@@ -119,6 +129,7 @@ def reload() -> int:
             raise problems.restart_needed(changes)
         preflight.check_import(here.project, here.account, here.environ)
         site.write_environment(here)
+        static_copies.renew(here)
         limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
         old = processes.daemons(parent.pid, here.project.app_name)
         for done, daemon in enumerate(old):

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from . import capacity, log_events, proxies
+from . import capacity, content_types, log_events, proxies
 from .accounts import Account
 from .project import ROOT
 from .settings import Settings
@@ -65,7 +65,9 @@ def options(
     return [*words, *alias, "--access-log", "--chunked-request", "--disable-reloading"]
 
 
-def beginning(settings: Settings, static_folder: Path, server_root: Path) -> str:
+def beginning(
+    settings: Settings, static_folder: Path, server_root: Path, development: bool = False
+) -> str:
     """What has to be before the rest of ``httpd.conf``.
 
     The limits, because virtual hosts copy them when they begin; and the names in `INCLUDE`.
@@ -73,7 +75,9 @@ def beginning(settings: Settings, static_folder: Path, server_root: Path) -> str
     size = settings.max_header_kb * 1024
     names = {
         "STATIC_FOLDER": static_folder,
+        "STATIC_COPIES": server_root / "static",
         "STATIC_URL": f"{settings.mount_point.rstrip('/')}/static",
+        "COMPRESSIBLE": " ".join(content_types.COMPRESSIBLE),
         "HEADER_TOO_LARGE": size + 1,
         "ERROR_PAGES": server_root / "workers" / "errors",
         "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
@@ -86,4 +90,10 @@ def beginning(settings: Settings, static_folder: Path, server_root: Path) -> str
     if settings.hosts:
         names["HOSTS"] = proxies.as_pattern(settings.hosts)
     defines = "".join(f'Define {name} "{value}"\n' for name, value in names.items())
+    defines += "Define DEVELOPMENT\n" if development else ""
     return f"LimitRequestLine {size}\nLimitRequestFieldSize {4 * size}\n{defines}"
+
+
+def with_rewriting(httpd_conf: str) -> str:
+    """Turn on the rules of `INCLUDE` in virtual hosts, which inherit them, but switched off."""
+    return httpd_conf.replace("</VirtualHost>", "RewriteEngine On\n</VirtualHost>")

@@ -15,6 +15,22 @@ WEB = {
     ".woff2": "font/woff2",
 }
 
+# What gets smaller when it is compressed.
+COMPRESSIBLE = (
+    "application/javascript",
+    "application/json",
+    "application/manifest+json",
+    "application/wasm",
+    "application/xml",
+    "image/svg+xml",
+    "text/css",
+    "text/csv",
+    "text/html",
+    "text/javascript",
+    "text/plain",
+    "text/xml",
+)
+
 
 def table() -> dict[str, str]:
     """Content types by ending: the system's own files win over `WEB`, and that over Python."""

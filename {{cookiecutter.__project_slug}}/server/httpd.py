@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
-from . import command, content_types, preflight, problems, processes, server_root
+from . import command, content_types, preflight, problems, processes, server_root, static_copies
 from .output import Files, Terminal
 from .project import PYTHON
 from .site import Site, write_environment, write_state
@@ -55,6 +55,8 @@ class Httpd:
         server_root.make(site.root, site.account)
         static_folder = site.project.static_folder
         write_environment(site)
+        if not site.is_development:
+            static_copies.renew(site)
         _write(site.root / "mime.types", content_types.as_mime_types())
         options = command.options(
             site.settings, site.account, site.project.app_name, static_folder, site.root
@@ -70,8 +72,8 @@ class Httpd:
             reason = done.stderr.strip().splitlines() or ["mod_wsgi-express said nothing"]
             raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
         httpd_conf = site.root / "httpd.conf"
-        beginning = command.beginning(site.settings, static_folder, site.root)
-        _write(httpd_conf, beginning + httpd_conf.read_text("utf-8"))
+        beginning = command.beginning(site.settings, static_folder, site.root, site.is_development)
+        _write(httpd_conf, beginning + command.with_rewriting(httpd_conf.read_text("utf-8")))
         self.url = address[1]
         self._apachectl_check()
         write_state(site, self.address)

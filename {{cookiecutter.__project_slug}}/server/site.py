@@ -31,6 +31,11 @@ class Site:
     logs: Path | None
     extra: Sequence[str]
 
+    @property
+    def is_development(self) -> bool:
+        """Whether it is ``./run dev``."""
+        return self.entry != WORKER
+
 
 def collect(
     entry: Path = WORKER,

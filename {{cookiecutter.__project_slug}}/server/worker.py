@@ -13,7 +13,7 @@ from typing import Any
 
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
-from server import app_logging, error_pages, interruption, project
+from server import app_logging, error_pages, interruption, project, static_files
 
 SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
 
@@ -46,6 +46,7 @@ def report(*event: Any, **details: Any) -> None:
 take_environment(SERVER_ROOT / "environment.json")
 app_logging.install(os.environ["LOG_LEVEL"])
 loaded = runpy.run_path(str(project.load().wsgi_file))["application"]
+static_files.add_versions(loaded, project.load().static_folder)
 error_pages.write(loaded, SERVER_ROOT / "workers" / "errors")
 application = app_logging.with_request_id(interruption.answered(loaded))
 mod_wsgi.start_recording_metrics()
