@@ -12,9 +12,9 @@ from typing import Any
 
 import psutil
 
-from . import preflight, problems, processes, project, server_root, settings, site
+from . import preflight, problems, processes, project, server_root, settings, site, stand_in
 from .httpd import Httpd
-from .serve import say
+from .serve import say, say_where
 
 LOGS = project.VAR / "log"
 ROOT = server_root.choose("apache")
@@ -65,8 +65,7 @@ def _start() -> None:
     except BaseException:
         server.stop(grace=0)
         raise
-    user = "" if here.account.is_me else f" as {here.account.user}"
-    say(f"{here.project.name} is served by Apache{user} at {server.address}/")
+    say_where(server)
 
 
 def stop() -> int:
@@ -78,6 +77,7 @@ def stop() -> int:
 
 def _stop() -> bool:
     """Whether there was anything to stop."""
+    stand_in.remove(ROOT, seconds=0)  # one that was left by a renewal that was killed
     parent = processes.apache(ROOT)
     if not processes.all_of(ROOT):
         return False

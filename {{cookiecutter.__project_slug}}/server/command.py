@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from . import capacity
+from . import capacity, tls
 from .accounts import Account
 from .project import ROOT
 from .settings import Settings
@@ -57,6 +57,7 @@ def options(
         "eviction-timeout": settings.stop_limit,
         "keep-alive-timeout": settings.keep_alive,
         "limit-request-body": settings.max_upload_mb * 1024 * 1024,
+        **tls.options(settings),
     }
     words = [word for name, value in pairs.items() for word in (f"--{name}", str(value))]
     prefix = settings.mount_point.rstrip("/")
@@ -75,6 +76,7 @@ def beginning(settings: Settings, static_folder: Path, server_root: Path) -> str
         "STATIC_URL": f"{settings.mount_point.rstrip('/')}/static",
         "HEADER_TOO_LARGE": size + 1,
         "ERROR_PAGES": server_root / "workers" / "errors",
+        **tls.names(settings, server_root),
     }
     defines = "".join(f"Define {name} {value}\n" for name, value in names.items())
     return f"LimitRequestLine {size}\nLimitRequestFieldSize {4 * size}\n{defines}"

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -12,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, build_opener
+from urllib.parse import urlsplit
+from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
-from . import command, content_types, preflight, problems, processes, server_root
+from . import command, content_types, preflight, problems, processes, server_root, tls
 from .project import PYTHON
 from .site import Site, write_environment, write_state
 
@@ -24,7 +26,11 @@ _ROUTINE = re.compile(rb"AH00094: Command line|AH00489: .*resuming normal|AH0049
 _SCRIPT = re.compile(rb"\[script [^]]*\] ")
 _COLUMNS = re.compile(r"^(\[[^]]*\] )+")
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
-_directly = build_opener(ProxyHandler({}))
+# Whether it answers is one question, who vouches for its certificate another.
+_any_certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_any_certificate.check_hostname = False
+_any_certificate.verify_mode = ssl.CERT_NONE
+_directly = build_opener(ProxyHandler({}), HTTPSHandler(context=_any_certificate))
 
 
 class Httpd:
@@ -59,6 +65,7 @@ class Httpd:
         static_folder = site.project.static_folder
         write_environment(site)
         _write(site.root / "mime.types", content_types.as_mime_types())
+        _write(site.root / "stand-in", "")
         options = command.options(
             site.settings, site.account, site.project.app_name, static_folder, site.root, site.logs
         )
@@ -75,11 +82,12 @@ class Httpd:
         httpd_conf = site.root / "httpd.conf"
         beginning = command.beginning(site.settings, static_folder, site.root)
         _write(httpd_conf, beginning + httpd_conf.read_text("utf-8"))
-        self.url = address[1]
-        self._apachectl_check()
+        self.url = tls.address(site.settings) or address[1]
+        self.check_configuration()
         write_state(site, self.address)
 
-    def _apachectl_check(self) -> None:
+    def check_configuration(self) -> None:
+        """:raises Problem: Apache could not start, or restart, with the server root as it is."""
         words = self._apachectl("configtest")
         done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
         if done.returncode != 0:
@@ -95,8 +103,10 @@ class Httpd:
 
         :raises Problem: it ended, or did not answer in ``START_LIMIT`` seconds.
         """
-        port = int(self.url.rstrip("/").rpartition(":")[2])
-        preflight.check_port(self.site.settings.host, port)
+        settings = self.site.settings
+        preflight.check_port(settings.host, int(urlsplit(self.url).port or 443))
+        if settings.tls_certificate:
+            preflight.check_port(settings.host, settings.port)
         if self.site.logs:
             self._start_in_background(self.site.logs / "error.log")
         else:

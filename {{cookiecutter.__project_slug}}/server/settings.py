@@ -29,6 +29,9 @@ class Settings:
     keep_alive: int
     max_upload_mb: int
     max_header_kb: int
+    tls_certificate: str
+    tls_key: str
+    https_port: int
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,10 @@ def seconds(default: int, low: int, high: int) -> Rule:
     return Rule(str(default), allowed, str(default), number(low, high))
 
 
+def pem_file(example: str) -> Rule:
+    return Rule("", "the path of a PEM file, without spaces", example, matching(r"[\w/.+@~=,-]*"))
+
+
 RULES = {
     "host": Rule("127.0.0.1", "an address of this machine", "0.0.0.0", matching(r"[\w.:-]+")),
     "port": Rule("8000", "a number from 1 to 65535", "8080", number(1, 65535)),
@@ -94,6 +101,9 @@ RULES = {
     "keep_alive": seconds(5, 0, 3600),
     "max_upload_mb": Rule("10", "a number from 1 to 10240", "100", number(1, 10240)),
     "max_header_kb": Rule("8", "a number from 1 to 63", "16", number(1, 63)),
+    "tls_certificate": pem_file("/etc/ssl/certs/server.pem"),
+    "tls_key": pem_file("/etc/ssl/private/server.key"),
+    "https_port": Rule("8443", "a number from 1 to 65535", "8443", number(1, 65535)),
 }
 NAMES = tuple(name.upper() for name in RULES)
 
