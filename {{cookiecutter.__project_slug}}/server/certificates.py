@@ -51,7 +51,7 @@ def load(file: Path, key: Path) -> Certificate:
     except ssl.SSLError as error:
         if passphrase.asked:
             raise problems.tls_key_encrypted(key) from None
-        if "MISMATCH" in (error.reason or ""):
+        if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             raise problems.tls_mismatch(file, key) from None
         if error.reason:  # such as EE_KEY_TOO_SMALL
             raise problems.tls_refused(file, str(error)) from None

@@ -14,7 +14,19 @@ from .problems import not_set_up, system_refused
 from .setup import environment
 from .setup.verb import setup
 
-VERBS = ("serve", "dev", "setup", "start", "stop", "restart", "reload", "renew", "status", "logs", "config")
+VERBS = (
+    "serve",
+    "dev",
+    "setup",
+    "start",
+    "stop",
+    "restart",
+    "reload",
+    "renew",
+    "status",
+    "logs",
+    "config",
+)
 HELP = """\
   serve     serve in the foreground; ./run alone does the same
   dev       the same with reload on save and tracebacks in the browser  (--tls)
@@ -87,7 +99,14 @@ def _dispatch(verb: str, rest: Sequence[str]) -> int:
 
 
 def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
-    from . import background, configuration, logs, renewal, serve, status  # need the packages in .venv
+    from . import (
+        background,
+        configuration,
+        logs,
+        renewal,
+        serve,
+        status,
+    )  # need the packages in .venv
 
     calls: dict[str, Callable[[], int]] = {
         "serve": lambda: serve.serve(rest),

@@ -5,18 +5,16 @@ import contextlib
 import os
 import re
 import signal
-import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from . import command, content_types, preflight, problems, processes, server_root, tls
+from .probe import status
 from .project import PYTHON
 from .site import Site, write_environment, write_state
 
@@ -26,11 +24,6 @@ _ROUTINE = re.compile(rb"AH00094: Command line|AH00489: .*resuming normal|AH0049
 _SCRIPT = re.compile(rb"\[script [^]]*\] ")
 _COLUMNS = re.compile(r"^(\[[^]]*\] )+")
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
-# Whether it answers is one question, who vouches for its certificate another.
-_any_certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-_any_certificate.check_hostname = False
-_any_certificate.verify_mode = ssl.CERT_NONE
-_directly = build_opener(ProxyHandler({}), HTTPSHandler(context=_any_certificate))
 
 
 class Httpd:
@@ -205,17 +198,6 @@ class Httpd:
     def _join(self) -> None:
         for copier in self._copiers:
             copier.join(timeout=2)
-
-
-def status(address: str) -> int:
-    """The HTTP status `address` answers with, 0 where nothing answers."""
-    try:
-        with _directly.open(address, timeout=5) as response:
-            return int(response.status)
-    except HTTPError as error:
-        return error.code
-    except (URLError, OSError):
-        return 0
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The certificate of ``./run dev --tls``: for this machine only, made here, vouched for by nobody."""
+"""The certificate of ``./run dev --tls``: made here, for this machine only, issued by nobody."""
 
 import os
 import subprocess
@@ -36,7 +36,12 @@ def _make() -> None:
     os.close(os.open(KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
     about = ("-subj", "/CN=localhost", "-days", str(DAYS), "-addext", NAMES)
-    use = ("-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth")
+    use = (
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+        "-addext",
+        "extendedKeyUsage=serverAuth",
+    )
     words = ("openssl", "req", "-x509", *kind, *about, *use, "-keyout", KEY, "-out", CERTIFICATE)
     try:
         done = subprocess.run(words, capture_output=True, text=True)

@@ -8,7 +8,6 @@ open before gets an error from mod_wsgi. So a second Apache stands in while the 
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import psutil

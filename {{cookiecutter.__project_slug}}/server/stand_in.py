@@ -17,8 +17,14 @@ ROOT = server_root.choose("stand-in")
 # While this file of a server root names ports, Apache hands its requests on to them (apache.conf).
 PORTS = "stand-in"
 # What Apache says of a client it hands on is believed.
-_TRUST = ("--trust-proxy", "127.0.0.1", "--trust-proxy-header", "X-Forwarded-For",
-          "--trust-proxy-header", "X-Forwarded-Port")
+_TRUST = (
+    "--trust-proxy",
+    "127.0.0.1",
+    "--trust-proxy-header",
+    "X-Forwarded-For",
+    "--trust-proxy-header",
+    "X-Forwarded-Port",
+)
 
 
 @contextmanager

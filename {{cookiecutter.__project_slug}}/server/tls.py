@@ -42,6 +42,7 @@ def names(settings: Settings, server_root: Path) -> dict[str, object]:
         "HTTPS_COLON_PORT": f'"{"" if settings.https_port == 443 else f":{settings.https_port}"}"',
         "HEALTH": f"{settings.mount_point.rstrip('/')}/health/(live|ready)",
         "HSTS": "max-age=0" if is_local else HSTS,
+        "MAX_UPLOAD": settings.max_upload_mb * 1024 * 1024,
         "TLS_SESSIONS": server_root / "tls-sessions",
         "STAND_IN": server_root / "stand-in",
         "STAND_IN_TIMEOUT": 2 * settings.request_limit + 60,
@@ -82,5 +83,7 @@ def _check_module() -> None:
     module = Path(apxs.LIBEXECDIR) / "mod_ssl.so"
     if not module.exists():
         bundled = apxs.WITH_HTTPD_PACKAGE
-        remedy = (systems.install("bundled"), "./run setup") if bundled else (systems.install("tls"),)
+        remedy = (
+            (systems.install("bundled"), "./run setup") if bundled else (systems.install("tls"),)
+        )
         raise problems.tls_unavailable(module, remedy)
