@@ -23,7 +23,7 @@ from serving import Project, ask, free_port, running, wait_for
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import certificates, tls
+from server import certificates, renewal, tls
 from server import settings as server_settings
 from server.problem import Problem
 
@@ -38,16 +38,24 @@ pytestmark = [
 # --- Certificates
 
 
-def make(folder: Path, name: str, days: int = 30, *more: str) -> tuple[Path, Path]:
+def make(folder: Path, name: str, *more: str) -> tuple[Path, Path]:
     """A self-signed certificate for this machine, and its key."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     names = ("-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-    files = ("-keyout", key, "-out", certificate)
-    words = ("openssl", "req", "-x509", *kind, *names, "-days", str(days), *more, *files)
-    subprocess.run(words, check=True, capture_output=True)
+    openssl("req", "-x509", *kind, *names, *more, "-keyout", key, "-out", certificate)
     key.chmod(0o600)
     return certificate, key
+
+
+def make_expired(folder: Path, name: str) -> tuple[Path, Path]:
+    certificate, key = make(folder, name)
+    openssl("x509", "-in", certificate, "-signkey", key, "-days", "-1", "-out", certificate)
+    return certificate, key
+
+
+def openssl(*words: str | Path) -> None:
+    subprocess.run(["openssl", *words], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +99,9 @@ def test_what_cannot_be_served(pair: tuple[Path, Path], folder: Path) -> None:
     text.write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
     text.chmod(0o600)
     rsa = folder / "rsa.key"
-    subprocess.run(["openssl", "genrsa", "-out", rsa, "2048"], check=True, capture_output=True)
+    openssl("genrsa", "-out", rsa, "2048")
     locked = folder / "locked.key"
-    words = ["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:word", "-out", locked]
-    subprocess.run(words, check=True, capture_output=True)
+    openssl("pkey", "-in", key, "-aes128", "-passout", "pass:word", "-out", locked)
     open_key = folder / "open.key"
     open_key.write_bytes(key.read_bytes())
     open_key.chmod(0o604)
@@ -110,9 +117,15 @@ def test_what_cannot_be_served(pair: tuple[Path, Path], folder: Path) -> None:
 
 
 def test_what_clients_object_to(folder: Path) -> None:
-    client_only = make(folder, "client", 30, "-addext", "extendedKeyUsage=clientAuth")
+    client_only = make(folder, "client", "-addext", "extendedKeyUsage=clientAuth")
     assert "purpose" in certificates.load(*client_only).objection
-    assert "expired" in certificates.load(*make(folder, "expired", -1)).objection
+    assert "expired" in certificates.load(*make_expired(folder, "expired")).objection
+
+
+def test_without_tls_there_is_nothing_to_renew() -> None:
+    with pytest.raises(Problem) as problem:
+        renewal.check_files({"tls_certificate": ""}, server_settings.load({}))
+    assert problem.value.slug == "tls-off"
 
 
 def test_both_settings_or_none() -> None:
@@ -306,11 +319,11 @@ def late_clients(service: Service, number: int) -> Iterator[list[str]]:
 
 def test_renew_under_load(service: Service, folder: Path) -> None:
     """New and kept connections, slow requests, clients that are slow to ask: none fails."""
-    new = make(folder, "second", 60)
+    new = make(folder, "second")
     before = service.served()
     with (
         load(service.https) as quick,
-        load(service.https, "/slow?seconds=5", keep=1, close=1) as slow,
+        load(service.https, "/slow?seconds=4", keep=1, close=1) as slow,
         late_clients(service, 15) as wrong,
     ):
         wait_for(lambda: quick.answered > 50, 20, "the load")
@@ -397,7 +410,7 @@ def test_a_bad_certificate_is_refused_and_nothing_changes(service: Service, fold
     good = service.certificate.read_bytes(), service.key.read_bytes()
     family = json.loads(service.run("status", "--json").stdout)["processes"]
     try:
-        service.put(*make(folder, "old", -1))
+        service.put(*make_expired(folder, "old"))
         expired = service.run("renew")
         service.put(service.certificate, make(folder, "another")[1])
         mismatch = service.run("renew")
@@ -416,18 +429,11 @@ def test_another_file_needs_a_restart(service: Service, pair: tuple[Path, Path])
     assert (done.returncode, "restart-needed" in done.stderr) == (1, True)
 
 
-def test_without_tls_there_is_nothing_to_renew(service: Service) -> None:
-    off = {"TLS_CERTIFICATE": "", "TLS_KEY": ""}
-    assert service.run("restart", **off).returncode == 0
-    done = service.run("renew", **off)
-    assert (done.returncode, "tls-off" in done.stderr) == (1, True)
-    assert service.run("stop").returncode == 0
-    assert "not-running" in service.run("renew").stderr
-
-
 def test_a_mount_point_and_an_expired_certificate(service: Service, folder: Path) -> None:
     """It is served, with a warning: no server would be worse."""
-    service.put(*make(folder, "mounted", -1))
+    assert service.run("stop").returncode == 0
+    assert "not-running" in service.run("renew").stderr
+    service.put(*make_expired(folder, "mounted"))
     with running(service.project, "serve", env={**service.env, "MOUNT_POINT": "/app"}) as serving:
         assert serving.url == f"{service.https}/app"
         assert "certificate has expired" in wait_for(lambda: warning(serving.log), 5, "a warning")

@@ -29,7 +29,7 @@ def renew() -> int:
         if parent is None:
             raise problems.not_running("this project's Apache does not run")
         here = site.collect(logs=background.LOGS)
-        _check_files(background.state().get("settings", {}), here.settings)
+        check_files(background.state().get("settings", {}), here.settings)
         assert here.certificate
         if here.certificate.objection:
             raise problems.tls_objection(tls.files(here.settings)[0], here.certificate.objection)
@@ -41,7 +41,8 @@ def renew() -> int:
     return 0
 
 
-def _check_files(before: dict[str, Any], now: Settings) -> None:
+def check_files(before: dict[str, Any], now: Settings) -> None:
+    """:raises Problem: the server that runs has no certificate, or other files than are set now."""
     if not before.get("tls_certificate"):
         raise problems.tls_off()
     own = {name: getattr(now, name) for name in ("tls_certificate", "tls_key", "https_port")}
