@@ -256,7 +256,8 @@ def test_apache_is_told_of_the_mount_point() -> None:
 
 def test_the_include_file_uses_what_is_defined_and_has_every_error_page() -> None:
     text = command.INCLUDE.read_text("utf-8")
-    beginning = command.beginning(settings.load({}), Path("/srv/x/static"), Path("/srv/var"))
+    chosen = settings.load({"TLS_CERTIFICATE": "/srv/c.pem", "TLS_KEY": "/srv/k.pem"})
+    beginning = command.beginning(chosen, Path("/srv/x/static"), Path("/srv/var"))
     used = set(re.findall(r"\$\{(\w+)\}", text)) - {"MOD_WSGI_MODULES_DIRECTORY"}
     assert used == set(re.findall(r"^Define (\w+)", beginning, re.MULTILINE))
     # Importing error_pages takes Flask, which is in the project's environment only.
