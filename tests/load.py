@@ -1,6 +1,7 @@
 """A client that keeps a server busy and records every answer."""
 
 import http.client
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -44,10 +45,19 @@ def load(url: str, path: str = "/", keep: int = 4, close: int = 2) -> Iterator[R
             client.join()
 
 
+def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+    if scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=60)
+    anybody = ssl.create_default_context()
+    anybody.check_hostname = False
+    anybody.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, port, timeout=60, context=anybody)
+
+
 def _client(url: str, path: str, kept: bool, record: Record, done: threading.Event) -> None:
     address = urlsplit(url)
     assert address.hostname
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+    connection = _connection(address.scheme, address.hostname, address.port)
     while not done.is_set():
         started = time.monotonic()
         problem = None

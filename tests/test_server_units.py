@@ -256,7 +256,13 @@ def test_apache_is_told_of_the_mount_point() -> None:
 
 def test_the_include_file_uses_what_is_defined_and_has_every_error_page() -> None:
     text = command.INCLUDE.read_text("utf-8")
-    given = {"MOUNT_POINT": "/app", "TRUSTED_PROXIES": "::1", "HOSTS": "example.com"}
+    given = {
+        "MOUNT_POINT": "/app",
+        "TRUSTED_PROXIES": "::1",
+        "HOSTS": "example.com",
+        "TLS_CERTIFICATE": "/srv/c.pem",
+        "TLS_KEY": "/srv/k.pem",
+    }
     beginning = command.beginning(settings.load(given), Path("/srv/x/static"), Path("/srv/var"))
     used = set(re.findall(r"\$\{(\w+)\}", text)) - {"MOD_WSGI_MODULES_DIRECTORY"}
     assert used == set(re.findall(r"^Define (\w+)", beginning, re.MULTILINE))

@@ -21,10 +21,11 @@ from . import (
     server_root,
     settings,
     site,
+    stand_in,
     static_copies,
 )
 from .httpd import Httpd
-from .serve import say
+from .serve import say, say_where
 
 LOGS = project.VAR / "log"
 ROOT = server_root.choose("apache")
@@ -75,8 +76,7 @@ def _start() -> None:
     except BaseException:
         server.stop(grace=0)
         raise
-    user = "" if here.account.is_me else f" as {here.account.user}"
-    say(f"{here.project.name} is served by Apache{user} at {server.address}/")
+    say_where(server)
 
 
 def stop() -> int:
@@ -88,6 +88,7 @@ def stop() -> int:
 
 def _stop() -> bool:
     """Whether there was anything to stop."""
+    stand_in.remove(ROOT, seconds=0)  # one that was left by a renewal that was killed
     parent = processes.apache(ROOT)
     if not processes.all_of(ROOT):
         return False

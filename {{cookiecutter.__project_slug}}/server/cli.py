@@ -14,10 +14,22 @@ from .problems import not_set_up, system_refused
 from .setup import environment
 from .setup.verb import setup
 
-VERBS = ("serve", "dev", "setup", "start", "stop", "restart", "reload", "status", "logs", "config")
+VERBS = (
+    "serve",
+    "dev",
+    "setup",
+    "start",
+    "stop",
+    "restart",
+    "reload",
+    "renew",
+    "status",
+    "logs",
+    "config",
+)
 HELP = """\
   serve     serve in the foreground; ./run alone does the same
-  dev       the same with reload on save and tracebacks in the browser
+  dev       the same with reload on save and tracebacks in the browser  (--tls)
   setup     build what serving needs and prove it; safe to repeat
               --apache auto|system|bundled, --rebuild
 
@@ -25,6 +37,7 @@ HELP = """\
   stop      let requests under way finish, then end it
   restart   stop and start: a short outage, and all settings are read anew
   reload    new code, packages and settings without a failed request
+  renew     serve a new certificate without a failed request
   status    is it up, is it busy, what went wrong last  (--json)
   logs      requests and errors by time  (-n LINES, -f, --errors by cause)
   config    every setting, where it comes from and what follows from it
@@ -86,7 +99,14 @@ def _dispatch(verb: str, rest: Sequence[str]) -> int:
 
 
 def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
-    from . import background, configuration, logs, serve, status  # need the packages in .venv
+    from . import (
+        background,
+        configuration,
+        logs,
+        renewal,
+        serve,
+        status,
+    )  # need the packages in .venv
 
     calls: dict[str, Callable[[], int]] = {
         "serve": lambda: serve.serve(rest),
@@ -95,6 +115,7 @@ def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
         "stop": background.stop,
         "restart": background.restart,
         "reload": background.reload,
+        "renew": renewal.renew,
         "status": lambda: status.show(known.json),
         "logs": lambda: logs.show(known.lines, known.follow, known.errors),
         "config": configuration.show,

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from . import capacity, content_types, log_events, proxies
+from . import capacity, content_types, log_events, proxies, tls
 from .accounts import Account
 from .project import ROOT
 from .settings import Settings
@@ -58,6 +58,7 @@ def options(
         "eviction-timeout": settings.stop_limit,
         "keep-alive-timeout": settings.keep_alive,
         "limit-request-body": settings.max_upload_mb * 1024 * 1024,
+        **tls.options(settings),
     }
     words = [word for name, value in pairs.items() for word in (f"--{name}", str(value))]
     prefix = settings.mount_point.rstrip("/")
@@ -81,6 +82,7 @@ def beginning(
         "HEADER_TOO_LARGE": size + 1,
         "ERROR_PAGES": server_root / "workers" / "errors",
         "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
+        **tls.names(settings, server_root),
     }
     if settings.mount_point != "/":
         names["MOUNT_POINT"] = settings.mount_point

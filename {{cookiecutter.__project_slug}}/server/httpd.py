@@ -8,16 +8,24 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, build_opener
+from urllib.parse import urlsplit
 
-from . import command, content_types, preflight, problems, processes, server_root, static_copies
+from . import (
+    command,
+    content_types,
+    preflight,
+    problems,
+    processes,
+    server_root,
+    static_copies,
+    tls,
+)
 from .output import Files, Terminal
+from .probe import status
 from .project import PYTHON
 from .site import Site, write_environment, write_state
 
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
-_directly = build_opener(ProxyHandler({}))
 
 
 class Httpd:
@@ -58,6 +66,7 @@ class Httpd:
         if not site.is_development:
             static_copies.renew(site)
         _write(site.root / "mime.types", content_types.as_mime_types())
+        _write(site.root / "stand-in", "")
         options = command.options(
             site.settings, site.account, site.project.app_name, static_folder, site.root
         )
@@ -74,11 +83,12 @@ class Httpd:
         httpd_conf = site.root / "httpd.conf"
         beginning = command.beginning(site.settings, static_folder, site.root, site.is_development)
         _write(httpd_conf, beginning + command.with_rewriting(httpd_conf.read_text("utf-8")))
-        self.url = address[1]
-        self._apachectl_check()
+        self.url = tls.address(site.settings) or address[1]
+        self.check_configuration()
         write_state(site, self.address)
 
-    def _apachectl_check(self) -> None:
+    def check_configuration(self) -> None:
+        """:raises Problem: Apache could not start, or restart, with the server root as it is."""
         words = self._apachectl("configtest")
         done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
         if done.returncode != 0:
@@ -94,8 +104,10 @@ class Httpd:
 
         :raises Problem: it ended, or did not answer in ``START_LIMIT`` seconds.
         """
-        port = int(self.url.rstrip("/").rpartition(":")[2])
-        preflight.check_port(self.site.settings.host, port)
+        settings = self.site.settings
+        preflight.check_port(settings.host, int(urlsplit(self.url).port or 443))
+        if settings.tls_certificate:
+            preflight.check_port(settings.host, settings.port)
         self.process = self.output.popen(
             self._apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),
@@ -148,17 +160,6 @@ class Httpd:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # whatever of it is still there
         self.output.join()
-
-
-def status(address: str) -> int:
-    """The HTTP status `address` answers with, 0 where nothing answers."""
-    try:
-        with _directly.open(address, timeout=5) as response:
-            return int(response.status)
-    except HTTPError as error:
-        return error.code
-    except (URLError, OSError):
-        return 0
 
 
 def _write(path: Path, text: str) -> None:

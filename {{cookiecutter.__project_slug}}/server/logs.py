@@ -26,7 +26,8 @@ def show(lines: int, follow: bool, errors: bool) -> int:
         for count, last, cause in causes():
             print(f"{count:>5} x  last {last}  {cause}")
         return 0
-    files = [background.LOGS / "access.log", background.LOGS / "error.log"]
+    folder = background.LOGS
+    files = [folder / "access.log", folder / "error.log", folder / "stand-in" / "error.log"]
     followers = [Follower(file) for file in files] if follow else []
     past = merged([tail(file) for file in files])
     for line in past[max(0, len(past) - lines) :]:

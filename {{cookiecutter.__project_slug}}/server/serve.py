@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from . import log_events, log_lines, preflight, problems, project, settings, site
+from . import local_certificate, log_events, log_lines, preflight, problems, project, settings, site
 from .changes import Watch
 from .httpd import Httpd
 
@@ -35,6 +35,9 @@ def serve(extra: Sequence[str]) -> int:
 def develop(extra: Sequence[str]) -> int:
     """Serve, and load the application anew whenever one of its files is saved."""
     os.environ.setdefault("FLASK_DEBUG", "1")
+    if "--tls" in extra:
+        extra = [word for word in extra if word != "--tls"]
+        os.environ.update(local_certificate.settings())
     here = project.load()
     watch = Watch([here.package, here.wsgi_file, project.ENV_FILE])
     with stop_requested() as stop:
@@ -68,13 +71,23 @@ def announce(server: Httpd, stop: threading.Event) -> None:
     server.start(given_up=stop.is_set)
     if stop.is_set():
         return
-    user = "" if server.site.account.is_me else f" as {server.site.account.user}"
-    where = f"{server.site.project.name} is served by Apache{user} at {server.address}/"
-    if server.log_style == "json":
-        _print(log_lines.as_json(log_events.notice(where)).decode().rstrip())
-    else:
-        say(where)
+    say_where(server)
+    if server.log_style != "json":
         say("Ctrl-C stops it")
+
+
+def say_where(server: Httpd) -> None:
+    """Where the application is, and what clients will have against its certificate."""
+    account, certificate = server.site.account, server.site.certificate
+    user = "" if account.is_me else f" as {account.user}"
+    lines = [f"{server.site.project.name} is served by Apache{user} at {server.address}/"]
+    if certificate and certificate.objection:
+        lines.append(f"careful, browsers refuse its certificate: {certificate.objection}")
+    for line in lines:
+        if server.log_style == "json":
+            _print(log_lines.as_json(log_events.notice(line)).decode().rstrip())
+        else:
+            say(line)
 
 
 def say(text: str) -> None:

@@ -35,6 +35,9 @@ class Settings:
     log_level: str
     log_size_mb: int
     log_count: int
+    tls_certificate: str
+    tls_key: str
+    https_port: int
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,10 @@ def one_of(default: str, *others: str) -> Rule:
     )
 
 
+def pem_file(example: str) -> Rule:
+    return Rule("", "the path of a PEM file, without spaces", example, matching(r"[\w/.+@~=,-]*"))
+
+
 RULES = {
     "host": Rule("127.0.0.1", "an address of this machine", "0.0.0.0", matching(r"[\w.:-]+")),
     "port": Rule("8000", "a number from 1 to 65535", "8080", number(1, 65535)),
@@ -113,6 +120,9 @@ RULES = {
     "log_level": one_of("info", "debug", "warning", "error", "critical"),
     "log_size_mb": Rule("10", "a number from 1 to 1024", "100", number(1, 1024)),
     "log_count": Rule("5", "a number from 1 to 100", "10", number(1, 100)),
+    "tls_certificate": pem_file("/etc/ssl/certs/server.pem"),
+    "tls_key": pem_file("/etc/ssl/private/server.key"),
+    "https_port": Rule("8443", "a number from 1 to 65535", "8443", number(1, 65535)),
 }
 NAMES = tuple(name.upper() for name in RULES)
 

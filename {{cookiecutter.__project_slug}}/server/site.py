@@ -4,11 +4,12 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from . import accounts, preflight, problems, project, server_root, settings
+from . import accounts, preflight, problems, project, server_root, settings, tls
 from .accounts import Account
+from .certificates import Certificate
 from .project import Project
 from .settings import Settings
 from .setup import environment
@@ -30,6 +31,7 @@ class Site:
     root: Path
     logs: Path | None
     extra: Sequence[str]
+    certificate: Certificate | None = None
 
     @property
     def is_development(self) -> bool:
@@ -42,6 +44,7 @@ def collect(
     root: str = "apache",
     logs: Path | None = None,
     extra: Sequence[str] = (),
+    encrypted: bool = True,
 ) -> Site:
     """Read the settings and check what can be checked before Apache starts.
 
@@ -49,6 +52,7 @@ def collect(
     :param root: The name of the server root.
     :param logs: The folder for log files; None for the terminal.
     :param extra: Options of mod_wsgi-express that win over the settings.
+    :param encrypted: Whether with TLS, if the settings say so.
     :raises Problem: something is missing or wrong.
     """
     preflight.check_path()
@@ -59,10 +63,13 @@ def collect(
     settings.refuse_misspelt(settings.written())
     variables = settings.variables()
     chosen = settings.load(variables)
+    if not encrypted:
+        chosen = replace(chosen, tls_certificate="", tls_key="")
     account = accounts.choose(chosen.run_user, project.ROOT)
     preflight.check_reach(account, here)
     environ = application_environment(variables, chosen)
-    return Site(here, chosen, account, environ, entry, server_root.choose(root), logs, extra)
+    place = server_root.choose(root)
+    return Site(here, chosen, account, environ, entry, place, logs, extra, tls.check(chosen))
 
 
 def application_environment(variables: Mapping[str, str], chosen: Settings) -> dict[str, str]:
@@ -73,6 +80,7 @@ def application_environment(variables: Mapping[str, str], chosen: Settings) -> d
         # than Apache allows, because of a body without a length Flask takes what is within its
         # limit for all of it.
         "FLASK_MAX_CONTENT_LENGTH": str(chosen.max_upload_mb * 1024 * 1024 + 1),
+        **({"FLASK_SESSION_COOKIE_SECURE": "true"} if chosen.tls_certificate else {}),
         **kept,
         # Flask takes the path of its session cookie from APPLICATION_ROOT.
         "FLASK_APPLICATION_ROOT": chosen.mount_point,

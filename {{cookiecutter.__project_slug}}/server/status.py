@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from . import background, logs, processes, project
-from .httpd import status as http_status
+from .probe import status as http_status
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
 RUNNING, NOT_ANSWERING, NOT_RUNNING = 0, 1, 3

@@ -42,6 +42,15 @@ _PACKAGES = {
         "suse": "gcc make python3-devel libexpat-devel libopenssl-devel zlib-devel",
         "macos": "httpd python",
     },
+    "tls": {
+        "debian": "apache2-bin",
+        "fedora": "mod_ssl",
+        "alpine": "apache2-ssl",
+        "arch": "apache",
+        "suse": "apache2",
+        "macos": "httpd",
+    },
+    "openssl": dict.fromkeys(_COMMAND, "openssl"),
     "python": {
         "debian": "python3 python3-dev python3-venv",
         "fedora": "python3 python3-devel",

@@ -1,0 +1,106 @@
+"""``./run renew``: Apache takes a new certificate, and no request is lost.
+
+Apache reads certificates when it starts or restarts. A graceful restart ends the processes of the
+application after three seconds, whatever they work on, and what comes over a connection that was
+open before gets an error from mod_wsgi. So a second Apache stands in while the first restarts.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from . import background, certificates, preflight, problems, processes, site, stand_in, status, tls
+from .httpd import Httpd
+from .serve import say
+from .settings import Settings
+
+
+def renew() -> int:
+    """Have Apache serve the certificate that is in the files now.
+
+    :raises Problem: nothing runs, it runs without TLS, the certificate cannot be served or clients
+        would not accept it, or the application cannot be loaded. Nothing was touched then.
+    """
+    with background.one_at_a_time():
+        parent = processes.apache(background.ROOT)
+        if parent is None:
+            raise problems.not_running("this project's Apache does not run")
+        here = site.collect(logs=background.LOGS)
+        check_files(background.state().get("settings", {}), here.settings)
+        assert here.certificate
+        if here.certificate.objection:
+            raise problems.tls_objection(tls.files(here.settings)[0], here.certificate.objection)
+        preflight.check_import(here.project, here.account, here.environ)
+        with stand_in.serving(here):
+            _let_finish(parent, here.settings)
+            _restart(parent, here)
+        say(f"renewed: {here.certificate}")
+    return 0
+
+
+def check_files(before: dict[str, Any], now: Settings) -> None:
+    """:raises Problem: the server that runs has no certificate, or other files than are set now."""
+    if not before.get("tls_certificate"):
+        raise problems.tls_off()
+    own = {name: getattr(now, name) for name in ("tls_certificate", "tls_key", "https_port")}
+    if changes := background.changed_settings(before, own):
+        raise problems.restart_needed(changes)
+
+
+def _let_finish(parent: psutil.Process, settings: Settings) -> None:
+    """Wait for what Apache's own processes of the application work on still.
+
+    And for as long as a connection may be idle: then every client that has one was told to close.
+    """
+    time.sleep(settings.keep_alive + 1)
+
+    def is_idle() -> bool:
+        rows = status.reports(parent, settings.threads)
+        return all(row["responds"] and not row["busy"] for row in rows)
+
+    _wait(is_idle, stand_in.longest_request(settings))
+
+
+def _restart(parent: psutil.Process, here: site.Site) -> None:
+    """Restart gracefully, until all is new and the old is gone.
+
+    :raises Problem: the new certificate is not served.
+    """
+    Httpd(here).check_configuration()
+    certificate = here.certificate
+    settings, old = here.settings, parent.children()
+    parent.send_signal(signal.SIGUSR1)
+
+    def is_served() -> bool:
+        found = certificates.served(settings.host, settings.https_port)
+        return certificate is not None and found == certificate.der
+
+    def is_ready() -> bool:
+        daemons = processes.daemons(parent.pid, here.project.app_name)
+        ready = [one for one in daemons if one not in old and background.is_ready(one)]
+        return len(ready) >= settings.processes
+
+    if not _wait(is_served, settings.start_limit):
+        raise problems.tls_not_renewed(f"it was not seen in {settings.start_limit} seconds")
+    if not _wait(is_ready, settings.start_limit):
+        raise problems.tls_not_renewed("the application did not start again")
+    # Those that Apache told to go may have clients that are slow to send or to read.
+    _wait(lambda: not any(map(_is_at_work, old)), stand_in.longest_request(settings))
+
+
+def _is_at_work(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it came true in that time."""
+    deadline = time.monotonic() + seconds
+    while not (true := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return true

@@ -1,0 +1,72 @@
+"""A second Apache of this project that answers while the first one restarts."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from . import capacity, processes, proof, server_root
+from .command import INTERRUPT
+from .httpd import Httpd
+from .settings import Settings
+from .site import Site
+
+ROOT = server_root.choose("stand-in")
+# While this file of a server root names ports, Apache hands its requests on to them (apache.conf).
+PORTS = "stand-in"
+
+
+@contextmanager
+def serving(here: Site) -> Iterator[None]:
+    """Have every new request to `here` answered by another Apache, which reads all files anew.
+
+    It runs in the background: should this process be killed, requests go on being answered.
+
+    :raises Problem: it does not start; nothing is handed to it then.
+    """
+    remove(here.root, longest_request(here.settings))
+    ports = {"http": proof.free_port(), "https": proof.free_port()}
+    own = replace(
+        here.settings,
+        host="127.0.0.1",
+        port=ports["http"],
+        https_port=ports["https"],
+        # What Apache says of a client it hands on is believed.
+        trusted_proxies=f"127.0.0.1 {here.settings.trusted_proxies}".rstrip(),
+    )
+    logs = here.logs and here.logs / "stand-in"
+    extra = ("--access-log-name", "/dev/null")
+    server = Httpd(replace(here, settings=own, root=ROOT, logs=logs, extra=extra))
+    try:
+        if logs:
+            logs.mkdir(exist_ok=True)
+        server.prepare()
+        server.start()
+        lines = (f"{scheme} {port}\n" for scheme, port in ports.items())
+        (here.root / PORTS).write_text("".join(lines))
+        yield
+    finally:
+        remove(here.root, longest_request(here.settings))
+
+
+def remove(root: Any, seconds: float) -> None:
+    """Have the Apache of this server root answer by itself again, then end the stand-in.
+
+    :param seconds: How long it may take to finish what it works on.
+    """
+    if not processes.all_of(ROOT):
+        return
+    (root / PORTS).write_text("")
+    time.sleep(1)  # for requests that are just being handed on
+    if apache := processes.apache(ROOT):
+        apache.send_signal(signal.SIGWINCH)  # Apache's graceful-stop
+        processes.wait_until_gone(ROOT, seconds)
+    for orphan in processes.all_of(ROOT):
+        orphan.kill()
+
+
+def longest_request(settings: Settings) -> float:
+    """Seconds until a request that has begun is over, one way or the other."""
+    return capacity.effective_limit(settings.request_limit, settings.threads) + INTERRUPT + 10
