@@ -47,8 +47,8 @@ def as_expression(trusted: str) -> str:
 
     https://httpd.apache.org/docs/2.4/expr.html#binop
     """
-    tests = [f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in trusted.split()]
-    return f"({' || '.join(tests)})"
+    tests = (f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in trusted.split())
+    return " || ".join(tests)
 
 
 def as_pattern(names: str) -> str:
