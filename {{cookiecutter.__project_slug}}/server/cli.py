@@ -14,7 +14,19 @@ from .problems import not_set_up, system_refused
 from .setup import environment
 from .setup.verb import setup
 
-VERBS = ("serve", "dev", "setup", "start", "stop", "restart", "reload", "status", "logs", "config")
+VERBS = (
+    "serve",
+    "dev",
+    "setup",
+    "start",
+    "stop",
+    "restart",
+    "reload",
+    "status",
+    "logs",
+    "dump",
+    "config",
+)
 HELP = """\
   serve     serve in the foreground; ./run alone does the same
   dev       the same with reload on save and tracebacks in the browser
@@ -27,6 +39,7 @@ HELP = """\
   reload    new code, packages and settings without a failed request
   status    is it up, is it busy, what went wrong last  (--json)
   logs      requests and errors by time  (-n LINES, -f, --errors by cause)
+  dump      where every thread of every process is: what is it stuck in
   config    every setting, where it comes from and what follows from it
 
 Options after serve or dev go to mod_wsgi-express, where they win over settings:
@@ -86,7 +99,7 @@ def _dispatch(verb: str, rest: Sequence[str]) -> int:
 
 
 def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
-    from . import background, configuration, logs, serve, status  # need the packages in .venv
+    from . import background, configuration, dump, logs, serve, status  # need the packages in .venv
 
     calls: dict[str, Callable[[], int]] = {
         "serve": lambda: serve.serve(rest),
@@ -97,6 +110,7 @@ def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
         "reload": background.reload,
         "status": lambda: status.show(known.json),
         "logs": lambda: logs.show(known.lines, known.follow, known.errors),
+        "dump": dump.show,
         "config": configuration.show,
     }
     return calls[verb]()

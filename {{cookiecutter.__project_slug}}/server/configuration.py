@@ -17,7 +17,10 @@ def show() -> int:
     variables = settings.variables()
     chosen = settings.load(variables)
     own = {name: value for name, value in variables.items() if is_for_the_application(name)}
-    rows = [(name, str(getattr(chosen, name.lower())), source(name)) for name in settings.NAMES]
+    rows = [
+        (name, "" if (value := getattr(chosen, name.lower())) is None else str(value), source(name))
+        for name in settings.NAMES
+    ]
     rows += [(name, masked(name, value), source(name)) for name, value in sorted(own.items())]
     for name, value, origin in rows:
         print(f"{name:<24} {value:<32} {origin}")

@@ -8,7 +8,9 @@ from typing import Any
 
 from werkzeug.debug import DebuggedApplication
 
-from server import error_pages, project
+from server import error_pages, project, stacks
+
+WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
 
 
 def load(wsgi_file: Path) -> Any:
@@ -24,7 +26,8 @@ def load(wsgi_file: Path) -> Any:
     return broken
 
 
+stacks.listen(WORKERS)
 application = load(project.load().wsgi_file)
-error_pages.write(application, Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers" / "errors")
+error_pages.write(application, WORKERS / "errors")
 # No interactive console: whoever reaches the port could run code in it.
-application = DebuggedApplication(application, evalex=False, pin_security=False)
+application = stacks.noted(DebuggedApplication(application, evalex=False, pin_security=False))

@@ -14,7 +14,7 @@ from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
-from . import command, content_types, preflight, problems, processes, server_root
+from . import command, content_types, monitoring, preflight, problems, processes, server_root
 from .project import PYTHON
 from .site import Site, write_environment, write_state
 
@@ -97,6 +97,7 @@ class Httpd:
         """
         port = int(self.url.rstrip("/").rpartition(":")[2])
         preflight.check_port(self.site.settings.host, port)
+        monitoring.check(self.site.settings)
         if self.site.logs:
             self._start_in_background(self.site.logs / "error.log")
         else:

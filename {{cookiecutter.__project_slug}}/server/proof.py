@@ -16,7 +16,8 @@ from .problem import Problem
 @contextmanager
 def running(root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address."""
-    here = site.collect(root=root, extra=["--host", "127.0.0.1", "--port", str(free_port())])
+    extra = ["--host", "127.0.0.1", "--port", str(free_port())]
+    here = site.collect(root=root, extra=extra, monitored=False)
     preflight.check_import(here.project, here.account, here.environ)
     server = Httpd(here, quiet=True)
     try:

@@ -63,7 +63,7 @@ def develop(extra: Sequence[str]) -> int:
 
 def _development_server(extra: Sequence[str]) -> Httpd:
     entry = project.ROOT / "server" / "development.py"
-    return Httpd(site.collect(entry=entry, extra=[*_DEVELOPMENT, *extra]))
+    return Httpd(site.collect(entry=entry, extra=[*_DEVELOPMENT, *extra], monitored=False))
 
 
 def announce(server: Httpd, stop: threading.Event) -> None:

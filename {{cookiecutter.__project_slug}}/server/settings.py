@@ -29,6 +29,9 @@ class Settings:
     keep_alive: int
     max_upload_mb: int
     max_header_kb: int
+    monitoring_host: str
+    metrics_port: int | None
+    telemetry_port: int | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ def url_path(text: str) -> str:
     return matching(r"/|(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")("/" + text.strip("/"))
 
 
+def or_nothing(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A parser that takes an empty text for None."""
+    return lambda text: parse(text) if text else None
+
+
 def seconds(default: int, low: int, high: int) -> Rule:
     allowed = f"a number of seconds from {low} to {high}"
     return Rule(str(default), allowed, str(default), number(low, high))
@@ -94,6 +102,15 @@ RULES = {
     "keep_alive": seconds(5, 0, 3600),
     "max_upload_mb": Rule("10", "a number from 1 to 10240", "100", number(1, 10240)),
     "max_header_kb": Rule("8", "a number from 1 to 63", "16", number(1, 63)),
+    "monitoring_host": Rule(
+        "127.0.0.1", "an address of this machine", "10.0.0.5", matching(r"[\w.:-]+")
+    ),
+    "metrics_port": Rule(
+        "", "a number from 1 to 65535, or nothing", "9100", or_nothing(number(1, 65535))
+    ),
+    "telemetry_port": Rule(
+        "", "a number from 1 to 65535, or nothing", "8888", or_nothing(number(1, 65535))
+    ),
 }
 NAMES = tuple(name.upper() for name in RULES)
 

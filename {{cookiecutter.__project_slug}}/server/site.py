@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import accounts, preflight, problems, project, server_root, settings
+from . import accounts, monitoring, preflight, problems, project, server_root, settings
 from .accounts import Account
 from .project import Project
 from .settings import Settings
@@ -37,6 +37,7 @@ def collect(
     root: str = "apache",
     logs: Path | None = None,
     extra: Sequence[str] = (),
+    monitored: bool = True,
 ) -> Site:
     """Read the settings and check what can be checked before Apache starts.
 
@@ -44,6 +45,7 @@ def collect(
     :param root: The name of the server root.
     :param logs: The folder for log files; None for the terminal.
     :param extra: Options of mod_wsgi-express that win over the settings.
+    :param monitored: Whether the pages of live figures are served, if they are on.
     :raises Problem: something is missing or wrong.
     """
     preflight.check_path()
@@ -53,6 +55,8 @@ def collect(
         raise problems.not_set_up(f"it was made in {recorded.root}, and the project moved")
     settings.refuse_misspelt(settings.written())
     variables = settings.variables()
+    if not monitored:
+        variables |= dict.fromkeys(monitoring.PORTS, "")
     chosen = settings.load(variables)
     account = accounts.choose(chosen.run_user, project.ROOT)
     preflight.check_reach(account, here)

@@ -17,11 +17,13 @@ from .configuring import (
     secret_weak,
     setting_invalid,
     setting_unknown,
+    telemetry_missing,
 )
 from .serving import (
     address_unusable,
     already_running,
     app_broken,
+    not_permitted,
     not_running,
     port_forbidden,
     port_in_use,
@@ -40,6 +42,7 @@ __all__ = [
     "build_broken",
     "command_failed",
     "debug_on",
+    "not_permitted",
     "not_running",
     "not_set_up",
     "option_refused",
@@ -56,6 +59,7 @@ __all__ = [
     "setting_invalid",
     "setting_unknown",
     "system_refused",
+    "telemetry_missing",
     "tools_missing",
     "unreachable",
 ]
