@@ -2,7 +2,7 @@
 
 import re
 
-from . import capacity, settings
+from . import capacity, monitoring, settings
 from .command import INTERRUPT
 
 _SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|KEY|CREDENTIAL|DSN|_URL$", re.IGNORECASE)
@@ -55,4 +55,5 @@ def consequences(chosen: settings.Settings) -> list[str]:
         f" interrupted, its process is replaced {INTERRUPT} s later.",
         f"Requests under way have {chosen.stop_limit} s to finish at a stop or a reload.",
         f"Uploads may have up to {chosen.max_upload_mb} MB; a larger one gets a 413.",
+        *monitoring.addresses(chosen),
     ]

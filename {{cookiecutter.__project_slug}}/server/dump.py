@@ -1,5 +1,6 @@
 """``./run dump``: where every thread of every process is, for "where is it stuck?"."""
 
+import contextlib
 import json
 import os
 import re
@@ -54,7 +55,8 @@ def ask(daemons: list[psutil.Process]) -> list[tuple[psutil.Process, dict[str, A
     asked = time.time()
     for daemon in daemons:
         if _file(daemon, "stuck").exists():  # otherwise it does not listen yet
-            daemon.send_signal(signal.SIGUSR2)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                daemon.send_signal(signal.SIGUSR2)
     answers: dict[int, dict[str, Any]] = {}
     while len(answers) < len(daemons) and time.time() < asked + PATIENCE:
         time.sleep(0.01)
@@ -75,11 +77,11 @@ def account(daemon: psutil.Process, answer: dict[str, Any] | None) -> str:
         return ""
     head = f"Process {daemon.pid}: {memory:.0f} MB, runs for {since}, "
     if answer is None:
-        reason = "does not respond: it is inside C code, or still starting"
-        return printable([head + reason, *silent, ""])
+        reason = "  Python cannot run in it: it is inside C code, or it is starting"
+        return printable([head + "does not respond", reason, *silent, ""])
     busy = [thread for thread in answer["threads"] if thread["request"]]
     other = [thread for thread in answer["threads"] if not thread["request"]]
-    lines = [head + f"{len(busy)} requests under way"]
+    lines = [head + f"requests under way: {len(busy)}"]
     for thread in sorted(busy, key=lambda thread: float(thread["request"]["since"])):
         request = thread["request"]
         seconds = answer["time"] - request["since"]

@@ -28,6 +28,20 @@ def options(settings: Settings, server_root: Path) -> list[str]:
     return words
 
 
+def addresses(settings: Settings) -> list[str]:
+    """Where the pages that are on can be seen, in sentences."""
+    host = (
+        f"[{settings.monitoring_host}]"
+        if ":" in settings.monitoring_host
+        else settings.monitoring_host
+    )
+    pages = {
+        "Metrics for Prometheus": (settings.metrics_port, "metrics"),
+        "Live figures and slow requests": (settings.telemetry_port, ""),
+    }
+    return [f"{what}: http://{host}:{port}/{path}" for what, (port, path) in pages.items() if port]
+
+
 def check(settings: Settings) -> None:
     """:raises Problem: a page that is on could not be served."""
     if settings.telemetry_port and not (TELEMETRY / "mod_wsgi").is_dir():

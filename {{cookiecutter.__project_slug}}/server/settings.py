@@ -106,10 +106,10 @@ RULES = {
         "127.0.0.1", "an address of this machine", "10.0.0.5", matching(r"[\w.:-]+")
     ),
     "metrics_port": Rule(
-        "", "a number from 1 to 65535, or nothing", "9100", or_nothing(number(1, 65535))
+        "", "a number from 1024 to 65535, or nothing", "9100", or_nothing(number(1024, 65535))
     ),
     "telemetry_port": Rule(
-        "", "a number from 1 to 65535, or nothing", "8888", or_nothing(number(1, 65535))
+        "", "a number from 1024 to 65535, or nothing", "8888", or_nothing(number(1024, 65535))
     ),
 }
 NAMES = tuple(name.upper() for name in RULES)
