@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,10 @@ def show() -> int:
         raise problems.not_running("this project's Apache does not run", "dump")
     daemons = processes.daemons(parent.pid, project.load().app_name)
     try:
-        text = "\n".join(account(daemon, answer) for daemon, answer in ask(daemons))
+        accounts = [account(daemon, answer) for daemon, answer in ask(daemons)]
     except (psutil.AccessDenied, PermissionError):
         raise problems.not_permitted("dump", parent.username()) from None
+    text = "\n".join(filter(None, accounts))
     for line in text.splitlines():
         print(line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}...")
     say(f"written to {keep(text).relative_to(project.ROOT)}")
@@ -92,10 +94,12 @@ def account(daemon: psutil.Process, answer: dict[str, Any] | None) -> str:
     return printable([*lines, ""])
 
 
-def _calls(calls: list[tuple[str, int, str, str]]) -> list[str]:
+def _calls(calls: Sequence[tuple[str, Any, str, str]]) -> list[str]:
+    """A line for each call, but for the machinery of imports, as Python's tracebacks have it."""
     return [
         f"    {shortened(path)}:{line} {name}" + (f"  {source}" if source else "")
         for path, line, name, source in calls
+        if not path.startswith("<frozen ")
     ]
 
 
@@ -118,8 +122,7 @@ def alarm(daemon: psutil.Process) -> list[str]:
     lines = []
     for part in re.split(r"\n\n|^(?=Thread|Current thread)", text, flags=re.MULTILINE):
         if calls := _CALL.findall(part):
-            lines += ["", "  a thread"]
-            lines += [f"    {shortened(path)}:{line} {name}" for path, line, name in calls[::-1]]
+            lines += ["", "  a thread", *_calls([(*call, "") for call in calls[::-1]])]
     return lines or ["  and it wrote nothing when asked without Python"]
 
 
