@@ -1,12 +1,15 @@
 """./run dump with the real Apache: what is said of threads that wait, spin and block."""
 
+import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from serving import Project, ask, free_port, running, wait_for
+from serving import Project, Running, ask, running, wait_for
 from test_background import Service
 
 pytestmark = pytest.mark.slow
@@ -39,6 +42,13 @@ def stream() -> Any:
     from flask import stream_with_context
 
     return stream_with_context(yields_slowly())
+
+
+@bp.get("/modules")
+def modules() -> Any:
+    import sys
+
+    return {"imported": "prometheus_client" in sys.modules}
 
 
 @bp.get("/block")
@@ -116,34 +126,39 @@ def test_every_request_while_all_threads_are_stuck(stuck: Project) -> None:
     assert "\x1b" not in text
 
 
-def test_a_process_that_cannot_run_python(stuck: Project) -> None:
-    """In the foreground; the other process answers as ever."""
-    seconds = 8
-    with (
-        running(stuck, env={"PROCESSES": "2", "REQUEST_LIMIT": "60"}) as serving,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        pool.submit(ask, f"{serving.url}/block?seconds={seconds}")
-        waiting = pool.submit(ask, f"{serving.url}/wait/c?seconds={seconds}")
-        text = wait_for(
-            lambda: text if "blocks_in_c" in (text := dump(stuck)) else "", seconds, "the block"
-        )
-        assert waiting.result().status == 200
-    (silent,) = re.findall(r"^Process .*does not respond\n(?:(?!Process).*\n)*", text, re.MULTILINE)
-    assert "it is inside C code" in silent
-    assert re.search(r"\d threads? sleeping in \w+", silent)
-    assert re.search(r"hello_flask/views\.py:\d+ blocks_in_c\n", silent)
-    assert text.count("Process ") == 2
+@pytest.fixture(scope="module")
+def foreground(stuck: Project) -> Iterator[Running]:
+    with running(stuck, env={"PROCESSES": "2"}) as serving:
+        yield serving
 
 
-def test_somebody_else_may_not(stuck: Project) -> None:
-    import os
+def test_what_is_off_costs_nothing(foreground: Running) -> None:
+    """Metrics and telemetry are off here."""
+    assert json.loads(ask(f"{foreground.url}/modules").text) == {"imported": False}
+    titles = [process.cmdline()[0] for process in foreground.family() if process.cmdline()]
+    assert [title for title in titles if title.startswith("(wsgi:hello_flask)")]
+    assert not [title for title in titles if title.startswith("(wsgi:service")]
 
+
+def test_somebody_else_may_not(stuck: Project, foreground: Running) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to become somebody else")
-    with running(stuck, env={"PORT": str(free_port())}):
-        done = subprocess.run(
-            [stuck.path / "run", "dump"], capture_output=True, text=True, user=65534
-        )
+    run = stuck.path / "run"
+    done = subprocess.run([run, "dump"], capture_output=True, text=True, user=65534)
     assert done.returncode == 1
     assert "not-permitted" in done.stderr
+
+
+def test_a_process_that_cannot_run_python(stuck: Project, foreground: Running) -> None:
+    """The other one answers as ever."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask, f"{foreground.url}/block?seconds=6")
+        text = wait_for(
+            lambda: text if "blocks_in_c" in (text := dump(stuck)) else "", 6, "the block"
+        )
+    (silent,) = re.findall(r"^Process .*does not respond\n(?:(?!Process).*\n)*", text, re.MULTILINE)
+    assert "it is inside C code" in silent
+    assert re.search(r"hello_flask/views\.py:\d+ blocks_in_c\n", silent)
+    if sys.platform == "linux":
+        assert re.search(r"\d threads? sleeping in \w+", silent)
+    assert len(re.findall(r"^Process ", text, re.MULTILINE)) == 2

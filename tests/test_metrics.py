@@ -30,13 +30,6 @@ if os.environ.get("METRICS_PORT"):
 def order() -> str:
     ORDERS.inc()
     return "ordered"
-
-
-@bp.get("/modules")
-def modules() -> Any:
-    import sys
-
-    return {"imported": "prometheus_client" in sys.modules}
 """
 
 
@@ -121,7 +114,7 @@ def never_less(watched: Watched) -> Iterator[list[float]]:
     done = threading.Event()
 
     def read() -> None:
-        while not done.wait(0.02):
+        while not done.wait(0.1):
             seen.append(watched.total())
 
     reader = threading.Thread(target=read)
@@ -131,7 +124,7 @@ def never_less(watched: Watched) -> Iterator[list[float]]:
     finally:
         done.set()
         reader.join()
-    assert len(seen) > 10
+    assert len(seen) > 2
     assert seen == sorted(seen)
 
 
@@ -142,10 +135,11 @@ def test_sums_go_on_through_reloads_and_kills(watched: Watched) -> None:
         return watched.total() == expected
 
     with never_less(watched):
-        for _ in range(2):
-            with load(watched.url) as record:
-                reloaded = watched.run("reload")
-            assert reloaded.returncode == 0, reloaded.stderr
+        for command in ("reload", "status"):
+            with load(watched.url, keep=2, close=1) as record:
+                done = watched.run(command)
+            assert done.returncode == 0, done.stderr
+            expected += command == "status"  # asks for the health page
             assert record.failures == []
             expected += record.answered
             for _ in range(5):
@@ -167,7 +161,7 @@ def test_sums_go_on_through_reloads_and_kills(watched: Watched) -> None:
 
 
 def assert_few_files(watched: Watched) -> None:
-    """After eight processes as after two, and what a reload starts before the old ones end."""
+    """After eight processes hardly more than after two."""
     folder = watched.project.path / "var" / "apache" / "workers"
     files = {path.name for path in folder.rglob("*") if path.is_file()}
     assert len([name for name in files if name.endswith(".lock")]) <= 2 * PROCESSES
@@ -181,6 +175,8 @@ def test_a_kill_under_load_loses_no_more_than_was_under_way(watched: Watched) ->
         victim = watched.workers()[0]
         os.kill(victim, signal.SIGKILL)
         wait_for(lambda: len(set(watched.workers()) - {victim}) == PROCESSES, 10, "its successor")
+        enough = record.answered + 200
+        wait_for(lambda: record.answered > enough, 20, "requests to the successor")
     answered = record.answered - len(record.failures)
     wait_for(lambda: watched.total() >= before + answered - THREADS, 5, "the count")
     assert watched.total() <= before + record.answered
