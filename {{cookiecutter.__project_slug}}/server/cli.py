@@ -25,6 +25,7 @@ VERBS = (
     "renew",
     "status",
     "logs",
+    "dump",
     "config",
 )
 HELP = """\
@@ -40,6 +41,7 @@ HELP = """\
   renew     serve a new certificate without a failed request
   status    is it up, is it busy, what went wrong last  (--json)
   logs      requests and errors by time  (-n LINES, -f, --errors by cause)
+  dump      where every thread of every process is: what is it stuck in
   config    every setting, where it comes from and what follows from it
 
 Options after serve or dev go to mod_wsgi-express, where they win over settings:
@@ -99,14 +101,8 @@ def _dispatch(verb: str, rest: Sequence[str]) -> int:
 
 
 def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
-    from . import (
-        background,
-        configuration,
-        logs,
-        renewal,
-        serve,
-        status,
-    )  # need the packages in .venv
+    # These need the packages in .venv.
+    from . import background, configuration, dump, logs, renewal, serve, status
 
     calls: dict[str, Callable[[], int]] = {
         "serve": lambda: serve.serve(rest),
@@ -118,6 +114,7 @@ def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
         "renew": renewal.renew,
         "status": lambda: status.show(known.json),
         "logs": lambda: logs.show(known.lines, known.follow, known.errors),
+        "dump": dump.show,
         "config": configuration.show,
     }
     return calls[verb]()

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from . import capacity, content_types, log_events, proxies, tls
+from . import capacity, content_types, log_events, monitoring, proxies, tls
 from .accounts import Account
 from .project import ROOT
 from .settings import Settings
@@ -63,7 +63,8 @@ def options(
     words = [word for name, value in pairs.items() for word in (f"--{name}", str(value))]
     prefix = settings.mount_point.rstrip("/")
     alias = ["--url-alias", f"{prefix}/static", str(static_folder)]
-    return [*words, *alias, "--access-log", "--chunked-request", "--disable-reloading"]
+    pages = monitoring.options(settings, server_root)
+    return [*words, *alias, *pages, "--access-log", "--chunked-request", "--disable-reloading"]
 
 
 def beginning(

@@ -2,7 +2,7 @@
 
 import re
 
-from . import capacity, proxies, settings
+from . import capacity, monitoring, proxies, settings
 from .command import INTERRUPT
 
 _SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|KEY|CREDENTIAL|DSN|_URL$", re.IGNORECASE)
@@ -17,7 +17,10 @@ def show() -> int:
     variables = settings.variables()
     chosen = settings.load(variables)
     own = {name: value for name, value in variables.items() if is_for_the_application(name)}
-    rows = [(name, str(getattr(chosen, name.lower())), source(name)) for name in settings.NAMES]
+    rows = [
+        (name, "" if (value := getattr(chosen, name.lower())) is None else str(value), source(name))
+        for name in settings.NAMES
+    ]
     rows += [(name, masked(name, value), source(name)) for name, value in sorted(own.items())]
     for name, value, origin in rows:
         print(f"{name:<24} {value:<32} {origin}")
@@ -53,4 +56,5 @@ def consequences(chosen: settings.Settings) -> list[str]:
         f"Requests under way have {chosen.stop_limit} s to finish at a stop or a reload.",
         f"Uploads may have up to {chosen.max_upload_mb} MB; a larger one gets a 413.",
         *proxies.consequences(chosen.trusted_proxies, chosen.hosts),
+        *monitoring.addresses(chosen),
     ]

@@ -8,7 +8,9 @@ from typing import Any
 
 from werkzeug.debug import DebuggedApplication
 
-from server import app_logging, error_pages, project
+from server import app_logging, error_pages, project, stacks
+
+WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
 
 
 def load(wsgi_file: Path) -> Any:
@@ -25,8 +27,9 @@ def load(wsgi_file: Path) -> Any:
 
 
 app_logging.install(os.environ["LOG_LEVEL"])
+stacks.listen(WORKERS)
 application = load(project.load().wsgi_file)
-error_pages.write(application, Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers" / "errors")
+error_pages.write(application, WORKERS / "errors")
 # No interactive console: whoever reaches the port could run code in it.
 application = DebuggedApplication(application, evalex=False, pin_security=False)
-application = app_logging.with_request_id(application)
+application = stacks.noted(app_logging.with_request_id(application))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from . import (
     command,
     content_types,
+    monitoring,
     preflight,
     problems,
     processes,
@@ -108,6 +109,7 @@ class Httpd:
         preflight.check_port(settings.host, int(urlsplit(self.url).port or 443))
         if settings.tls_certificate:
             preflight.check_port(settings.host, settings.port)
+        monitoring.check(settings)
         self.process = self.output.popen(
             self._apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),

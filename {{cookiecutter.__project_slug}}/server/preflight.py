@@ -43,7 +43,7 @@ def _files(folder: Path) -> Iterable[Path]:
     return (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
 
 
-def check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int, port_name: str = "PORT", host_name: str = "HOST") -> None:
     """:raises Problem: Apache could not listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -52,10 +52,10 @@ def check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise problems.port_in_use(host, port) from None
+                raise problems.port_in_use(host, port, port_name) from None
             if error.errno == errno.EACCES:
-                raise problems.port_forbidden(port) from None
-            raise problems.address_unusable(host, error.strerror or str(error)) from None
+                raise problems.port_forbidden(port, port_name) from None
+            raise problems.address_unusable(host, error.strerror or str(error), host_name) from None
 
 
 def check_import(project: Project, account: Account, environ: Mapping[str, str]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+# Of mod_wsgi's telemetry page: apart from what the application imports.
+TELEMETRY = VENV / "telemetry"
 VAR = ROOT / "var"
 ENV_FILE = ROOT / ".env"
 

@@ -5,21 +5,22 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from . import preflight, problems, site
+from . import monitoring, preflight, problems, site
 from .httpd import Httpd
 from .problem import Problem
+
+# Settings of the real address, which is another one than the proof's.
+_ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
 
 
 @contextmanager
 def running(root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address."""
     extra = ["--host", "127.0.0.1", "--port", str(free_port())]
-    here = site.collect(root=root, extra=extra, encrypted=False)
-    here = replace(here, settings=replace(here.settings, hosts=""))
+    here = site.collect(root=root, extra=extra, unset=_ELSEWHERE)
     preflight.check_import(here.project, here.account, here.environ)
     server = Httpd(here, quiet=True)
     try:

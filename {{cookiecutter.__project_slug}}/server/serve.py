@@ -8,7 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from . import local_certificate, log_events, log_lines, preflight, problems, project, settings, site
+from . import (
+    local_certificate,
+    log_events,
+    log_lines,
+    monitoring,
+    preflight,
+    problems,
+    project,
+    settings,
+    site,
+)
 from .changes import Watch
 from .httpd import Httpd
 
@@ -62,7 +72,8 @@ def develop(extra: Sequence[str]) -> int:
 
 def _development_server(extra: Sequence[str]) -> Httpd:
     entry = project.ROOT / "server" / "development.py"
-    return Httpd(site.collect(entry=entry, extra=[*_DEVELOPMENT, *extra]), brief=True)
+    extra = [*_DEVELOPMENT, *extra]
+    return Httpd(site.collect(entry=entry, extra=extra, unset=monitoring.PORTS), brief=True)
 
 
 def announce(server: Httpd, stop: threading.Event) -> None:

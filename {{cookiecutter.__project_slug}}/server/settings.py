@@ -38,6 +38,9 @@ class Settings:
     tls_certificate: str
     tls_key: str
     https_port: int
+    monitoring_host: str
+    metrics_port: int | None
+    telemetry_port: int | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ def url_path(text: str) -> str:
     return matching(r"/|(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")("/" + text.strip("/"))
 
 
+def or_nothing(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A parser that takes an empty text for None."""
+    return lambda text: parse(text) if text else None
+
+
 def seconds(default: int, low: int, high: int) -> Rule:
     allowed = f"a number of seconds from {low} to {high}"
     return Rule(str(default), allowed, str(default), number(low, high))
@@ -123,6 +131,15 @@ RULES = {
     "tls_certificate": pem_file("/etc/ssl/certs/server.pem"),
     "tls_key": pem_file("/etc/ssl/private/server.key"),
     "https_port": Rule("8443", "a number from 1 to 65535", "8443", number(1, 65535)),
+    "monitoring_host": Rule(
+        "127.0.0.1", "an address of this machine", "10.0.0.5", matching(r"[\w.:-]+")
+    ),
+    "metrics_port": Rule(
+        "", "a number from 1024 to 65535, or nothing", "9100", or_nothing(number(1024, 65535))
+    ),
+    "telemetry_port": Rule(
+        "", "a number from 1024 to 65535, or nothing", "8888", or_nothing(number(1024, 65535))
+    ),
 }
 NAMES = tuple(name.upper() for name in RULES)
 

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import accounts, preflight, problems, project, server_root, settings, tls
@@ -44,7 +44,7 @@ def collect(
     root: str = "apache",
     logs: Path | None = None,
     extra: Sequence[str] = (),
-    encrypted: bool = True,
+    unset: Sequence[str] = (),
 ) -> Site:
     """Read the settings and check what can be checked before Apache starts.
 
@@ -52,7 +52,7 @@ def collect(
     :param root: The name of the server root.
     :param logs: The folder for log files; None for the terminal.
     :param extra: Options of mod_wsgi-express that win over the settings.
-    :param encrypted: Whether with TLS, if the settings say so.
+    :param unset: Settings that are taken as if they were empty.
     :raises Problem: something is missing or wrong.
     """
     preflight.check_path()
@@ -61,10 +61,8 @@ def collect(
     if recorded and recorded.root != str(project.ROOT):
         raise problems.not_set_up(f"it was made in {recorded.root}, and the project moved")
     settings.refuse_misspelt(settings.written())
-    variables = settings.variables()
+    variables = settings.variables() | dict.fromkeys(unset, "")
     chosen = settings.load(variables)
-    if not encrypted:
-        chosen = replace(chosen, tls_certificate="", tls_key="")
     account = accounts.choose(chosen.run_user, project.ROOT)
     preflight.check_reach(account, here)
     environ = application_environment(variables, chosen)

@@ -33,6 +33,8 @@ def serving(here: Site) -> Iterator[None]:
         host="127.0.0.1",
         port=ports["http"],
         https_port=ports["https"],
+        metrics_port=None,
+        telemetry_port=None,
         # What Apache says of a client it hands on is believed.
         trusted_proxies=f"127.0.0.1 {here.settings.trusted_proxies}".rstrip(),
     )

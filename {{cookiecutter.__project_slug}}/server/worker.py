@@ -13,7 +13,7 @@ from typing import Any
 
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
-from server import app_logging, error_pages, interruption, project, static_files
+from server import app_logging, error_pages, interruption, project, stacks, static_files
 
 SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
 
@@ -28,15 +28,8 @@ def take_environment(file: Path) -> None:
 
 def report(*event: Any, **details: Any) -> None:
     """Write how busy this process is; the first report says that it is ready."""
-    metrics = mod_wsgi.process_metrics() or {}
-    text = json.dumps(
-        {
-            "time": time.time(),
-            "requests": metrics.get("request_count", 0),
-            "busy": metrics.get("active_requests", 0),
-            "memory": metrics.get("memory_rss", 0),
-        }
-    )
+    busy = len(mod_wsgi.active_requests)
+    text = json.dumps({"time": time.time(), "requests": stacks.requests(), "busy": busy})
     file = SERVER_ROOT / "workers" / f"{os.getpid()}.json"
     part = file.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
@@ -44,11 +37,16 @@ def report(*event: Any, **details: Any) -> None:
 
 
 take_environment(SERVER_ROOT / "environment.json")
+stacks.listen(SERVER_ROOT / "workers")
 app_logging.install(os.environ["LOG_LEVEL"])
+if os.environ.get("METRICS_PORT", "").strip():
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(SERVER_ROOT / "workers" / "metrics")
+    from server import metrics
+
+    metrics.record()
 loaded = runpy.run_path(str(project.load().wsgi_file))["application"]
 static_files.add_versions(loaded, project.load().static_folder)
 error_pages.write(loaded, SERVER_ROOT / "workers" / "errors")
-application = app_logging.with_request_id(interruption.answered(loaded))
-mod_wsgi.start_recording_metrics()
+application = stacks.noted(app_logging.with_request_id(interruption.answered(loaded)))
 mod_wsgi.subscribe_signals(report)  # SIGHUP asks for a report
 report()

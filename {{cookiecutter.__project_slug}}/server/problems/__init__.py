@@ -17,6 +17,7 @@ from .configuring import (
     secret_weak,
     setting_invalid,
     setting_unknown,
+    telemetry_missing,
 )
 from .encrypting import (
     openssl_missing,
@@ -36,6 +37,7 @@ from .serving import (
     address_unusable,
     already_running,
     app_broken,
+    not_permitted,
     not_running,
     port_forbidden,
     port_in_use,
@@ -54,6 +56,7 @@ __all__ = [
     "build_broken",
     "command_failed",
     "debug_on",
+    "not_permitted",
     "not_running",
     "not_set_up",
     "openssl_missing",
@@ -71,6 +74,7 @@ __all__ = [
     "setting_invalid",
     "setting_unknown",
     "system_refused",
+    "telemetry_missing",
     "tls_incomplete",
     "tls_key_encrypted",
     "tls_key_open",

@@ -56,6 +56,15 @@ def debug_on(value: str) -> Problem:
     )
 
 
+def telemetry_missing(port: int) -> Problem:
+    return Problem(
+        "telemetry-missing",
+        f"TELEMETRY_PORT={port} needs mod_wsgi-telemetry, which is not installed.",
+        "It brings ten packages, so setup installs it only where the setting is on.",
+        [f"TELEMETRY_PORT={port} ./run setup", "TELEMETRY_PORT= ./run"],
+    )
+
+
 def restart_needed(changes: Sequence[str]) -> Problem:
     return Problem(
         "restart-needed",

@@ -18,12 +18,12 @@ def unreachable(user: str, path: Path, mode: str, verb: str) -> Problem:
     )
 
 
-def port_in_use(host: str, port: int) -> Problem:
+def port_in_use(host: str, port: int, name: str = "PORT") -> Problem:
     return Problem(
         "port-in-use",
         f"Port {port} on {host} is taken by another program.",
         "Two servers cannot listen on one port.",
-        [f"PORT={port + 1} ./run", f"ss -ltnp 'sport = :{port}'    # who has it"],
+        [f"{name}={port + 1} ./run", f"ss -ltnp 'sport = :{port}'    # who has it"],
     )
 
 
@@ -37,21 +37,22 @@ def already_running(pid: int) -> Problem:
     )
 
 
-def port_forbidden(port: int) -> Problem:
+def port_forbidden(port: int, name: str = "PORT") -> Problem:
     return Problem(
         "port-forbidden",
         f"Port {port} needs privileges this user does not have.",
         "Ports below 1024 belong to root. A reverse proxy can own 80 and 443 instead.",
-        ["PORT=8000 ./run", "sudo ./run"],
+        [f"{name}={8000 if name == 'PORT' else 9100} ./run", "sudo ./run"],
     )
 
 
-def address_unusable(host: str, reason: str) -> Problem:
+def address_unusable(host: str, reason: str, name: str = "HOST") -> Problem:
     return Problem(
         "address-unusable",
         f"Apache cannot listen on {host}: {reason}.",
-        "HOST takes an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for everyone.",
-        ["HOST=127.0.0.1 ./run"],
+        f"{name} takes an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for"
+        " everyone.",
+        [f"{name}=127.0.0.1 ./run"],
     )
 
 
@@ -64,12 +65,21 @@ def server_root_foreign(folder: Path) -> Problem:
     )
 
 
-def not_running(reason: str) -> Problem:
+def not_running(reason: str, doing: str = "reload") -> Problem:
     return Problem(
         "not-running",
-        f"Nothing is there to reload: {reason}.",
-        "A reload replaces the processes of a server that runs.",
+        f"Nothing is there to {doing}: {reason}.",
+        f"A {doing} needs the processes of a server that runs.",
         ["./run start"],
+    )
+
+
+def not_permitted(doing: str, user: str) -> Problem:
+    return Problem(
+        "not-permitted",
+        f"You may not {doing} this server, which {user} started.",
+        "Only that user and root may send signals to its processes.",
+        [f"sudo ./run {doing}"],
     )
 
 

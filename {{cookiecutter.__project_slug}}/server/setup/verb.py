@@ -7,7 +7,7 @@ import sys
 import time
 
 from .. import accounts, preflight, problems, project, systems
-from . import apaches, checks, environment, interpreters, wheels
+from . import apaches, checks, environment, interpreters, telemetry, wheels
 from .progress import clock
 
 
@@ -33,6 +33,8 @@ def setup(apache: str | None = None, rebuild: bool = False) -> int:
     if findings := checks.findings(account):
         raise problems.build_broken(findings)
     make_env_file()
+    if telemetry.wanted():
+        telemetry.install()
     mod_wsgi = checks.mod_wsgi_version()
     proof = _prove()
     print()

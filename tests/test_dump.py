@@ -1,0 +1,164 @@
+"""./run dump with the real Apache: what is said of threads that wait, spin and block."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from serving import Project, Running, ask, running, wait_for
+from test_background import Service
+
+pytestmark = pytest.mark.slow
+
+PROCESSES, THREADS = 2, 2
+SECONDS = 4
+VIEWS = """
+
+@bp.get("/wait/<name>")
+def waits_for_somebody(name: str) -> str:
+    time.sleep(float(request.args["seconds"]))
+    return name
+
+
+@bp.get("/spin")
+def spins_in_python() -> str:
+    end = time.monotonic() + float(request.args["seconds"])
+    while time.monotonic() < end:
+        pass
+    return "done"
+
+
+@bp.get("/stream")
+def stream() -> Any:
+    def yields_slowly() -> Any:
+        yield "a"
+        time.sleep(float(request.args["seconds"]))
+        yield "b"
+
+    from flask import stream_with_context
+
+    return stream_with_context(yields_slowly())
+
+
+@bp.get("/modules")
+def modules() -> Any:
+    import sys
+
+    return {"imported": "prometheus_client" in sys.modules}
+
+
+@bp.get("/block")
+def blocks_in_c() -> str:
+    import ctypes
+
+    # Unlike CDLL, it keeps the interpreter's lock.
+    ctypes.PyDLL(None).sleep(int(request.args["seconds"]))
+    return "done"
+"""
+
+
+@pytest.fixture(scope="module")
+def stuck(changed: Project) -> Iterator[Project]:
+    """A project with views to get stuck in."""
+    views = changed.package / "views.py"
+    before = views.read_text()
+    views.write_text(before + VIEWS)
+    yield changed
+    views.write_text(before)
+
+
+def paragraph(text: str, word: str) -> str:
+    """The part of a dump about one request."""
+    (found,) = (part for part in text.split("\n\n") if word in part)
+    return found
+
+
+def dump(project: Project) -> str:
+    """What is printed; the same is in a private file."""
+    done = project.call("./run", "dump")
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    file = project.path / re.findall(r"written to (\S+)", done.stderr)[0]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent == project.path / "var" / "log"
+    kept = file.read_text().splitlines()
+    for printed, line in zip(done.stdout.splitlines(), kept, strict=False):
+        assert line.startswith(printed.removesuffix("..."))
+    return done.stdout
+
+
+def test_nothing_runs(stuck: Project) -> None:
+    done = stuck.call("./run", "dump")
+    assert done.returncode == 1
+    assert "not-running" in done.stderr
+
+
+def test_every_request_while_all_threads_are_stuck(stuck: Project) -> None:
+    service = Service(stuck)
+    env = {"PROCESSES": str(PROCESSES), "THREADS": str(THREADS), "STOP_LIMIT": "3"}
+    assert service.run("start", **env).returncode == 0
+    paths = ["/wait/a%1b%5b31m", "/wait/b", "/spin", "/stream"]
+    try:
+        with ThreadPoolExecutor(len(paths)) as pool:
+            asked = [pool.submit(ask, f"{service.url}{path}?seconds={SECONDS}") for path in paths]
+            text = wait_for(
+                lambda: text if (text := dump(stuck)).count("request id") == 4 else "",
+                SECONDS,
+                "all four requests",
+            )
+            with pytest.raises(subprocess.TimeoutExpired):
+                subprocess.run(["curl", "-s", service.url], timeout=0.3, check=True)
+            ids = [answer.result().headers["X-Request-ID"] for answer in asked]
+    finally:
+        assert service.run("stop").returncode == 0
+    functions = ["waits_for_somebody", "waits_for_somebody", "spins_in_python", "yields_slowly"]
+    for path, id, function in zip(paths, ids, functions, strict=True):
+        about = paragraph(text, f"request id {id}")
+        assert f" {function}  " in about.splitlines()[-1]
+        name = path.replace("%1b", "?").replace("%5b", "[")
+        seconds = re.search(rf"^  GET {re.escape(name)} for (\d+\.\d) s$", about, re.MULTILINE)
+        assert seconds, about
+        assert 0 <= float(seconds[1]) <= SECONDS + 1
+    assert "\x1b" not in text
+
+
+@pytest.fixture(scope="module")
+def foreground(stuck: Project) -> Iterator[Running]:
+    with running(stuck, env={"PROCESSES": "2"}) as serving:
+        yield serving
+
+
+def test_what_is_off_costs_nothing(foreground: Running) -> None:
+    """Metrics and telemetry are off here."""
+    assert json.loads(ask(f"{foreground.url}/modules").text) == {"imported": False}
+    titles = [process.cmdline()[0] for process in foreground.family() if process.cmdline()]
+    assert [title for title in titles if title.startswith("(wsgi:hello_flask)")]
+    assert not [title for title in titles if title.startswith("(wsgi:service")]
+
+
+def test_somebody_else_may_not(stuck: Project, foreground: Running) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become somebody else")
+    run = stuck.path / "run"
+    done = subprocess.run([run, "dump"], capture_output=True, text=True, user=65534)
+    assert done.returncode == 1
+    assert "not-permitted" in done.stderr
+
+
+def test_a_process_that_cannot_run_python(stuck: Project, foreground: Running) -> None:
+    """The other one answers as ever."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask, f"{foreground.url}/block?seconds=6")
+        text = wait_for(
+            lambda: text if "blocks_in_c" in (text := dump(stuck)) else "", 6, "the block"
+        )
+    (silent,) = re.findall(r"^Process .*does not respond\n(?:(?!Process).*\n)*", text, re.MULTILINE)
+    assert "it is inside C code" in silent
+    assert re.search(r"hello_flask/views\.py:\d+ blocks_in_c\n", silent)
+    if sys.platform == "linux":
+        assert re.search(r"\d threads? sleeping in \w+", silent)
+    assert len(re.findall(r"^Process ", text, re.MULTILINE)) == 2

@@ -1,0 +1,67 @@
+"""mod_wsgi's telemetry page under the real Apache."""
+
+import json
+import os
+import subprocess
+from typing import Any
+
+import psutil
+import pytest
+from serving import Project, ask, free_port, running, wait_for
+from test_metrics import answers
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def telemetry(changed: Project) -> Project:
+    """The project, with what the telemetry page needs."""
+    env = {"TELEMETRY_PORT": str(free_port())}
+    missing = changed.call("./run", "start", PORT=str(free_port()), **env)
+    assert (missing.returncode, "telemetry-missing" in missing.stderr) == (1, True)
+    done = changed.call("./run", "setup", **env)
+    if done.returncode != 0:
+        pytest.skip("mod_wsgi-telemetry could not be downloaded; needs the package index")
+    return changed
+
+
+def shows_requests(project: Project, **options: Any) -> None:
+    port = free_port()
+    page = f"http://127.0.0.1:{port}"
+
+    def state() -> dict[str, Any]:
+        return json.loads(ask(f"{page}/api/state").text)  # type: ignore[no-any-return]
+
+    with running(project, env={"TELEMETRY_PORT": str(port)}, **options) as serving:
+        wait_for(lambda: answers(port), 10, "the telemetry page")
+        assert ask(f"{serving.url}/slow?seconds=1.2").status == 200
+        slow = wait_for(lambda: state()["slow_requests"], 5, "the slow request")
+        assert slow[0]["entry"]["script_name"] + slow[0]["entry"]["path_info"] == "/slow"
+        assert "<html" in ask(page).text
+        listening = [
+            connection.laddr
+            for process in serving.family()
+            for connection in process.net_connections()
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+        ]
+        assert listening == [("127.0.0.1", port)]
+        # mod_wsgi gives its own figures to this page only.
+        status = project.call("./run", "status", "--json")
+        rows = json.loads(status.stdout)["processes"]
+        assert sum(row["requests"] for row in rows) >= 2
+    assert not answers(port)
+
+
+def test_telemetry(telemetry: Project) -> None:
+    shows_requests(telemetry)
+
+
+def test_telemetry_as_an_ordinary_user(telemetry: Project) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become somebody else")
+    nobody = 65534
+    subprocess.run(["chown", "-R", f"{nobody}:{nobody}", telemetry.path], check=True)
+    try:
+        shows_requests(telemetry, user=nobody, group=nobody, extra_groups=[])
+    finally:
+        subprocess.run(["chown", "-R", "0:0", telemetry.path], check=True)
