@@ -46,9 +46,7 @@ def error_lines(style: str) -> Render:
 
 def as_json(event: Event) -> bytes:
     """One line of JSON; what is not known is left out."""
-    known = {
-        name: value for name, value in event.items() if name == "message" or value not in ("", "-")
-    }
+    known = {name: value for name, value in event.items() if value != "" or name == "message"}
     text = UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", _encode(known))
     return _line(text)
 
