@@ -75,10 +75,15 @@ def _of_a_request(line: bytes) -> Event:
         "status": int(status),
         "bytes": int(size.replace(b"-", b"0")),
         "microseconds": int(took),
-        "referer": unescaped(referer),
-        "user_agent": unescaped(agent),
-        "request_id": unescaped(request_id),
+        "referer": _given(referer),
+        "user_agent": _given(agent),
+        "request_id": _given(request_id),
     }
+
+
+def _given(field: bytes) -> str:
+    """Apache writes a hyphen for what is not there."""
+    return "" if field == b"-" else unescaped(field)
 
 
 def read_error(line: bytes) -> Event:

@@ -16,6 +16,7 @@ from .log_events import (
 )
 from .log_pieces import Joined
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 Render = Callable[[bytes], bytes]
 
 
@@ -45,11 +46,8 @@ def error_lines(style: str) -> Render:
 
 def as_json(event: Event) -> bytes:
     """One line of JSON; what is not known is left out."""
-    known = {
-        name: value for name, value in event.items() if name == "message" or value not in ("", "-")
-    }
-    text = json.dumps(known, ensure_ascii=False)
-    text = UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    known = {name: value for name, value in event.items() if value != "" or name == "message"}
+    text = UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", _encode(known))
     return _line(text)
 
 
