@@ -1,5 +1,6 @@
 """What browsers are told with every kind of answer, and what a real browser makes of it."""
 
+import os
 import re
 import shutil
 import signal
@@ -249,6 +250,7 @@ def browse(chromium: str, url: str) -> Shown:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         done = subprocess.run(
             [chromium, *options, f"--user-data-dir={folder}", url],
+            env=os.environ | {"HOME": folder},  # it writes there, whatever the option above says
             capture_output=True,
             text=True,
             timeout=60,

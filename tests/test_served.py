@@ -174,7 +174,7 @@ def test_a_mount_point(changed: Project) -> None:
         assert serving.url.endswith("/app")
         page = ask(f"{serving.url}/")
         assert page.status == 200
-        assert 'href="/app/static/style.css"' in page.text
+        assert 'href="/app/static/style.css?v=' in page.text
         style = ask(f"{serving.url}/static/style.css")
         assert (style.status, style.headers["Accept-Ranges"]) == (200, "bytes")
         assert ask(f"{serving.url}/go").headers["Location"] == "/app/"
