@@ -67,8 +67,7 @@ def _start() -> None:
     here = site.collect(logs=LOGS)
     settings.refuse_unsafe(here.environ)
     preflight.check_import(here.project, here.account, here.environ)
-    LOGS.mkdir(parents=True, exist_ok=True)
-    LOGS.chmod(0o700)
+    make_logs()
     server = Httpd(here)
     server.prepare()
     try:
@@ -77,6 +76,12 @@ def _start() -> None:
         server.stop(grace=0)
         raise
     say_where(server)
+
+
+def make_logs() -> None:
+    """Create the folder for log files; they are for whoever serves only."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    LOGS.chmod(0o700)
 
 
 def stop() -> int:
@@ -129,6 +134,7 @@ def reload() -> int:
         if changes := changed_settings(state().get("settings", {}), asdict(here.settings)):
             raise problems.restart_needed(changes)
         preflight.check_import(here.project, here.account, here.environ)
+        stand_in.remove(ROOT, seconds=here.settings.stop_limit)
         site.write_environment(here)
         static_copies.renew(here)
         limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15

@@ -34,6 +34,7 @@ def renew() -> int:
         if here.certificate.objection:
             raise problems.tls_objection(tls.files(here.settings)[0], here.certificate.objection)
         preflight.check_import(here.project, here.account, here.environ)
+        background.make_logs()
         with stand_in.serving(here):
             _let_finish(parent, here.settings)
             _restart(parent, here)
