@@ -126,7 +126,7 @@ def test_only_the_static_folder_is_reachable(target: Running, changed: Project) 
         for path in folder.iterdir()
         if path.is_file()
     ]
-    assert Path("server/apache.conf") in files
+    assert Path("server/command.py") in files
     for file in files:
         for start in ("/", "/static/", "/.errors/", "/static/../", "/%2e%2e/"):
             text = answers(target, hostile.get(f"{start}{file}".encode()))

@@ -255,7 +255,7 @@ def test_apache_is_told_of_the_mount_point() -> None:
 
 
 def test_the_include_file_uses_what_is_defined_and_has_every_error_page() -> None:
-    text = command.INCLUDE.read_text("utf-8")
+    text = "".join(file.read_text("utf-8") for file in command.INCLUDE.parent.iterdir())
     given = {
         "MOUNT_POINT": "/app",
         "TRUSTED_PROXIES": "::1",
@@ -267,7 +267,7 @@ def test_the_include_file_uses_what_is_defined_and_has_every_error_page() -> Non
     used = set(re.findall(r"\$\{(\w+)\}", text)) - {"MOD_WSGI_MODULES_DIRECTORY"}
     assert used == set(re.findall(r"^Define (\w+)", beginning, re.MULTILINE))
     # Importing error_pages takes Flask, which is in the project's environment only.
-    source = command.INCLUDE.with_name("error_pages.py").read_text("utf-8")
+    source = (TEMPLATE / "server" / "error_pages.py").read_text("utf-8")
     statuses = re.search(r"^STATUSES = (\(.*\))$", source, re.MULTILINE)
     assert statuses
     documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", text, re.MULTILINE)

@@ -13,7 +13,7 @@ from .settings import Settings
 INTERRUPT = 15
 
 # Read by Apache beside the file that mod_wsgi-express writes.
-INCLUDE = ROOT / "server" / "apache.conf"
+INCLUDE = ROOT / "server" / "apache" / "main.conf"
 
 
 def options(
@@ -76,6 +76,7 @@ def beginning(
     """
     size = settings.max_header_kb * 1024
     names = {
+        "SERVER": ROOT / "server",
         "STATIC_FOLDER": static_folder,
         "STATIC_COPIES": server_root / "static",
         "STATIC_URL": f"{settings.mount_point.rstrip('/')}/static",

@@ -11,7 +11,7 @@ from typing import Any
 from flask import render_template
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-# What Apache and mod_wsgi answer by themselves; apache.conf has a line for each.
+# What Apache and mod_wsgi answer by themselves; apache/errors.conf has a line for each.
 STATUSES = (400, 403, 404, 405, 408, 411, 413, 414, 417, 421, 431, 500, 501, 502, 503, 504, 505)
 
 # Stand for what Apache's mod_include puts in; mean nothing in HTML, JSON and URLs.

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 # Apache writes quotes, backslashes, control characters and what is not ASCII as \", \\, \n, \xHH.
-# The request id is the variable that apache.conf puts into the header, too.
+# The request id is the variable that apache/browsers.conf puts into the header, too.
 ERROR_FORMAT = r"[%{cu}t] [%-m:%l] [pid %P] [id\ %{REQUEST_ID}e] [client\ %a] %E: %M"
 _ACCESS_LINE = '%h %l %u TIME "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %D %{REQUEST_ID}e'
 _ISO = "[%{%Y-%m-%dT%H:%M:%S}t.%{usec_frac}t%{%z}t]"

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.security import safe_join
 
-# Characters of a version; apache.conf expects as many.
+# Characters of a version; apache/static.conf expects as many.
 LENGTH = 16
 
 

@@ -34,7 +34,7 @@ def options(settings: Settings) -> dict[str, object]:
 
 
 def names(settings: Settings, server_root: Path) -> dict[str, object]:
-    """The names in ``apache.conf`` for it; none without a certificate."""
+    """The names in ``apache/tls.conf``; none without a certificate."""
     if not settings.tls_certificate:
         return {}
     is_local = files(settings)[0].is_relative_to(LOCAL)
