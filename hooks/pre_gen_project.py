@@ -21,7 +21,7 @@ JINJA_OPENERS = ["{" + second for second in ("{", "%", "#")]
 
 STDLIB = getattr(sys, "stdlib_module_names", ())  # since Python 3.10
 FLASK = ["blinker", "click", "flask", "itsdangerous", "jinja2", "markupsafe", "werkzeug"]
-SERVER = ["brotli", "dotenv", "mod_wsgi", "mod_wsgi_packages", "psutil"]
+SERVER = ["brotli", "dotenv", "mod_wsgi", "mod_wsgi_packages", "prometheus_client", "psutil"]
 BUILD = ["packaging", "pip", "pkg_resources", "setuptools", "wheel"]
 DEVELOP = ["colorama", "iniconfig", "mypy", "pluggy", "pygments", "pytest", "ruff"]
 OWN = ["deploy", "docs", "run", "server", "static", "tests", "var"]

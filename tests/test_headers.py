@@ -36,6 +36,11 @@ def own() -> Any:
     return "own", {OWN}
 
 
+@bp.get("/moved")
+def moved() -> Any:
+    return redirect("/", 301)
+
+
 @bp.get("/tagged")
 def tagged() -> Any:
     from flask import make_response
@@ -161,7 +166,7 @@ KINDS: dict[str, Callable[[Running], Answer]] = {
         s, head("POST /take", "*/*", "Transfer-Encoding: chunked"), chunked(9)
     ),
     "206 file": lambda s: get(s, "/static/style.css", "Range: bytes=0-3"),
-    "301 folder": lambda s: get(s, "/static"),
+    "301 page": lambda s: get(s, "/moved"),
     "302 page": lambda s: get(s, "/go"),
     "304 page": lambda s: get(s, "/tagged", etag(s, "/tagged")),
     "304 file": lambda s: get(s, "/static/style.css", etag(s, "/static/style.css")),

@@ -1,7 +1,7 @@
 """Whose word about a request counts, and which hosts it may be for. Pure.
 
-`apache/proxies.conf` says what is done with it. mod_wsgi has options for proxies too, but what they say
-reaches the application alone: not redirects, error pages, the log and what HTTPS turns on.
+`apache/proxies.conf` says what is done with it. mod_wsgi has options for proxies too, but what they
+say reaches the application alone: not redirects, error pages, the log and what HTTPS turns on.
 """
 
 import ipaddress

@@ -14,7 +14,8 @@ from .settings import Settings
 from .site import Site
 
 ROOT = server_root.choose("stand-in")
-# While this file of a server root names ports, Apache hands its requests on to them (apache/tls.conf).
+# While this file of a server root names ports, Apache hands its requests on to them
+# (apache/tls.conf).
 PORTS = "stand-in"
 
 
