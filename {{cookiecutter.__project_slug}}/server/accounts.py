@@ -103,11 +103,16 @@ def _needs(paths: Iterable[Path]) -> Iterator[Path]:
     """Every directory on the way to each path, outermost first, then the path; none twice."""
     seen: set[Path] = set()
     for path in paths:
-        for spelling in (path.absolute(), path.resolve()):
-            for step in (*reversed(spelling.parents), spelling):
-                if step not in seen and step.exists():
-                    seen.add(step)
-                    yield step
+        for step in steps(path):
+            if step not in seen and step.exists():
+                seen.add(step)
+                yield step
+
+
+def steps(path: Path) -> Iterator[Path]:
+    """The way to `path`, outermost folder first: as it is written, then as links lead."""
+    for spelling in (path.absolute(), path.resolve()):
+        yield from (*reversed(spelling.parents), spelling)
 
 
 def _first_denied(paths: list[Path]) -> Obstacle | None:

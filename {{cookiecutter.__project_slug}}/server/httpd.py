@@ -80,12 +80,12 @@ class Httpd:
         write_state(site, self.address)
 
     def _apachectl_check(self) -> None:
-        words = self._apachectl("configtest")
+        words = self.apachectl("configtest")
         done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
         if done.returncode != 0:
             raise problems.server_failed("Apache refuses its configuration.", done.stderr)
 
-    def _apachectl(self, *words: str) -> list[str]:
+    def apachectl(self, *words: str) -> list[str]:
         # Through a shell, because the server root may be on a file system mounted noexec.
         shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
         return [shell, str(self.site.root / "apachectl"), *words]
@@ -105,7 +105,7 @@ class Httpd:
 
     def _popen(self, out: IO[bytes] | int, foreground: bool) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self._apachectl("start", "-DFOREGROUND"),
+            self.apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -1,5 +1,6 @@
 """Starts Apache on a free port, asks it for a page, a static file and its health, and stops it."""
 
+import json
 import socket
 import sys
 import time
@@ -60,5 +61,5 @@ if __name__ == "__main__":
     try:
         print(prove())
     except Problem as problem:
-        print(problem, file=sys.stderr)
+        print(json.dumps(problem.as_dict()))
         sys.exit(1)

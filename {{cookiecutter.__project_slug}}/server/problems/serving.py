@@ -3,9 +3,11 @@
 import shlex
 from pathlib import Path
 
-from ..problem import Problem
+from .. import systems
+from ..problem import Problem, example
 
 
+@example("www-data", Path("/home/ann"), "drwx------", "enter")
 def unreachable(user: str, path: Path, mode: str, verb: str) -> Problem:
     permission = "o+x" if verb == "enter" else "o+rX"
     flag = "" if verb == "enter" else "-R "
@@ -18,15 +20,28 @@ def unreachable(user: str, path: Path, mode: str, verb: str) -> Problem:
     )
 
 
+@example("www-data", Path("/home/ann"), "drwx------", "enter", Path("/home/ann/.pyenv/bin/python3"))
+def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path) -> Problem:
+    return Problem(
+        "python-unreachable",
+        f"User {user} cannot {verb} {path} ({mode}), and Python is behind it: {python}.",
+        f"The application runs as {user}. Apache would start, and every request would hang: Python"
+        " cannot find its own library (No module named 'encodings').",
+        ["PYTHON=/usr/bin/python3 ./run setup", *unreachable(user, path, mode, verb).remedy],
+    )
+
+
+@example("127.0.0.1", 8000)
 def port_in_use(host: str, port: int) -> Problem:
     return Problem(
         "port-in-use",
         f"Port {port} on {host} is taken by another program.",
         "Two servers cannot listen on one port.",
-        [f"PORT={port + 1} ./run", f"ss -ltnp 'sport = :{port}'    # who has it"],
+        [f"PORT={port + 1} ./run", systems.port_owner(port)],
     )
 
 
+@example(4711)
 def already_running(pid: int) -> Problem:
     return Problem(
         "already-running",
@@ -37,6 +52,7 @@ def already_running(pid: int) -> Problem:
     )
 
 
+@example(80)
 def port_forbidden(port: int) -> Problem:
     return Problem(
         "port-forbidden",
@@ -46,6 +62,7 @@ def port_forbidden(port: int) -> Problem:
     )
 
 
+@example("192.0.2.1", "Cannot assign requested address")
 def address_unusable(host: str, reason: str) -> Problem:
     return Problem(
         "address-unusable",
@@ -55,6 +72,7 @@ def address_unusable(host: str, reason: str) -> Problem:
     )
 
 
+@example(Path("/srv/blog/var/apache"))
 def server_root_foreign(folder: Path) -> Problem:
     return Problem(
         "server-root-foreign",
@@ -64,6 +82,7 @@ def server_root_foreign(folder: Path) -> Problem:
     )
 
 
+@example("this project's Apache does not run")
 def not_running(reason: str) -> Problem:
     return Problem(
         "not-running",
@@ -73,6 +92,7 @@ def not_running(reason: str) -> Problem:
     )
 
 
+@example(1, 4, 95.0)
 def reload_stuck(done: int, total: int, seconds: float) -> Problem:
     return Problem(
         "reload-stuck",
@@ -82,6 +102,7 @@ def reload_stuck(done: int, total: int, seconds: float) -> Problem:
     )
 
 
+@example("ModuleNotFoundError: No module named 'requests'")
 def app_broken(traceback: str) -> Problem:
     return Problem(
         "app-broken",
@@ -91,6 +112,7 @@ def app_broken(traceback: str) -> Problem:
     )
 
 
+@example("Apache ended at once.", "AH00015: Unable to open logs")
 def server_failed(doing: str, log: str) -> Problem:
     tail = "\n".join(log.strip().splitlines()[-8:]) or "(Apache said nothing)"
     return Problem(
@@ -101,6 +123,17 @@ def server_failed(doing: str, log: str) -> Problem:
     )
 
 
+@example("server-failed: Apache ended at once.")
+def apache_broken(reason: str) -> Problem:
+    return Problem(
+        "apache-broken",
+        f"Apache does not serve even mod_wsgi's own test application.\n{reason}",
+        "The application has no part in it: Apache, its modules or this machine are the cause.",
+        ["./run setup --rebuild", "./run doctor --report"],
+    )
+
+
+@example(PermissionError(13, "Permission denied", "/srv/blog/var"))
 def system_refused(error: OSError) -> Problem:
     return Problem(
         "system-refused",
