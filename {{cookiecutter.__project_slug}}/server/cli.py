@@ -35,7 +35,7 @@ HELP = """\
   status    is it up, is it busy, what went wrong last  (--json)
   logs      requests and errors by time  (-n LINES, -f, --errors by cause)
   config    every setting, where it comes from and what follows from it
-  doctor    find out what is wrong  (--report [FILE], --hello to try Apache alone)
+  doctor    find out what is wrong  (--report [FILE], --hello: Apache alone)
 
 Options after serve or dev go to mod_wsgi-express, where they win over settings:
 ./run --threads 10. Settings are in .env. --json tells problems to programs.

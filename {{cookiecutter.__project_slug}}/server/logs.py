@@ -1,6 +1,7 @@
 """``./run logs``: the access log and the error log as one, by time."""
 
 import collections
+import contextlib
 import heapq
 import re
 import sys
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import background
+from .problem import colours
 
 ERROR = re.compile(
     r"^\[(?P<time>[^]]+)\] \[(?P<module>\w+):(?P<level>\w+)\] (\[[^]]*\] )*(?P<text>.*)$"
@@ -51,10 +53,11 @@ def tail(file: Path) -> list[str]:
 
 def moment(line: str) -> float | None:
     """When the line was written, in seconds since 1970; None where it does not say."""
-    if match := ACCESS.match(line):
-        return datetime.strptime(match["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp()
-    if match := ERROR.match(line):
-        return datetime.strptime(match["time"], "%a %b %d %H:%M:%S.%f %Y").timestamp()
+    formats = ((ACCESS, "%d/%b/%Y:%H:%M:%S %z"), (ERROR, "%a %b %d %H:%M:%S.%f %Y"))
+    for pattern, form in formats:
+        if match := pattern.match(line):
+            with contextlib.suppress(ValueError):  # the application may write such lines, too
+                return datetime.strptime(match["time"], form).timestamp()
     return None
 
 
@@ -89,7 +92,7 @@ def appended(files: list[Path]) -> Iterator[str]:
 
 def coloured(line: str) -> str:
     """Errors red and refusals yellow, on a terminal."""
-    if not sys.stdout.isatty():
+    if not colours(sys.stdout):
         return line
     access, error = ACCESS.match(line), ERROR.match(line)
     if (access and access["status"] >= "500") or (error and error["level"] in SERIOUS):

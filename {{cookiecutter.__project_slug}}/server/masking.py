@@ -1,6 +1,7 @@
 """Keeps secrets out of what is shown."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, quote_plus
@@ -25,10 +26,11 @@ def secrets(environ: Mapping[str, str], own: Mapping[str, str]) -> list[str]:
     """What must not be shown, the longest first.
 
     :param environ: All variables; those with the name of a secret count.
-    :param own: What the owner gave the application; all of it counts, whatever its name.
+    :param own: What the owner gave the application; all but paths counts, whatever its name.
     """
     values = [value for name, value in environ.items() if is_secret(name)]
-    lines = [line.strip() for value in [*values, *own.values()] for line in value.splitlines()]
+    values += [value for value in own.values() if not os.path.exists(value)]
+    lines = [line.strip() for value in values for line in value.splitlines()]
     found = {form for line in lines if len(line) >= SHORTEST for form in _spellings(line)}
     return sorted(found, key=len, reverse=True)
 

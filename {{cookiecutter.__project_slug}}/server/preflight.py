@@ -38,7 +38,7 @@ def check_reach(account: Account, project: Project, python: Iterable[Path]) -> N
     :raises Problem: `account` cannot reach something.
     """
     site_packages = VENV.glob("lib/python*/site-packages")
-    files = [*site_packages, project.wsgi_file, *_files(project.package)]
+    files = [ROOT, project.package, *site_packages, project.wsgi_file, *_files(project.package)]
     if obstacle := first_obstacle(account, files):
         raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
     for part in (PYTHON, *python):
@@ -84,7 +84,7 @@ def check_wsgi_file(file: Path) -> None:
 def defines(tree: ast.Module, name: str) -> bool:
     """Whether anything in the file may give `name` a value."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.alias) and name in ("*", node.asname or node.name):
+        if isinstance(node, ast.alias) and (node.asname or node.name) in ("*", name):
             return True
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
             return True

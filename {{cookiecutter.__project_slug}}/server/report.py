@@ -146,7 +146,7 @@ def configuration() -> str:
     """
     from . import httpd, site
 
-    server = httpd.Httpd(site.collect(root=CONFIGURATION))
+    server = httpd.Httpd(site.collect(root=CONFIGURATION, logs=project.VAR / "log"))
     server.prepare()
     with (server.site.root / "httpd.conf").open("a", encoding="utf-8") as file:
         file.write(LOAD_INFO)

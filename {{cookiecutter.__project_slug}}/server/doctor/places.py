@@ -82,16 +82,6 @@ def check_space(place: Path, needed_mb: int) -> None:
         raise problems.disk_full(place, f"{disk.f_favail} more files fit (inodes)", needed_mb)
 
 
-def executable(facts: Facts) -> str | None:
-    if not VENV.exists() or not hasattr(os, "ST_NOEXEC"):
-        return None
-    if os.statvfs(VENV).f_flag & os.ST_NOEXEC:
-        raise problems.mounted_noexec(VENV)
-    if os.statvfs(tempfile.gettempdir()).f_flag & os.ST_NOEXEC:
-        return Note(f"{tempfile.gettempdir()} is mounted noexec, which does no harm here")
-    return "compiled modules may be loaded"
-
-
 def sockets(facts: Facts) -> str:
     """Makes one where Apache would, under a name of the same length."""
     root = server_root.choose("apache")

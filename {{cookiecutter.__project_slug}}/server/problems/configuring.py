@@ -109,3 +109,13 @@ def timezone_unknown(name: str) -> Problem:
         "Times in logs and in the application would silently be those of UTC.",
         ["TZ=UTC ./run", "ls /usr/share/zoneinfo    # the names there are"],
     )
+
+
+@example("Invalid value (at line 12, column 9)")
+def pyproject_broken(reason: str) -> Problem:
+    return Problem(
+        "pyproject-broken",
+        f"pyproject.toml cannot be read: {reason}.",
+        "[project] name and [tool.flask-modwsgi] app_name and apache say what this project is.",
+        ["git checkout pyproject.toml", "cat pyproject.toml"],
+    )

@@ -9,14 +9,13 @@ from ..problem import Problem, example
 
 @example("www-data", Path("/home/ann"), "drwx------", "enter")
 def unreachable(user: str, path: Path, mode: str, verb: str) -> Problem:
-    permission = "o+x" if verb == "enter" else "o+rX"
-    flag = "" if verb == "enter" else "-R "
+    permission = {"enter": "o+x", "list": "o+rx"}.get(verb, "o+r")
     return Problem(
         "path-unreachable",
         f"User {user} cannot {verb} {path} ({mode}).",
         f"The application runs as {user}, which needs to {verb} it. Or keep the project where"
         " everybody may look, such as below /srv, or choose another user with RUN_USER.",
-        [f"chmod {flag}{permission} {shlex.quote(str(path))}"],
+        [f"chmod {permission} {shlex.quote(str(path))}"],
     )
 
 

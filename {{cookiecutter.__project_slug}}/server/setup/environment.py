@@ -57,13 +57,15 @@ def recorded() -> Recipe | None:
 def verify() -> Recipe:
     """Make sure that ``.venv`` is still what setup made, without importing anything from it.
 
-    :raises Problem: it is missing, or moved with the project, or its Python is another one now.
+    :raises Problem: it is missing, moved, mounted noexec, or its Python is another one now.
     """
     made = recorded()
     if made is None:
         raise problems.not_set_up("there is no finished .venv")
     if made.root != str(ROOT):
         raise problems.project_moved(made.root, ROOT)
+    if os.statvfs(VENV).f_flag & getattr(os, "ST_NOEXEC", 0):
+        raise problems.mounted_noexec(VENV)
     now = _version()
     if now is None:
         raise problems.python_gone(made.python, made.python_version)
