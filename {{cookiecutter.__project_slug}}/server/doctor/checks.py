@@ -12,7 +12,7 @@ SETUP, SERVE = "setup", "serve"  # serve: whatever starts Apache, and reload
 CHECKS = (
     Check("folder", places.folder, (SETUP, SERVE)),
     Check("writable", places.writable, (SETUP, SERVE)),
-    Check("disk", places.space, (SETUP, SERVE)),
+    Check("disk", places.space),
     Check("build space", places.build_space, (SETUP,)),
     Check("environment", environment.made, (SERVE,)),
     Check(".env", configuration.env_file),
@@ -37,7 +37,7 @@ CHECKS = (
     Check("static files", configuration.static_folder),
     Check("content types", configuration.mime_types),
     Check("socket", places.sockets, (SERVE,)),
-    Check("logs", places.logs, (SERVE,)),
+    Check("logs", places.logs),
     Check("leftovers", machine.leftovers),
     Check("address", machine.address),
     Check("port", machine.port),
