@@ -232,6 +232,7 @@ def test_the_way_to_a_file_leads_through_every_link(tmp_path: Path) -> None:
     found = accounts.steps(tmp_path / "bin" / "python")
     for name in ("bin", "between", "between/python", "bin/python"):
         assert tmp_path / name in found
+    assert found.index(tmp_path / "between") < found.index(tmp_path / "bin" / "python")
     assert any(path.resolve() == tmp_path / "real" / "python" for path in found)
     (tmp_path / "loop").symlink_to("loop")
     assert tmp_path / "loop" in accounts.steps(tmp_path / "loop")

@@ -116,16 +116,18 @@ def _needs(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
 
 
 def steps(path: Path) -> list[Path]:
-    """Every folder and link on the way to `path`, the outermost first."""
+    """The way to `path`, outermost folder first; where a link leads comes before the link."""
     found: list[Path] = []
+    begun: set[Path] = set()  # links may lead in circles
 
     def walk(path: Path) -> None:
         for step in (*reversed(path.absolute().parents), path.absolute()):
-            if step in found:
+            if step in begun:
                 continue
-            found.append(step)
+            begun.add(step)
             if step.is_symlink():
                 walk(step.parent / step.readlink())
+            found.append(step)
 
     walk(path)
     return found
