@@ -20,6 +20,9 @@ test-fast: .venv/test.txt ## the tests that build and serve nothing
 lint: .venv/test.txt ## format, lint and types
 	$(bin)/python -m pytest -m lint
 
+docs: ## write docs/troubleshooting.md from the catalogue of problems
+	$(PYTHON) docs/troubleshooting.py
+
 # The environment with the packages of requirements/<name>.txt; the copy of the list is the stamp.
 .venv/%.txt: requirements/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one: make $* PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -27,4 +30,4 @@ lint: .venv/test.txt ## format, lint and types
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-fast lint
+.PHONY: help demo test test-fast lint docs

@@ -184,7 +184,7 @@ def test_a_moved_project_says_so_and_setup_mends_it(fresh: Project, kind: str) -
     assert fresh.call("./run", "setup", "--apache", kind, PATH=uv).returncode == 0
     moved = as_project(Path(shutil.move(fresh.path, f"{fresh.path}-moved")))
     refused = moved.call("./run")
-    assert "not-set-up" in refused.stderr
+    assert "project-moved" in refused.stderr
     assert f"it was made in {fresh.path}," in one_line(refused.stderr)
     assert moved.call("./run", "setup", "--apache", kind, PATH=uv).returncode == 0
 

@@ -89,50 +89,63 @@ class Obstacle:
 
 
 def first_obstacle(account: Account, paths: Iterable[Path]) -> Obstacle | None:
-    """The first of `paths`, or of the directories above them, that `account` cannot use.
+    """The first of `paths`, or of the folders above them, that `account` cannot use.
 
-    Asks the kernel as that user, so groups and access control lists count.
+    Folders on the way need to be entered; those among `paths` are listed as well, which Python
+    does before it imports from one. Asks the kernel as that user, so groups and access control
+    lists count.
     """
     wanted = list(_needs(paths))
-    if account.is_me:
-        return _first_denied(wanted)
-    return _as_account(account, wanted)
+    number = _first_denied(wanted) if account.is_me else _as_account(account, wanted)
+    if number is None:
+        return None
+    path, mode = wanted[number]
+    return Obstacle.at(path, {os.X_OK: "enter", os.R_OK: "read"}.get(mode, "list"))
 
 
-def _needs(paths: Iterable[Path]) -> Iterator[Path]:
-    """Every directory on the way to each path, outermost first, then the path; none twice."""
-    seen: set[Path] = set()
+def _needs(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
+    """Every step of the way to each path, outermost first, and what is done with it."""
+    seen: set[tuple[Path, int]] = set()
     for path in paths:
-        for spelling in (path.absolute(), path.resolve()):
-            for step in (*reversed(spelling.parents), spelling):
-                if step not in seen and step.exists():
-                    seen.add(step)
-                    yield step
+        for step in steps(path):
+            end = step in (path.absolute(), path.resolve())
+            mode = os.R_OK if not step.is_dir() else os.R_OK | os.X_OK if end else os.X_OK
+            if (step, mode) not in seen and step.exists():
+                seen.add((step, mode))
+                yield step, mode
 
 
-def _first_denied(paths: list[Path]) -> Obstacle | None:
-    for path in paths:
-        if path.is_dir():
-            if not os.access(path, os.X_OK):
-                return Obstacle.at(path, "enter")
-        elif not os.access(path, os.R_OK):
-            return Obstacle.at(path, "read")
-    return None
+def steps(path: Path) -> list[Path]:
+    """The way to `path`, outermost folder first; where a link leads comes before the link."""
+    found: list[Path] = []
+    begun: set[Path] = set()  # links may lead in circles
+
+    def walk(path: Path) -> None:
+        for step in (*reversed(path.absolute().parents), path.absolute()):
+            if step in begun:
+                continue
+            begun.add(step)
+            if step.is_symlink():
+                walk(step.parent / step.readlink())
+            found.append(step)
+
+    walk(path)
+    return found
 
 
-def _as_account(account: Account, paths: list[Path]) -> Obstacle | None:
+def _first_denied(wanted: list[tuple[Path, int]]) -> int | None:
+    denied = (number for number, (path, mode) in enumerate(wanted) if not os.access(path, mode))
+    return next(denied, None)
+
+
+def _as_account(account: Account, wanted: list[tuple[Path, int]]) -> int | None:
     """Ask in a child process that has become the account."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             become(account)
-            for number, path in enumerate(paths):
-                # As the account even stat() may fail, so the kind is decided by what it can do.
-                needed = os.X_OK if path.is_dir() else os.R_OK
-                if not os.access(path, needed):
-                    os.write(writer, str(number).encode())
-                    break
+            os.write(writer, str(_first_denied(wanted)).encode())
         finally:
             os._exit(0)
     os.close(writer)
@@ -140,9 +153,8 @@ def _as_account(account: Account, paths: list[Path]) -> Obstacle | None:
         denied = answer.read()
     os.waitpid(child, 0)
     if not denied:
-        return None
-    path = paths[int(denied)]
-    return Obstacle.at(path, "enter" if path.is_dir() else "read")
+        raise OSError(f"this process cannot become {account.user}")
+    return None if denied == "None" else int(denied)
 
 
 def become(account: Account) -> None:

@@ -24,6 +24,7 @@ from . import (
     stand_in,
     static_copies,
 )
+from .doctor.places import check_writable
 from .httpd import Httpd
 from .serve import say, say_where
 
@@ -34,6 +35,7 @@ ROOT = server_root.choose("apache")
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Verbs that change what runs wait for each other."""
+    check_writable(project.VAR if project.VAR.exists() else project.ROOT)
     project.VAR.mkdir(exist_ok=True)
     with (project.VAR / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

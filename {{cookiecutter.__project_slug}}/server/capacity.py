@@ -38,6 +38,34 @@ def _quota_v1(folder: Path) -> float | None:
         return None
 
 
+def available_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """The bytes of memory that are left, or may be used in all if that is less; None if unknown.
+
+    https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files (memory.max), and
+    memory.limit_in_bytes of version 1.
+    """
+    found = [_integer(cgroup / "memory.max"), _integer(cgroup / "memory/memory.limit_in_bytes")]
+    try:
+        lines = meminfo.read_text().splitlines()
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail")]
+    except (OSError, ValueError):
+        pass
+    return min((number for number in found if number is not None), default=None)
+
+
+def most_tasks(cgroup: Path = CGROUP) -> int | None:
+    """The processes and threads a container may have; None without a limit."""
+    version_2, version_1 = _integer(cgroup / "pids.max"), _integer(cgroup / "pids/pids.max")
+    return version_2 if version_2 is not None else version_1
+
+
+def _integer(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):  # absent, or "max"
+        return None
+
+
 def processes() -> int:
     """One for each core, but never fewer than two."""
     return min(MOST, max(FEWEST, cores()))

@@ -4,29 +4,23 @@ Parsed with the standard library, because ``./run setup`` runs before anything i
 """
 
 import argparse
+import contextlib
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from . import project
-from .problem import Problem
-from .problems import not_set_up, system_refused
+from .doctor.check import described
+from .doctor.verb import doctor
+from .problem import Problem, tell
+from .problems import packages_differ, system_refused, unforeseen
 from .setup import environment
 from .setup.verb import setup
 
 VERBS = (
-    "serve",
-    "dev",
-    "setup",
-    "start",
-    "stop",
-    "restart",
-    "reload",
-    "renew",
-    "status",
-    "logs",
-    "dump",
-    "config",
+    *("serve", "dev", "setup", "start", "stop", "restart", "reload", "renew"),
+    *("status", "logs", "dump", "config", "doctor"),
 )
 HELP = """\
   serve     serve in the foreground; ./run alone does the same
@@ -43,32 +37,47 @@ HELP = """\
   logs      requests and errors by time  (-n LINES, -f, --errors by cause)
   dump      where every thread of every process is: what is it stuck in
   config    every setting, where it comes from and what follows from it
+  doctor    find out what is wrong  (--report [FILE], --hello: Apache alone)
 
 Options after serve or dev go to mod_wsgi-express, where they win over settings:
-./run --threads 10. Settings are in .env; .env.example explains each.
+./run --threads 10. Settings are in .env. --json tells problems to programs.
 """
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one verb; the exit status is 0, or 1 after a problem, or 2 for a wrong command."""
+    as_json = "--json" in arguments
+    arguments = [word for word in arguments if word != "--json"]
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
     # So that what an interrupted setup has begun is ended, also when it is not a terminal's Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _dispatch(arguments[0], arguments[1:])
+        return _dispatch(arguments[0], arguments[1:], as_json)
     except Problem as problem:
-        print(f"\n{problem}", file=sys.stderr)
-        return 1
+        tell(problem, as_json)
     except OSError as error:
-        print(f"\n{system_refused(error)}", file=sys.stderr)
-        return 1
+        tell(system_refused(error), as_json)
+    except ModuleNotFoundError as error:
+        tell(packages_differ([f"{error.name} is missing"]), as_json)
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
+    except Exception as error:
+        keep(error)
+        tell(unforeseen(described(error)), as_json)
+    return 1
 
 
-def _dispatch(verb: str, rest: Sequence[str]) -> int:
+def keep(error: Exception) -> None:
+    """Put the traceback where ``./run doctor --report`` finds it."""
+    with contextlib.suppress(OSError):
+        (project.VAR / "log").mkdir(parents=True, exist_ok=True)
+        lines = traceback.format_exception(error)
+        (project.VAR / "log" / "fault.log").write_text("".join(lines), encoding="utf-8")
+
+
+def _dispatch(verb: str, rest: Sequence[str], as_json: bool) -> int:
     parser = argparse.ArgumentParser(
         prog="./run",
         usage="./run [verb] [options]",
@@ -88,19 +97,21 @@ def _dispatch(verb: str, rest: Sequence[str]) -> int:
     if verb in ("serve", "dev"):
         wants_help = "-h" in rest or "--help" in rest
         parser.parse_args([verb, "--help"] if wants_help else [verb])
-    if verb == "status":
-        parser.add_argument("--json", action="store_true")
+    if verb == "doctor":
+        parser.add_argument("--report", metavar="FILE", nargs="?", const="var/report.txt")
+        parser.add_argument("--hello", action="store_true")
+        known = parser.parse_args([verb, *rest])
+        return doctor(known.report, known.hello, as_json)
     if verb == "logs":
         parser.add_argument("-f", "--follow", action="store_true")
         parser.add_argument("--errors", action="store_true")
         parser.add_argument("-n", "--lines", type=int, default=20)
     known = parser.parse_args([verb, *(rest if verb not in ("serve", "dev") else [])])
-    if environment.recorded() is None:
-        raise not_set_up("there is no finished .venv")
-    return _call(verb, known, rest)
+    environment.verify()
+    return _call(verb, known, rest, as_json)
 
 
-def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
+def _call(verb: str, known: argparse.Namespace, rest: Sequence[str], as_json: bool) -> int:
     # These need the packages in .venv.
     from . import background, configuration, dump, logs, renewal, serve, status
 
@@ -112,7 +123,7 @@ def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
         "restart": background.restart,
         "reload": background.reload,
         "renew": renewal.renew,
-        "status": lambda: status.show(known.json),
+        "status": lambda: status.show(as_json),
         "logs": lambda: logs.show(known.lines, known.follow, known.errors),
         "dump": dump.show,
         "config": configuration.show,

@@ -1,11 +1,8 @@
 """``./run config``: every setting, where it comes from, and what follows from it."""
 
-import re
-
 from . import capacity, monitoring, proxies, settings
 from .command import INTERRUPT
-
-_SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|KEY|CREDENTIAL|DSN|_URL$", re.IGNORECASE)
+from .masking import masked
 
 
 def show() -> int:
@@ -37,11 +34,6 @@ def source(name: str) -> str:
 def is_for_the_application(name: str) -> bool:
     """Whether the application reads it: what ``.env`` has beside settings, and Flask's own."""
     return name not in settings.NAMES and (name.startswith("FLASK_") or name in settings.written())
-
-
-def masked(name: str, value: str) -> str:
-    """Secrets as stars, with their length, so that an empty one shows."""
-    return f"******** ({len(value)} characters)" if _SECRET.search(name) else value
 
 
 def consequences(chosen: settings.Settings) -> list[str]:

@@ -90,12 +90,12 @@ class Httpd:
 
     def check_configuration(self) -> None:
         """:raises Problem: Apache could not start, or restart, with the server root as it is."""
-        words = self._apachectl("configtest")
+        words = self.apachectl("configtest")
         done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
         if done.returncode != 0:
             raise problems.server_failed("Apache refuses its configuration.", done.stderr)
 
-    def _apachectl(self, *words: str) -> list[str]:
+    def apachectl(self, *words: str) -> list[str]:
         # Through a shell, because the server root may be on a file system mounted noexec.
         shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
         return [shell, str(self.site.root / "apachectl"), *words]
@@ -106,12 +106,15 @@ class Httpd:
         :raises Problem: it ended, or did not answer in ``START_LIMIT`` seconds.
         """
         settings = self.site.settings
-        preflight.check_port(settings.host, int(urlsplit(self.url).port or 443))
+        port = int(urlsplit(self.url).port or 443)
+        preflight.check_port(
+            settings.host, port, "HTTPS_PORT" if settings.tls_certificate else "PORT"
+        )
         if settings.tls_certificate:
             preflight.check_port(settings.host, settings.port)
         monitoring.check(settings)
         self.process = self.output.popen(
-            self._apachectl("start", "-DFOREGROUND"),
+            self.apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),
             stdin=subprocess.DEVNULL,
             start_new_session=True,

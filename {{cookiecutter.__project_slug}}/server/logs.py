@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from . import background, log_events
+from .problem import colours
 
 SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
 MINOR = {"warn", "warning"}
@@ -132,7 +133,7 @@ def appended(followers: list[Follower]) -> Iterator[str]:
 
 def coloured(line: str) -> str:
     """Errors red and refusals yellow, on a terminal."""
-    if not sys.stdout.isatty():
+    if not colours(sys.stdout):
         return line
     how_bad = level(log_events.read(line.encode()))
     colour = RED if how_bad in SERIOUS else YELLOW if how_bad in MINOR else ""

@@ -1,7 +1,7 @@
 """What is checked before Apache starts, because Apache would say it late or not at all."""
 
+import ast
 import errno
-import os
 import re
 import socket
 import subprocess
@@ -30,13 +30,20 @@ def check_folder(account: Account) -> None:
         raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
 
 
-def check_reach(account: Account, project: Project) -> None:
-    """:raises Problem: `account` cannot reach something it needs."""
-    library = Path(os.__file__)
+def check_reach(account: Account, project: Project, python: Iterable[Path]) -> None:
+    """Look along the way to everything `account` needs.
+
+    :param python: What the interpreter in ``.venv`` is made of, outside of the project.
+    :raises Problem: `account` cannot reach something.
+    """
     site_packages = VENV.glob("lib/python*/site-packages")
-    needed = [PYTHON, library, *site_packages, project.wsgi_file, *_files(project.package)]
-    if obstacle := first_obstacle(account, needed):
+    files = [ROOT, project.package, *site_packages, project.wsgi_file, *_files(project.package)]
+    if obstacle := first_obstacle(account, files):
         raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
+    for part in (PYTHON, *python):
+        if obstacle := first_obstacle(account, [part]):
+            denied = (obstacle.path, obstacle.mode, obstacle.verb)
+            raise problems.python_unreachable(account.user, *denied, part)
 
 
 def _files(folder: Path) -> Iterable[Path]:
@@ -58,11 +65,39 @@ def check_port(host: str, port: int, port_name: str = "PORT", host_name: str = "
             raise problems.address_unusable(host, error.strerror or str(error), host_name) from None
 
 
+def check_wsgi_file(file: Path) -> None:
+    """Read the file and do not run it: the application may take long to load.
+
+    :raises Problem: it is missing, or defines no ``application``.
+    """
+    try:
+        tree = ast.parse(file.read_bytes(), file.name)
+    except FileNotFoundError:
+        raise problems.wsgi_file_wrong(file, "does not exist") from None
+    except (SyntaxError, ValueError) as error:
+        raise problems.wsgi_file_wrong(file, f"is no Python: {error}") from None
+    if not defines(tree, "application"):
+        raise problems.wsgi_file_wrong(file, "defines no application")
+
+
+def defines(tree: ast.Module, name: str) -> bool:
+    """Whether anything in the file may give `name` a value."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.alias) and (node.asname or node.name) in ("*", name):
+            return True
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
+            return True
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+            return True
+    return False
+
+
 def check_import(project: Project, account: Account, environ: Mapping[str, str]) -> None:
     """Load the application as Apache will: as that user, in that folder, with that environment.
 
     :raises Problem: it cannot be loaded.
     """
+    check_wsgi_file(project.wsgi_file)
     source = f"import runpy; runpy.run_path({str(project.wsgi_file)!r})['application']"
     done = subprocess.run(
         [PYTHON, "-c", source],

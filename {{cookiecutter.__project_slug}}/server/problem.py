@@ -1,9 +1,15 @@
 """A failure we can name, and how it is told: what is wrong, why, and what to type."""
 
+import json
+import os
+import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TextIO, TypeVar
 
 WIDTH = 80
+BAD, STRONG, COMMAND, PLAIN = "\033[1;31m", "\033[1m", "\033[36m", "\033[0m"
 
 
 class Problem(Exception):
@@ -17,13 +23,43 @@ class Problem(Exception):
         self.remedy = tuple(remedy)
 
     def __str__(self) -> str:
-        rows = [_row("Problem", self.slug), _row("What", self.what), _row("Why", self.why)]
+        return self.told()
+
+    def told(self, colours: bool = False) -> str:
+        """The three parts as people read them."""
+        rows = [
+            _row("Problem", self.slug, BAD if colours else ""),
+            _row("What", self.what, STRONG if colours else ""),
+            _row("Why", self.why),
+        ]
         labels = ("Type", *["or"] * (len(self.remedy) - 1))
         commands = zip(labels, self.remedy, strict=True)
-        return "\n".join([*rows, *(f"{label:<9}{command}" for label, command in commands)])
+        style, end = (COMMAND, PLAIN) if colours else ("", "")
+        return "\n".join([*rows, *(f"{label:<9}{style}{line}{end}" for label, line in commands)])
+
+    def as_dict(self) -> dict[str, object]:
+        """The same for programs."""
+        return {
+            "problem": self.slug,
+            "what": self.what,
+            "why": self.why,
+            "type": list(self.remedy),
+        }
+
+    @classmethod
+    def from_json(cls, text: str) -> "Problem":
+        """The problem another process told.
+
+        :raises ValueError: `text` is none.
+        """
+        try:
+            found = json.loads(text)
+            return cls(found["problem"], found["what"], found["why"], found["type"])
+        except (TypeError, KeyError) as error:
+            raise ValueError(text) from error
 
 
-def _row(label: str, text: str) -> str:
+def _row(label: str, text: str, style: str = "") -> str:
     """A label and its sentence, wrapped; lines after the first are quoted output, left alone."""
     sentence, *quoted = text.splitlines()
     wrapped = textwrap.fill(
@@ -34,4 +70,34 @@ def _row(label: str, text: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+    if style:
+        wrapped = f"{label:<9}{style}{wrapped[9:]}{PLAIN}"
     return "\n".join([wrapped, *(f"  | {line}" for line in quoted)])
+
+
+def colours(stream: TextIO) -> bool:
+    """Whether to colour what goes to `stream`. https://no-color.org"""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def tell(problem: Problem, as_json: bool) -> None:
+    """Print it to standard error; as JSON it is one line, the last one there."""
+    if as_json:
+        print(json.dumps(problem.as_dict()), file=sys.stderr)
+    else:
+        print(f"\n{problem.told(colours(sys.stderr))}", file=sys.stderr)
+
+
+# A call of each function in `problems`, with the module it is in.
+CATALOGUE: list[tuple[str, Callable[[], Problem]]] = []
+Named = TypeVar("Named", bound=Callable[..., Problem])
+
+
+def example(*values: Any) -> Callable[[Named], Named]:
+    """Enter the function into the catalogue, with values for docs/troubleshooting.md."""
+
+    def enter(function: Named) -> Named:
+        CATALOGUE.append((function.__module__, partial(function, *values)))
+        return function
+
+    return enter

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from . import problems
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -40,7 +42,15 @@ class Project:
 
 @cache
 def load() -> Project:
-    """Read the answers from ``pyproject.toml``."""
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    answers = table["tool"]["flask-modwsgi"]
-    return Project(table["project"]["name"], answers["app_name"], answers["apache"])
+    """Read the answers from ``pyproject.toml``.
+
+    :raises Problem: they are not there.
+    """
+    try:
+        table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        answers = table["tool"]["flask-modwsgi"]
+        return Project(table["project"]["name"], answers["app_name"], answers["apache"])
+    except (OSError, ValueError, TypeError) as error:
+        raise problems.pyproject_broken(str(error)) from None
+    except KeyError as error:
+        raise problems.pyproject_broken(f"it has no {error}") from None

@@ -1,5 +1,6 @@
 """Starts Apache on a free port, asks it for a page, a static file and its health, and stops it."""
 
+import json
 import socket
 import sys
 import time
@@ -13,14 +14,14 @@ from .httpd import Httpd
 from .problem import Problem
 
 # Settings of the real address, which is another one than the proof's.
-_ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
+ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
 
 
 @contextmanager
 def running(root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address."""
     extra = ["--host", "127.0.0.1", "--port", str(free_port())]
-    here = site.collect(root=root, extra=extra, unset=_ELSEWHERE)
+    here = site.collect(root=root, extra=extra, unset=ELSEWHERE)
     preflight.check_import(here.project, here.account, here.environ)
     server = Httpd(here, quiet=True)
     try:
@@ -64,5 +65,5 @@ if __name__ == "__main__":
     try:
         print(prove())
     except Problem as problem:
-        print(problem, file=sys.stderr)
+        print(json.dumps(problem.as_dict()))
         sys.exit(1)

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import accounts, preflight, problems, project, server_root, settings, tls
+from . import project, server_root
 from .accounts import Account
 from .certificates import Certificate
+from .doctor.checks import SERVE, before
+from .doctor.facts import Facts
 from .project import Project
 from .settings import Settings
-from .setup import environment
 
 # Of the shell's environment, what would make the application's Python another one.
 _PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
@@ -55,19 +56,20 @@ def collect(
     :param unset: Settings that are taken as if they were empty.
     :raises Problem: something is missing or wrong.
     """
-    preflight.check_path()
-    here = project.load()
-    recorded = environment.recorded()
-    if recorded and recorded.root != str(project.ROOT):
-        raise problems.not_set_up(f"it was made in {recorded.root}, and the project moved")
-    settings.refuse_misspelt(settings.written())
-    variables = settings.variables() | dict.fromkeys(unset, "")
-    chosen = settings.load(variables)
-    account = accounts.choose(chosen.run_user, project.ROOT)
-    preflight.check_reach(account, here)
-    environ = application_environment(variables, chosen)
-    place = server_root.choose(root)
-    return Site(here, chosen, account, environ, entry, place, logs, extra, tls.check(chosen))
+    facts = Facts(unset)
+    before(SERVE, facts)
+    environ = application_environment(facts.variables, facts.settings)
+    return Site(
+        facts.project,
+        facts.settings,
+        facts.account,
+        environ,
+        entry,
+        server_root.choose(root),
+        logs,
+        extra,
+        facts.certificate,
+    )
 
 
 def application_environment(variables: Mapping[str, str], chosen: Settings) -> dict[str, str]:

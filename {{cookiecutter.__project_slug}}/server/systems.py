@@ -59,7 +59,16 @@ _PACKAGES = {
         "suse": "python3 python3-devel",
         "macos": "python",
     },
+    "bash": dict.fromkeys(_COMMAND, "bash"),
 }
+
+# Where a command is another one than on most systems.
+_PORT_OWNER = {"macos": "lsof -nP -iTCP:{port} -sTCP:LISTEN"}
+_NEW_USER = {
+    "alpine": "adduser -S -D -H -s /sbin/nologin {name}",
+    "macos": "dscl . -list /Users    # choose one that is not root",
+}
+_REPLACE = {"macos": "sed -i '' {script} {file}"}
 
 
 def family() -> str:
@@ -87,3 +96,20 @@ def install(need: str, on: str | None = None) -> str:
     name = on or family()
     sudo = "" if os.geteuid() == 0 or name == "macos" else "sudo "
     return f"{sudo}{_COMMAND[name]} {_PACKAGES[need][name]}"
+
+
+def port_owner(port: int) -> str:
+    """The line that shows which program listens on `port`."""
+    line = _PORT_OWNER.get(family(), "ss -ltnp 'sport = :{port}'")
+    return line.format(port=port) + "    # who has it"
+
+
+def new_user(name: str) -> str:
+    """The line that makes a system user nobody can log in as."""
+    usual = "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin {name}"
+    return _NEW_USER.get(family(), usual).format(name=name)
+
+
+def replace_in(file: str, script: str) -> str:
+    """The line that changes `file` by a script of ``sed``, which must be quoted for a shell."""
+    return _REPLACE.get(family(), "sed -i {script} {file}").format(script=script, file=file)

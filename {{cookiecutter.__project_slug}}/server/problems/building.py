@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import systems
-from ..problem import Problem
+from ..problem import Problem, example
 
 
+@example("there is no finished .venv")
 def not_set_up(reason: str) -> Problem:
     return Problem(
         "not-set-up",
@@ -17,6 +18,7 @@ def not_set_up(reason: str) -> Problem:
     )
 
 
+@example(Path("/home/ann/My Projects/blog"), " ")
 def path_unusable(root: Path, character: str) -> Problem:
     return Problem(
         "path-unusable",
@@ -26,6 +28,7 @@ def path_unusable(root: Path, character: str) -> Problem:
     )
 
 
+@example([("/usr/bin/python3", "Python 3.9.18 is older than 3.11")])
 def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Problem:
     tried = "\n".join(f"{path}: {reason}" for path, reason in passed_over)
     return Problem(
@@ -37,6 +40,7 @@ def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Problem:
     )
 
 
+@example(["no apxs was found"])
 def apache_missing(missing: Sequence[str]) -> Problem:
     return Problem(
         "apache-missing",
@@ -46,6 +50,8 @@ def apache_missing(missing: Sequence[str]) -> Problem:
     )
 
 
+@example("bundled", ["make", "expat.h"])
+@example("system", ["a C compiler (gcc)"])
 def tools_missing(kind: str, missing: Sequence[str]) -> Problem:
     return Problem(
         "build-tools-missing",
@@ -56,6 +62,8 @@ def tools_missing(kind: str, missing: Sequence[str]) -> Problem:
     )
 
 
+@example("Building mod_wsgi", "error: command 'gcc' failed", Path("var/log/setup.log"))
+@example("Installing Flask", "Network is unreachable", Path("var/log/setup.log"))
 def command_failed(doing: str, output: str, log: Path) -> Problem:
     tail = "\n".join(line.strip() for line in output.strip().splitlines()[-6:])
     offline = any(sign in output for sign in systems.NETWORK_ERRORS)
@@ -67,6 +75,7 @@ def command_failed(doing: str, output: str, log: Path) -> Problem:
     )
 
 
+@example(["the library libpython3.12.so.1.0 is not found"])
 def build_broken(findings: Sequence[str]) -> Problem:
     return Problem(
         "build-broken",

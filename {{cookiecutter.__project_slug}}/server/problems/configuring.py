@@ -1,22 +1,24 @@
 """What can be wrong with the settings."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
-from ..problem import Problem
+from .. import systems
+from ..problem import Problem, example
 
 
+@example("ap", "there is no such user")
 def run_user_invalid(name: str, reason: str) -> Problem:
     return Problem(
         "run-user-invalid",
         f"The application cannot run as RUN_USER={name}: {reason}.",
         "As root, Apache hands every request to an unprivileged user.",
-        [
-            "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin app",
-            "RUN_USER=app ./run",
-        ],
+        [systems.new_user("app"), "RUN_USER=app ./run"],
     )
 
 
+@example("PORT", "80x", "a number from 1 to 65535", "8080")
 def setting_invalid(name: str, given: str, allowed: str, example: str) -> Problem:
     return Problem(
         "setting-invalid",
@@ -26,15 +28,17 @@ def setting_invalid(name: str, given: str, allowed: str, example: str) -> Proble
     )
 
 
+@example("PROT", "PORT")
 def setting_unknown(name: str, nearest: str) -> Problem:
     return Problem(
         "setting-unknown",
         f"There is no setting {name}; the nearest is {nearest}.",
         "A misspelt setting would have no effect, and nobody would notice.",
-        [f"sed -i 's/^{name}=/{nearest}=/' .env"],
+        [systems.replace_in(".env", f"'s/^{name}=/{nearest}=/'")],
     )
 
 
+@example("has only 6 characters")
 def secret_weak(reason: str) -> Problem:
     return Problem(
         "secret-weak",
@@ -47,6 +51,7 @@ def secret_weak(reason: str) -> Problem:
     )
 
 
+@example("1")
 def debug_on(value: str) -> Problem:
     return Problem(
         "debug-on",
@@ -56,6 +61,7 @@ def debug_on(value: str) -> Problem:
     )
 
 
+@example(9101)
 def telemetry_missing(port: int) -> Problem:
     return Problem(
         "telemetry-missing",
@@ -65,6 +71,7 @@ def telemetry_missing(port: int) -> Problem:
     )
 
 
+@example(["PORT (8000 is now 8001)"])
 def restart_needed(changes: Sequence[str]) -> Problem:
     return Problem(
         "restart-needed",
@@ -74,10 +81,51 @@ def restart_needed(changes: Sequence[str]) -> Problem:
     )
 
 
+@example("unrecognized arguments: --thread 10")
 def option_refused(message: str) -> Problem:
     return Problem(
         "option-refused",
         message,
         "Options after the verb are handed to mod_wsgi-express.",
         [".venv/bin/mod_wsgi-express start-server --help"],
+    )
+
+
+@example(Path("/srv/blog/.env"), "-rw-r--r--")
+def env_file_exposed(file: Path, mode: str) -> Problem:
+    return Problem(
+        "env-file-exposed",
+        f"Every user of this machine can read {file} ({mode}).",
+        "It holds FLASK_SECRET_KEY, and whatever else is secret in the settings.",
+        [f"chmod 600 {shlex.quote(str(file))}"],
+    )
+
+
+@example(Path("/srv/blog/blog.wsgi"), "defines no application")
+def wsgi_file_wrong(file: Path, reason: str) -> Problem:
+    return Problem(
+        "wsgi-file-wrong",
+        f"{file} {reason}.",
+        "Apache runs this file and takes the variable called application from it.",
+        [f"git checkout {shlex.quote(file.name)}", f"cat {shlex.quote(str(file))}"],
+    )
+
+
+@example("Europe/Berlim")
+def timezone_unknown(name: str) -> Problem:
+    return Problem(
+        "timezone-unknown",
+        f"TZ={name} is no time zone this system knows.",
+        "Times in logs and in the application would silently be those of UTC.",
+        ["TZ=UTC ./run", "ls /usr/share/zoneinfo    # the names there are"],
+    )
+
+
+@example("Invalid value (at line 12, column 9)")
+def pyproject_broken(reason: str) -> Problem:
+    return Problem(
+        "pyproject-broken",
+        f"pyproject.toml cannot be read: {reason}.",
+        "[project] name and [tool.flask-modwsgi] app_name and apache say what this project is.",
+        ["git checkout pyproject.toml", "cat pyproject.toml"],
     )

@@ -4,9 +4,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..problem import Problem
+from ..problem import Problem, example
 
 
+@example("TLS_CERTIFICATE", "TLS_KEY")
 def tls_incomplete(given: str, missing: str) -> Problem:
     return Problem(
         "tls-incomplete",
@@ -17,6 +18,7 @@ def tls_incomplete(given: str, missing: str) -> Problem:
     )
 
 
+@example(Path("/usr/lib/apache2/modules/mod_ssl.so"), ["./run setup --apache bundled --rebuild"])
 def tls_unavailable(module: Path, remedy: Sequence[str]) -> Problem:
     return Problem(
         "tls-unavailable",
@@ -27,6 +29,7 @@ def tls_unavailable(module: Path, remedy: Sequence[str]) -> Problem:
     )
 
 
+@example("TLS_KEY", Path("/etc/blog/key.pem"), "Permission denied")
 def tls_unreadable(name: str, path: Path, reason: str) -> Problem:
     return Problem(
         "tls-unreadable",
@@ -36,6 +39,7 @@ def tls_unreadable(name: str, path: Path, reason: str) -> Problem:
     )
 
 
+@example("TLS_CERTIFICATE", Path("/etc/blog/cert.der"), "a certificate")
 def tls_not_pem(name: str, path: Path, what: str) -> Problem:
     return Problem(
         "tls-not-pem",
@@ -46,6 +50,7 @@ def tls_not_pem(name: str, path: Path, what: str) -> Problem:
     )
 
 
+@example(Path("/etc/blog/cert.pem"), Path("/etc/blog/key.pem"))
 def tls_mismatch(certificate: Path, key: Path) -> Problem:
     return Problem(
         "tls-mismatch",
@@ -58,6 +63,7 @@ def tls_mismatch(certificate: Path, key: Path) -> Problem:
     )
 
 
+@example(Path("/etc/blog/key.pem"))
 def tls_key_encrypted(key: Path) -> Problem:
     return Problem(
         "tls-key-encrypted",
@@ -67,6 +73,7 @@ def tls_key_encrypted(key: Path) -> Problem:
     )
 
 
+@example(Path("/etc/blog/key.pem"))
 def tls_key_open(key: Path) -> Problem:
     return Problem(
         "tls-key-open",
@@ -76,6 +83,7 @@ def tls_key_open(key: Path) -> Problem:
     )
 
 
+@example(Path("/etc/blog/cert.pem"), "ee key too small")
 def tls_refused(certificate: Path, reason: str) -> Problem:
     return Problem(
         "tls-refused",
@@ -85,6 +93,7 @@ def tls_refused(certificate: Path, reason: str) -> Problem:
     )
 
 
+@example(Path("/etc/blog/cert.pem"), "it expired 2026-01-31")
 def tls_objection(certificate: Path, objection: str) -> Problem:
     return Problem(
         "tls-objection",
@@ -94,6 +103,7 @@ def tls_objection(certificate: Path, objection: str) -> Problem:
     )
 
 
+@example()
 def tls_off() -> Problem:
     return Problem(
         "tls-off",
@@ -103,6 +113,7 @@ def tls_off() -> Problem:
     )
 
 
+@example("it was not seen in 60 seconds")
 def tls_not_renewed(reason: str) -> Problem:
     return Problem(
         "tls-not-renewed",
@@ -112,6 +123,7 @@ def tls_not_renewed(reason: str) -> Problem:
     )
 
 
+@example("apt-get install openssl")
 def openssl_missing(install: str) -> Problem:
     return Problem(
         "openssl-missing",

@@ -3,30 +3,44 @@
 import shlex
 from pathlib import Path
 
-from ..problem import Problem
+from .. import systems
+from ..problem import Problem, example
 
 
+@example("www-data", Path("/home/ann"), "drwx------", "enter")
 def unreachable(user: str, path: Path, mode: str, verb: str) -> Problem:
-    permission = "o+x" if verb == "enter" else "o+rX"
-    flag = "" if verb == "enter" else "-R "
+    permission = {"enter": "o+x", "list": "o+rx"}.get(verb, "o+r")
     return Problem(
         "path-unreachable",
         f"User {user} cannot {verb} {path} ({mode}).",
         f"The application runs as {user}, which needs to {verb} it. Or keep the project where"
         " everybody may look, such as below /srv, or choose another user with RUN_USER.",
-        [f"chmod {flag}{permission} {shlex.quote(str(path))}"],
+        [f"chmod {permission} {shlex.quote(str(path))}"],
     )
 
 
+@example("www-data", Path("/home/ann"), "drwx------", "enter", Path("/home/ann/.pyenv/bin/python3"))
+def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path) -> Problem:
+    return Problem(
+        "python-unreachable",
+        f"User {user} cannot {verb} {path} ({mode}), and Python is behind it: {python}.",
+        f"The application runs as {user}. Apache would start, and every request would hang: Python"
+        " cannot find its own library (No module named 'encodings').",
+        ["PYTHON=/usr/bin/python3 ./run setup", *unreachable(user, path, mode, verb).remedy],
+    )
+
+
+@example("127.0.0.1", 8000)
 def port_in_use(host: str, port: int, name: str = "PORT") -> Problem:
     return Problem(
         "port-in-use",
         f"Port {port} on {host} is taken by another program.",
         "Two servers cannot listen on one port.",
-        [f"{name}={port + 1} ./run", f"ss -ltnp 'sport = :{port}'    # who has it"],
+        [f"{name}={port + 1} ./run", systems.port_owner(port)],
     )
 
 
+@example(4711)
 def already_running(pid: int) -> Problem:
     return Problem(
         "already-running",
@@ -37,6 +51,7 @@ def already_running(pid: int) -> Problem:
     )
 
 
+@example(80)
 def port_forbidden(port: int, name: str = "PORT") -> Problem:
     return Problem(
         "port-forbidden",
@@ -46,6 +61,7 @@ def port_forbidden(port: int, name: str = "PORT") -> Problem:
     )
 
 
+@example("192.0.2.1", "Cannot assign requested address")
 def address_unusable(host: str, reason: str, name: str = "HOST") -> Problem:
     return Problem(
         "address-unusable",
@@ -56,6 +72,7 @@ def address_unusable(host: str, reason: str, name: str = "HOST") -> Problem:
     )
 
 
+@example(Path("/srv/blog/var/apache"))
 def server_root_foreign(folder: Path) -> Problem:
     return Problem(
         "server-root-foreign",
@@ -65,6 +82,7 @@ def server_root_foreign(folder: Path) -> Problem:
     )
 
 
+@example("this project's Apache does not run")
 def not_running(reason: str, doing: str = "reload") -> Problem:
     return Problem(
         "not-running",
@@ -74,6 +92,7 @@ def not_running(reason: str, doing: str = "reload") -> Problem:
     )
 
 
+@example("dump", "www-data")
 def not_permitted(doing: str, user: str) -> Problem:
     return Problem(
         "not-permitted",
@@ -83,6 +102,7 @@ def not_permitted(doing: str, user: str) -> Problem:
     )
 
 
+@example(1, 4, 95.0)
 def reload_stuck(done: int, total: int, seconds: float) -> Problem:
     return Problem(
         "reload-stuck",
@@ -92,6 +112,7 @@ def reload_stuck(done: int, total: int, seconds: float) -> Problem:
     )
 
 
+@example("ModuleNotFoundError: No module named 'requests'")
 def app_broken(traceback: str) -> Problem:
     return Problem(
         "app-broken",
@@ -101,6 +122,7 @@ def app_broken(traceback: str) -> Problem:
     )
 
 
+@example("Apache ended at once.", "AH00015: Unable to open logs")
 def server_failed(doing: str, log: str) -> Problem:
     tail = "\n".join(log.strip().splitlines()[-8:]) or "(Apache said nothing)"
     return Problem(
@@ -111,6 +133,17 @@ def server_failed(doing: str, log: str) -> Problem:
     )
 
 
+@example("server-failed: Apache ended at once.")
+def apache_broken(reason: str) -> Problem:
+    return Problem(
+        "apache-broken",
+        f"Apache does not serve even mod_wsgi's own test application.\n{reason}",
+        "The application has no part in it: Apache, its modules or this machine are the cause.",
+        ["./run setup --rebuild", "./run doctor --report"],
+    )
+
+
+@example(PermissionError(13, "Permission denied", "/srv/blog/var"))
 def system_refused(error: OSError) -> Problem:
     return Problem(
         "system-refused",

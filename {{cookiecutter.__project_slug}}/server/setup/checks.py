@@ -1,50 +1,87 @@
 """Checks of what was built, before it is trusted."""
 
+import json
 import os
 import re
 import shutil
 import stat
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
+from .. import problems
 from ..accounts import Account, first_obstacle
 from ..project import PYTHON
 from .commands import clean_environment
 
 _ASK = """
+import json
 from importlib.metadata import distributions
 from mod_wsgi.express import apxs_config
 from mod_wsgi.express.platform import MOD_WSGI_SO
-print(MOD_WSGI_SO)
-print(apxs_config.HTTPD)
 versions = {d.name: d.version for d in distributions()}
-print(versions.get("mod_wsgi") or versions["mod_wsgi-standalone"])
+apache = [apxs_config.HTTPD, apxs_config.LIBEXECDIR, apxs_config.SHLIBPATH]
+print(json.dumps([MOD_WSGI_SO, *apache, versions]))
 """
 
 
-def _built() -> tuple[Path, Path, str]:
-    """The module, the Apache program and mod_wsgi's version, as the environment has them."""
+@dataclass(frozen=True)
+class Built:
+    """What the environment has: mod_wsgi's module, the Apache it is for, and all packages."""
+
+    module: Path
+    httpd: Path
+    modules: Path
+    libraries: str
+    packages: dict[str, str]
+
+    @property
+    def version(self) -> str:
+        """mod_wsgi's."""
+        return self.packages.get("mod_wsgi") or self.packages["mod_wsgi-standalone"]
+
+    def apache(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the Apache program.
+
+        :raises Problem: it is gone.
+        """
+        found = os.environ.get("LD_LIBRARY_PATH", "")
+        paths = {"LD_LIBRARY_PATH": f"{self.libraries}:{found}"} if self.libraries else {}
+        try:
+            return subprocess.run(
+                [self.httpd, *words],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env=os.environ | paths,
+            )
+        except OSError:
+            raise problems.apache_gone(str(self.httpd)) from None
+
+    def apache_version(self) -> str:
+        """Such as ``2.4.62``."""
+        found = re.search(r"Apache/([\d.]+)", self.apache("-v").stdout)
+        return found[1] if found else "unknown"
+
+
+def built() -> Built:
+    """Ask the environment's Python.
+
+    :raises Problem: it cannot say.
+    """
     done = subprocess.run(
-        [PYTHON, "-c", _ASK],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=clean_environment(os.environ),
+        [PYTHON, "-c", _ASK], capture_output=True, text=True, env=clean_environment(os.environ)
     )
-    module, httpd, version = done.stdout.split()
-    return Path(module), Path(httpd), version
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise problems.build_broken([f"it cannot be imported ({reason})"])
+    module, httpd, modules, libraries, packages = json.loads(done.stdout)
+    return Built(Path(module), Path(httpd), Path(modules), libraries, packages)
 
 
-def mod_wsgi_version() -> str:
-    return _built()[2]
-
-
-def findings(account: Account) -> list[str]:
+def findings(made: Built, account: Account) -> list[str]:
     """What is wrong with the module that was built; empty if nothing is."""
-    try:
-        module, httpd, _ = _built()
-    except subprocess.CalledProcessError as error:
-        return [f"it cannot be imported ({(error.stderr or '').strip().splitlines()[-1]})"]
+    module, httpd = made.module, made.httpd
     found = []
     if not module.is_file():
         return [f"the module is missing: {module}"]
@@ -82,3 +119,24 @@ def _doubtful_search_paths(module: Path) -> list[str]:
 def _open_to_all(path: Path) -> bool:
     existing = next(step for step in (path, *path.parents) if step.exists())
     return bool(existing.stat().st_mode & stat.S_IWOTH)
+
+
+def refusal(made: Built) -> str | None:
+    """Why Apache does not load the module, as Apache says itself; None where it does."""
+    words = [
+        "LoadModule mpm_event_module " + str(made.modules / "mod_mpm_event.so"),
+        f"LoadModule wsgi_module {made.module}",
+        "ErrorLog /dev/null",
+        "ServerName localhost",
+    ]
+    options = [word for line in words for word in ("-C", line)]
+    done = made.apache("-t", "-f", "/dev/null", *options)
+    lines = [line for line in done.stderr.splitlines() if "Syntax OK" not in line]
+    return None if done.returncode == 0 else "\n".join(lines[-3:]) or "it gave no reason"
+
+
+def modules_of(made: Built) -> set[str]:
+    """The modules Apache can load from its folder, and those compiled into it."""
+    loadable = {path.name[4:-3] for path in made.modules.glob("mod_*.so")}
+    listed = made.apache("-l").stdout
+    return loadable | set(re.findall(r"^\s+(?:mod_)?(\w+)\.c$", listed, re.MULTILINE))

@@ -3,11 +3,15 @@
 import hashlib
 import json
 import os
+import platform
 import shutil
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
-from ..project import ROOT, VENV
-from . import installers, wheels
+from .. import problems
+from ..project import PYTHON, ROOT, VENV
+from . import installers, interpreters, wheels
 from .apaches import Apache
 from .interpreters import Interpreter
 
@@ -48,6 +52,34 @@ def recorded() -> Recipe | None:
         return Recipe(**json.loads(RECORD.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def verify() -> Recipe:
+    """Make sure that ``.venv`` is still what setup made, without importing anything from it.
+
+    :raises Problem: it is missing, moved, mounted noexec, or its Python is another one now.
+    """
+    made = recorded()
+    if made is None:
+        raise problems.not_set_up("there is no finished .venv")
+    if made.root != str(ROOT):
+        raise problems.project_moved(made.root, ROOT)
+    if os.statvfs(VENV).f_flag & getattr(os, "ST_NOEXEC", 0):
+        raise problems.mounted_noexec(VENV)
+    now = _version()
+    if now is None:
+        raise problems.python_gone(made.python, made.python_version)
+    if now.split(".")[:2] != made.python_version.split(".")[:2]:
+        raise problems.python_changed(made.python_version, now)
+    return made
+
+
+def _version() -> str | None:
+    """The version of ``.venv``'s Python, which runs this unless it is broken."""
+    if Path(sys.prefix) == VENV:
+        return platform.python_version()
+    found = interpreters.probe(PYTHON)
+    return found.label if found else None
 
 
 def build(python: Interpreter, apache: Apache) -> None:

@@ -3,10 +3,12 @@
 import os
 import secrets
 import subprocess
-import sys
 import time
 
-from .. import accounts, preflight, problems, project, systems
+from .. import problems, project, systems
+from ..doctor.checks import SETUP, before
+from ..doctor.facts import Facts
+from ..problem import Problem
 from . import apaches, checks, environment, interpreters, telemetry, wheels
 from .progress import clock
 
@@ -19,9 +21,9 @@ def setup(apache: str | None = None, rebuild: bool = False) -> int:
     :raises Problem: something is missing; the files stay, and it can be called again.
     """
     started = time.monotonic()
-    preflight.check_path()
-    account = accounts.choose(os.environ.get("RUN_USER", ""), project.ROOT)
-    preflight.check_folder(account)
+    facts = Facts()
+    before(SETUP, facts)
+    account = facts.account
     python, passed_over = interpreters.choose(account)
     chosen, lacking = apaches.choose(apache or project.load().apache)
     say("Python", f"{python.label}  {python.path}")
@@ -30,16 +32,19 @@ def setup(apache: str | None = None, rebuild: bool = False) -> int:
     say("Apache", f"{chosen.version}  {chosen.kind}")
     if rebuild or environment.recorded() != environment.recipe(python, chosen):
         _build(chosen, lacking, python)
-    if findings := checks.findings(account):
+    made = checks.built()
+    if findings := checks.findings(made, account):
         raise problems.build_broken(findings)
     make_env_file()
     if telemetry.wanted():
         telemetry.install()
-    mod_wsgi = checks.mod_wsgi_version()
     proof = _prove()
     print()
     say("Ready", f"in {clock(time.monotonic() - started)}: {proof}")
-    say("", f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {mod_wsgi}, Python {python.label}")
+    say(
+        "",
+        f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
+    )
     say("Next", "./run        serve it        ./run dev    serve and reload")
     return 0
 
@@ -74,7 +79,11 @@ def _prove() -> str:
         [project.PYTHON, "-m", "server.proof"], cwd=project.ROOT, stdout=subprocess.PIPE, text=True
     )
     if done.returncode != 0:
-        sys.exit(done.returncode)
+        try:
+            raise Problem.from_json(done.stdout)
+        except ValueError:
+            ended = f"the proof ended with exit status {done.returncode}"
+            raise problems.build_broken([ended]) from None
     return done.stdout.strip()
 
 

@@ -1,0 +1,385 @@
+"""The catalogue of problems and the parts of doctor, where nothing needs to be built or broken.
+
+What programs of macOS print was written down from their documentation and from issue reports; none
+of it was recorded by these tests.
+"""
+
+import io
+import json
+import re
+import resource
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import ROOT, TEMPLATE
+
+sys.path.insert(0, str(TEMPLATE))
+
+from server import accounts, capacity, masking, preflight, problem, problems, systems
+from server.doctor import check, checks, environment, machine, macos
+from server.doctor.facts import Facts
+from server.problem import CATALOGUE, Problem
+
+FAMILIES = ("debian", "fedora", "alpine", "arch", "suse", "macos")
+
+
+def test_every_problem_has_an_example() -> None:
+    named = {make.func.__name__ for _, make in CATALOGUE}  # type: ignore[attr-defined]
+    assert named == set(problems.__all__)
+    for _, make in CATALOGUE:
+        problem = make()
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)+|unforeseen", problem.slug)
+        assert problem.what and problem.why and problem.remedy
+        assert not any("\n" in line for line in (problem.why, *problem.remedy)), problem.slug
+        assert problem.why.splitlines()[0].endswith((".", "log")), problem.slug
+
+
+def test_the_page_is_made_from_the_catalogue() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "troubleshooting.py"))["page"]()
+    assert (ROOT / "docs" / "troubleshooting.md").read_text("utf-8") == made, "make docs"
+
+
+def test_the_page_has_a_line_for_every_system() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    for line in ("sudo apt-get", "sudo dnf", "sudo apk", "sudo pacman", "sudo zypper", "brew"):
+        assert f"`{line} " in page
+    for _, make in CATALOGUE:
+        assert f"### `{make().slug}`" in page
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_commands_follow_the_system(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(systems, "family", lambda: family)
+    assert ("lsof" in systems.port_owner(80)) == (family == "macos")
+    assert ("sed -i ''" in systems.replace_in(".env", "'s/a/b/'")) == (family == "macos")
+    assert ("adduser" in systems.new_user("app")) == (family == "alpine")
+    assert systems.install("bash").endswith(" bash")
+
+
+def test_a_problem_crosses_a_process_border() -> None:
+    for _, make in CATALOGUE:
+        before = make()
+        after = Problem.from_json(json.dumps(before.as_dict()))
+        assert str(after) == str(before)
+    for text in ("", "[]", "{}", '"x"', "null", '{"problem": 1}'):
+        with pytest.raises(ValueError):
+            Problem.from_json(text)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert problem.colours(Terminal())
+    assert not problem.colours(io.StringIO())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not problem.colours(Terminal())
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.setenv("TERM", "dumb")
+    assert not problem.colours(Terminal())
+
+
+def test_colours_change_no_word() -> None:
+    for _, make in CATALOGUE:
+        coloured = make().told(colours=True)
+        assert "\033[36m" in coloured and "\033[1;31m" in coloured
+        assert re.sub(r"\033\[[\d;]*m", "", coloured) == str(make())
+
+
+def test_no_check_ends_in_a_traceback_and_no_problem_is_told_twice() -> None:
+    def refuses(facts: Facts) -> str:
+        raise problems.debug_on("1")
+
+    def fails(facts: Facts) -> str:
+        return str(1 // 0)
+
+    def lacks(facts: Facts) -> str:
+        raise ModuleNotFoundError("No module named 'dotenv'", name="dotenv")
+
+    looks: list[Callable[[Facts], str | None]] = [
+        *(refuses, refuses, fails, lacks),
+        *(lambda facts: None, lambda facts: "fine", lambda facts: check.Note("hm")),
+    ]
+    listed = [check.Check(str(number), look) for number, look in enumerate(looks)]
+    found = list(check.run(listed, Facts()))
+    assert [(row.check, row.state) for row in found] == [
+        *(("0", "problem"), ("1", "skipped"), ("2", "problem")),
+        *(("3", "skipped"), ("5", "ok"), ("6", "note")),
+    ]
+    assert found[1].value == "because of 0"
+    assert "ZeroDivisionError" in str(found[2].problem) and "test_doctor_units" in str(
+        found[2].problem
+    )
+    assert len(checks.problems_of(found)) == 2
+
+
+def test_every_check_has_a_name_of_its_own_that_fits_the_table() -> None:
+    names = [one.name for one in checks.CHECKS]
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) < 16
+    assert {verb for one in checks.CHECKS for verb in one.before} == {"setup", "serve"}
+
+
+def settings_of(**values: Any) -> Any:
+    given = {"processes": 2, "threads": 5, "host": "127.0.0.1", "port": 8000} | values
+    return SimpleNamespace(settings=SimpleNamespace(**given))
+
+
+def refused(look: Callable[..., object], *arguments: Any) -> Problem:
+    with pytest.raises(Problem) as caught:
+        look(*arguments)
+    return caught.value
+
+
+def test_limits_that_are_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "most_tasks", lambda: None)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (200, 200))
+    assert "200 open files" in refused(machine.open_files, settings_of()).what
+    assert "200 processes" in refused(machine.tasks, settings_of()).what
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: unlimited)
+    assert machine.open_files(settings_of()) == "unlimited"
+    assert "540 needed" in machine.tasks(settings_of())
+    monkeypatch.setattr(capacity, "most_tasks", lambda: 512)
+    assert "512 processes (pids.max)" in refused(machine.tasks, settings_of()).what
+
+
+def test_memory_and_tasks_of_a_container(tmp_path: Path) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:    2048 kB\n")
+    assert capacity.available_memory(tmp_path, meminfo) == 2048 * 1024
+    assert capacity.most_tasks(tmp_path) is None
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "pids.max").write_text("max\n")
+    assert capacity.available_memory(tmp_path, meminfo) == 1000000
+    assert capacity.most_tasks(tmp_path) is None
+    (tmp_path / "pids").mkdir()
+    (tmp_path / "pids" / "pids.max").write_text("77\n")
+    assert capacity.most_tasks(tmp_path) == 77
+    assert capacity.available_memory(Path("/nonexistent"), Path("/nonexistent")) is None
+
+
+def test_selinux_is_a_hint_and_no_problem(tmp_path: Path) -> None:
+    switch = tmp_path / "enforce"
+    assert machine.selinux(Facts(), switch) is None
+    switch.write_text("0")
+    assert machine.selinux(Facts(), switch) == "permissive"
+    switch.write_text("1")
+    assert isinstance(machine.selinux(Facts(), switch), check.Note)
+
+
+def test_a_system_without_bash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(returncode=127))
+    assert refused(machine.shell, Facts()).slug == "bash-missing"
+
+
+def test_pins_are_read_as_pip_writes_them() -> None:
+    text = """\
+blinker==1.9.0 \\
+    --hash=sha256:1
+colorama==0.4.6 ; sys_platform == 'win32' \\
+    --hash=sha256:2
+Python_Dotenv==1.2.4
+"""
+    assert environment.pins([text]) == {
+        "blinker": ("1.9.0", False),
+        "colorama": ("0.4.6", True),
+        "python-dotenv": ("1.2.4", False),
+    }
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "application = make()",
+        "from x import app as application",
+        "from x import *",
+        "def application(environ, start_response): ...",
+        "if True:\n    application = 1",
+        "application: object = 1",
+    ],
+)
+def test_a_wsgi_file_may_name_its_application_in_many_ways(source: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.wsgi"
+    file.write_text(source)
+    preflight.check_wsgi_file(file)
+
+
+@pytest.mark.parametrize("source", ["app = make()", "import application_of_mine", "def f(", "\0"])
+def test_a_wsgi_file_that_names_none(source: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.wsgi"
+    file.write_text(source)
+    assert refused(preflight.check_wsgi_file, file).slug == "wsgi-file-wrong"
+
+
+def test_the_way_to_a_file_leads_through_every_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "python").touch()
+    (tmp_path / "between").mkdir()
+    (tmp_path / "between" / "python").symlink_to("../real/python")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(tmp_path / "between" / "python")
+    found = accounts.steps(tmp_path / "bin" / "python")
+    for name in ("bin", "between", "between/python", "bin/python"):
+        assert tmp_path / name in found
+    assert found.index(tmp_path / "between") < found.index(tmp_path / "bin" / "python")
+    assert any(path.resolve() == tmp_path / "real" / "python" for path in found)
+    (tmp_path / "loop").symlink_to("loop")
+    assert tmp_path / "loop" in accounts.steps(tmp_path / "loop")
+
+
+# Masking
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "db_password", "API_TOKEN", "DATABASE_URL"])
+def test_names_of_secrets(name: str) -> None:
+    assert masking.is_secret(name)
+    assert "hush" not in masking.masked(name, "hushhush")
+    assert masking.masked("PORT", "8000") == "8000"
+
+
+def test_secrets_of_many_lines_and_short_values() -> None:
+    hidden = masking.secrets(
+        {"MY_KEY": "-----BEGIN-----\nabcdefgh\n-----END-----", "PATH": "/bin:/usr/bin"},
+        {"A": "1", "PLAIN": "value-of-mine", "FOLDER": "/tmp"},
+    )
+    shown = masking.mask("abcdefgh value-of-mine /tmp 1 /bin:/usr/bin", hidden)
+    assert shown == "******** ******** /tmp 1 /bin:/usr/bin"
+    assert masking.mask("https://ann:pw@index/simple", []) == "https://********@index/simple"
+
+
+def test_a_longer_secret_is_masked_before_one_it_contains() -> None:
+    hidden = masking.secrets({"A_KEY": "hunter", "B_KEY": "hunter-and-more"}, {})
+    assert masking.mask("hunter-and-more", hidden) == masking.MASK
+
+
+# macOS
+
+OTOOL = """\
+/Users/ann/blog/.venv/lib/python3.13/site-packages/mod_wsgi/server/mod_wsgi-py313.so:
+\t{library} (compatibility version 3.13.0, current version 3.13.0)
+\t/usr/lib/libSystem.B.dylib (compatibility version 1.0.0, current version 1351.0.0)
+"""
+HOMEBREW = "/opt/homebrew/opt/python@3.13/Frameworks/Python.framework/Versions/3.13/Python"
+XCODE = "@rpath/Python3.framework/Versions/3.9/Python3"
+
+
+def test_libraries_of_a_module() -> None:
+    assert macos.libraries(OTOOL.format(library=HOMEBREW)) == [
+        HOMEBREW,
+        "/usr/lib/libSystem.B.dylib",
+    ]
+    assert macos.relocatable_python(OTOOL.format(library=HOMEBREW)) is None
+    for library in (XCODE, "@rpath/libpython3.12.dylib", "@executable_path/../Python3"):
+        assert macos.relocatable_python(OTOOL.format(library=library)) == library
+
+
+def test_signatures() -> None:
+    adhoc = """\
+Executable=/Users/ann/mod_wsgi-py313.so
+Identifier=mod_wsgi-py313
+Format=Mach-O thin (arm64)
+CodeDirectory v=20400 size=1024 flags=0x20002(adhoc,linker-signed) hashes=29+0 location=embedded
+Signature=adhoc
+TeamIdentifier=not set
+"""
+    assert not macos.is_signed(adhoc)
+    assert not macos.is_signed("mod_wsgi-py313.so: code object is not signed at all\n")
+    assert macos.is_signed("Identifier=com.apple.httpd\nSignature size=4442\n")
+
+
+def test_system_integrity_protection() -> None:
+    assert macos.protection("System Integrity Protection status: enabled.\n") == "enabled"
+    assert macos.protection("System Integrity Protection status: disabled.\n") == "disabled"
+    assert macos.protection("csrutil: command not found") == "unknown"
+
+
+def test_developer_tools() -> None:
+    assert macos.has_tools("/Library/Developer/CommandLineTools\n")
+    assert not macos.has_tools(
+        "xcode-select: error: unable to get active developer directory, use `sudo xcode-select"
+        " --switch path/to/Xcode.app` to set one (or see `man xcode-select`)\n"
+    )
+
+
+def test_packages_of_homebrew() -> None:
+    listed = "httpd 2.4.62 2.4.65\npython@3.13 3.13.5\n"
+    assert macos.homebrew(listed) == {"httpd": "2.4.65", "python@3.13": "3.13.5"}
+    assert macos.homebrew("") == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "apples"),
+    [
+        ("/usr/sbin/httpd", True),
+        ("/Library/Developer/CommandLineTools/Library/Frameworks/Python3.framework", True),
+        ("/Applications/Xcode.app/Contents/Developer/usr/bin/python3", True),
+        ("/opt/homebrew/opt/httpd/bin/httpd", False),
+        ("/usr/local/opt/httpd/bin/httpd", False),
+        ("/Library/Frameworks/Python.framework/Versions/3.13", False),  # python.org's
+    ],
+)
+def test_what_belongs_to_apple(path: str, apples: bool) -> None:
+    assert macos.is_apples(path) == apples
+
+
+def on_macos(monkeypatch: pytest.MonkeyPatch, outputs: dict[str, str]) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(macos, "_output", lambda *command: outputs.get(command[0], ""))
+
+
+def a_mac(httpd: str, prefix: str) -> Any:
+    built = SimpleNamespace(httpd=Path(httpd), module=Path("mod_wsgi-py313.so"))
+    return SimpleNamespace(built=built, python=SimpleNamespace(prefix=Path(prefix)))
+
+
+def test_the_mac_of_the_original_article(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apple's Apache, Xcode's Python, no command line tools: each is named."""
+    outputs = {
+        "csrutil": "System Integrity Protection status: enabled.\n",
+        "codesign": "mod_wsgi-py313.so: code object is not signed at all\n",
+        "otool": OTOOL.format(library=XCODE),
+        "xcode-select": "xcode-select: error: unable to get active developer directory\n",
+    }
+    on_macos(monkeypatch, outputs)
+    facts = a_mac("/usr/sbin/httpd", "/Library/Developer/CommandLineTools/Python3.framework")
+    refusal = refused(macos.apache, facts)
+    assert refusal.slug == "apple-apache"
+    assert "/usr/sbin/httpd" in refusal.what and "Protection: enabled" in refusal.what
+    assert refusal.remedy[0] == "brew install httpd"
+    assert refused(macos.python, facts).slug == "apple-python"
+    assert refused(macos.linking, facts).slug == "library-relocatable"
+    assert XCODE in refused(macos.linking, facts).what
+    assert refused(macos.tools, facts).slug == "developer-tools-missing"
+
+
+def test_a_mac_that_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = {
+        "brew": "httpd 2.4.65\n",
+        "codesign": "Signature=adhoc\n",
+        "otool": OTOOL.format(library=HOMEBREW),
+        "xcode-select": "/Library/Developer/CommandLineTools\n",
+    }
+    on_macos(monkeypatch, outputs)
+    facts = a_mac("/opt/homebrew/opt/httpd/bin/httpd", "/opt/homebrew/opt/python@3.13")
+    assert "Homebrew's httpd 2.4.65" in str(macos.apache(facts))
+    assert macos.python(facts) == "/opt/homebrew/opt/python@3.13"
+    assert macos.linking(facts) == "mod_wsgi-py313.so"
+    assert macos.tools(facts) == "/Library/Developer/CommandLineTools"
+
+
+def test_checks_of_macos_say_nothing_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    facts = a_mac("/usr/sbin/httpd", "/usr")
+    for look in (macos.apache, macos.python, macos.linking, macos.tools):
+        assert look(facts) is None

@@ -1,0 +1,110 @@
+"""Checks of folders and disks."""
+
+import errno
+import os
+import pwd
+import shutil
+import socket
+import stat
+import tempfile
+from pathlib import Path
+
+from .. import preflight, problems, server_root
+from ..project import ROOT, VAR, VENV
+from ..setup import wheels
+from .check import Note
+from .facts import Facts
+
+LEAST_MB = 100  # for configuration, logs and sockets
+LEAST_FILES = 1000
+BUILD_MB = 400  # for a virtual environment, and the bundled Apache's sources beside it
+LARGE_LOG_MB = 1000
+
+
+def folder(facts: Facts) -> str:
+    preflight.check_path()
+    return str(ROOT)
+
+
+def writable(facts: Facts) -> str:
+    """Writes a file, because permissions alone do not tell."""
+    place = VAR if VAR.exists() else ROOT
+    check_writable(place)
+    return str(place)
+
+
+def check_writable(place: Path) -> None:
+    """:raises Problem: nothing can be written to the folder."""
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"\0" * 4096)
+    except OSError as error:
+        status = place.stat()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise problems.disk_full(place, str(error.strerror), LEAST_MB) from None
+        if error.errno == errno.EROFS:
+            raise problems.disk_read_only(place) from None
+        owner = _name(status.st_uid)
+        raise problems.folder_unwritable(place, stat.filemode(status.st_mode), owner) from None
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
+
+
+def space(facts: Facts) -> str:
+    place = VAR if VAR.exists() else ROOT
+    check_space(place, LEAST_MB)
+    check_space(Path(tempfile.gettempdir()), 1)
+    return f"{shutil.disk_usage(place).free // 1024**2} MB free"
+
+
+def build_space(facts: Facts) -> str | None:
+    """Only where there is something to build yet."""
+    if VENV.exists():
+        return None
+    check_space(ROOT, BUILD_MB)
+    cache = wheels.cache_folder()
+    check_space(cache if cache.exists() else ROOT, BUILD_MB)
+    return "enough"
+
+
+def check_space(place: Path, needed_mb: int) -> None:
+    """:raises Problem: too little space, or too few inodes, are left for an ordinary user."""
+    disk = os.statvfs(place)
+    free_mb = disk.f_bavail * disk.f_frsize // 1024**2
+    if free_mb < needed_mb:
+        raise problems.disk_full(place, f"{free_mb} MB are free", needed_mb)
+    if disk.f_files and disk.f_favail < LEAST_FILES:  # some file systems count none
+        raise problems.disk_full(place, f"{disk.f_favail} more files fit (inodes)", needed_mb)
+
+
+def sockets(facts: Facts) -> str:
+    """Makes one where Apache would, under a name of the same length."""
+    root = server_root.choose("apache")
+    place = next(step for step in (root, *root.parents) if step.exists())
+    name = f"check.{os.getpid()}.sock"
+    if not os.access(place, os.W_OK):
+        return "not tried"
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(str(place / name))
+    except OSError as error:
+        raise problems.sockets_unsupported(root, error.strerror or str(error)) from None
+    finally:
+        (place / name).unlink(missing_ok=True)
+    return f"{root}, {len(os.fsencode(root))} of {server_root.LONGEST} bytes"
+
+
+def logs(facts: Facts) -> str:
+    place = VAR / "log"
+    if not place.exists():
+        return "none yet"
+    check_writable(place)
+    size = sum(file.stat().st_size for file in place.iterdir() if file.is_file()) // 1024**2
+    if size > LARGE_LOG_MB:
+        return Note(f"{size} MB in {place}, which LOG_SIZE_MB and LOG_COUNT keep small")
+    return f"{size} MB"

@@ -1,0 +1,56 @@
+"""Keeps secrets out of what is shown."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, quote_plus
+
+MASK = "********"
+SHORTEST = 6  # shorter values, such as 1 and yes, are in every text
+_SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|KEY|CREDENTIAL|DSN|_URL$", re.IGNORECASE)
+_LOGIN = re.compile(r"(\w+://)[^/\s@]+@")  # in the address of a database or a package index
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of this name holds a secret."""
+    return bool(_SECRET.search(name))
+
+
+def masked(name: str, value: str) -> str:
+    """Secrets as stars, with their length, so that an empty one shows."""
+    return f"{MASK} ({len(value)} characters)" if is_secret(name) else value
+
+
+def secrets(environ: Mapping[str, str], own: Mapping[str, str]) -> list[str]:
+    """What must not be shown, the longest first.
+
+    :param environ: All variables; those with the name of a secret count.
+    :param own: What the owner gave the application; all but paths counts, whatever its name.
+    """
+    values = [value for name, value in environ.items() if is_secret(name)]
+    values += [value for value in own.values() if not os.path.exists(value)]
+    lines = [line.strip() for value in values for line in value.splitlines()]
+    found = {form for line in lines if len(line) >= SHORTEST for form in _spellings(line)}
+    return sorted(found, key=len, reverse=True)
+
+
+def _spellings(value: str) -> Iterable[str]:
+    """As it is, and as JSON, Python, a URL and Apache's logs write it."""
+    apache = "".join(_in_log(byte) for byte in value.encode())
+    as_json = (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+    quoted = (repr(value)[1:-1], quote(value), quote_plus(value))
+    return value, *as_json, *quoted, apache
+
+
+def _in_log(byte: int) -> str:
+    if chr(byte) in '"\\':
+        return "\\" + chr(byte)
+    return chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
+
+
+def mask(text: str, hidden: Iterable[str]) -> str:
+    """`text` without any of the secrets and without logins in addresses."""
+    for value in hidden:
+        text = text.replace(value, MASK)
+    return _LOGIN.sub(rf"\1{MASK}@", text)
