@@ -55,7 +55,7 @@ def start() -> int:
 def _start() -> None:
     here = site.collect(logs=LOGS)
     settings.refuse_unsafe(here.environ)
-    preflight.check_import(here.project, here.account, here.environ)
+    preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
     LOGS.mkdir(parents=True, exist_ok=True)
     LOGS.chmod(0o700)
     server = Httpd(here)
@@ -91,6 +91,7 @@ def _stop() -> bool:
     for orphan in processes.all_of(ROOT):
         orphan.kill()
     processes.wait_until_gone(ROOT, 5)
+    site.mark_stopped(ROOT)
     return True
 
 
@@ -116,7 +117,7 @@ def reload() -> int:
         settings.refuse_unsafe(here.environ)
         if changes := changed_settings(state().get("settings", {}), asdict(here.settings)):
             raise problems.restart_needed(changes)
-        preflight.check_import(here.project, here.account, here.environ)
+        preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
         site.write_environment(here)
         limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
         old = processes.daemons(parent.pid, here.project.app_name)
@@ -147,17 +148,8 @@ def _wait_for_successor(
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         current = processes.daemons(pid, app_name)
-        ready = [one for one in current if one.pid not in known and is_ready(one)]
+        ready = [one for one in current if one.pid not in known and processes.is_ready(one, ROOT)]
         if len(ready) > done and old[done] not in current:
             return True
         time.sleep(0.02)
     return False
-
-
-def is_ready(daemon: psutil.Process) -> bool:
-    """Whether the process has loaded the application: it reports then."""
-    try:
-        written = (ROOT / "workers" / f"{daemon.pid}.json").stat().st_mtime
-        return written >= daemon.create_time() - 1
-    except (OSError, psutil.Error):
-        return False

@@ -42,7 +42,8 @@ def options(
         "include-file": INCLUDE,
         # Of every locale, the one that each system has.
         "locale": "C.UTF-8",
-        "log-level": "warn",
+        # Why a process of the application died comes at level info; routine.py leaves out the rest.
+        "log-level": "warn wsgi:info",
         "error-log-name": logs / "error.log" if logs else "/dev/stderr",
         "access-log-name": logs / "access.log" if logs else "/dev/stdout",
         "access-log-format": "combined",

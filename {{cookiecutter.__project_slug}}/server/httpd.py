@@ -1,12 +1,10 @@
 """One Apache: prepared, started, waited for, stopped."""
 
-import collections
 import contextlib
 import os
 import re
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +13,13 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from . import command, content_types, preflight, problems, processes, server_root
+from .diagnosis import causes, collecting
+from .output import Output
+from .problem import Problem
 from .project import PYTHON
-from .site import Site, write_environment, write_state
+from .site import Site, mark_stopped, write_environment, write_state
+from .vigil import Vigil
 
-# Notices at each start and stop, which Apache's LogLevel cannot silence.
-_ROUTINE = re.compile(rb"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG")
-# mod_wsgi puts this before every line of the application; it is always the same path.
-_SCRIPT = re.compile(rb"\[script [^]]*\] ")
-_COLUMNS = re.compile(r"^(\[[^]]*\] )+")
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
 _directly = build_opener(ProxyHandler({}))
 
@@ -36,11 +33,9 @@ class Httpd:
 
     def __init__(self, site: Site, quiet: bool = False) -> None:
         self.site = site
-        self.quiet = quiet
-        self.tail: collections.deque[bytes] = collections.deque(maxlen=30)
+        self.output = Output(site.logs / "error.log" if site.logs else None, quiet)
+        self.vigil = Vigil(site, self.output)
         self.url = ""
-        self._copiers: list[threading.Thread] = []
-        self._logged_before = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,6 +71,7 @@ class Httpd:
         beginning = command.beginning(site.settings, static_folder, site.root)
         _write(httpd_conf, beginning + httpd_conf.read_text("utf-8"))
         self.url = address[1]
+        self.vigil.port = int(self.url.rstrip("/").rpartition(":")[2])
         self._apachectl_check()
         write_state(site, self.address)
 
@@ -83,7 +79,8 @@ class Httpd:
         words = self._apachectl("configtest")
         done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
         if done.returncode != 0:
-            raise problems.server_failed("Apache refuses its configuration.", done.stderr)
+            lines = done.stderr.splitlines()
+            raise self.vigil.failure("Apache refuses its configuration.", lines)
 
     def _apachectl(self, *words: str) -> list[str]:
         # Through a shell, because the server root may be on a file system mounted noexec.
@@ -95,10 +92,10 @@ class Httpd:
 
         :raises Problem: it ended, or did not answer in ``START_LIMIT`` seconds.
         """
-        port = int(self.url.rstrip("/").rpartition(":")[2])
-        preflight.check_port(self.site.settings.host, port)
+        preflight.check_port(self.site.settings.host, self.vigil.port)
         if self.site.logs:
-            self._start_in_background(self.site.logs / "error.log")
+            with self.output.append_to_log() as file:
+                self.process = self._popen(file, foreground=False)
         else:
             self._start_in_foreground()
         self._wait_until_it_answers(given_up)
@@ -114,59 +111,46 @@ class Httpd:
             preexec_fn=processes.end_with_parent if foreground else None,
         )
 
-    def _start_in_background(self, log: Path) -> None:
-        """What is printed there goes to the end of the error log, which Apache writes too."""
-        with log.open("ab") as file:
-            self._logged_before = file.tell()
-            self.process = self._popen(file, foreground=False)
-
     def _start_in_foreground(self) -> None:
         self.process = self._popen(subprocess.PIPE, foreground=True)
         assert self.process.stdout and self.process.stderr
-        for source, target in ((self.process.stdout, 1), (self.process.stderr, 2)):
-            copier = threading.Thread(target=self._copy, args=(source, target), daemon=True)
-            copier.start()
-            self._copiers.append(copier)
-
-    def _copy(self, source: IO[bytes], target: int) -> None:
-        """Hand on what Apache writes, so that it works behind pipes, files and sockets alike."""
-        with source:
-            for line in source:
-                if _ROUTINE.search(line):
-                    continue
-                line = _SCRIPT.sub(b"", line)
-                if target == 2:
-                    self.tail.append(line.rstrip())
-                if not self.quiet:
-                    try:
-                        os.write(target, line)
-                    except OSError:  # whoever read our output is gone; Apache goes on
-                        self.quiet = True
+        self.output.hand_on(self.process.stdout, 1)
+        self.output.hand_on(self.process.stderr, 2)
 
     def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
         limit = self.site.settings.start_limit
         deadline = time.monotonic() + limit
+        answers = False
         while time.monotonic() < deadline and not given_up():
             assert self.process
             if self.process.poll() is not None:
-                self._join()
-                raise problems.server_failed("Apache ended at once.", self.log())
-            if status(f"{self.address}/health/live") not in (0, 502, 503, 504):
-                return
+                self.output.join()
+                raise self.failure("Apache ended at once.")
+            answers = answers or status(f"{self.address}/health/live", 2) not in (0, 502, 503, 504)
+            if answers:
+                self._end_because_of(self.vigil.not_loaded())
+                if self.vigil.all_loaded(self.process.pid):
+                    return
+            self.refuse_crash_loop()
             time.sleep(0.05)
-        if given_up():
-            return
-        self.stop()
-        raise problems.server_failed(f"No answer within {limit} seconds (START_LIMIT).", self.log())
+        if not given_up() and not answers:
+            found = self.vigil.evidence()
+            slow = problems.too_slow(limit, collecting.last_words(found.lines))
+            self._end_because_of(causes.cause(found) or slow)
 
-    def log(self) -> str:
-        """The last lines Apache wrote, without the columns before the message."""
-        lines = list(self.tail)
-        if self.site.logs:
-            with (self.site.logs / "error.log").open("rb") as file:
-                file.seek(self._logged_before)
-                lines = [line for line in file.read().splitlines() if not _ROUTINE.search(line)]
-        return "\n".join(_COLUMNS.sub("", line.decode(errors="replace")) for line in lines)
+    def refuse_crash_loop(self) -> None:
+        """:raises Problem: the processes of the application die again and again; it is stopped."""
+        assert self.process
+        self._end_because_of(self.vigil.crash_loop(self.process.pid))
+
+    def _end_because_of(self, problem: Problem | None) -> None:
+        if problem:
+            self.kill()
+            raise problem
+
+    def failure(self, doing: str) -> Problem:
+        """Why it failed: named where the evidence shows it, otherwise Apache's last words."""
+        return self.vigil.failure(doing)
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""
@@ -188,19 +172,23 @@ class Httpd:
                 break
             except subprocess.TimeoutExpired:
                 continue
+        self.kill()
+
+    def kill(self) -> None:
+        """End whatever of it is still there, at once."""
+        if self.process is None:
+            return
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # whatever of it is still there
-        self._join()
-
-    def _join(self) -> None:
-        for copier in self._copiers:
-            copier.join(timeout=2)
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.output.join()
+        mark_stopped(self.site.root)
 
 
-def status(address: str) -> int:
-    """The HTTP status `address` answers with, 0 where nothing answers."""
+def status(address: str, seconds: float = 5) -> int:
+    """The HTTP status `address` answers with, 0 where nothing answers within some seconds."""
     try:
-        with _directly.open(address, timeout=5) as response:
+        with _directly.open(address, timeout=seconds) as response:
             return int(response.status)
     except HTTPError as error:
         return error.code

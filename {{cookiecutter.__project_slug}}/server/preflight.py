@@ -4,15 +4,14 @@ import errno
 import os
 import re
 import socket
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 
 from . import problems
-from .accounts import Account, become, first_obstacle
+from .accounts import Account, first_obstacle
+from .diagnosis import loading
 from .project import PYTHON, ROOT, VENV, Project
+from .rehearsal import rehearse
 
 # Apache's control scripts leave paths unquoted; these characters mean nothing to a shell.
 USABLE = re.compile(r"[\w/.+@~=,-]")
@@ -59,22 +58,14 @@ def check_port(host: str, port: int) -> None:
             raise problems.address_unusable(host, error.strerror or str(error)) from None
 
 
-def check_import(project: Project, account: Account, environ: Mapping[str, str]) -> None:
+def check_import(
+    project: Project, account: Account, environ: Mapping[str, str], limit: float = 60
+) -> None:
     """Load the application as Apache will: as that user, in that folder, with that environment.
 
+    :param limit: Seconds it may take.
     :raises Problem: it cannot be loaded.
     """
-    source = f"import runpy; runpy.run_path({str(project.wsgi_file)!r})['application']"
-    done = subprocess.run(
-        [PYTHON, "-c", source],
-        cwd=ROOT,
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        preexec_fn=None if account.is_me else partial(become, account),
-    )
-    if done.returncode != 0:
-        raise problems.app_broken(done.stderr)
+    tried = rehearse(project.wsgi_file, account, environ, limit)
+    if problem := loading.refusal(tried, account.user, ROOT):
+        raise problem

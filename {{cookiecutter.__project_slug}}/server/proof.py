@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from . import preflight, problems, site
+from . import preflight, site
 from .httpd import Httpd
 from .problem import Problem
 
@@ -17,7 +17,7 @@ from .problem import Problem
 def running(root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address."""
     here = site.collect(root=root, extra=["--host", "127.0.0.1", "--port", str(free_port())])
-    preflight.check_import(here.project, here.account, here.environ)
+    preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
     server = Httpd(here, quiet=True)
     try:
         server.prepare()
@@ -46,7 +46,7 @@ def prove() -> str:
                 urlopen(server.address + path, timeout=10).read()
             except HTTPError as error:
                 doing = f"Apache answered {error.code} for {path}."
-                raise problems.server_failed(doing, server.log()) from None
+                raise server.failure(doing) from None
     return f"page, static file and health answered in {time.monotonic() - started:.1f} s"
 
 

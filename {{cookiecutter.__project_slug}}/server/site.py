@@ -1,5 +1,6 @@
 """Everything Apache needs to know to serve this project, collected and checked."""
 
+import contextlib
 import json
 import os
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from . import accounts, preflight, problems, project, server_root, settings
 from .accounts import Account
+from .diagnosis import memory
 from .project import Project
 from .settings import Settings
 from .setup import environment
@@ -96,5 +98,14 @@ def write_state(site: Site, address: str) -> None:
         "started": time.time(),
         "settings": asdict(site.settings),
         "logs": str(site.logs) if site.logs else None,
+        "memory_kills": memory.kills(),
     }
     (site.root / "site.json").write_text(json.dumps(state), encoding="utf-8")
+
+
+def mark_stopped(root: Path) -> None:
+    """Remember that it was stopped on purpose; without that, it died."""
+    file = root / "site.json"
+    with contextlib.suppress(OSError, ValueError):
+        state = json.loads(file.read_text(encoding="utf-8")) | {"stopped": time.time()}
+        file.write_text(json.dumps(state), encoding="utf-8")

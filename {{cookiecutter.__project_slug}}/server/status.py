@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import textwrap
 import time
 from datetime import datetime
 from typing import Any
 
 import psutil
 
-from . import background, logs, processes, project
+from . import background, logs, processes, project, trouble
 from .httpd import status as http_status
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
@@ -29,12 +30,14 @@ def collect() -> dict[str, Any]:
     parent = processes.apache(background.ROOT)
     state = background.state()
     errors = logs.last_errors(3)
+    wrong = trouble.found(parent, state, logs.tail(background.LOGS / "error.log"))
     if parent is None:
-        return {"state": "stopped", "errors": errors}
+        return {"state": "stopped", "trouble": wrong, "errors": errors}
     address = state.get("address", "")
     answer = http_status(f"{address}/health/live")
     return {
-        "state": "running" if 0 < answer < 500 else "not answering",
+        "state": "running" if 0 < answer < 500 and not in_a_loop(wrong) else "not answering",
+        "trouble": wrong,
         "address": f"{address}/",
         "pid": parent.pid,
         "uptime": round(time.time() - parent.create_time()),
@@ -42,6 +45,11 @@ def collect() -> dict[str, Any]:
         "processes": reports(parent, state.get("settings", {}).get("threads", 0)),
         "errors": errors,
     }
+
+
+def in_a_loop(wrong: dict[str, Any] | None) -> bool:
+    """Whether an answer was luck: its process dies soon, like those before it."""
+    return bool(wrong and wrong["slug"] == "crash-loop")
 
 
 def release() -> str:
@@ -92,6 +100,9 @@ def _read(pid: int) -> dict[str, Any] | None:
 def as_text(found: dict[str, Any]) -> str:
     """The table people read."""
     lines = [f"{'State':<10}{found['state']}"]
+    if found["trouble"]:
+        text = found["trouble"]["text"]
+        lines += textwrap.wrap(text, 80, initial_indent="Trouble   ", subsequent_indent=" " * 10)
     if found["state"] != "stopped":
         since = datetime.fromtimestamp(time.time() - found["uptime"]).strftime("%Y-%m-%d %H:%M:%S")
         lines += [

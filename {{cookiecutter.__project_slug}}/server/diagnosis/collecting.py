@@ -1,0 +1,48 @@
+"""Collects the evidence of one site, and asks for its cause."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import problems, project
+from ..problem import Problem
+from ..routine import is_routine
+from . import causes, memory, security
+from . import lines as log
+from .causes import Evidence
+from .deaths import deaths
+
+
+def evidence(
+    lines: Sequence[str], user: str, address: tuple[str, int], kills_before: int
+) -> Evidence:
+    """All there is to see now.
+
+    :param kills_before: What `memory.kills` said at the start.
+    """
+    kernel = memory.kernel_messages()
+    enforcing = security.enforcing() or bool(security.denials(kernel))
+    kills = max(0, memory.kills() - kills_before)
+    return Evidence(lines, user, project.ROOT, address, kills, kernel, enforcing)
+
+
+def failure(doing: str, found: Evidence) -> Problem:
+    """Why something failed, or what Apache said last where no cause is found."""
+    return causes.cause(found) or problems.server_failed(doing, last_words(found.lines))
+
+
+def crash_loop(found: Evidence) -> Problem:
+    """Why its processes die again and again."""
+    died = deaths(found.lines)
+    unknown = problems.crash_loop(len(died), died[-1].how, last_words(found.lines, 5))
+    return causes.cause(found) or unknown
+
+
+def last_words(lines: Sequence[str], most: int = 8) -> str:
+    """The last lines that say anything, without the columns before the message."""
+    return "\n".join([log.message(line) for line in lines if not is_routine(line)][-most:])
+
+
+def own_traceback(lines: Sequence[str], own: Path) -> str:
+    """The last traceback in the log that goes through the application."""
+    found = [one for one in log.tracebacks(lines) if str(own) in one]
+    return found[-1] if found else ""

@@ -1,0 +1,24 @@
+"""Log lines that say nothing but that all is well; people need not see them.
+
+The levels of Apache and mod_wsgi cannot be set so that the lines which tell why a process died
+come and these do not (mod_wsgi 6.1, ``src/server/wsgi_daemon.c``).
+"""
+
+import re
+
+_ROUTINE = re.compile(
+    r"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG"
+    r"|Starting daemon process '|Python home set to '|Initializing Python runtime"
+    r"|Attaching to Python |Imported existing 'mod_wsgi'|Adding '.*' to path"
+    r"|Loading (Python|WSGI) script|Application startup timer (started|cancelled)"
+    r"|Shutdown requested for daemon|Stopping process '|Destroying Python sub"
+    r"|Releasing Python main|Terminating Python runtime|Python runtime has shut down"
+    r"|Exiting daemon process '|(Graceful|Process) (restart|eviction) requested"
+    r"|Requests have completed; triggering|Deregistering daemon process"
+    r"|has been deregistered and will no longer|\(pid=\d+\) has died|terminated normally, exit"
+)
+
+
+def is_routine(line: str) -> bool:
+    """Whether Apache or mod_wsgi writes this whenever a process starts or ends as it should."""
+    return bool(_ROUTINE.search(line))

@@ -1,0 +1,53 @@
+"""Watches the processes of one Apache: have they loaded the application, do they keep dying."""
+
+from collections.abc import Sequence
+
+import psutil
+
+from . import processes
+from .diagnosis import causes, collecting, deaths, memory
+from .output import Output
+from .problem import Problem
+from .site import WORKER, Site
+
+
+class Vigil:
+    """Begins before Apache starts, so that what the kernel counted before does not count."""
+
+    def __init__(self, site: Site, output: Output) -> None:
+        self.site, self.output = site, output
+        self.port = site.settings.port
+        self._kills_before = memory.kills()
+
+    def evidence(self, lines: Sequence[str] | None = None) -> causes.Evidence:
+        """All there is to see now; `lines` stand for the log where Apache has not written yet."""
+        return collecting.evidence(
+            self.output.lines() if lines is None else lines,
+            self.site.account.user,
+            (self.site.settings.host, self.port),
+            self._kills_before,
+        )
+
+    def failure(self, doing: str, lines: Sequence[str] | None = None) -> Problem:
+        """Why it failed: named where the evidence shows it, otherwise Apache's last words."""
+        return collecting.failure(doing, self.evidence(lines))
+
+    def crash_loop(self, pid: int) -> Problem | None:
+        """Why the processes of the application die again and again; None where they do not."""
+        ages = processes.ages_of_ready(self._running(pid), self.site.root)
+        if deaths.is_loop(self.output.lines(deaths.WINDOW), ages):
+            return collecting.crash_loop(self.evidence())
+        return None
+
+    def not_loaded(self) -> Problem | None:
+        """Why a process could not load the application; None where none has said so."""
+        return causes.not_loaded(self.evidence())
+
+    def all_loaded(self, pid: int) -> bool:
+        """Whether every process has loaded the application, as far as it reports that."""
+        if self.site.entry != WORKER:
+            return True
+        return all(processes.is_ready(one, self.site.root) for one in self._running(pid))
+
+    def _running(self, pid: int) -> list[psutil.Process]:
+        return processes.daemons(pid, self.site.project.app_name)
