@@ -4,17 +4,30 @@ Parsed with the standard library, because ``./run setup`` runs before anything i
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from . import project
+from . import explain, project
 from .problem import Problem
 from .problems import not_set_up, system_refused
 from .setup import environment
 from .setup.verb import setup
 
-VERBS = ("serve", "dev", "setup", "start", "stop", "restart", "reload", "status", "logs", "config")
+VERBS = (
+    "serve",
+    "dev",
+    "setup",
+    "start",
+    "stop",
+    "restart",
+    "reload",
+    "status",
+    "logs",
+    "explain",
+    "config",
+)
 HELP = """\
   serve     serve in the foreground; ./run alone does the same
   dev       the same with reload on save and tracebacks in the browser
@@ -27,6 +40,7 @@ HELP = """\
   reload    new code, packages and settings without a failed request
   status    is it up, is it busy, what went wrong last  (--json)
   logs      requests and errors by time  (-n LINES, -f, --errors by cause)
+  explain   what a code in the log means, or the latest error there  (CODE)
   config    every setting, where it comes from and what follows from it
 
 Options after serve or dev go to mod_wsgi-express, where they win over settings:
@@ -45,6 +59,9 @@ def main(arguments: Sequence[str]) -> int:
     except Problem as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(f"\n{system_refused(error)}", file=sys.stderr)
         return 1
@@ -70,6 +87,8 @@ def _dispatch(verb: str, rest: Sequence[str]) -> int:
         parser.add_argument("--rebuild", action="store_true")
         known = parser.parse_args([verb, *rest])
         return setup(known.apache, known.rebuild)
+    if verb == "explain" and not {"-h", "--help"} & set(rest):
+        return explain.show(rest)
     if verb in ("serve", "dev"):
         wants_help = "-h" in rest or "--help" in rest
         parser.parse_args([verb, "--help"] if wants_help else [verb])

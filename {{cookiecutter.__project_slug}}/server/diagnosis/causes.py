@@ -57,7 +57,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     (
         r"Cannot load \S*mod_wsgi\S* into server|API module structure|undefined symbol"
-        r"|is garbled - expected signature|compiled for a different version",
+        r"|is garbled - expected signature|is not compatible with this version of Apache",
         lambda m, e, q: problems.build_stale(q),
     ),
     (

@@ -11,8 +11,8 @@ _WRITER = re.compile(r"\[pid (\d+)(?::tid (\d+))?\]")
 _TIME = re.compile(r"^\[(\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d\.\d+ \d{4})\]")
 # What runs the application is not what is wrong with it.
 _SCAFFOLD = re.compile(
-    r'File "(<frozen (runpy|importlib)|.*/server/(worker|rehearsed)\.py|.*/mod_wsgi/express/'
-    r"|.*/handler\.wsgi)"
+    r'File "(<frozen (runpy|importlib)|.*/server/(worker|rehearsed|interruption)\.py'
+    r"|.*/mod_wsgi/express/|.*/handler\.wsgi)"
 )
 _MARKS = re.compile(r"^\s*[\^~]+[\s\^~]*$")
 
@@ -72,13 +72,18 @@ def tracebacks(lines: Iterable[str]) -> list[str]:
 def crash_stack(lines: Iterable[str]) -> str:
     """The stack that Python's faulthandler wrote last, without the frames around the application.
 
+    Of the thread that crashed; after a time limit, of the main thread, which comes last.
     https://docs.python.org/3/library/faulthandler.html
     """
-    stack: list[str] = []
+    head, stack = "", list[str]()
     for line in map(message, lines):
         if line.startswith(("Fatal Python error", "Timeout (")):
-            stack = [line]
-        elif stack and line.startswith(("Current thread", "Thread 0x", "  File ")):
+            head, stack = line, []
+        elif line.startswith("Thread 0x") and stack and head.startswith("Fatal"):
+            head = ""
+        elif head and line.startswith(("Current thread", "Thread 0x")):
+            stack = [head, line]
+        elif head and stack and line.startswith("  File "):
             stack.append(line)
     return "\n".join(without_scaffold(stack))
 
