@@ -5,15 +5,18 @@ import fcntl
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from . import preflight, problems, processes, project, server_root, settings, site
+from .diagnosis import causes, collecting, deaths
 from .httpd import Httpd
+from .problem import Problem
 from .serve import say
 
 LOGS = project.VAR / "log"
@@ -121,12 +124,14 @@ def reload() -> int:
         site.write_environment(here)
         limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
         old = processes.daemons(parent.pid, here.project.app_name)
+        log = logs_since(LOGS / "error.log")
         for done, daemon in enumerate(old):
             started = time.time()
             with contextlib.suppress(psutil.NoSuchProcess):  # then it has a successor already
                 daemon.send_signal(signal.SIGUSR1)
-            if not _wait_for_successor(parent.pid, here.project.app_name, old, done, limit):
-                raise problems.reload_stuck(done, len(old), time.time() - started)
+            if not _wait_for_successor(parent.pid, here.project.app_name, old, done, limit, log):
+                stuck = problems.reload_stuck(done, len(old), time.time() - started)
+                raise _why_stuck(here, log(), stuck)
         say(f"{len(old)} processes were replaced")
     return 0
 
@@ -140,10 +145,42 @@ def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
+def logs_since(file: Path) -> Callable[[], list[str]]:
+    """What is written to a log from now on, as often as it is asked for."""
+    position = file.stat().st_size if file.exists() else 0
+
+    def lines() -> list[str]:
+        if not file.exists():
+            return []
+        with file.open("rb") as stream:
+            stream.seek(position)
+            return stream.read().decode(errors="replace").splitlines()
+
+    return lines
+
+
+def _why_stuck(here: site.Site, lines: list[str], stuck: Problem) -> Problem:
+    """What the log shows of successors that died or could not load the application."""
+    before = int(state().get("memory_kills", 0))
+    found = collecting.evidence(lines, here.account.user, before)
+    cause = causes.cause(found)
+    if cause:
+        say(stuck.what)
+    return cause or stuck
+
+
 def _wait_for_successor(
-    pid: int, app_name: str, old: list[psutil.Process], done: int, limit: float
+    pid: int,
+    app_name: str,
+    old: list[psutil.Process],
+    done: int,
+    limit: float,
+    log: Callable[[], list[str]],
 ) -> bool:
-    """Wait until as many new processes are ready as old ones were told to go."""
+    """Wait until as many new processes are ready as old ones were told to go.
+
+    No longer than until it is seen in the log that they cannot load the application.
+    """
     known = {process.pid for process in old}
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
@@ -151,5 +188,7 @@ def _wait_for_successor(
         ready = [one for one in current if one.pid not in known and processes.is_ready(one, ROOT)]
         if len(ready) > done and old[done] not in current:
             return True
-        time.sleep(0.02)
+        if deaths.refuses(log()):
+            return False
+        time.sleep(0.05)
     return False

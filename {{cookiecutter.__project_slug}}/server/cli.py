@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from . import explain, project
 from .problem import Problem
-from .problems import not_set_up, system_refused
+from .problems import not_set_up, refused_by_system
 from .setup import environment
 from .setup.verb import setup
 
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"\n{system_refused(error)}", file=sys.stderr)
+        print(f"\n{refused_by_system(error, project.VAR)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)

@@ -71,7 +71,6 @@ class Httpd:
         beginning = command.beginning(site.settings, static_folder, site.root)
         _write(httpd_conf, beginning + httpd_conf.read_text("utf-8"))
         self.url = address[1]
-        self.vigil.port = int(self.url.rstrip("/").rpartition(":")[2])
         self._apachectl_check()
         write_state(site, self.address)
 
@@ -92,7 +91,8 @@ class Httpd:
 
         :raises Problem: it ended, or did not answer in ``START_LIMIT`` seconds.
         """
-        preflight.check_port(self.site.settings.host, self.vigil.port)
+        port = int(self.url.rstrip("/").rpartition(":")[2])
+        preflight.check_port(self.site.settings.host, port)
         if self.site.logs:
             with self.output.append_to_log() as file:
                 self.process = self._popen(file, foreground=False)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import background
+from .routine import is_routine
 
 ERROR = re.compile(
     r"^\[(?P<time>[^]]+)\] \[(?P<module>\w+):(?P<level>\w+)\] (\[[^]]*\] )*(?P<text>.*)$"
@@ -27,12 +28,13 @@ def show(lines: int, follow: bool, errors: bool) -> int:
             print(f"{count:>5} x  last {last}  {cause}")
         return 0
     files = [background.LOGS / "access.log", background.LOGS / "error.log"]
-    past = merged([tail(file) for file in files])
+    past = [line for line in merged([tail(file) for file in files]) if not is_routine(line)]
     for line in past[max(0, len(past) - lines) :]:
         print(coloured(line))
     if follow:
         for line in appended(files):
-            print(coloured(line), flush=True)
+            if not is_routine(line):
+                print(coloured(line), flush=True)
     return 0
 
 

@@ -1,5 +1,6 @@
 """``./run status``: is it up, is it busy, what went wrong last."""
 
+import contextlib
 import json
 import os
 import signal
@@ -67,7 +68,8 @@ def reports(parent: psutil.Process, threads: int) -> list[dict[str, Any]]:
     daemons = processes.daemons(parent.pid, project.load().app_name)
     asked = time.time()
     for daemon in daemons:
-        daemon.send_signal(signal.SIGHUP)
+        with contextlib.suppress(psutil.Error):
+            daemon.send_signal(signal.SIGHUP)
     found: dict[int, dict[str, Any]] = {}
     while len(found) < len(daemons) and time.time() < asked + 1:
         for daemon in daemons:
@@ -75,7 +77,11 @@ def reports(parent: psutil.Process, threads: int) -> list[dict[str, Any]]:
             if report and report["time"] >= asked:
                 found[daemon.pid] = report
         time.sleep(0.01)
-    return [_row(daemon, found.get(daemon.pid), threads) for daemon in daemons]
+    rows = []
+    for daemon in daemons:
+        with contextlib.suppress(psutil.Error):  # it has just died
+            rows.append(_row(daemon, found.get(daemon.pid), threads))
+    return rows
 
 
 def _row(daemon: psutil.Process, report: dict[str, Any] | None, threads: int) -> dict[str, Any]:

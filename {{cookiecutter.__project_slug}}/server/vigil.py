@@ -16,7 +16,6 @@ class Vigil:
 
     def __init__(self, site: Site, output: Output) -> None:
         self.site, self.output = site, output
-        self.port = site.settings.port
         self._kills_before = memory.kills()
 
     def evidence(self, lines: Sequence[str] | None = None) -> causes.Evidence:
@@ -24,7 +23,6 @@ class Vigil:
         return collecting.evidence(
             self.output.lines() if lines is None else lines,
             self.site.account.user,
-            (self.site.settings.host, self.port),
             self._kills_before,
         )
 

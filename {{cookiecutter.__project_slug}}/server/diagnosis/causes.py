@@ -20,7 +20,6 @@ class Evidence:
     :param lines: The error log since the start, as it was written.
     :param user: Whom the application runs as.
     :param own: The folder whose modules are the application's own.
-    :param address: Host and port Apache was told to listen on.
     :param memory_kills: How often the kernel killed for memory since the start.
     :param kernel: Messages of the kernel, as far as they may be read.
     :param selinux: Whether SELinux refuses things on this system.
@@ -29,7 +28,6 @@ class Evidence:
     lines: Sequence[str]
     user: str
     own: Path
-    address: tuple[str, int]
     memory_kills: int = 0
     kernel: Sequence[str] = ()
     selinux: bool = False
@@ -45,11 +43,17 @@ _Rule = tuple[str, Callable[[_Match, Evidence, str], Problem]]
 
 # In this order: what is said first is the cause of what follows it.
 _RULES: tuple[_Rule, ...] = (
-    (r"\(98\).*AH00072|\(48\).*AH00072", lambda m, e, q: problems.port_in_use(*e.address)),
-    (r"\(13\).*AH00072", lambda m, e, q: problems.port_forbidden(e.address[1])),
     (
-        r"\(\d+\)(?P<reason>.*?): AH00072",
-        lambda m, e, q: problems.address_unusable(e.address[0], m["reason"]),
+        r"\((98|48)\).*AH00072: .* address (?P<host>\S+):(?P<port>\d+)",
+        lambda m, e, q: problems.port_in_use(m["host"], int(m["port"])),
+    ),
+    (
+        r"\(13\).*AH00072: .*:(?P<port>\d+)$",
+        lambda m, e, q: problems.port_forbidden(int(m["port"])),
+    ),
+    (
+        r"\(\d+\)(?P<reason>.*?): AH00072: .* address (?P<host>\S+):\d+",
+        lambda m, e, q: problems.address_unusable(m["host"], m["reason"]),
     ),
     (
         r"Cannot load (?P<file>\S+) into server: .*?(?P<lib>libpython\S+): cannot open shared",

@@ -1,7 +1,6 @@
 """Collects the evidence of one site, and asks for its cause."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from .. import problems, project
 from ..problem import Problem
@@ -12,9 +11,7 @@ from .causes import Evidence
 from .deaths import deaths
 
 
-def evidence(
-    lines: Sequence[str], user: str, address: tuple[str, int], kills_before: int
-) -> Evidence:
+def evidence(lines: Sequence[str], user: str, kills_before: int) -> Evidence:
     """All there is to see now.
 
     :param kills_before: What `memory.kills` said at the start.
@@ -22,7 +19,7 @@ def evidence(
     kernel = memory.kernel_messages()
     enforcing = security.enforcing() or bool(security.denials(kernel))
     kills = max(0, memory.kills() - kills_before)
-    return Evidence(lines, user, project.ROOT, address, kills, kernel, enforcing)
+    return Evidence(lines, user, project.ROOT, kills, kernel, enforcing)
 
 
 def failure(doing: str, found: Evidence) -> Problem:
@@ -40,9 +37,3 @@ def crash_loop(found: Evidence) -> Problem:
 def last_words(lines: Sequence[str], most: int = 8) -> str:
     """The last lines that say anything, without the columns before the message."""
     return "\n".join([log.message(line) for line in lines if not is_routine(line)][-most:])
-
-
-def own_traceback(lines: Sequence[str], own: Path) -> str:
-    """The last traceback in the log that goes through the application."""
-    found = [one for one in log.tracebacks(lines) if str(own) in one]
-    return found[-1] if found else ""

@@ -41,6 +41,7 @@ from .lacking import (
     files_exhausted,
     ipc_exhausted,
     python_unusable,
+    refused_by_system,
     threads_exhausted,
 )
 from .serving import (
@@ -92,6 +93,7 @@ __all__ = [
     "port_in_use",
     "python_unsuitable",
     "python_unusable",
+    "refused_by_system",
     "reload_stuck",
     "restart_needed",
     "run_user_invalid",

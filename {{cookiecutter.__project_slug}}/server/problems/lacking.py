@@ -1,9 +1,12 @@
 """What Apache may find missing on the system: parts that fit, room, files, threads."""
 
+import errno
 import shlex
+from pathlib import Path
 
 from ..problem import Problem
 from .dying import quoted
+from .serving import system_refused
 
 
 def build_stale(quote: str) -> Problem:
@@ -37,7 +40,7 @@ def python_unusable(reason: str, quote: str) -> Problem:
 def disk_full(path: str) -> Problem:
     return Problem(
         "disk-full",
-        f"There is no space left for {path}.",
+        f"No space is left on the file system of {path}.",
         "The file system is full, or has no more room for this user or for one more file.",
         [f"df -h {shlex.quote(path)}; df -i {shlex.quote(path)}", "du -xh . | sort -h | tail"],
     )
@@ -87,3 +90,18 @@ def file_missing(path: str, quote: str) -> Problem:
         "Something removed it while the server was starting; ./run writes its own files anew.",
         ["./run start"],
     )
+
+
+def refused_by_system(error: OSError, place: Path) -> Problem:
+    """The problem behind an error that nothing else has named.
+
+    :param place: Where the project mostly writes, for an error that names no file.
+    """
+    path = str(error.filename or place)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(path)
+    if error.errno == errno.EROFS:
+        return disk_read_only(path)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return files_exhausted(str(error))
+    return system_refused(error)
