@@ -369,12 +369,29 @@ def test_a_reload_is_no_death(service: Service) -> None:
     assert "died" not in service.run("logs", "-n", "1000").stdout
 
 
-def test_a_loop_in_the_foreground_is_ended(service: Service) -> None:
-    """After it has answered: a thread ends each process a moment after it is loaded."""
-    add(service, UNDER_APACHE + "import threading; threading.Timer(1.5, os._exit, [7]).start()")
+LATER = """
+def end(sign: str) -> None:
+    import time
+
+    while not os.path.exists(sign):
+        time.sleep(0.1)
+    time.sleep(0.3)
+    os._exit(7)
+"""
+
+
+def test_a_loop_in_the_foreground_is_ended(service: Service, tmp_path: Path) -> None:
+    """After it has answered: from then on a thread ends each process soon after it is loaded."""
+    sign = tmp_path / "now"
+    tmp_path.chmod(0o755)
+    tmp_path.parent.chmod(0o755)
+    add(service, LATER)
+    start = f"import threading; threading.Thread(target=end, args=({str(sign)!r},)).start()"
+    add(service, UNDER_APACHE + start)
     with running(service.project, env=MANY) as serving:
         family = serving.family()
-        assert serving.process.wait(timeout=30) == 1
+        sign.touch()
+        assert serving.process.wait(timeout=60) == 1
     assert "app-exits" in serving.log
     assert "exits with status 7" in serving.log
     assert survivors(family, 5) == []

@@ -141,7 +141,19 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("line", SAID)
+NAMED = {
+    "libpython": "libpython",
+    "encodings": "no encodings",
+    "WSGI0009": "working directory",
+    "WSGI0099": "another Python",
+}
+
+
+def name_of(line: str) -> str:
+    return next((name for sign, name in NAMED.items() if sign in line), SAID[line][0])
+
+
+@pytest.mark.parametrize("line", SAID, ids=name_of)
 def test_what_apache_says_is_named(line: str) -> None:
     slug, told = SAID[line]
     problem = cause(evidence(line))

@@ -188,7 +188,7 @@ def _wait_for_successor(
         ready = [one for one in current if one.pid not in known and processes.is_ready(one, ROOT)]
         if len(ready) > done and old[done] not in current:
             return True
-        if deaths.refuses(log()):
+        if deaths.no_successor(log()):
             return False
         time.sleep(0.05)
     return False

@@ -105,7 +105,11 @@ def _dispatch(verb: str, rest: Sequence[str]) -> int:
 
 
 def _call(verb: str, known: argparse.Namespace, rest: Sequence[str]) -> int:
-    from . import background, configuration, logs, serve, status  # need the packages in .venv
+    try:  # these need the packages in .venv
+        from . import background, configuration, logs, serve, status
+    except ModuleNotFoundError as error:
+        reason = f".venv/bin/python does not run, so {error.name} is not found"
+        raise not_set_up(f"{reason}; Python was removed or upgraded") from None
 
     calls: dict[str, Callable[[], int]] = {
         "serve": lambda: serve.serve(rest),

@@ -120,23 +120,23 @@ class Httpd:
     def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
         limit = self.site.settings.start_limit
         deadline = time.monotonic() + limit
-        answers = False
         while time.monotonic() < deadline and not given_up():
             assert self.process
             if self.process.poll() is not None:
                 self.output.join()
                 raise self.failure("Apache ended at once.")
-            answers = answers or status(f"{self.address}/health/live", 2) not in (0, 502, 503, 504)
-            if answers:
-                self._end_because_of(self.vigil.not_loaded())
-                if self.vigil.all_loaded(self.process.pid):
-                    return
+            self._end_because_of(self.vigil.not_loaded())
             self.refuse_crash_loop()
+            if self.vigil.all_loaded(self.process.pid) and self._answers():
+                return
             time.sleep(0.05)
-        if not given_up() and not answers:
+        if not given_up() and not self._answers():
             found = self.vigil.evidence()
             slow = problems.too_slow(limit, collecting.last_words(found.lines))
             self._end_because_of(causes.cause(found) or slow)
+
+    def _answers(self) -> bool:
+        return status(f"{self.address}/health/live") not in (0, 502, 503, 504)
 
     def refuse_crash_loop(self) -> None:
         """:raises Problem: the processes of the application die again and again; it is stopped."""
@@ -185,10 +185,10 @@ class Httpd:
         mark_stopped(self.site.root)
 
 
-def status(address: str, seconds: float = 5) -> int:
-    """The HTTP status `address` answers with, 0 where nothing answers within some seconds."""
+def status(address: str) -> int:
+    """The HTTP status `address` answers with, 0 where nothing answers."""
     try:
-        with _directly.open(address, timeout=seconds) as response:
+        with _directly.open(address, timeout=5) as response:
             return int(response.status)
     except HTTPError as error:
         return error.code

@@ -16,7 +16,10 @@ from .project import PYTHON, ROOT
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """How it went. ``status`` is that of a process: negative for a signal."""
+    """How it went. ``status`` is that of a process: negative for a signal.
+
+    ``names`` are the callables in the .wsgi file, where it was executed to its end.
+    """
 
     loaded: bool
     status: int
@@ -24,6 +27,7 @@ class Rehearsal:
     seconds: float
     serves: bool = False
     binds: list[str] = field(default_factory=list)
+    names: list[str] | None = None
 
 
 def rehearse(
@@ -61,10 +65,11 @@ def rehearse(
     with os.fdopen(reader, "rb") as file:
         told = [json.loads(line) for line in (file.read() or b"").splitlines()]
     return Rehearsal(
-        loaded=any("loaded" in one for one in told),
+        loaded=any(one.get("loaded") for one in told),
         status=process.wait(),
         output=output,
         seconds=seconds,
         serves=any("serves" in one for one in told),
         binds=[":".join(map(str, one["binds"])) for one in told if one.get("binds")],
+        names=next((one["names"] for one in told if "names" in one), None),
     )

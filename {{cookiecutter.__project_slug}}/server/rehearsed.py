@@ -31,8 +31,8 @@ def main(wsgi_file: str, seconds: float, told: int) -> None:
     faulthandler.dump_traceback_later(seconds, exit=True)
     sys.addaudithook(watch)
     sys.argv = ["mod_wsgi"]
-    runpy.run_path(wsgi_file)["application"]
-    tell(loaded=True)
+    names = runpy.run_path(wsgi_file)
+    tell(loaded="application" in names, names=[name for name in names if callable(names[name])])
     sys.stdout.flush()
     os._exit(0)  # nobody waits for its threads, as nothing of it is wanted
 

@@ -39,13 +39,16 @@ class Vigil:
 
     def not_loaded(self) -> Problem | None:
         """Why a process could not load the application; None where none has said so."""
-        return causes.not_loaded(self.evidence())
+        if deaths.is_refused(self.output.lines()):
+            return causes.not_loaded(self.evidence())
+        return None
 
     def all_loaded(self, pid: int) -> bool:
         """Whether every process has loaded the application, as far as it reports that."""
         if self.site.entry != WORKER:
             return True
-        return all(processes.is_ready(one, self.site.root) for one in self._running(pid))
+        running = self._running(pid)
+        return bool(running) and all(processes.is_ready(one, self.site.root) for one in running)
 
     def _running(self, pid: int) -> list[psutil.Process]:
         return processes.daemons(pid, self.site.project.app_name)

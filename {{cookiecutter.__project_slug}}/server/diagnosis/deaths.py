@@ -15,7 +15,7 @@ _HOW = re.compile(r"\(pid=(\d+)\) terminated (?:normally, exit code|by signal) (
 _SIGNAL = re.compile(r"AH0005[12]: child pid (\d+) exit signal .*\((\d+)\)")
 # Ended by mod_wsgi itself, which is no fault of the process that comes next.
 _LIMIT = re.compile(r"(request time limit|startup timer|deadlock timer|Shutdown timeout) e\w+")
-_NOT_LOADED = re.compile(r"WSGI01(05|06|08|10): ")
+_NOT_LOADED = re.compile(r"WSGI01(05|06|07|08|09|10): ")
 _ENDING = re.compile(r"Exiting daemon process '")
 # A request was under way; so it may be the request that killed.
 _CUT = re.compile(r"WSGI014[67]: .*(closed connection before|Connection reset by peer)")
@@ -109,7 +109,12 @@ def is_loop(lines: Sequence[str], ages: Sequence[float]) -> bool:
     return alone >= ENOUGH and not any(age > SETTLED for age in ages)
 
 
-def refuses(lines: Sequence[str]) -> bool:
+def is_refused(lines: Iterable[str]) -> bool:
+    """Whether a process said that it cannot load the application."""
+    return any(_NOT_LOADED.search(line) for line in lines)
+
+
+def no_successor(lines: Sequence[str]) -> bool:
     """Whether new processes cannot load the application: one said so, or several died."""
     alone = sum(not one.limit for one in deaths(lines)) - cut_requests(lines)
-    return alone >= 3 or any(_NOT_LOADED.search(line) for line in lines)
+    return alone >= 3 or is_refused(lines)

@@ -28,6 +28,16 @@ def package_missing(name: str, traceback: str) -> Problem:
     )
 
 
+def app_nameless(names: Sequence[str]) -> Problem:
+    found = f"; it defines {', '.join(names)}" if names else ""
+    return Problem(
+        "app-nameless",
+        f"The .wsgi file does not define the name application{found}.",
+        "That is the name Apache looks for. A Flask object may have a second name.",
+        [f"echo 'application = {names[-1] if names else 'app'}' >> *.wsgi"],
+    )
+
+
 def app_exits(status: str, quote: str, times: int = 1) -> Problem:
     again = f" {times} processes did so." if times > 1 else ""
     return Problem(
