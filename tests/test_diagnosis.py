@@ -380,18 +380,19 @@ def end(sign: str) -> None:
 """
 
 
-def test_a_loop_in_the_foreground_is_ended(service: Service, tmp_path: Path) -> None:
+def test_a_loop_in_the_foreground_is_ended(service: Service) -> None:
     """After it has answered: from then on a thread ends each process soon after it is loaded."""
-    sign = tmp_path / "now"
-    tmp_path.chmod(0o755)
-    tmp_path.parent.chmod(0o755)
+    sign = service.project.path / "now"  # where the application's user sees it
     add(service, LATER)
     start = f"import threading; threading.Thread(target=end, args=({str(sign)!r},)).start()"
     add(service, UNDER_APACHE + start)
     with running(service.project, env=MANY) as serving:
         family = serving.family()
         sign.touch()
-        assert serving.process.wait(timeout=60) == 1
+        try:
+            assert serving.process.wait(timeout=60) == 1
+        finally:
+            sign.unlink()
     assert "app-exits" in serving.log
     assert "exits with status 7" in serving.log
     assert survivors(family, 5) == []

@@ -131,7 +131,7 @@ def reload() -> int:
                 daemon.send_signal(signal.SIGUSR1)
             if not _wait_for_successor(parent.pid, here.project.app_name, old, done, limit, log):
                 stuck = problems.reload_stuck(done, len(old), time.time() - started)
-                raise _why_stuck(here, log(), stuck)
+                raise _why_stuck(here, collecting.settled(log), stuck)
         say(f"{len(old)} processes were replaced")
     return 0
 

@@ -125,7 +125,9 @@ class Httpd:
             if self.process.poll() is not None:
                 self.output.join()
                 raise self.failure("Apache ended at once.")
-            self._end_because_of(self.vigil.not_loaded())
+            if self.vigil.is_refused():
+                self._answers()  # of sys.exit() there is a traceback only when it is asked
+                self._end_because_of(self.vigil.not_loaded())
             self.refuse_crash_loop()
             if self.vigil.all_loaded(self.process.pid) and self._answers():
                 return

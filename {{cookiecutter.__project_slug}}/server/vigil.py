@@ -37,11 +37,13 @@ class Vigil:
             return collecting.crash_loop(self.evidence())
         return None
 
+    def is_refused(self) -> bool:
+        """Whether a process said that it cannot load the application."""
+        return deaths.is_refused(self.output.lines())
+
     def not_loaded(self) -> Problem | None:
-        """Why a process could not load the application; None where none has said so."""
-        if deaths.is_refused(self.output.lines()):
-            return causes.not_loaded(self.evidence())
-        return None
+        """Why a process could not load the application."""
+        return causes.not_loaded(self.evidence(collecting.settled(self.output.lines)))
 
     def all_loaded(self, pid: int) -> bool:
         """Whether every process has loaded the application, as far as it reports that."""

@@ -1,6 +1,7 @@
 """Collects the evidence of one site, and asks for its cause."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from .. import problems, project
 from ..problem import Problem
@@ -20,6 +21,14 @@ def evidence(lines: Sequence[str], user: str, kills_before: int) -> Evidence:
     enforcing = security.enforcing() or bool(security.denials(kernel))
     kills = max(0, memory.kills() - kills_before)
     return Evidence(lines, user, project.ROOT, kills, kernel, enforcing)
+
+
+def settled(read: Callable[[], list[str]], seconds: float = 1.0) -> list[str]:
+    """What `read` returns, once the traceback is there that follows a line with a code."""
+    deadline = time.monotonic() + seconds
+    while not log.tracebacks(lines := read()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return lines
 
 
 def failure(doing: str, found: Evidence) -> Problem:
