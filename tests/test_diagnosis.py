@@ -369,6 +369,18 @@ def test_a_reload_is_no_death(service: Service) -> None:
     assert "died" not in service.run("logs", "-n", "1000").stdout
 
 
+def test_an_apache_that_is_killed(service: Service) -> None:
+    """Its own end is named, not that of a process which died before."""
+    add(service, DIE, "views.py")
+    with running(service.project) as serving:
+        assert ask(f"{serving.url}/die/{int(signal.SIGSEGV)}").status == 502
+        (apache,) = psutil.Process(serving.process.pid).children()
+        apache.kill()
+        assert serving.process.wait(timeout=30) == 1
+    assert f"Process {apache.pid} was ended by SIGKILL" in one_line(serving.log)
+    assert "app-crashes" not in serving.log
+
+
 LATER = """
 def end(sign: str) -> None:
     import time

@@ -5,17 +5,25 @@ Here are those that no other file is about, and the comparison of that table wit
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, TEMPLATE, Built
 from serving import Project, ask, running, wait_for
 from test_background import Service
 from test_diagnosis import one_line
+
+sys.path.insert(0, str(TEMPLATE))
+
+from server.problem import Problem
+from server.setup import apaches, checks, interpreters
 
 TABLE = (ROOT / "docs" / "failures.md").read_text("utf-8")
 ROWS = re.findall(r"^\| ([A-E]\d+) \| (.+?) \| (.+?) \| (.*?) ?\| (.+?) \|$", TABLE, re.MULTILINE)
@@ -216,3 +224,87 @@ def test_packages_that_want_the_main_interpreter(service: Service) -> None:
         "the log",
     )[-1]
     assert "into main interpreter" in line
+
+
+# --- Before anything is built
+
+
+def fake_apxs(folder: Path, **answers: Path) -> Path:
+    """An apxs that says where the parts of an Apache are, of which only the program exists."""
+    cases = "".join(f"  {name}) echo {value} ;;\n" for name, value in answers.items())
+    program = folder / "apxs"
+    program.write_text(f'#!/bin/sh\ncase "$2" in\n{cases}esac\n')
+    program.chmod(0o755)
+    return program
+
+
+def test_an_apache_without_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {"SBINDIR": tmp_path, "PROGNAME": Path("httpd"), "INCLUDEDIR": tmp_path / "include"}
+    monkeypatch.setenv("APXS", str(fake_apxs(tmp_path, **places)))
+    with pytest.raises(Problem) as refused:
+        apaches.choose("system")
+    assert refused.value.slug == "apache-missing"
+    assert f"a header is missing ({tmp_path}/include/httpd.h)" in refused.value.what
+
+
+def test_without_expat_the_bundled_apache_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    python = interpreters.probe(Path(sys.executable))
+    assert python
+    monkeypatch.setenv("CC", sys.executable)  # something that runs, and finds no header
+    assert "expat.h" in apaches.missing_tools(apaches.Apache("bundled", "2.4"), python)
+
+
+@pytest.mark.parametrize("brew", [True, False], ids=["with Homebrew", "without"])
+def test_the_apache_of_apple_is_not_taken(monkeypatch: pytest.MonkeyPatch, brew: bool) -> None:
+    """It loads only modules that are signed, and its folders cannot be written."""
+    there = {"/usr/sbin/apxs"} | ({"/opt/homebrew/bin/apxs"} if brew else set())
+
+    def which(name: str, path: str = "") -> str | None:
+        places = (f"{folder}/{name}" for folder in path.split(os.pathsep))
+        return next((place for place in places if place in there), None)
+
+    monkeypatch.delenv("APXS", raising=False)
+    monkeypatch.setenv("PATH", "/opt/homebrew/bin:/usr/bin" if brew else "/usr/bin")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(shutil, "which", which)
+    assert apaches._find_apxs() == (Path("/opt/homebrew/bin/apxs") if brew else None)
+
+
+def compiled(folder: Path, *options: str) -> Path:
+    """A library of no content."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if not compiler:
+        pytest.skip("no compiler; on Debian: apt-get install gcc")
+    (folder / "empty.c").write_text("int empty;\n")
+    library = folder / "module.so"
+    words: list[str | Path] = [
+        compiler,
+        "-shared",
+        "-fPIC",
+        "-o",
+        library,
+        folder / "empty.c",
+        *options,
+    ]
+    subprocess.run(words, check=True)
+    return library
+
+
+def test_a_module_whose_libpython_is_not_found(tmp_path: Path) -> None:
+    gone = compiled(tmp_path, "-Wl,-soname,libpython3.99.so.1").rename(
+        tmp_path / "libpython3.99.so"
+    )
+    module = compiled(tmp_path, "-Wl,--no-as-needed", f"-L{tmp_path}", "-lpython3.99")
+    gone.unlink()
+    assert checks._unresolved(module) == ["the library libpython3.99.so.1 is not found"]
+
+
+def test_a_module_that_takes_libraries_from_anybody(tmp_path: Path) -> None:
+    """As when it was built in an environment that is thrown away."""
+    place = tmp_path / "open" / "gone"
+    place.parent.mkdir()
+    place.parent.chmod(0o777)
+    module = compiled(tmp_path, f"-Wl,-rpath,{place}")
+    assert checks._doubtful_search_paths(module) == [f"anybody may put libraries into {place}"]
+    place.parent.chmod(0o755)
+    assert checks._doubtful_search_paths(module) == []

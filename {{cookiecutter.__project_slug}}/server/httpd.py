@@ -24,6 +24,9 @@ _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
 _directly = build_opener(ProxyHandler({}))
 
 
+LATELY = 60.0  # seconds of log in which the reason for an end is looked for
+
+
 class Httpd:
     """Apache as a child of this process, in a session of its own.
 
@@ -151,8 +154,11 @@ class Httpd:
             raise problem
 
     def failure(self, doing: str) -> Problem:
-        """Why it failed: named where the evidence shows it, otherwise Apache's last words."""
-        return self.vigil.failure(doing)
+        """Why it ended: named where the evidence shows it, otherwise Apache's last words."""
+        code = self.process.returncode if self.process else None
+        if self.process and code and code < 0:
+            return causes.end_of_apache(self.process.pid, -code, self.vigil.evidence())
+        return self.vigil.failure(doing, self.output.lines(LATELY))
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""

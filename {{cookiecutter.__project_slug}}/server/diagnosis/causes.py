@@ -8,9 +8,9 @@ from pathlib import Path
 from .. import problems
 from ..problem import Problem
 from . import lines as log
+from . import memory
 from .deaths import Death, deaths, signal_name
 from .loading import from_traceback
-from .memory import faulty_libraries, killed_for_memory
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Evidence:
 
 def cause(evidence: Evidence) -> Problem | None:
     """The problem that the evidence shows; None where it shows none."""
-    return _said(evidence) or _died_of(evidence) or not_loaded(evidence)
+    return said(evidence) or _died_of(evidence) or not_loaded(evidence)
 
 
 _Match = re.Match[str]
@@ -111,7 +111,7 @@ _RULES: tuple[_Rule, ...] = (
 )
 
 
-def _said(evidence: Evidence) -> Problem | None:
+def said(evidence: Evidence) -> Problem | None:
     """What Apache or mod_wsgi says itself; what the application prints has no code."""
     messages = [log.message(line) for line in evidence.lines if not log.is_printed(line)]
     for pattern, problem in _RULES:
@@ -126,6 +126,14 @@ def _denied(path: str, evidence: Evidence, quote: str) -> Problem:
     return refused(evidence.user, path, quote)
 
 
+def end_of_apache(pid: int, signal: int, evidence: Evidence) -> Problem:
+    """Why Apache's parent process was ended by a signal; that of its processes is another."""
+    sizes = memory.killed_for_memory(evidence.kernel)
+    if pid in sizes:
+        return problems.memory_exhausted([pid], sizes[pid], 1)
+    return problems.killed([pid], signal_name(signal))
+
+
 def _died_of(evidence: Evidence) -> Problem | None:
     """What the processes of the application died of."""
     found = deaths(evidence.lines)
@@ -135,13 +143,13 @@ def _died_of(evidence: Evidence) -> Problem | None:
 def death_of(found: Sequence[Death], evidence: Evidence) -> Problem | None:
     """What these processes died of, the last one first of all."""
     last, pids = found[-1], [one.pid for one in found]
-    sizes = killed_for_memory(evidence.kernel)
+    sizes = memory.killed_for_memory(evidence.kernel)
     for_memory = [pid for pid in pids if pid in sizes]
     if for_memory:
         return problems.memory_exhausted(for_memory, sizes[for_memory[-1]], 0)
     if last.is_signal:
         name = f"signal {signal_name(last.number or 0)}"
-        library = faulty_libraries(evidence.kernel).get(last.pid, "")
+        library = memory.faulty_libraries(evidence.kernel).get(last.pid, "")
         stack = log.crash_stack(evidence.lines)
         return problems.app_crashes(name, library, stack, len(found))
     if last.number is None:

@@ -32,8 +32,8 @@ def settled(read: Callable[[], list[str]], seconds: float = 1.0) -> list[str]:
 
 
 def failure(doing: str, found: Evidence) -> Problem:
-    """Why something failed, or what Apache said last where no cause is found."""
-    return causes.cause(found) or problems.server_failed(doing, last_words(found.lines))
+    """Why Apache could not begin or go on, or its last words where they show no cause."""
+    return causes.said(found) or problems.server_failed(doing, last_words(found.lines))
 
 
 def crash_loop(found: Evidence) -> Problem:
