@@ -54,7 +54,7 @@ def add(service: Service, code: str, file: str = "__init__.py") -> None:
 
 
 def refused(service: Service, slug: str, *told: str, **env: str) -> str:
-    """`./run start` fails with that problem, tells these things, and leaves nothing behind."""
+    """`./run start` fails with that problem, and tells these things."""
     done = service.run("start", **env)
     text = one_line(done.stderr)
     assert done.returncode == 1, done.stderr
@@ -63,7 +63,6 @@ def refused(service: Service, slug: str, *told: str, **env: str) -> str:
         assert words in text, done.stderr
     last = done.stderr.splitlines()[-1]
     assert last.startswith(("Type ", "or ")), last
-    assert service.run("status").returncode == 3
     return done.stderr
 
 
@@ -149,7 +148,8 @@ def test_a_process_that(service: Service, name: str) -> None:
     add(service, UNDER_APACHE + code)
     started = time.monotonic()
     text = refused(service, slug, told, **MANY)
-    assert time.monotonic() - started < 30  # START_LIMIT is 60
+    assert time.monotonic() - started < 40  # START_LIMIT is 60
+    assert service.run("status").returncode == 3  # nothing is left
     assert "worker.py" not in text
     if slug == "app-crashes":
         assert "hello_flask/__init__.py" in text  # where in the application it was

@@ -293,7 +293,9 @@ def test_kills_for_memory_are_counted(tmp_path: Path, row: str, file: str | None
 
 
 def rehearsed(output: str = "", status: int = 1, **more: object) -> Problem | None:
-    return loading.refusal(Rehearsal(False, status, output, 2.0, **more), "me", OWN)  # type: ignore[arg-type]
+    return loading.refusal(
+        Rehearsal(OWN / "shop.wsgi", False, status, output, 2.0, **more), "me", OWN
+    )  # type: ignore[arg-type]
 
 
 def test_a_time_limit_while_it_listens_is_a_server() -> None:

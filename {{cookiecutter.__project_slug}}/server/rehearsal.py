@@ -21,6 +21,7 @@ class Rehearsal:
     ``names`` are the callables in the .wsgi file, where it was executed to its end.
     """
 
+    file: Path
     loaded: bool
     status: int
     output: str
@@ -65,6 +66,7 @@ def rehearse(
     with os.fdopen(reader, "rb") as file:
         told = [json.loads(line) for line in (file.read() or b"").splitlines()]
     return Rehearsal(
+        file=wsgi_file,
         loaded=any(one.get("loaded") for one in told),
         status=process.wait(),
         output=output,

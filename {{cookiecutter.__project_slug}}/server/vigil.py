@@ -32,8 +32,11 @@ class Vigil:
 
     def crash_loop(self, pid: int) -> Problem | None:
         """Why the processes of the application die again and again; None where they do not."""
+        lines = self.output.lines(deaths.WINDOW)
+        if not deaths.deaths(lines):  # nearly always, and cheaper than to look for processes
+            return None
         ages = processes.ages_of_ready(self._running(pid), self.site.root)
-        if deaths.is_loop(self.output.lines(deaths.WINDOW), ages):
+        if deaths.is_loop(lines, ages):
             return collecting.crash_loop(self.evidence())
         return None
 

@@ -26,7 +26,7 @@ def refusal(tried: Rehearsal, user: str, own: Path) -> Problem | None:
     if tried.loaded:
         return None
     if tried.names is not None:
-        return problems.app_nameless(tried.names)
+        return problems.app_nameless(tried.file, tried.names)
     lines = tried.output.splitlines()
     stack = log.crash_stack(lines)
     listens = tried.binds[-1] if tried.binds else ""

@@ -28,13 +28,13 @@ def package_missing(name: str, traceback: str) -> Problem:
     )
 
 
-def app_nameless(names: Sequence[str]) -> Problem:
+def app_nameless(file: Path, names: Sequence[str]) -> Problem:
     found = f"; it defines {', '.join(names)}" if names else ""
     return Problem(
         "app-nameless",
-        f"The .wsgi file does not define the name application{found}.",
+        f"{file.name} does not define the name application{found}.",
         "That is the name Apache looks for. A Flask object may have a second name.",
-        [f"echo 'application = {names[-1] if names else 'app'}' >> *.wsgi"],
+        [f"echo 'application = {names[-1] if names else 'app'}' >> {shlex.quote(file.name)}"],
     )
 
 
