@@ -200,8 +200,8 @@ def test_an_env_file_everybody_can_read(well: Project) -> None:
 def test_a_wsgi_file_without_an_application(well: Project) -> None:
     file = well.path / "hello_flask.wsgi"
     with edited(file, lambda text: text.replace("application", "app")):
-        assert slugs(rows(well)) == ["wsgi-file-wrong"]
-        assert told(well.call("./run", "--json", "start"))["problem"] == "wsgi-file-wrong"
+        assert slugs(rows(well)) == ["app-nameless"]
+        assert told(well.call("./run", "--json", "start"))["problem"] == "app-nameless"
     with edited(file, lambda text: "def"):
         assert "is no Python" in rows(well)[".wsgi file"]["problem"]["what"]
     with renamed(file):

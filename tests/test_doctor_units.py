@@ -33,7 +33,7 @@ def test_every_problem_has_an_example() -> None:
     assert named == set(problems.__all__)
     for _, make in CATALOGUE:
         problem = make()
-        assert re.fullmatch(r"[a-z]+(-[a-z]+)+|unforeseen", problem.slug)
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)+|unforeseen|killed", problem.slug)
         assert problem.what and problem.why and problem.remedy
         assert not any("\n" in line for line in (problem.why, *problem.remedy)), problem.slug
         assert problem.why.splitlines()[0].endswith((".", "log")), problem.slug
@@ -215,11 +215,19 @@ def test_a_wsgi_file_may_name_its_application_in_many_ways(source: str, tmp_path
     preflight.check_wsgi_file(file)
 
 
-@pytest.mark.parametrize("source", ["app = make()", "import application_of_mine", "def f(", "\0"])
-def test_a_wsgi_file_that_names_none(source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("source", "slug"),
+    [
+        ("app = make()", "app-nameless"),
+        ("import application_of_mine", "app-nameless"),
+        ("def f(", "wsgi-file-wrong"),
+        ("\0", "wsgi-file-wrong"),
+    ],
+)
+def test_a_wsgi_file_that_names_none(source: str, slug: str, tmp_path: Path) -> None:
     file = tmp_path / "x.wsgi"
     file.write_text(source)
-    assert refused(preflight.check_wsgi_file, file).slug == "wsgi-file-wrong"
+    assert refused(preflight.check_wsgi_file, file).slug == slug
 
 
 def test_the_way_to_a_file_leads_through_every_link(tmp_path: Path) -> None:

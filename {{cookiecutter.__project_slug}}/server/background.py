@@ -5,9 +5,11 @@ import fcntl
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,8 +26,10 @@ from . import (
     stand_in,
     static_copies,
 )
+from .diagnosis import causes, collecting, deaths
 from .doctor.places import check_writable
 from .httpd import Httpd
+from .problem import Problem
 from .serve import say, say_where
 
 LOGS = project.VAR / "log"
@@ -68,7 +72,7 @@ def start() -> int:
 def _start() -> None:
     here = site.collect(logs=LOGS)
     settings.refuse_unsafe(here.environ)
-    preflight.check_import(here.project, here.account, here.environ)
+    preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
     make_logs()
     server = Httpd(here)
     server.prepare()
@@ -110,6 +114,7 @@ def _stop() -> bool:
         orphan.kill()
     processes.wait_until_gone(ROOT, 5)
     output.wait_for_writer(LOGS, 5)
+    site.mark_stopped(ROOT)
     return True
 
 
@@ -135,18 +140,20 @@ def reload() -> int:
         settings.refuse_unsafe(here.environ)
         if changes := changed_settings(state().get("settings", {}), asdict(here.settings)):
             raise problems.restart_needed(changes)
-        preflight.check_import(here.project, here.account, here.environ)
+        preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
         stand_in.remove(ROOT, seconds=here.settings.stop_limit)
         site.write_environment(here)
         static_copies.renew(here)
         limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
         old = processes.daemons(parent.pid, here.project.app_name)
+        log = logs_since(LOGS / "error.log")
         for done, daemon in enumerate(old):
             started = time.time()
             with contextlib.suppress(psutil.NoSuchProcess):  # then it has a successor already
                 daemon.send_signal(signal.SIGUSR1)
-            if not _wait_for_successor(parent.pid, here.project.app_name, old, done, limit):
-                raise problems.reload_stuck(done, len(old), time.time() - started)
+            if not _wait_for_successor(parent.pid, here.project.app_name, old, done, limit, log):
+                stuck = problems.reload_stuck(done, len(old), time.time() - started)
+                raise _why_stuck(here, collecting.settled(log), stuck)
         say(f"{len(old)} processes were replaced")
     return 0
 
@@ -160,25 +167,41 @@ def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
+def logs_since(file: Path) -> Callable[[], list[str]]:
+    """What is written to a log from now on, as often as it is asked for."""
+    return partial(output.lines_since, file, output.size_of(file))
+
+
+def _why_stuck(here: site.Site, lines: list[str], stuck: Problem) -> Problem:
+    """What the log shows of successors that died or could not load the application."""
+    before = int(state().get("memory_kills", 0))
+    found = collecting.evidence(lines, here.account.user, before)
+    cause = causes.cause(found)
+    if cause:
+        say(stuck.what)
+    return cause or stuck
+
+
 def _wait_for_successor(
-    pid: int, app_name: str, old: list[psutil.Process], done: int, limit: float
+    pid: int,
+    app_name: str,
+    old: list[psutil.Process],
+    done: int,
+    limit: float,
+    log: Callable[[], list[str]],
 ) -> bool:
-    """Wait until as many new processes are ready as old ones were told to go."""
+    """Wait until as many new processes are ready as old ones were told to go.
+
+    No longer than until it is seen in the log that they cannot load the application.
+    """
     known = {process.pid for process in old}
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         current = processes.daemons(pid, app_name)
-        ready = [one for one in current if one.pid not in known and is_ready(one)]
+        ready = [one for one in current if one.pid not in known and processes.is_ready(one, ROOT)]
         if len(ready) > done and old[done] not in current:
             return True
-        time.sleep(0.02)
+        if deaths.no_successor(log()):
+            return False
+        time.sleep(0.05)
     return False
-
-
-def is_ready(daemon: psutil.Process) -> bool:
-    """Whether the process has loaded the application: it reports then."""
-    try:
-        written = (ROOT / "workers" / f"{daemon.pid}.json").stat().st_mtime
-        return written >= daemon.create_time() - 1
-    except (OSError, psutil.Error):
-        return False

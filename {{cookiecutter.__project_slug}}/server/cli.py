@@ -5,22 +5,24 @@ Parsed with the standard library, because ``./run setup`` runs before anything i
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from . import project
+from . import explain, project
 from .doctor.check import described
+from .doctor.places import refusal
 from .doctor.verb import doctor
 from .problem import Problem, tell
-from .problems import packages_differ, system_refused, unforeseen
+from .problems import packages_differ, unforeseen
 from .setup import environment
 from .setup.verb import setup
 
 VERBS = (
     *("serve", "dev", "setup", "start", "stop", "restart", "reload", "renew"),
-    *("status", "logs", "dump", "config", "doctor"),
+    *("status", "logs", "dump", "explain", "config", "doctor"),
 )
 HELP = """\
   serve     serve in the foreground; ./run alone does the same
@@ -36,6 +38,7 @@ HELP = """\
   status    is it up, is it busy, what went wrong last  (--json)
   logs      requests and errors by time  (-n LINES, -f, --errors by cause)
   dump      where every thread of every process is: what is it stuck in
+  explain   what a code in the log means, or the latest error there  (CODE)
   config    every setting, where it comes from and what follows from it
   doctor    find out what is wrong  (--report [FILE], --hello: Apache alone)
 
@@ -56,8 +59,11 @@ def main(arguments: Sequence[str]) -> int:
         return _dispatch(arguments[0], arguments[1:], as_json)
     except Problem as problem:
         tell(problem, as_json)
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
-        tell(system_refused(error), as_json)
+        tell(refusal(error, project.VAR), as_json)
     except ModuleNotFoundError as error:
         tell(packages_differ([f"{error.name} is missing"]), as_json)
     except KeyboardInterrupt:
@@ -94,6 +100,8 @@ def _dispatch(verb: str, rest: Sequence[str], as_json: bool) -> int:
         parser.add_argument("--rebuild", action="store_true")
         known = parser.parse_args([verb, *rest])
         return setup(known.apache, known.rebuild)
+    if verb == "explain" and not {"-h", "--help"} & set(rest):
+        return explain.show(rest)
     if verb in ("serve", "dev"):
         wants_help = "-h" in rest or "--help" in rest
         parser.parse_args([verb, "--help"] if wants_help else [verb])

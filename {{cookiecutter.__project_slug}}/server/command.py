@@ -41,7 +41,8 @@ def options(
         "include-file": INCLUDE,
         # Of every locale, the one that each system has.
         "locale": "C.UTF-8",
-        "log-level": "warn",
+        # Why a process of the application died comes at level info; routine.py leaves out the rest.
+        "log-level": "warn wsgi:info",
         # Pipes; see output.py.
         "error-log-name": "/dev/stderr",
         "access-log-name": "/dev/stdout",

@@ -33,7 +33,7 @@ def show() -> int:
     seconds = time.monotonic() - started
     print(f"Apache works: mod_wsgi's own application answered at {address}/ in {seconds:.1f} s.")
     print("Where yours does not, the fault is in the application.", flush=True)
-    preflight.check_import(here.project, here.account, here.environ)
+    preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
     print("It can be loaded, too; ./run dev shows its errors in the browser.")
     return 0
 
@@ -53,7 +53,7 @@ def ask(here: Site) -> str:
         except HTTPError as error:
             said = f"with status {error.code}".encode()
         if said != EXPECTED:
-            raise problems.server_failed(f"It answered {said[:80]!r}.", server.log())
+            raise server.failure(f"It answered {said[:80]!r}.")
         return server.address
     finally:
         server.stop(grace=0)

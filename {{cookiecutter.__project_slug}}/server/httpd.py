@@ -21,12 +21,16 @@ from . import (
     static_copies,
     tls,
 )
+from .diagnosis import causes, collecting
 from .output import Files, Terminal
 from .probe import status
+from .problem import Problem
 from .project import PYTHON
-from .site import Site, write_environment, write_state
+from .site import Site, mark_stopped, write_environment, write_state
+from .vigil import Vigil
 
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
+LATELY = 60.0  # seconds of log in which the reason for an end is looked for
 
 
 class Httpd:
@@ -46,6 +50,7 @@ class Httpd:
         self.output = (
             Files(site.logs, site.settings) if site.logs else Terminal(self.log_style, quiet)
         )
+        self.vigil = Vigil(site, self.output)
         self.url = ""
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -93,7 +98,8 @@ class Httpd:
         words = self.apachectl("configtest")
         done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
         if done.returncode != 0:
-            raise problems.server_failed("Apache refuses its configuration.", done.stderr)
+            lines = done.stderr.splitlines()
+            raise self.vigil.failure("Apache refuses its configuration.", lines)
 
     def apachectl(self, *words: str) -> list[str]:
         # Through a shell, because the server root may be on a file system mounted noexec.
@@ -129,18 +135,38 @@ class Httpd:
             assert self.process
             if self.process.poll() is not None:
                 self.output.join()
-                raise problems.server_failed("Apache ended at once.", self.log())
-            if status(f"{self.address}/health/live") not in (0, 502, 503, 504):
+                raise self.failure("Apache ended at once.")
+            if self.vigil.is_refused():
+                self._answers()  # of sys.exit() there is a traceback only when it is asked
+                self._end_because_of(self.vigil.not_loaded())
+            self.refuse_crash_loop()
+            if self.vigil.all_loaded(self.process.pid) and self._answers():
                 return
             time.sleep(0.05)
-        if given_up():
-            return
-        self.stop()
-        raise problems.server_failed(f"No answer within {limit} seconds (START_LIMIT).", self.log())
+        if not given_up() and not self._answers():
+            found = self.vigil.evidence()
+            slow = problems.too_slow(limit, collecting.last_words(found.lines))
+            self._end_because_of(causes.cause(found) or slow)
 
-    def log(self) -> str:
-        """The last lines Apache wrote, without the columns before the message."""
-        return "\n".join(self.output.last_messages())
+    def _answers(self) -> bool:
+        return status(f"{self.address}/health/live") not in (0, 502, 503, 504)
+
+    def refuse_crash_loop(self) -> None:
+        """:raises Problem: the processes of the application die again and again; it is stopped."""
+        assert self.process
+        self._end_because_of(self.vigil.crash_loop(self.process.pid))
+
+    def _end_because_of(self, problem: Problem | None) -> None:
+        if problem:
+            self.kill()
+            raise problem
+
+    def failure(self, doing: str) -> Problem:
+        """Why it ended: named where the evidence shows it, otherwise Apache's last words."""
+        code = self.process.returncode if self.process else None
+        if self.process and code and code < 0:
+            return causes.end_of_apache(self.process.pid, -code, self.vigil.evidence())
+        return self.vigil.failure(doing, self.output.lines(LATELY))
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""
@@ -162,9 +188,17 @@ class Httpd:
                 break
             except subprocess.TimeoutExpired:
                 continue
+        self.kill()
+
+    def kill(self) -> None:
+        """End whatever of it is still there, at once."""
+        if self.process is None:
+            return
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # whatever of it is still there
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
         self.output.join()
+        mark_stopped(self.site.root)
 
 
 def _write(path: Path, text: str) -> None:

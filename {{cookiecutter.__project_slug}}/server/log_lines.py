@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from .log_events import (
@@ -11,6 +11,7 @@ from .log_events import (
     Event,
     messages,
     printable,
+    read,
     read_access,
     read_error,
 )
@@ -51,14 +52,35 @@ def as_json(event: Event) -> bytes:
     return _line(text)
 
 
+def plain(lines: Iterable[bytes]) -> list[str]:
+    """The lines of an error log in text style, whatever style it has, and unescaped."""
+    return [text for line in lines for text in _texts(read(line))]
+
+
+def plain_errors() -> Callable[[bytes], list[str]]:
+    """The same for lines that come from Apache, one by one."""
+    joined = Joined()
+
+    def texts(piece: bytes) -> list[str]:
+        line = joined(piece)
+        return [] if line is None else _texts(read_error(line))
+
+    return texts
+
+
+def _texts(event: Event) -> list[str]:
+    return as_text(event).decode(errors="replace").splitlines()
+
+
 def as_text(event: Event) -> bytes:
     """A line as Apache's own, or several: each line of a traceback has all the columns."""
     if "pid" not in event:
-        return _line(printable(event["message"]))
+        return _line(printable(str(event.get("message", ""))))
     moment = datetime.fromisoformat(event["time"])
-    logger = re.sub(r"[^\w.-]", "_", event["logger"], flags=re.ASCII)
-    columns = f"[{moment:%Y-%m-%d %H:%M:%S.%f}] [{logger}:{event['level']}] [pid {event['pid']}] "
-    columns += f"[id {event['request_id']}] " if event["request_id"] else ""
+    logger = re.sub(r"[^\w.-]", "_", event.get("logger", ""), flags=re.ASCII)
+    level, request_id = event.get("level", ""), event.get("request_id")
+    columns = f"[{moment:%Y-%m-%d %H:%M:%S.%f}] [{logger}:{level}] [pid {event['pid']}] "
+    columns += f"[id {request_id}] " if request_id else ""
     return b"".join(_line(printable(columns + line)) for line in messages(event))
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from . import background, log_events
 from .problem import colours
+from .routine import is_routine
 
 SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
 MINOR = {"warn", "warning"}
@@ -30,12 +31,13 @@ def show(lines: int, follow: bool, errors: bool) -> int:
     folder = background.LOGS
     files = [folder / "access.log", folder / "error.log", folder / "stand-in" / "error.log"]
     followers = [Follower(file) for file in files] if follow else []
-    past = merged([tail(file) for file in files])
+    past = [line for line in merged([tail(file) for file in files]) if not is_routine(line)]
     for line in past[max(0, len(past) - lines) :]:
         print(coloured(line), flush=True)
     if follow:
         for line in appended(followers):
-            print(coloured(line), flush=True)
+            if not is_routine(line):
+                print(coloured(line), flush=True)
     return 0
 
 

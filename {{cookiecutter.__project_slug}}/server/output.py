@@ -7,23 +7,22 @@ import collections
 import contextlib
 import fcntl
 import os
-import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import psutil
 
-from . import log_events, log_lines
+from . import log_lines
 from .project import PYTHON, ROOT
+from .routine import is_routine
 from .settings import Settings
 
-# Notices at each start and stop, which Apache's LogLevel cannot silence.
-_ROUTINE = re.compile(rb"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG")
+KEPT = 600  # lines of a terminal that are looked at when something fails
 _LONGEST = 1024 * 1024  # bytes of a line
 _ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
 WRITER = "server.log_writer"
@@ -36,7 +35,7 @@ class Terminal:
         """:param style: Of `log_lines`."""
         self._style = style
         self._quiet = quiet
-        self._tail: collections.deque[bytes] = collections.deque(maxlen=30)
+        self._kept: collections.deque[tuple[float, str]] = collections.deque(maxlen=KEPT)
         self._copiers: list[threading.Thread] = []
 
     def popen(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -55,22 +54,23 @@ class Terminal:
 
     def _copy(self, source: IO[bytes], target: int, render: log_lines.Render) -> None:
         _enlarge(source.fileno())
+        plain = log_lines.plain_errors()
         with source:
             for line in iter(partial(source.readline, _LONGEST), b""):
-                if _ROUTINE.search(line):
-                    continue
-                shown = render(line.rstrip(b"\n"))
+                line = line.rstrip(b"\n")
                 if target == 2:
-                    self._tail.extend(shown.splitlines())
-                if not self._quiet:
-                    try:
-                        _write_all(target, shown)
-                    except OSError:  # whoever read our output is gone; Apache goes on
-                        self._quiet = True
+                    self._kept.extend((time.monotonic(), text) for text in plain(line))
+                if self._quiet or (target == 2 and is_routine(line)):
+                    continue
+                try:
+                    _write_all(target, render(line))
+                except OSError:  # whoever read our output is gone; Apache goes on
+                    self._quiet = True
 
-    def last_messages(self) -> list[str]:
-        """What the last lines of the error log said."""
-        return _messages(self._tail)
+    def lines(self, seconds: float | None = None) -> list[str]:
+        """The error log since the start, or of the last seconds, as `log_lines.plain`."""
+        since = 0.0 if seconds is None else time.monotonic() - seconds
+        return [text for moment, text in list(self._kept) if moment >= since]
 
     def join(self) -> None:
         """Wait until all that Apache wrote is there."""
@@ -89,8 +89,7 @@ class Files:
 
     def popen(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Start Apache, and what writes its logs."""
-        error_log = self._folder / "error.log"
-        self._before = error_log.stat().st_size if error_log.exists() else 0
+        self._before = size_of(self._folder / "error.log")
         (access, access_in), (error, error_in) = os.pipe(), os.pipe()
         try:
             _enlarge(access)
@@ -113,15 +112,9 @@ class Files:
             for end in (access, access_in, error, error_in):
                 os.close(end)
 
-    def last_messages(self) -> list[str]:
-        """What the lines of the error log say that were written since the start."""
-        try:
-            with (self._folder / "error.log").open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(self._before if self._before <= size else 0)
-                return _messages(file.read().splitlines())
-        except OSError:
-            return []
+    def lines(self, seconds: float | None = None) -> list[str]:
+        """The error log since the start, whatever `seconds` says, as `log_lines.plain`."""
+        return lines_since(self._folder / "error.log", self._before)
 
     def join(self) -> None:
         """Wait until all that Apache wrote is there."""
@@ -145,10 +138,19 @@ def _writers(folder: Path) -> list[psutil.Process]:
     ]
 
 
-def _messages(lines: Iterable[bytes]) -> list[str]:
-    events = [log_events.read(line) for line in lines if not _ROUTINE.search(line)]
-    texts = (text for event in events for text in log_events.messages(event))
-    return list(map(log_events.printable, texts))
+def size_of(log: Path) -> int:
+    """In bytes; 0 where there is none."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def lines_since(log: Path, position: int) -> list[str]:
+    """What was written to an error log after `position`, as `log_lines.plain`."""
+    try:
+        with log.open("rb") as file:
+            file.seek(position if position <= size_of(log) else 0)  # it was put aside
+            return log_lines.plain(file.read().splitlines())
+    except OSError:
+        return []
 
 
 def _enlarge(pipe: int) -> None:

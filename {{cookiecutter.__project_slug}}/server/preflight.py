@@ -4,14 +4,14 @@ import ast
 import errno
 import re
 import socket
-import subprocess
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from . import problems
-from .accounts import Account, become, first_obstacle
+from .accounts import Account, first_obstacle
+from .diagnosis import loading
 from .project import PYTHON, ROOT, VENV, Project
+from .rehearsal import rehearse
 
 # Apache's control scripts leave paths unquoted; these characters mean nothing to a shell.
 USABLE = re.compile(r"[\w/.+@~=,-]")
@@ -68,7 +68,7 @@ def check_port(host: str, port: int, port_name: str = "PORT", host_name: str = "
 def check_wsgi_file(file: Path) -> None:
     """Read the file and do not run it: the application may take long to load.
 
-    :raises Problem: it is missing, or defines no ``application``.
+    :raises Problem: it is missing, is no Python, or defines no ``application``.
     """
     try:
         tree = ast.parse(file.read_bytes(), file.name)
@@ -76,39 +76,31 @@ def check_wsgi_file(file: Path) -> None:
         raise problems.wsgi_file_wrong(file, "does not exist") from None
     except (SyntaxError, ValueError) as error:
         raise problems.wsgi_file_wrong(file, f"is no Python: {error}") from None
-    if not defines(tree, "application"):
-        raise problems.wsgi_file_wrong(file, "defines no application")
+    names = list(defined(tree))
+    if not {"application", "*"} & set(names):
+        raise problems.app_nameless(file, names)
 
 
-def defines(tree: ast.Module, name: str) -> bool:
-    """Whether anything in the file may give `name` a value."""
+def defined(tree: ast.Module) -> Iterator[str]:
+    """Every name that anything in the file may give a value."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.alias) and (node.asname or node.name) in ("*", name):
-            return True
-        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
-            return True
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
-            return True
-    return False
+        if isinstance(node, ast.alias):
+            yield node.asname or node.name
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
 
 
-def check_import(project: Project, account: Account, environ: Mapping[str, str]) -> None:
+def check_import(
+    project: Project, account: Account, environ: Mapping[str, str], limit: float = 60
+) -> None:
     """Load the application as Apache will: as that user, in that folder, with that environment.
 
+    :param limit: Seconds it may take.
     :raises Problem: it cannot be loaded.
     """
     check_wsgi_file(project.wsgi_file)
-    source = f"import runpy; runpy.run_path({str(project.wsgi_file)!r})['application']"
-    done = subprocess.run(
-        [PYTHON, "-c", source],
-        cwd=ROOT,
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        preexec_fn=None if account.is_me else partial(become, account),
-    )
-    if done.returncode != 0:
-        raise problems.app_broken(done.stdout)
+    tried = rehearse(project.wsgi_file, account, environ, limit)
+    if problem := loading.refusal(tried, account.user, ROOT):
+        raise problem

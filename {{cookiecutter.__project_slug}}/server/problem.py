@@ -59,6 +59,14 @@ class Problem(Exception):
             raise ValueError(text) from error
 
 
+def quoted(sentence: str, quote: str, first: int = 7, last: int = 7) -> str:
+    """A sentence, then the first and last lines of what is quoted."""
+    lines = [line for line in quote.splitlines() if line.strip()]
+    if len(lines) > first + last:
+        lines = [*lines[:first], "  ...", *lines[-last:]]
+    return "\n".join([sentence, *lines])
+
+
 def _row(label: str, text: str, style: str = "") -> str:
     """A label and its sentence, wrapped; lines after the first are quoted output, left alone."""
     sentence, *quoted = text.splitlines()

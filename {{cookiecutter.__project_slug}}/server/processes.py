@@ -1,5 +1,6 @@
 """Finds and marks the processes of this project's Apache."""
 
+import contextlib
 import ctypes
 import signal
 import sys
@@ -67,6 +68,33 @@ def daemons(pid: int, app_name: str) -> list[psutil.Process]:
     except psutil.NoSuchProcess:
         return []
     return [child for child in children if _title(child).startswith(title)]
+
+
+def children_of(parent: psutil.Process) -> list[psutil.Process]:
+    """Its children; none where it has just ended."""
+    try:
+        return parent.children()
+    except psutil.Error:
+        return []
+
+
+def is_ready(daemon: psutil.Process, root: Path) -> bool:
+    """Whether the process has loaded the application: it reports then, in its server root."""
+    try:
+        written = (root / "workers" / f"{daemon.pid}.json").stat().st_mtime
+        return written >= daemon.create_time() - 1
+    except (OSError, psutil.Error):
+        return False
+
+
+def ages_of_ready(running: list[psutil.Process], root: Path) -> list[float]:
+    """For how long those of the processes live that have loaded the application, in seconds."""
+    ages = []
+    for process in running:
+        with contextlib.suppress(psutil.Error):
+            if is_ready(process, root):
+                ages.append(time.time() - process.create_time())
+    return ages
 
 
 def _title(process: psutil.Process) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from . import monitoring, preflight, problems, site
+from . import monitoring, preflight, site
 from .httpd import Httpd
 from .problem import Problem
 
@@ -22,7 +22,7 @@ def running(root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address."""
     extra = ["--host", "127.0.0.1", "--port", str(free_port())]
     here = site.collect(root=root, extra=extra, unset=ELSEWHERE)
-    preflight.check_import(here.project, here.account, here.environ)
+    preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
     server = Httpd(here, quiet=True)
     try:
         server.prepare()
@@ -51,7 +51,7 @@ def prove() -> str:
                 urlopen(server.address + path, timeout=10).read()
             except HTTPError as error:
                 doing = f"Apache answered {error.code} for {path}."
-                raise problems.server_failed(doing, server.log()) from None
+                raise server.failure(doing) from None
     return f"page, static file and health answered in {time.monotonic() - started:.1f} s"
 
 

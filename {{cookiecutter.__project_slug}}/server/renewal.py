@@ -33,7 +33,7 @@ def renew() -> int:
         assert here.certificate
         if here.certificate.objection:
             raise problems.tls_objection(tls.files(here.settings)[0], here.certificate.objection)
-        preflight.check_import(here.project, here.account, here.environ)
+        preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
         background.make_logs()
         with stand_in.serving(here):
             _let_finish(parent, here.settings)
@@ -81,7 +81,8 @@ def _restart(parent: psutil.Process, here: site.Site) -> None:
 
     def is_ready() -> bool:
         daemons = processes.daemons(parent.pid, here.project.app_name)
-        ready = [one for one in daemons if one not in old and background.is_ready(one)]
+        new = [one for one in daemons if one not in old]
+        ready = [one for one in new if processes.is_ready(one, background.ROOT)]
         return len(ready) >= settings.processes
 
     if not _wait(is_served, settings.start_limit):

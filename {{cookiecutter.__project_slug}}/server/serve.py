@@ -14,7 +14,6 @@ from . import (
     log_lines,
     monitoring,
     preflight,
-    problems,
     project,
     settings,
     site,
@@ -30,13 +29,13 @@ def serve(extra: Sequence[str]) -> int:
     """Serve as in production."""
     here = site.collect(extra=extra)
     settings.refuse_unsafe(here.environ)
-    preflight.check_import(here.project, here.account, here.environ)
+    preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
     with stop_requested() as stop:
         server = Httpd(here)
         try:
             announce(server, stop)
             while server.process and server.process.poll() is None and not stop.wait(0.5):
-                pass
+                server.refuse_crash_loop()
         finally:
             server.stop()
     return exit_status(server, stop)
@@ -55,6 +54,7 @@ def develop(extra: Sequence[str]) -> int:
         try:
             announce(server, stop)
             while server.process and server.process.poll() is None and not stop.wait(0.5):
+                server.refuse_crash_loop()
                 saved = watch.changed()
                 if project.ENV_FILE in saved:
                     say("restarting, because .env was saved")
@@ -140,4 +140,4 @@ def exit_status(server: Httpd, stop: threading.Event) -> int:
     """0 after a stop that was asked for; otherwise Apache ended by itself, which is an error."""
     if stop.is_set():
         return 0
-    raise problems.server_failed("Apache ended by itself.", server.log())
+    raise server.failure("Apache ended by itself.")

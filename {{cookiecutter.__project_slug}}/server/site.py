@@ -1,5 +1,6 @@
 """Everything Apache needs to know to serve this project, collected and checked."""
 
+import contextlib
 import json
 import os
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from . import project, server_root
 from .accounts import Account
 from .certificates import Certificate
+from .diagnosis import memory
 from .doctor.checks import SERVE, before
 from .doctor.facts import Facts
 from .project import Project
@@ -110,5 +112,14 @@ def write_state(site: Site, address: str) -> None:
         "started": time.time(),
         "settings": asdict(site.settings),
         "logs": str(site.logs) if site.logs else None,
+        "memory_kills": memory.kills(),
     }
     (site.root / "site.json").write_text(json.dumps(state), encoding="utf-8")
+
+
+def mark_stopped(root: Path) -> None:
+    """Remember that it was stopped on purpose; without that, it died."""
+    file = root / "site.json"
+    with contextlib.suppress(OSError, ValueError):
+        state = json.loads(file.read_text(encoding="utf-8")) | {"stopped": time.time()}
+        file.write_text(json.dumps(state), encoding="utf-8")

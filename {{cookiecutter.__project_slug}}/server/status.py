@@ -1,16 +1,18 @@
 """``./run status``: is it up, is it busy, what went wrong last."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
+import textwrap
 import time
 from datetime import datetime
 from typing import Any
 
 import psutil
 
-from . import background, logs, processes, project
+from . import background, log_lines, logs, processes, project, trouble
 from .probe import status as http_status
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
@@ -29,12 +31,14 @@ def collect() -> dict[str, Any]:
     parent = processes.apache(background.ROOT)
     state = background.state()
     errors = logs.last_errors(3)
+    wrong = trouble.found(parent, state, _error_log())
     if parent is None:
-        return {"state": "stopped", "errors": errors}
+        return {"state": "stopped", "trouble": wrong, "errors": errors}
     address = state.get("address", "")
     answer = http_status(f"{address}/health/live")
     return {
-        "state": "running" if 0 < answer < 500 else "not answering",
+        "state": "running" if 0 < answer < 500 and not in_a_loop(wrong) else "not answering",
+        "trouble": wrong,
         "address": f"{address}/",
         "pid": parent.pid,
         "uptime": round(time.time() - parent.create_time()),
@@ -42,6 +46,15 @@ def collect() -> dict[str, Any]:
         "processes": reports(parent, state.get("settings", {}).get("threads", 0)),
         "errors": errors,
     }
+
+
+def _error_log() -> list[str]:
+    return log_lines.plain(line.encode() for line in logs.tail(background.LOGS / "error.log"))
+
+
+def in_a_loop(wrong: dict[str, Any] | None) -> bool:
+    """Whether an answer was luck: its process dies soon, like those before it."""
+    return bool(wrong and wrong["slug"] == "crash-loop")
 
 
 def release() -> str:
@@ -59,7 +72,8 @@ def reports(parent: psutil.Process, threads: int) -> list[dict[str, Any]]:
     daemons = processes.daemons(parent.pid, project.load().app_name)
     asked = time.time()
     for daemon in daemons:
-        daemon.send_signal(signal.SIGHUP)
+        with contextlib.suppress(psutil.Error):
+            daemon.send_signal(signal.SIGHUP)
     found: dict[int, dict[str, Any]] = {}
     while len(found) < len(daemons) and time.time() < asked + 1:
         for daemon in daemons:
@@ -67,7 +81,11 @@ def reports(parent: psutil.Process, threads: int) -> list[dict[str, Any]]:
             if report and report["time"] >= asked:
                 found[daemon.pid] = report
         time.sleep(0.01)
-    return [_row(daemon, found.get(daemon.pid), threads) for daemon in daemons]
+    rows = []
+    for daemon in daemons:
+        with contextlib.suppress(psutil.Error):  # it has just died
+            rows.append(_row(daemon, found.get(daemon.pid), threads))
+    return rows
 
 
 def _row(daemon: psutil.Process, report: dict[str, Any] | None, threads: int) -> dict[str, Any]:
@@ -92,6 +110,9 @@ def _read(pid: int) -> dict[str, Any] | None:
 def as_text(found: dict[str, Any]) -> str:
     """The table people read."""
     lines = [f"{'State':<10}{found['state']}"]
+    if found["trouble"]:
+        text = found["trouble"]["text"]
+        lines += textwrap.wrap(text, 80, initial_indent="Trouble   ", subsequent_indent=" " * 10)
     if found["state"] != "stopped":
         since = datetime.fromtimestamp(time.time() - found["uptime"]).strftime("%Y-%m-%d %H:%M:%S")
         lines += [

@@ -4,6 +4,7 @@ Apache's own environment is that of its start. Reading it anew in every process 
 reload take new settings without a restart.
 """
 
+import faulthandler
 import json
 import os
 import runpy
@@ -36,6 +37,7 @@ def report(*event: Any, **details: Any) -> None:
     part.replace(file)
 
 
+faulthandler.enable(file=2)  # where a crash was; sys.stderr is no file here
 take_environment(SERVER_ROOT / "environment.json")
 stacks.listen(SERVER_ROOT / "workers")
 app_logging.install(os.environ["LOG_LEVEL"])

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from .. import preflight, problems, server_root
+from ..problem import Problem
 from ..project import ROOT, VAR, VENV
 from ..setup import wheels
 from .check import Note
@@ -39,13 +40,26 @@ def check_writable(place: Path) -> None:
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(b"\0" * 4096)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise refusal(error, place) from None
         status = place.stat()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise problems.disk_full(place, str(error.strerror), LEAST_MB) from None
-        if error.errno == errno.EROFS:
-            raise problems.disk_read_only(place) from None
         owner = _name(status.st_uid)
         raise problems.folder_unwritable(place, stat.filemode(status.st_mode), owner) from None
+
+
+def refusal(error: OSError, place: Path) -> Problem:
+    """The problem behind an error that nothing else has named.
+
+    :param place: Where the project mostly writes, for an error that names no file.
+    """
+    folder = Path(error.filename).parent if isinstance(error.filename, str) else place
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return problems.disk_full(folder, str(error.strerror), LEAST_MB)
+    if error.errno == errno.EROFS:
+        return problems.disk_read_only(folder)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return problems.files_exhausted(str(error))
+    return problems.system_refused(error)
 
 
 def _name(uid: int) -> str:

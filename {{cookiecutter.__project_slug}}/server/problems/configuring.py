@@ -101,7 +101,7 @@ def env_file_exposed(file: Path, mode: str) -> Problem:
     )
 
 
-@example(Path("/srv/blog/blog.wsgi"), "defines no application")
+@example(Path("/srv/blog/blog.wsgi"), "does not exist")
 def wsgi_file_wrong(file: Path, reason: str) -> Problem:
     return Problem(
         "wsgi-file-wrong",

@@ -8,7 +8,7 @@ from ..problem import Problem, example
 
 
 @example(Path("/srv/blog/var"), "12 MB are free", 100)
-def disk_full(folder: Path, found: str, needed_mb: int) -> Problem:
+def disk_full(folder: Path, found: str, needed_mb: int = 100) -> Problem:
     return Problem(
         "disk-full",
         f"The disk of {folder} is full: {found}.",

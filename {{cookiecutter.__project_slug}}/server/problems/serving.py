@@ -151,3 +151,13 @@ def system_refused(error: OSError) -> Problem:
         "The operating system refused it, for a reason of its own (permission, space, type).",
         [f"ls -ld {shlex.quote(str(error.filename))}" if error.filename else "df -h ."],
     )
+
+
+@example("WSGI9999", "WSGI0199")
+def code_unknown(code: str, nearest: str) -> Problem:
+    return Problem(
+        "code-unknown",
+        f"{code} is no code of mod_wsgi or Apache that is known here.",
+        "A code looks like WSGI0110 or AH00072; a line of the log that has one will do.",
+        [f"./run explain {nearest}", "./run explain    # the latest error in the log"],
+    )

@@ -1,0 +1,74 @@
+"""Who was killed because memory ran out: the kernel counts it, and may say whom."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+_KILLED = re.compile(r"Killed process (\d+) \(.*?\).*?anon-rss:(\d+)kB")
+_FAULT = re.compile(r"\[(\d+)\]: (?:segfault at|trap|general protection).* in ([\w.+-]+)\[")
+
+
+def kills(pid: int | str = "self", proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
+    """How often the kernel has killed for memory in the control group of a process.
+
+    In the whole system where the group has no counter. Only the difference of two calls means
+    something; 0 where the kernel does not count.
+    https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.events; version 1: memory.oom_control
+    """
+    counters = []
+    for row in _text(proc / str(pid) / "cgroup").splitlines():
+        _, controllers, path = row.split(":", 2)
+        if controllers in ("", "memory"):
+            folder = cgroups / controllers / path.lstrip("/")
+            counters += [folder / "memory.events", folder / "memory.oom_control"]
+    counts = (_count(_text(file)) for file in (*counters, proc / "vmstat"))
+    return next((count for count in counts if count is not None), 0)
+
+
+def _count(text: str) -> int | None:
+    found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def kernel_messages(device: str = "/dev/kmsg") -> list[str]:
+    """What the kernel has said, as far as this user may read it (``dmesg_restrict``)."""
+    try:
+        descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return []
+    messages = []
+    try:
+        while True:
+            try:
+                record = os.read(descriptor, 8192)
+            except BrokenPipeError:  # overwritten while it was read; the next one is there
+                continue
+            if not record:
+                break
+            messages.append(record.decode(errors="replace").partition(";")[2].splitlines()[0])
+    except OSError:  # nothing more to read
+        pass
+    finally:
+        os.close(descriptor)
+    return messages
+
+
+def killed_for_memory(messages: Iterable[str]) -> dict[int, int]:
+    """By process id, how many bytes a process had when the kernel killed it for memory."""
+    found = (_KILLED.search(message) for message in messages)
+    return {int(match[1]): int(match[2]) * 1024 for match in found if match}
+
+
+def faulty_libraries(messages: Iterable[str]) -> dict[int, str]:
+    """By process id, in which library a process made a memory fault."""
+    found = (_FAULT.search(message) for message in messages)
+    return {int(match[1]): match[2] for match in found if match}

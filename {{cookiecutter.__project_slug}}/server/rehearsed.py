@@ -1,0 +1,49 @@
+"""Loads the application as Apache will, and tells how that went. rehearsal.py runs it.
+
+Called with the .wsgi file, a number of seconds and a descriptor to tell it through.
+"""
+
+import faulthandler
+import json
+import os
+import runpy
+import sys
+from typing import Any
+
+# Through which every way to start a Python server listens, by module and function.
+_SERVERS = {("werkzeug.serving", "run_simple"), ("wsgiref.simple_server", "make_server")}
+
+
+def main(wsgi_file: str, seconds: float, told: int) -> None:
+    def tell(**outcome: Any) -> None:
+        os.write(told, json.dumps(outcome).encode() + b"\n")
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.bind":
+            address = arguments[1]
+            tell(binds=list(address[:2]) if isinstance(address, tuple) else [])
+            if _is_a_server(sys._getframe(1)):
+                faulthandler.dump_traceback(all_threads=False)
+                tell(serves=True)
+                os._exit(1)
+
+    faulthandler.enable()
+    faulthandler.dump_traceback_later(seconds, exit=True)
+    sys.addaudithook(watch)
+    sys.argv = ["mod_wsgi"]
+    names = runpy.run_path(wsgi_file)
+    tell(loaded="application" in names, names=[name for name in names if callable(names[name])])
+    sys.stdout.flush()
+    os._exit(0)  # nobody waits for its threads, as nothing of it is wanted
+
+
+def _is_a_server(frame: Any) -> bool:
+    while frame:
+        if (frame.f_globals.get("__name__"), frame.f_code.co_name) in _SERVERS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,72 @@
+"""What is wrong with a server in the background, in a line: it died, or its processes do."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import psutil
+
+from . import processes
+from .background import ROOT
+from .diagnosis import deaths
+from .diagnosis import lines as log
+
+HOUR = 3600
+
+
+def of_a_server(parent: psutil.Process, lines: Sequence[str], now: float) -> dict[str, Any] | None:
+    """What its processes died of lately; None where none did.
+
+    :param lines: The last lines of its error log.
+    """
+    since = max(now - HOUR, parent.create_time())
+    recent = log.within(lines, now - since, now)
+    died = deaths.deaths(recent)
+    if not died:
+        return None
+    children = processes.children_of(parent)
+    ages = processes.ages_of_ready(children, ROOT)
+    last = died[-1]
+    if deaths.is_loop(log.within(recent, deaths.WINDOW, now), ages):
+        text = f"crash loop: {len(died)} processes died, the last {last.how}"
+        return {"slug": "crash-loop", "text": text}
+    number = "a process" if len(died) == 1 else f"{len(died)} processes"
+    text = f"{number} died since {_clock(since)}; the last, at {_clock(last.time)}, {last.how}"
+    return {"slug": "process-died", "text": text}
+
+
+def of_a_gone_server(
+    state: dict[str, Any], lines: Sequence[str], booted: float
+) -> dict[str, Any] | None:
+    """How a server went that was not stopped; None where it was, or where none was started.
+
+    :param state: What was remembered at its start.
+    :param booted: When the machine started.
+    """
+    if "started" not in state or "stopped" in state:
+        return None
+    started = state["started"]
+    own = [line for line in lines if (log.moment(line) or started) >= started]
+    left = len(processes.all_of(ROOT))
+    if booted > started:
+        text = f"the machine restarted at {_clock(booted)} while the server ran"
+    elif end := next((line for line in reversed(own) if "AH0049" in line and "caught" in line), ""):
+        text = f"it was told to end at {_clock(log.moment(end))}, though not by ./run stop"
+    elif end := next((line for line in reversed(own) if "is exiting!" in line), ""):
+        text = f"Apache gave up at {_clock(log.moment(end))}: {log.message(end)}"
+    else:
+        text = "Apache was killed: it wrote nothing at its end"
+        text += f"; {left} of its processes are left" if left else ""
+    return {"slug": "parent-gone", "text": f"{text}; ./run start starts it anew"}
+
+
+def found(parent: psutil.Process | None, state: dict[str, Any], lines: Sequence[str]) -> Any:
+    """What is wrong, as a slug and a text; None where nothing is."""
+    if parent is None:
+        return of_a_gone_server(state, lines, psutil.boot_time())
+    return of_a_server(parent, lines, time.time())
+
+
+def _clock(moment: float | None) -> str:
+    return datetime.fromtimestamp(moment).strftime("%m-%d %H:%M:%S") if moment else "?"
