@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import TEMPLATE
@@ -45,8 +46,8 @@ def died(pid: int, number: int, signal: str = "") -> list[str]:
     ]
 
 
-def evidence(*messages: str, **more: object) -> Evidence:
-    return Evidence(list(messages), "www-data", OWN, **more)  # type: ignore[arg-type]
+def evidence(*messages: str, **more: Any) -> Evidence:
+    return Evidence(list(messages), "www-data", OWN, **more)
 
 
 def cause(found: Evidence) -> Problem:
@@ -290,10 +291,9 @@ def test_kills_for_memory_are_counted(tmp_path: Path, row: str, file: str | None
 # --- Why an application is not loaded
 
 
-def rehearsed(output: str = "", status: int = 1, **more: object) -> Problem | None:
-    return loading.refusal(
-        Rehearsal(OWN / "shop.wsgi", False, status, output, 2.0, **more), "me", OWN
-    )  # type: ignore[arg-type]
+def rehearsed(output: str = "", status: int = 1, **more: Any) -> Problem | None:
+    tried = Rehearsal(OWN / "shop.wsgi", False, status, output, 2.0, **more)
+    return loading.refusal(tried, "me", OWN)
 
 
 def test_a_time_limit_while_it_listens_is_a_server() -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 import psutil
 import pytest
-from serving import Project, free_port, wait_for
+from conftest import Built
+from serving import Project, free_port, generate, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -52,11 +53,13 @@ def port() -> str:
 
 
 @pytest.fixture(scope="module")
-def well(changed: Project, port: str) -> Iterator[Project]:
+def well(built: Built, kind: str, workplace: Path, port: str) -> Iterator[Project]:
     """A project without a fault, that listens on a free port."""
+    project = generate(workplace / "doctor", f"apache={kind}")
+    project.add_views()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PORT", port)
-        yield changed
+        yield project
 
 
 @contextmanager

@@ -139,17 +139,6 @@ def test_a_port_that_belongs_to_root(service: Service) -> None:
 
 
 @pytest.mark.slow
-def test_a_wsgi_file_that_is_gone(service: Service) -> None:
-    file = service.project.path / "hello_flask.wsgi"
-    text = file.read_text("utf-8")
-    file.unlink()
-    try:
-        refused(service, "app-broken", "hello_flask.wsgi")
-    finally:
-        file.write_text(text, "utf-8")
-
-
-@pytest.mark.slow
 def test_an_application_by_another_name(service: Service) -> None:
     """And what is said to type makes it work."""
     file = service.project.path / "hello_flask.wsgi"
@@ -163,25 +152,6 @@ def test_an_application_by_another_name(service: Service) -> None:
     done = service.run("start")
     assert done.returncode == 0, done.stderr
     assert ask(f"{service.url}/").status == 200
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("verb", ["start", "status", "reload"])
-def test_a_python_that_is_gone(service: Service, verb: str) -> None:
-    """The one .venv was made from, as after an upgrade."""
-    python = service.project.path / ".venv" / "bin" / "python"
-    target = os.readlink(python)
-    python.unlink()
-    python.symlink_to("/nonexistent/python3")
-    try:
-        done = service.run(verb)
-    finally:
-        python.unlink()
-        python.symlink_to(target)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "not-set-up" in done.stderr
-    assert done.stderr.splitlines()[-1].split() == ["Type", "./run", "setup"]
 
 
 @pytest.mark.slow

@@ -121,7 +121,7 @@ def _dispatch(verb: str, rest: Sequence[str], as_json: bool) -> int:
 
 def _call(verb: str, known: argparse.Namespace, rest: Sequence[str], as_json: bool) -> int:
     # These need the packages in .venv.
-    from . import background, configuration, dump, logs, renewal, serve, status
+    from . import background, configuration, dump, logs, reloading, renewal, serve, status
 
     calls: dict[str, Callable[[], int]] = {
         "serve": lambda: serve.serve(rest),
@@ -129,7 +129,7 @@ def _call(verb: str, known: argparse.Namespace, rest: Sequence[str], as_json: bo
         "start": background.start,
         "stop": background.stop,
         "restart": background.restart,
-        "reload": background.reload,
+        "reload": reloading.reload,
         "renew": renewal.renew,
         "status": lambda: status.show(as_json),
         "logs": lambda: logs.show(known.lines, known.follow, known.errors),
