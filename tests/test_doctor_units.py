@@ -14,13 +14,24 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from conftest import ROOT, TEMPLATE
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import accounts, capacity, masking, preflight, problem, problems, systems
+from server import (
+    accounts,
+    capacity,
+    log_lines,
+    masking,
+    preflight,
+    problem,
+    problems,
+    report,
+    systems,
+)
 from server.doctor import check, checks, environment, machine, macos
 from server.doctor.facts import Facts
 from server.problem import CATALOGUE, Problem
@@ -269,6 +280,27 @@ def test_secrets_of_many_lines_and_short_values() -> None:
 def test_a_longer_secret_is_masked_before_one_it_contains() -> None:
     hidden = masking.secrets({"A_KEY": "hunter", "B_KEY": "hunter-and-more"}, {})
     assert masking.mask("hunter-and-more", hidden) == masking.MASK
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_secrets_in_logs(style: str) -> None:
+    """Of the application and of requests, whatever is written around them."""
+    secret = 'ca-na"ry \\ ünd 4242'
+    hidden = masking.secrets({"A_KEY": secret}, {})
+    event = {"time": 1.5, "pid": 7, "level": "error", "logger": "shop", "request_id": ""}
+    says = [secret, repr(secret), json.dumps(secret), json.dumps({"key": secret}), quote(secret)]
+    records = [json.dumps(event | {"message": said, "exception": said}).encode() for said in says]
+    for said in says:
+        escaped = said.encode().replace(b"\\", b"\\\\").replace(b"\xc3\xbc", rb"\xc3\xbc")
+        records.append(b"[2026-11-22 19:31:20.000000] [wsgi:error] [pid 7] " + escaped)
+    shown = b"".join(map(log_lines.error_lines(style), records)).decode()
+    assert "4242" in shown and "4242" not in masking.mask(shown, hidden)
+    asked = rb'1.2.3.4 - - [%s] "GET /a?b=\"token\\ HTTP/1.1" 200 1 "http://x/?c=token" "-" 5 id'
+    when = {"text": b"22/Nov/2026:19:31:20 +0000", "json": b"2026-11-22T19:31:20.000000+0000"}
+    line = log_lines.access_lines(style)(asked % when[style]).decode()
+    assert "token" in line and "/a" in line
+    masked = report.without_queries(line)
+    assert "token" not in masked and "/a?..." in masked and "200" in masked
 
 
 # macOS

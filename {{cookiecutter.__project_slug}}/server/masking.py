@@ -36,11 +36,20 @@ def secrets(environ: Mapping[str, str], own: Mapping[str, str]) -> list[str]:
 
 
 def _spellings(value: str) -> Iterable[str]:
-    """As it is, and as JSON, Python, a URL and Apache's logs write it."""
-    apache = "".join(_in_log(byte) for byte in value.encode())
-    as_json = (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
-    quoted = (repr(value)[1:-1], quote(value), quote_plus(value))
-    return value, *as_json, *quoted, apache
+    """As it is, and as JSON, Python, a URL and Apache's logs write it, one around another."""
+    forms = {value, repr(value)[1:-1], quote(value), quote_plus(value), *_as_json(value)}
+    around = {outer for form in forms for outer in (*_as_json(form), *_in_logs(form))}
+    return forms | around
+
+
+def _as_json(text: str) -> Iterable[str]:
+    return json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _in_logs(text: str) -> Iterable[str]:
+    """As in the access log, and as in the error log, where quotes stay as they are."""
+    in_access_log = "".join(_in_log(byte) for byte in text.encode())
+    return in_access_log, in_access_log.replace('\\"', '"')
 
 
 def _in_log(byte: int) -> str:
