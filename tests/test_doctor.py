@@ -348,13 +348,16 @@ def test_a_newer_apache_that_fits_is_no_problem(well: Project) -> None:
         assert "was 2.4.1, and they fit" in checks["Apache"]["value"]
 
 
-def test_a_module_of_apache_is_missing(well: Project) -> None:
-    modules = list(
-        well.path.glob(".venv/lib/python*/site-packages/mod_wsgi_packages/httpd/modules")
-    )
-    if not modules:
-        pytest.skip("the system's own Apache is left alone")
-    with renamed(modules[0] / "mod_unique_id.so"):
+def test_a_module_of_apache_is_missing(well: Project, tmp_path: Path) -> None:
+    """In a folder with links to all of its modules but one."""
+    (file,) = well.path.glob(".venv/lib/python*/site-packages/mod_wsgi/express/apxs_config.py")
+    python = well.path / ".venv" / "bin" / "python"
+    source = "from mod_wsgi.express.apxs_config import LIBEXECDIR as x; print(x)"
+    found = subprocess.run([python, "-c", source], capture_output=True, text=True, check=True)
+    for module in Path(found.stdout.strip()).glob("mod_*.so"):
+        if module.name != "mod_unique_id.so":
+            (tmp_path / module.name).symlink_to(module)
+    with edited(file, lambda text: f"{text}\nLIBEXECDIR = {str(tmp_path)!r}\n"):
         checks = rows(well)
         assert slugs(checks) == ["apache-modules-missing"]
         assert "unique_id" in checks["modules"]["problem"]["what"]
@@ -537,11 +540,11 @@ def test_it_is_the_application(well: Project) -> None:
         done = well.call("./run", "doctor", "--hello")
     assert done.returncode == 1
     assert "the fault is in the application" in done.stdout
-    assert "app-broken" in done.stderr and "nonexistent_module" in done.stderr
+    assert "package-missing" in done.stderr and "nonexistent_module" in done.stderr
 
 
 def test_it_is_apache(well: Project) -> None:
-    with edited(well.path / "server" / "apache.conf", lambda text: f"Nonsense on\n{text}"):
+    with edited(well.path / "server" / "apache" / "main.conf", lambda text: f"Nonsense on\n{text}"):
         done = well.call("./run", "doctor", "--hello")
     assert done.returncode == 1
     assert "Apache works" not in done.stdout

@@ -100,6 +100,8 @@ def apache(facts: Facts) -> str:
         raise problems.apache_gone(str(built.httpd))
     now = built.apache_version()
     if reason := checks.refusal(built):
+        if now == before.apache_version:
+            raise problems.build_stale(reason)
         raise problems.apache_changed(before.apache_version, now, reason)
     text = f"{now}  {built.httpd} ({before.apache})"
     if now != before.apache_version:
