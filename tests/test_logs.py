@@ -619,7 +619,7 @@ def test_a_start_that_fails_shows_the_log(other: Project) -> None:
 
 if "mod_wsgi" in sys.modules:
     logging.warning("loading é")
-    time.sleep(4)
+    time.sleep(9)
 """
     views.write_text(before + slow, "utf-8")
     env = {"LOG_FORMAT": "json", "START_LIMIT": "1", "STOP_LIMIT": "0"}

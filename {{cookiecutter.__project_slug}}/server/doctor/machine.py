@@ -28,10 +28,10 @@ def port(facts: Facts) -> str:
     apache = processes.apache(background.ROOT)
     if apache and background.state().get("settings", {}).get("port") == wanted:
         return f"{wanted}, served by process {apache.pid} of this project"
-    if processes.all_of(background.ROOT):  # orphans keep it, and are told of
+    if apache is None and processes.all_of(background.ROOT):  # they are told of elsewhere
         return f"{wanted}, kept by what is left of Apache"
     preflight.check_port(facts.settings.host, wanted)
-    if facts.settings.tls_certificate:
+    if apache is None and facts.settings.tls_certificate:
         preflight.check_port(facts.settings.host, facts.settings.https_port, "HTTPS_PORT")
         return f"{wanted} and {facts.settings.https_port} are free"
     return f"{wanted} is free"
