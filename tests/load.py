@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+PAUSE = 0.02  # seconds between a client's requests, which leave the server some of the processor
+
 
 @dataclass
 class Record:
@@ -74,4 +76,5 @@ def _client(url: str, path: str, kept: bool, record: Record, done: threading.Eve
         record.add(time.monotonic() - started, problem)
         if not kept:
             connection.close()
+        done.wait(PAUSE)
     connection.close()

@@ -75,6 +75,7 @@ def limited(changed: Project) -> Iterator[Running]:
     link.symlink_to("/etc/passwd")
     try:
         env = {"REQUEST_LIMIT": str(LIMIT), "MAX_UPLOAD_MB": "1", "STOP_LIMIT": "2"}
+        env["KEEP_ALIVE"] = "60"  # longer than a test that opens a thousand connections
         with running(changed, env=env) as serving:
             yield serving
     finally:
@@ -358,8 +359,9 @@ def connections(serving: Running, number: int) -> Iterator[list[socket.socket]]:
 def test_a_thousand_idle_connections_do_not_stop_new_ones(
     limited: Running, many_files: None
 ) -> None:
-    with connections(limited, 1000) as idle:
-        for connection in idle:
+    with ExitStack() as idle:
+        for _ in range(1000):
+            connection = idle.enter_context(connect(limited))
             connection.sendall(b"GET /static/style.css HTTP/1.1\r\nHost: here\r\n\r\n")
             assert connection.recv(20).startswith(b"HTTP/1.1 200")
         assert longest_of(limited, 20) < 1

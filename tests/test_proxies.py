@@ -224,7 +224,7 @@ def test_a_prefix_that_the_proxy_takes_off(
     assert get("/static/style.css").status == 200
     for page in (get("/none"), get("/static/none")):
         assert page.status == 404
-        assert 'href="/shop/static/style.css"' in page.text
+        assert 'href="/shop/static/style.css?v=' in page.text
         assert f"<p>Request {page.headers['X-Request-ID']}</p>" in page.text
 
 
@@ -234,7 +234,7 @@ def test_a_stranger_is_not_believed(trusting: Running, ports: tuple[int, int]) -
     assert found["url"] == f"http://example.com:{ports[0]}/"
     assert not found["https"]
     page = fetch(ports[0], "/static/none", LIES, source=STRANGER)
-    assert (page.status, 'href="/static/style.css"' in page.text) == (404, True)
+    assert (page.status, 'href="/static/style.css?v=' in page.text) == (404, True)
     assert "evil" not in page.text
 
 
@@ -331,7 +331,7 @@ def test_other_hosts(trusting: Running, ports: tuple[int, int], host: str) -> No
         ("GET /health/live HTTP/1.0", "", 200),
         ("GET http://evil.example/ HTTP/1.1", "Host: example.com\r\n", 421),
         ("GET http://example.com/ HTTP/1.1", "Host: evil.example\r\n", 200),
-        ("GET / HTTP/1.1", "Host: " + "a" * 9000 + "\r\n", 421),
+        ("GET / HTTP/1.1", "Host: " + "a" * 9000 + "\r\n", 400),
         ("GET / HTTP/1.1", "Host: example.com\r\nHost: evil.example\r\n", 400),
     ],
 )
