@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +35,7 @@ def rehearse(
 ) -> Rehearsal:
     """Load the application: as `account`, in the project's folder, for `limit` seconds at most.
 
-    What it prints goes to the terminal.
+    What it prints is shown only if it fails.
     """
     reader, writer = os.pipe()
     started = time.monotonic()
@@ -45,8 +44,8 @@ def rehearse(
         cwd=ROOT,
         env=dict(environ),
         stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         pass_fds=(writer,),
         text=True,
         errors="replace",
@@ -54,10 +53,10 @@ def rehearse(
     )
     os.close(writer)
     try:
-        _, output = process.communicate(timeout=limit + 5)
+        output, _ = process.communicate(timeout=limit + 5)
     except subprocess.TimeoutExpired as error:  # it stopped itself, or left a child behind
         process.kill()
-        output = (error.stderr or b"").decode(errors="replace")
+        output = (error.stdout or b"").decode(errors="replace")
     except BaseException:
         process.kill()
         raise
