@@ -200,7 +200,10 @@ def running(project: Project, *arguments: str, **options: Any) -> Iterator[Runni
         return match[1] if match else ""
 
     try:
-        serving.url = wait_for(says_where, 60, "the address").rstrip("/")
+        try:
+            serving.url = wait_for(says_where, 60, "the address").rstrip("/")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{serving.log}") from None
         yield serving
     finally:
         if process.poll() is None:
