@@ -193,7 +193,7 @@ def service(
 
 def test_http_leads_to_https(service: Service) -> None:
     there = f"example.org:{service.env['HTTPS_PORT']}"
-    for path in ("/", "/a%20b%25%3fc?d=%26&e", "/static/style.css", "/nothing", "/health/live/x"):
+    for path in ("/", "/a%20b%25%3fc?d=%26&e", "/static/style.css", "/nothing", "/healthy"):
         answer = ask(service.http + path, Host=f"example.org:{service.env['PORT']}")
         assert (answer.status, answer.headers["Location"]) == (308, f"https://{there}{path}")
         assert "Strict-Transport-Security" not in answer.headers
@@ -443,9 +443,9 @@ def test_a_mount_point_and_an_expired_certificate(service: Service, folder: Path
         anybody.verify_mode = ssl.CERT_NONE
         assert ask(serving.url + "/", anybody).status == 200
         answer = ask(serving.url, anybody)
-        assert (answer.status, answer.headers["Location"]) == (301, f"{serving.url}/")
+        assert (answer.status, answer.headers["Location"]) == (301, "/app/")
         assert ask(f"{service.http}/app/health/live").status == 200
-        assert ask(f"{service.http}/app").headers["Location"] == serving.url
+        assert ask(f"{service.http}/app/").headers["Location"] == f"{serving.url}/"
 
 
 def warning(log: str) -> str:
