@@ -46,6 +46,8 @@ def whoami() -> Any:
 
 @bp.get("/slow")
 def slow() -> str:
+    if "say" in request.args:
+        print("under way")
     time.sleep(float(request.args["seconds"]))
     return "done"
 """
