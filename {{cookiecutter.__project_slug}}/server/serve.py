@@ -112,7 +112,8 @@ def _print(line: str) -> None:
     https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
     try:
-        print(line, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{line}\n")  # in one piece, because Apache's lines come in between
+        sys.stderr.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
