@@ -68,7 +68,7 @@ def python(tmp_path: Path) -> interpreters.Interpreter:
         prefix=tmp_path,
         stdlib=tmp_path,
         include=tmp_path,
-        library=tmp_path / "libpython3.so",
+        libpython=tmp_path / "libpython3.so",
         shared=True,
         soabi="cpython-312",
         compiler="gcc",
@@ -88,7 +88,7 @@ def test_a_python_with_everything_is_taken(python: interpreters.Interpreter) -> 
     [
         ({"version": (3, 10, 9)}, "Python 3.10.9 is older than 3.11"),
         ({"shared": False}, "--enable-shared"),
-        ({"library": Path("/nonexistent/libpython3.so")}, "/nonexistent/libpython3.so"),
+        ({"libpython": Path("/nonexistent/libpython3.so")}, "/nonexistent/libpython3.so"),
         ({"include": Path("/nonexistent")}, "/nonexistent/Python.h"),
     ],
 )

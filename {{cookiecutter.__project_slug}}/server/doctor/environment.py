@@ -41,15 +41,15 @@ def python(facts: Facts) -> str:
 
 def libpython(facts: Facts) -> str:
     found = facts.python
-    if not found.shared or not found.library.exists():
-        reason = "has no shared library" if not found.shared else f"lacks {found.library}"
+    if not found.shared or not found.libpython.exists():
+        reason = "has no shared library" if not found.shared else f"lacks {found.libpython}"
         raise problems.python_unsuitable([(str(found.path), reason)])
-    return str(found.library)
+    return str(found.libpython)
 
 
 def reach(facts: Facts) -> str:
     found = facts.python
-    parts = [found.path, found.stdlib / "os.py", found.library]
+    parts = [found.path, found.stdlib / "os.py", found.libpython]
     preflight.check_reach(facts.account, facts.project, parts)
     return f"{facts.account.user} reaches Python and the project"
 

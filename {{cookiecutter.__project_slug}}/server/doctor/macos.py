@@ -92,6 +92,6 @@ def linking(facts: Facts) -> str | None:
     if sys.platform != "darwin":
         return None
     module = facts.built.module
-    if library := relocatable_python(_output("otool", "-L", str(module))):
-        raise problems.library_relocatable(module, library)
+    if name := relocatable_python(_output("otool", "-L", str(module))):
+        raise problems.library_relocatable(module, name)
     return module.name

@@ -26,7 +26,7 @@ print(json.dumps({
     "prefix": sys.base_prefix,
     "stdlib": os.path.dirname(os.__file__),
     "include": get("INCLUDEPY") or "",
-    "library": os.path.join(get("LIBDIR") or "", get("LDLIBRARY") or ""),
+    "libpython": os.path.join(get("LIBDIR") or "", get("LDLIBRARY") or ""),
     "shared": bool(get("Py_ENABLE_SHARED") or get("PYTHONFRAMEWORK")),
     "soabi": get("SOABI") or "",
     "compiler": get("CC") or "cc",
@@ -43,7 +43,7 @@ class Interpreter:
     prefix: Path
     stdlib: Path
     include: Path
-    library: Path
+    libpython: Path
     shared: bool
     soabi: str
     compiler: str
@@ -68,7 +68,7 @@ def probe(path: Path) -> Interpreter | None:
         prefix=Path(facts["prefix"]),
         stdlib=Path(facts["stdlib"]),
         include=Path(facts["include"]),
-        library=Path(facts["library"]),
+        libpython=Path(facts["libpython"]),
         shared=facts["shared"],
         soabi=facts["soabi"],
         compiler=facts["compiler"],
@@ -81,12 +81,12 @@ def objection(python: Interpreter, account: accounts.Account) -> str | None:
         return f"Python {python.label} is older than 3.11"
     if not python.shared:
         return "built without a shared library (configure it with --enable-shared)"
-    if not python.library.exists():
-        return f"its shared library is missing: {python.library}"
+    if not python.libpython.exists():
+        return f"its shared library is missing: {python.libpython}"
     if not (python.include / "Python.h").exists():
         return f"its headers are missing: {python.include / 'Python.h'}"
     obstacle = accounts.first_obstacle(
-        account, [python.path, python.stdlib / "os.py", python.library]
+        account, [python.path, python.stdlib / "os.py", python.libpython]
     )
     if obstacle:
         return f"user {account.user} cannot {obstacle.verb} {obstacle.path} ({obstacle.mode})"
