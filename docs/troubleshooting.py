@@ -8,7 +8,8 @@ from unittest import mock
 
 sys.path.insert(0, str(next(Path(__file__).parents[1].glob("{{cookiecutter.*}}"))))
 
-from server import problems, systems
+from server import problems
+from server.machine import systems
 from server.problem import CATALOGUE, Problem
 
 PAGE = Path(__file__).with_suffix(".md")

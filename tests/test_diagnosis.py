@@ -19,7 +19,7 @@ from test_background import Service
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import explanations
+from server.explain import explanations
 
 pytestmark = pytest.mark.slow
 

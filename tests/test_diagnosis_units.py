@@ -15,13 +15,14 @@ from conftest import TEMPLATE
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import explain, explanations, log_lines
 from server.diagnosis import causes, deaths, loading, memory, security
 from server.diagnosis import lines as log
 from server.diagnosis.causes import Evidence
+from server.explain import explanations, verb
+from server.logs import lines as log_lines
+from server.logs.routine import is_routine
 from server.problem import Problem
 from server.rehearsal import Rehearsal
-from server.routine import is_routine
 
 OWN = Path("/srv/shop")
 
@@ -350,15 +351,15 @@ def test_no_code_and_no_explanation_is_there_twice() -> None:
 @pytest.mark.parametrize("words", [["WSGI9999"], ["AH1"], ["what", "is", "wrong"]])
 def test_an_unknown_code(words: list[str]) -> None:
     with pytest.raises(Problem) as refused:
-        explain.show(words)
+        verb.explain(words)
     assert refused.value.slug == "code-unknown"
     assert words[0] in refused.value.what.replace("AH00001", "AH1")
     command = refused.value.remedy[0].removeprefix("./run explain ")
-    assert explain.show([command]) == 0
+    assert verb.explain([command]) == 0
 
 
 def test_several_codes_and_a_pasted_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert explain.show(["[wsgi:error]", "[pid", "3]", "wsgi110:", "see", "AH00072"]) == 0
+    assert verb.explain(["[wsgi:error]", "[pid", "3]", "wsgi110:", "see", "AH00072"]) == 0
     shown = capsys.readouterr().out
     assert re.findall(r"^(\w+\d{4,5})  ", shown, re.MULTILINE) == ["WSGI0110", "AH00072"]
     assert max(map(len, shown.splitlines())) <= 80
@@ -397,10 +398,10 @@ def test_the_latest_error_in_a_log(tmp_path: Path, name: str) -> None:
     lines, code, quoted = LATEST[name]
     file = tmp_path / "error.log"
     file.write_text("\n".join(lines))
-    shown = explain.latest(file)
+    shown = verb.latest(file)
     assert re.search(rf"^{code}", shown, re.MULTILINE), shown
     assert quoted in shown
-    assert explain.latest(tmp_path / "none").startswith("No error in")
+    assert verb.latest(tmp_path / "none").startswith("No error in")
 
 
 def test_both_styles_of_a_log_say_the_same() -> None:

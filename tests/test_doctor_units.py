@@ -21,19 +21,11 @@ from conftest import ROOT, TEMPLATE
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import (
-    accounts,
-    capacity,
-    log_lines,
-    masking,
-    preflight,
-    problem,
-    problems,
-    report,
-    systems,
-)
-from server.doctor import check, checks, environment, machine, macos
+from server import masking, preflight, problem, problems
+from server.doctor import check, checks, environment, machine, macos, report
 from server.doctor.facts import Facts
+from server.logs import lines as log_lines
+from server.machine import accounts, capacity, systems
 from server.problem import CATALOGUE, Problem
 
 FAMILIES = ("debian", "fedora", "alpine", "arch", "suse", "macos")

@@ -31,8 +31,9 @@ from test_background import Service
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import log_events, log_lines, log_pieces
-from server.rotation import RotatedFile
+from server.logs import events, pieces
+from server.logs import lines as log_lines
+from server.logs.rotation import RotatedFile
 
 MB = 1024 * 1024
 
@@ -94,7 +95,7 @@ def test_every_line_is_json_whatever_it_was(line: bytes) -> None:
 def test_every_line_is_shown_as_text_and_can_be_read(line: bytes, style: str) -> None:
     for render in (log_lines.access_lines(style), log_lines.error_lines(style)):
         for shown in render(line).splitlines():
-            log_events.messages(log_events.read(shown))
+            events.messages(events.read(shown))
 
 
 def written(message: str, exception: str = "") -> bytes:
@@ -144,7 +145,7 @@ def test_text_cannot_be_forged_or_harm_a_terminal() -> None:
         r"\[2001-09-0\d \d\d:46:40\.000000\] \[a_b:info\] \[pid 7\] \[id x@-_\] one", first
     )
     assert second.endswith(r"[core:crit] [pid 1] two\x1b[31m\r\u2028three é")
-    assert log_events.read(second.encode())["level"] == "info"
+    assert events.read(second.encode())["level"] == "info"
     assert [line.rpartition("] ")[2] for line in more] == ["Traceback", "E: x", ""]
 
 
@@ -159,11 +160,11 @@ def test_pieces_of_several_writers_are_joined(
 ) -> None:
     lines = [[b"%d " % n * (length // 2) for length in row] for n, row in enumerate(sizes)]
     queues = [
-        [piece for line in row for piece in log_pieces.cut(line, f"{n}.1", size)]
+        [piece for line in row for piece in pieces.cut(line, f"{n}.1", size)]
         for n, row in enumerate(lines)
     ]
     assert all(len(piece) <= size for queue in queues for piece in queue)
-    joined = log_pieces.Joined()
+    joined = pieces.Joined()
     came = []
     while queues := [queue for queue in queues if queue]:
         line = joined(order.choice(queues).pop(0).removesuffix(b"\n"))
@@ -501,7 +502,7 @@ def test_every_line_is_json_in_the_foreground(other: Project) -> None:
 def is_full(writer: psutil.Process) -> bool:
     """Whether the pipe of the error log takes no more."""
     words = writer.cmdline()
-    number = words[words.index("server.log_writer") + 2]
+    number = words[words.index("server.logs.writer") + 2]
     pipe = os.open(f"/proc/{writer.pid}/fd/{number}", os.O_RDONLY | os.O_NONBLOCK)
     try:
         size = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)

@@ -15,18 +15,11 @@ from conftest import TEMPLATE
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import (
-    accounts,
-    capacity,
-    command,
-    content_types,
-    preflight,
-    server_root,
-    settings,
-    systems,
-)
+from server import command, preflight, server_root, settings
+from server.machine import accounts, capacity, systems
 from server.problem import Problem
 from server.setup import apaches, commands, interpreters, progress, wheels
+from server.static_files import content_types
 
 OS_RELEASE = {
     "debian": ["ID=debian", "ID=ubuntu\nID_LIKE=debian", 'ID=linuxmint\nID_LIKE="ubuntu debian"'],
@@ -267,7 +260,7 @@ def test_the_include_file_uses_what_is_defined_and_has_every_error_page() -> Non
     used = set(re.findall(r"\$\{(\w+)\}", text)) - {"MOD_WSGI_MODULES_DIRECTORY"}
     assert used == set(re.findall(r"^Define (\w+)", beginning, re.MULTILINE))
     # Importing error_pages takes Flask, which is in the project's environment only.
-    source = (TEMPLATE / "server" / "error_pages.py").read_text("utf-8")
+    source = (TEMPLATE / "server" / "worker" / "error_pages.py").read_text("utf-8")
     statuses = re.search(r"^STATUSES = (\(.*\))$", source, re.MULTILINE)
     assert statuses
     documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", text, re.MULTILINE)

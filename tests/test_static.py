@@ -16,7 +16,7 @@ from test_background import Service
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import static_copies, static_files
+from server.static_files import copies, versions
 
 pytestmark = pytest.mark.slow
 
@@ -115,12 +115,12 @@ def test_only_the_version_that_is_there_is_kept_for_ever(service: Service) -> No
     assert Reply(service, "/app/static/none.css").headers["Cache-Control"] is None
 
 
-@pytest.mark.parametrize("versions", [True, False], ids=["versioned", "plain"])
+@pytest.mark.parametrize("is_versioned", [True, False], ids=["versioned", "plain"])
 @pytest.mark.parametrize("encoding", DECODERS)
-def test_encodings(service: Service, versions: bool, encoding: str) -> None:
+def test_encodings(service: Service, is_versioned: bool, encoding: str) -> None:
     """Decoded, each is the file; with its own ETag, that is good for it and no other."""
-    path = versioned(service, "deep/big.css") if versions else "/app/static/deep/big.css"
-    if encoding == "br" and not versions and not has_brotli(service):
+    path = versioned(service, "deep/big.css") if is_versioned else "/app/static/deep/big.css"
+    if encoding == "br" and not is_versioned and not has_brotli(service):
         pytest.skip("this Apache has no mod_brotli; on Debian: apt-get install libbrotli-dev")
     # Within a second of being written Apache calls an ETag weak.
     wait_for(lambda: not Reply(service, path).headers["ETag"].startswith("W/"), 5, "a strong ETag")
@@ -174,7 +174,7 @@ def test_what_is_sent_is_what_is_accepted(
     assert Reply(service, path, accepted).headers["Content-Encoding"] == chosen
 
 
-def copies(service: Service) -> dict[str, Path]:
+def made(service: Service) -> dict[str, Path]:
     folder = service.project.path / "var" / "apache" / "static"
     return {path.name: path for path in folder.iterdir()}
 
@@ -183,13 +183,13 @@ def copies(service: Service) -> dict[str, Path]:
 def test_copies_are_made_before(service: Service, encoding: str) -> None:
     path = versioned(service, "deep/big.css")
     version = path.partition("?v=")[2]
-    copy = copies(service)[f"{version}.css.{ENDINGS[encoding]}"].read_bytes()
+    copy = made(service)[f"{version}.css.{ENDINGS[encoding]}"].read_bytes()
     assert Reply(service, path, encoding).body == copy
     assert len(copy) < len(TEXT) / 20
 
 
 def test_copies_are_made_only_of_what_gets_smaller_and_is_served(service: Service) -> None:
-    found = copies(service)
+    found = made(service)
     style, big, gone, icon, noise = (
         versioned(service, name).partition("?v=")[2]
         for name in ("style.css", "deep/big.css", "gone.css", "icon.svg", "noise.png")
@@ -206,7 +206,7 @@ def test_copies_are_made_only_of_what_gets_smaller_and_is_served(service: Servic
 
 
 def test_copies_have_no_address_of_their_own(service: Service) -> None:
-    for name in copies(service):
+    for name in made(service):
         for path in (f"/app/static/{name}", f"/static/{name}", f"/app/{name}", f"/{name}"):
             assert Reply(service, path, "gzip").status == 404
 
@@ -248,7 +248,7 @@ def test_a_change_is_never_hidden(service: Service) -> None:
         assert after.headers["Cache-Control"] == FOREVER
         assert decode(Reply(service, old, encoding).body) == text.encode()
         assert Reply(service, old, encoding).headers["Cache-Control"] == SHORT
-    kept = {name.partition(".")[0] for name in copies(service)}
+    kept = {name.partition(".")[0] for name in made(service)}
     assert old.partition("?v=")[2] not in kept
     assert gone.partition("?v=")[2] not in kept
     assert Reply(service, new, "br").headers["Content-Encoding"] == "br"
@@ -258,10 +258,10 @@ def test_what_is_outside_has_no_version(tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()
     (tmp_path / "static" / "in.css").write_text(TEXT, "utf-8")
     (tmp_path / "out.css").write_text(TEXT, "utf-8")
-    versions = static_files.Versions(tmp_path / "static")
-    assert versions.of("in.css")
+    known = versions.Versions(tmp_path / "static")
+    assert known.of("in.css")
     for name in ("../out.css", str(tmp_path / "out.css"), "", ".", "a\0b", "in.css/x"):
-        assert versions.of(name) is None
+        assert known.of(name) is None
 
 
 def test_making_copies_again_makes_nothing(tmp_path: Path) -> None:
@@ -271,9 +271,9 @@ def test_making_copies_again_makes_nothing(tmp_path: Path) -> None:
     (source / "a.css").write_text(TEXT, "utf-8")
     (source / "link.css").symlink_to(source / "a.css")
     (source / "folder").symlink_to(tmp_path)
-    static_copies.make(source, target)
+    copies.make(source, target)
     first = {path.name: path.stat().st_mtime_ns for path in target.iterdir()}
     assert sorted(Path(name).suffix for name in first) == ["", ".br", ".gz"]
-    static_copies.make(source, target)
+    copies.make(source, target)
     again = {path.name: path.stat().st_mtime_ns for path in target.iterdir() if path.suffix}
     assert again.items() <= first.items()

@@ -23,9 +23,9 @@ from serving import Project, ask, free_port, running, wait_for
 
 sys.path.insert(0, str(TEMPLATE))
 
-from server import certificates, renewal, tls
 from server import settings as server_settings
 from server.problem import Problem
+from server.tls import certificates, https, renewal
 
 OPENSSL = shutil.which("openssl")
 pytestmark = [
@@ -131,9 +131,9 @@ def test_without_tls_there_is_nothing_to_renew() -> None:
 def test_both_settings_or_none() -> None:
     for given in ({"TLS_KEY": "/k"}, {"TLS_CERTIFICATE": "/c"}):
         with pytest.raises(Problem, match="is not") as problem:
-            tls.check(server_settings.load(given))
+            https.check(server_settings.load(given))
         assert problem.value.slug == "tls-incomplete"
-    assert tls.check(server_settings.load({})) is None
+    assert https.check(server_settings.load({})) is None
 
 
 # --- A server

@@ -10,19 +10,12 @@ from typing import Any
 
 import psutil
 
-from . import (
-    output,
-    preflight,
-    processes,
-    project,
-    server_root,
-    settings,
-    site,
-    stand_in,
-)
+from . import preflight, processes, project, server_root, settings, site
 from .doctor.places import check_writable
 from .httpd import Httpd
+from .logs import output
 from .serve import say, say_where
+from .tls import stand_in
 
 LOGS = project.VAR / "log"
 ROOT = server_root.choose("apache")

@@ -11,10 +11,11 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from . import explain, project
+from . import project
 from .doctor.check import described
 from .doctor.places import refusal
 from .doctor.verb import doctor
+from .explain.verb import explain
 from .problem import Problem, tell
 from .problems import packages_differ, unforeseen
 from .setup import environment
@@ -101,7 +102,7 @@ def _dispatch(verb: str, rest: Sequence[str], as_json: bool) -> int:
         known = parser.parse_args([verb, *rest])
         return setup(known.apache, known.rebuild)
     if verb == "explain" and not {"-h", "--help"} & set(rest):
-        return explain.show(rest)
+        return explain(rest)
     if verb in ("serve", "dev"):
         wants_help = "-h" in rest or "--help" in rest
         parser.parse_args([verb, "--help"] if wants_help else [verb])
@@ -121,7 +122,9 @@ def _dispatch(verb: str, rest: Sequence[str], as_json: bool) -> int:
 
 def _call(verb: str, known: argparse.Namespace, rest: Sequence[str], as_json: bool) -> int:
     # These need the packages in .venv.
-    from . import background, configuration, dump, logs, reloading, renewal, serve, status
+    from . import background, configuration, dump, reloading, serve, status
+    from .logs import reading
+    from .tls import renewal
 
     calls: dict[str, Callable[[], int]] = {
         "serve": lambda: serve.serve(rest),
@@ -132,7 +135,7 @@ def _call(verb: str, known: argparse.Namespace, rest: Sequence[str], as_json: bo
         "reload": reloading.reload,
         "renew": renewal.renew,
         "status": lambda: status.show(as_json),
-        "logs": lambda: logs.show(known.lines, known.follow, known.errors),
+        "logs": lambda: reading.show(known.lines, known.follow, known.errors),
         "dump": dump.show,
         "config": configuration.show,
     }

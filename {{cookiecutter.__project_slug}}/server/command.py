@@ -3,10 +3,15 @@
 import math
 from pathlib import Path
 
-from . import capacity, content_types, log_events, monitoring, proxies, tls
-from .accounts import Account
+from . import proxies
+from .logs import events
+from .machine import capacity
+from .machine.accounts import Account
+from .monitoring import pages
 from .project import ROOT
 from .settings import Settings
+from .static_files import content_types
+from .tls import https
 
 # Seconds for the code of a stuck request to come out of what it is in; then its process is
 # replaced. Fewer than 10 are too few (mod_wsgi documentation, --interrupt-timeout).
@@ -41,13 +46,14 @@ def options(
         "include-file": INCLUDE,
         # Of every locale, the one that each system has.
         "locale": "C.UTF-8",
-        # Why a process of the application died comes at level info; routine.py leaves out the rest.
+        # Why a process of the application died comes at level info; logs/routine.py leaves
+        # out the rest.
         "log-level": "warn wsgi:info",
-        # Pipes; see output.py.
+        # Pipes; see logs/output.py.
         "error-log-name": "/dev/stderr",
         "access-log-name": "/dev/stdout",
-        "error-log-format": log_events.ERROR_FORMAT,
-        "access-log-format": log_events.access_format(settings.log_format),
+        "error-log-format": events.ERROR_FORMAT,
+        "access-log-format": events.access_format(settings.log_format),
         "daemon-backlog": 512,
         "request-timeout": limit,
         "interrupt-timeout": INTERRUPT,
@@ -59,13 +65,13 @@ def options(
         "eviction-timeout": settings.stop_limit,
         "keep-alive-timeout": settings.keep_alive,
         "limit-request-body": settings.max_upload_mb * 1024 * 1024,
-        **tls.options(settings),
+        **https.options(settings),
     }
     words = [word for name, value in pairs.items() for word in (f"--{name}", str(value))]
     prefix = settings.mount_point.rstrip("/")
     alias = ["--url-alias", f"{prefix}/static", str(static_folder)]
-    pages = monitoring.options(settings, server_root)
-    return [*words, *alias, *pages, "--access-log", "--chunked-request", "--disable-reloading"]
+    figures = pages.options(settings, server_root)
+    return [*words, *alias, *figures, "--access-log", "--chunked-request", "--disable-reloading"]
 
 
 def beginning(
@@ -85,7 +91,7 @@ def beginning(
         "HEADER_TOO_LARGE": size + 1,
         "ERROR_PAGES": server_root / "workers" / "errors",
         "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
-        **tls.names(settings, server_root),
+        **https.names(settings, server_root),
     }
     if settings.mount_point != "/":
         names["MOUNT_POINT"] = settings.mount_point

@@ -1,8 +1,10 @@
 """``./run config``: every setting, where it comes from, and what follows from it."""
 
-from . import capacity, monitoring, proxies, settings
+from . import proxies, settings
 from .command import INTERRUPT
+from .machine import capacity
 from .masking import masked
+from .monitoring import pages
 
 
 def show() -> int:
@@ -48,5 +50,5 @@ def consequences(chosen: settings.Settings) -> list[str]:
         f"Requests under way have {chosen.stop_limit} s to finish at a stop or a reload.",
         f"Uploads may have up to {chosen.max_upload_mb} MB; a larger one gets a 413.",
         *proxies.consequences(chosen.trusted_proxies, chosen.hosts),
-        *monitoring.addresses(chosen),
+        *pages.addresses(chosen),
     ]

@@ -13,7 +13,8 @@ from typing import Any
 
 import psutil
 
-from . import background, kernel, problems, processes, project
+from . import background, problems, processes, project
+from .machine import kernel
 from .serve import say
 from .status import duration
 

@@ -10,23 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import (
-    command,
-    content_types,
-    monitoring,
-    preflight,
-    problems,
-    processes,
-    server_root,
-    static_copies,
-    tls,
-)
+from . import command, preflight, problems, processes, server_root
 from .diagnosis import causes, collecting
-from .output import Files, Terminal
+from .logs.output import Files, Terminal
+from .monitoring import pages
 from .probe import status
 from .problem import Problem
 from .project import PYTHON
 from .site import Site, mark_stopped, write_environment, write_state
+from .static_files import content_types, copies
+from .tls import https
 from .vigil import Vigil
 
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
@@ -70,7 +63,7 @@ class Httpd:
         static_folder = site.project.static_folder
         write_environment(site)
         if not site.is_development:
-            static_copies.renew(site)
+            copies.renew(site)
         _write(site.root / "mime.types", content_types.as_mime_types())
         _write(site.root / "stand-in", "")
         options = command.options(
@@ -89,7 +82,7 @@ class Httpd:
         httpd_conf = site.root / "httpd.conf"
         beginning = command.beginning(site.settings, static_folder, site.root, site.is_development)
         _write(httpd_conf, beginning + command.with_rewriting(httpd_conf.read_text("utf-8")))
-        self.url = tls.address(site.settings) or address[1]
+        self.url = https.address(site.settings) or address[1]
         self.check_configuration()
         write_state(site, self.address)
 
@@ -118,7 +111,7 @@ class Httpd:
         )
         if settings.tls_certificate:
             preflight.check_port(settings.host, settings.port)
-        monitoring.check(settings)
+        pages.check(settings)
         self.process = self.output.popen(
             self.apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from . import problems
-from .accounts import Account, first_obstacle
 from .diagnosis import loading
+from .machine.accounts import Account, first_obstacle
 from .project import PYTHON, ROOT, VENV, Project
 from .rehearsal import rehearse
 

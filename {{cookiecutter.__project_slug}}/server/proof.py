@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from . import monitoring, preflight, site
+from . import preflight, site
 from .httpd import Httpd
+from .monitoring import pages
 from .problem import Problem
 
 # Settings of the real address, which is another one than the proof's.
-ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
+ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *pages.PORTS)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from .accounts import Account, become
+from .machine.accounts import Account, become
 from .project import PYTHON, ROOT
 
 

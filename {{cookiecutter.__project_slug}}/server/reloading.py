@@ -10,11 +10,14 @@ from pathlib import Path
 
 import psutil
 
-from . import output, preflight, problems, processes, settings, site, stand_in, static_copies
+from . import preflight, problems, processes, settings, site
 from .background import LOGS, ROOT, changed_settings, one_at_a_time, state
 from .diagnosis import causes, collecting, deaths
+from .logs import output
 from .problem import Problem
 from .serve import say
+from .static_files import copies
+from .tls import stand_in
 
 
 def reload() -> int:
@@ -34,7 +37,7 @@ def reload() -> int:
         preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
         stand_in.remove(ROOT, seconds=here.settings.stop_limit)
         site.write_environment(here)
-        static_copies.renew(here)
+        copies.renew(here)
         limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
         old = processes.daemons(parent.pid, here.project.app_name)
         log = logs_since(LOGS / "error.log")

@@ -8,18 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from . import (
-    local_certificate,
-    log_events,
-    log_lines,
-    monitoring,
-    preflight,
-    project,
-    settings,
-    site,
-)
+from . import preflight, project, settings, site
 from .changes import Watch
 from .httpd import Httpd
+from .logs import events
+from .logs import lines as log_lines
+from .monitoring import pages
+from .tls import local_certificate
 
 # One process, so that every request sees the same state.
 _DEVELOPMENT = ("--processes", "1")
@@ -71,9 +66,9 @@ def develop(extra: Sequence[str]) -> int:
 
 
 def _development_server(extra: Sequence[str]) -> Httpd:
-    entry = project.ROOT / "server" / "development.py"
+    entry = project.ROOT / "server" / "worker" / "development.py"
     extra = [*_DEVELOPMENT, *extra]
-    return Httpd(site.collect(entry=entry, extra=extra, unset=monitoring.PORTS), brief=True)
+    return Httpd(site.collect(entry=entry, extra=extra, unset=pages.PORTS), brief=True)
 
 
 def announce(server: Httpd, stop: threading.Event) -> None:
@@ -96,7 +91,7 @@ def say_where(server: Httpd) -> None:
         lines.append(f"careful, browsers refuse its certificate: {certificate.objection}")
     for line in lines:
         if server.log_style == "json":
-            _print(log_lines.as_json(log_events.notice(line)).decode().rstrip())
+            _print(log_lines.as_json(events.notice(line)).decode().rstrip())
         else:
             say(line)
 

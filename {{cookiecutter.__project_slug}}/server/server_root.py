@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from . import problems
-from .accounts import Account
+from .machine.accounts import Account
 from .project import VAR
 
 # A socket's path has at most 107 bytes (man 7 unix); mod_wsgi appends "/wsgi.4194304.9.1.sock".

@@ -9,7 +9,8 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from . import capacity, problems, proxies
+from . import problems, proxies
+from .machine import capacity
 from .project import ENV_FILE
 
 

@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import project, server_root
-from .accounts import Account
-from .certificates import Certificate
 from .diagnosis import memory
 from .doctor.checks import SERVE, before
 from .doctor.facts import Facts
+from .machine.accounts import Account
 from .project import Project
 from .settings import Settings
+from .tls.certificates import Certificate
 
 # Of the shell's environment, what would make the application's Python another one.
 _PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-WORKER = project.ROOT / "server" / "worker.py"
+WORKER = project.ROOT / "server" / "worker" / "production.py"
 
 
 @dataclass(frozen=True)

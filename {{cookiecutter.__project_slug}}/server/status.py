@@ -12,7 +12,9 @@ from typing import Any
 
 import psutil
 
-from . import background, log_lines, logs, processes, project, trouble
+from . import background, processes, project, trouble
+from .logs import lines as log_lines
+from .logs import reading
 from .probe import status as http_status
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
@@ -30,7 +32,7 @@ def collect() -> dict[str, Any]:
     """The state of this project's server. Memory is in bytes, times in seconds."""
     parent = processes.apache(background.ROOT)
     state = background.state()
-    errors = logs.last_errors(3)
+    errors = reading.last_errors(3)
     wrong = trouble.found(parent, state, _error_log())
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "errors": errors}
@@ -49,7 +51,7 @@ def collect() -> dict[str, Any]:
 
 
 def _error_log() -> list[str]:
-    return log_lines.plain(line.encode() for line in logs.tail(background.LOGS / "error.log"))
+    return log_lines.plain(line.encode() for line in reading.tail(background.LOGS / "error.log"))
 
 
 def in_a_loop(wrong: dict[str, Any] | None) -> bool:

@@ -6,7 +6,7 @@ import psutil
 
 from . import processes
 from .diagnosis import causes, collecting, deaths, memory
-from .output import Files, Terminal
+from .logs.output import Files, Terminal
 from .problem import Problem
 from .site import WORKER, Site
 

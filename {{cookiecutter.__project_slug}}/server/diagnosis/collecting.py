@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from .. import problems, project
+from ..logs.routine import is_routine
 from ..problem import Problem
-from ..routine import is_routine
 from . import causes, memory, security
 from . import lines as log
 from .causes import Evidence

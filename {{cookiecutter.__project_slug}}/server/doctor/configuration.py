@@ -6,9 +6,10 @@ import stat
 import time
 import zoneinfo
 
-from .. import content_types, preflight, problems
+from .. import preflight, problems
 from ..project import ENV_FILE
 from ..setup import environment
+from ..static_files import content_types
 from .check import Note
 from .facts import Facts
 

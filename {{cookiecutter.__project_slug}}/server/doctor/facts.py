@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .. import accounts, problems, project
+from .. import problems, project
+from ..machine import accounts
 from ..setup import checks, environment, interpreters
 
 if TYPE_CHECKING:
-    from ..certificates import Certificate
     from ..settings import Settings
+    from ..tls.certificates import Certificate
 
 
 class Facts:
@@ -48,9 +49,9 @@ class Facts:
     @cached_property
     def certificate(self) -> "Certificate | None":
         """What HTTPS is served with; None without TLS."""
-        from .. import tls
+        from ..tls import https
 
-        return tls.check(self.settings)
+        return https.check(self.settings)
 
     @cached_property
     def account(self) -> accounts.Account:

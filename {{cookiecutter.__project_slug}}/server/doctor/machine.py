@@ -5,7 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .. import capacity, preflight, problems
+from .. import preflight, problems
+from ..machine import capacity
 from .check import Note
 from .facts import Facts
 

@@ -21,14 +21,14 @@ def doctor(report: str | None, hello: bool, as_json: bool) -> int:
     :raises Problem: `hello` did not answer.
     """
     if hello:
-        from ..hello import show
+        from .hello import show
 
         return show()
     started = time.monotonic()
     found = list(findings(Facts()))
     wrong = problems_of(found)
     if report is not None:
-        from ..report import write
+        from .report import write
 
         print(f"The report is in {write(report, found)}; secrets in it are masked.")
     elif as_json:

@@ -75,12 +75,7 @@ from .machine import (
     sockets_unsupported,
     unforeseen,
 )
-from .macos import (
-    apple_apache,
-    apple_python,
-    developer_tools_missing,
-    library_relocatable,
-)
+from .macos import apple_apache, apple_python, developer_tools_missing, library_relocatable
 from .serving import (
     address_unusable,
     already_running,

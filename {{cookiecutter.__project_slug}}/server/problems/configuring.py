@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import systems
+from ..machine import systems
 from ..problem import Problem, example
 
 

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from .. import systems
+from ..machine import systems
 from ..problem import Problem, example
 
 

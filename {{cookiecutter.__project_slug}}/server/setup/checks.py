@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import problems
-from ..accounts import Account, first_obstacle
+from ..machine.accounts import Account, first_obstacle
 from ..project import PYTHON
 from .commands import clean_environment
 

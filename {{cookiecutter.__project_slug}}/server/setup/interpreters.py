@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import accounts, problems
+from .. import problems
+from ..machine import accounts
 from ..project import VENV
 
 OLDEST = (3, 11)

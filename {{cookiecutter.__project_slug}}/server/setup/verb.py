@@ -5,9 +5,10 @@ import secrets
 import subprocess
 import time
 
-from .. import problems, project, systems
+from .. import problems, project
 from ..doctor.checks import SETUP, before
 from ..doctor.facts import Facts
+from ..machine import systems
 from ..problem import Problem
 from . import apaches, checks, environment, interpreters, telemetry, wheels
 from .progress import clock

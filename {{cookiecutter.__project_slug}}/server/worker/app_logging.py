@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
-from . import log_pieces
+from ..logs import pieces
 
 ERROR_LOG = 2  # the file descriptor
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -49,7 +49,7 @@ class ErrorLog(logging.Handler):
         writer = f"{os.getpid()}.{threading.get_native_id()}"
         try:
             line = self.format(record).encode()
-            for piece in log_pieces.cut(line, writer, select.PIPE_BUF):
+            for piece in pieces.cut(line, writer, select.PIPE_BUF):
                 os.write(ERROR_LOG, piece)
         except OSError:  # nobody reads the log; the application goes on
             pass

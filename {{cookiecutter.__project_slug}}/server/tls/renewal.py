@@ -12,10 +12,11 @@ from typing import Any
 
 import psutil
 
-from . import background, certificates, preflight, problems, processes, site, stand_in, status, tls
-from .httpd import Httpd
-from .serve import say
-from .settings import Settings
+from .. import background, preflight, problems, processes, site, status
+from ..httpd import Httpd
+from ..serve import say
+from ..settings import Settings
+from . import certificates, https, stand_in
 
 
 def renew() -> int:
@@ -32,7 +33,7 @@ def renew() -> int:
         check_files(background.state().get("settings", {}), here.settings)
         assert here.certificate
         if here.certificate.objection:
-            raise problems.tls_objection(tls.files(here.settings)[0], here.certificate.objection)
+            raise problems.tls_objection(https.files(here.settings)[0], here.certificate.objection)
         preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
         background.make_logs()
         with stand_in.serving(here):

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from . import background, log_events
-from .problem import colours
+from .. import background
+from ..problem import colours
+from . import events
 from .routine import is_routine
 
 SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
@@ -72,16 +73,16 @@ def tail(path: Path) -> list[str]:
 
 def moment(line: str) -> float | None:
     """When the line was written, in seconds since 1970; None where it does not say."""
-    event = log_events.read(line.encode())
+    event = events.read(line.encode())
     return None if is_foreign(event) else datetime.fromisoformat(event["time"]).timestamp()
 
 
-def is_foreign(event: log_events.Event) -> bool:
+def is_foreign(event: events.Event) -> bool:
     """Whether it is of neither Apache nor the application; it has no time of its own then."""
     return event.get("level") == "unknown"
 
 
-def level(event: log_events.Event) -> str:
+def level(event: events.Event) -> str:
     """Of a request by its status: error from 500 on, warn from 400 on."""
     status = str(event.get("status", ""))
     return str(event.get("level") or {"5": "error", "4": "warn"}.get(status[:1], ""))
@@ -137,7 +138,7 @@ def coloured(line: str) -> str:
     """Errors red and refusals yellow, on a terminal."""
     if not colours(sys.stdout):
         return line
-    how_bad = level(log_events.read(line.encode()))
+    how_bad = level(events.read(line.encode()))
     colour = RED if how_bad in SERIOUS else YELLOW if how_bad in MINOR else ""
     return f"{colour}{line}{PLAIN}" if colour else line
 
@@ -147,11 +148,11 @@ def causes() -> list[tuple[int, str, str]]:
     counts: collections.Counter[str] = collections.Counter()
     last: dict[str, float] = {}
     for line in tail(background.LOGS / "error.log"):
-        event = log_events.read(line.encode())
+        event = events.read(line.encode())
         if level(event) not in SERIOUS:
             continue
-        for text in filter(is_cause, log_events.messages(event)):
-            cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", log_events.printable(text))
+        for text in filter(is_cause, events.messages(event)):
+            cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", events.printable(text))
             counts[cause] += 1
             last[cause] = datetime.fromisoformat(event["time"]).timestamp()
     ordered = sorted(counts, key=lambda cause: last[cause])

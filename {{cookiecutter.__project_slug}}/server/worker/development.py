@@ -8,7 +8,8 @@ from typing import Any
 
 from werkzeug.debug import DebuggedApplication
 
-from server import app_logging, error_pages, project, stacks
+from server import project
+from server.worker import app_logging, error_pages, stacks
 
 WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
 

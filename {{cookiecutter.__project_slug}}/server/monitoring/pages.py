@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from . import preflight, problems
-from .project import ROOT, TELEMETRY
-from .settings import Settings
+from .. import preflight, problems
+from ..project import TELEMETRY
+from ..settings import Settings
 
+HERE = Path(__file__).parent
 PORTS = ("METRICS_PORT", "TELEMETRY_PORT")
 # Seconds after which the telemetry page shows a request among the slow ones.
 SLOW = 1
@@ -20,9 +21,17 @@ def options(settings: Settings, server_root: Path) -> list[str]:
     """Options of ``mod_wsgi-express`` for the pages that are on."""
     words: list[str] = []
     if settings.metrics_port:
-        words += ["--service-script", "metrics", str(ROOT / "server" / "metrics_page.py")]
+        words += [
+            "--service-script",
+            "metrics",
+            str(HERE / "metrics_page.py"),
+        ]
     if settings.telemetry_port:
-        words += ["--service-script", "telemetry", str(ROOT / "server" / "telemetry_page.py")]
+        words += [
+            "--service-script",
+            "telemetry",
+            str(HERE / "telemetry_page.py"),
+        ]
         words += ["--telemetry-service", f"unix:{socket(server_root)}"]
         words += ["--slow-requests", str(SLOW)]
     return words

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from . import capacity, processes, proof, server_root
-from .command import INTERRUPT
-from .httpd import Httpd
-from .settings import Settings
-from .site import Site
+from .. import processes, proof, server_root
+from ..command import INTERRUPT
+from ..httpd import Httpd
+from ..machine import capacity
+from ..settings import Settings
+from ..site import Site
 
 ROOT = server_root.choose("stand-in")
 # While this file of a server root names ports, Apache hands its requests on to them

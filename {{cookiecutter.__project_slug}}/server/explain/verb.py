@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from . import explanations, log_lines, problems, project
-from .diagnosis import deaths
-from .diagnosis import lines as log
+from .. import problems, project
+from ..diagnosis import deaths
+from ..diagnosis import lines as log
+from ..logs import lines as log_lines
+from . import explanations
 from .explanations import Explanation
 
 TAIL = 2000  # lines of the log in which the latest error is looked for
@@ -17,7 +19,7 @@ _CONSEQUENCE = re.compile(r"/workers/errors|AH0004[567]: ")
 _SERIOUS = (":emerg]", ":alert]", ":crit]", ":critical]", ":error]")
 
 
-def show(words: Sequence[str]) -> int:
+def explain(words: Sequence[str]) -> int:
     """Explain the codes in `words`; without any, the latest error in the log.
 
     :raises Problem: there is no code in them, or an unknown one.

@@ -1,6 +1,6 @@
 """Compressed copies of static files, made before anybody asks for them.
 
-A copy is named by the version of its file (static_files.py). Apache sends it only to who asks for
+A copy is named by the version of its file (versions.py). Apache sends it only to who asks for
 that very version, so none is ever out of date. A version by itself is an empty file: an address
 with it may be kept for ever.
 """
@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from . import content_types, problems, static_files
-from .accounts import become
-from .project import PYTHON, ROOT
-from .site import Site
+from .. import problems
+from ..machine.accounts import become
+from ..project import PYTHON, ROOT
+from ..site import Site
+from . import content_types, versions
 
 
 def renew(site: Site) -> None:
@@ -36,7 +37,7 @@ def renew(site: Site) -> None:
     if not site.account.is_me:
         os.chown(folder, site.account.uid, site.account.gid)
     done = subprocess.run(
-        [PYTHON, "-m", "server.static_copies", site.project.static_folder, folder],
+        [PYTHON, "-m", "server.static_files.copies", site.project.static_folder, folder],
         cwd=ROOT,
         env=dict(site.environ),
         capture_output=True,
@@ -63,11 +64,11 @@ def _keep(file: Path, name: str, target: Path, kind: str) -> set[str]:
     """Make the version and the copies of one file; return what they are called."""
     if kind not in content_types.COMPRESSIBLE:
         with file.open("rb") as stream:
-            version = static_files.version(name, stream)
+            version = versions.version(name, stream)
         (target / version).touch()
         return {version}
     content = file.read_bytes()  # once, so that the copies are of what the version is of
-    version = static_files.version(name, io.BytesIO(content))
+    version = versions.version(name, io.BytesIO(content))
     (target / version).touch()
     copies = {target / f"{version}{file.suffix}.{ending}": way for ending, way in COMPRESS.items()}
     kept = [c for c, way in copies.items() if c.exists() or _write_if_smaller(c, content, way)]

@@ -17,15 +17,15 @@ from typing import IO, Any
 
 import psutil
 
-from . import log_lines
-from .project import PYTHON, ROOT
+from ..project import PYTHON, ROOT
+from ..settings import Settings
+from . import lines as log_lines
 from .routine import is_routine
-from .settings import Settings
 
 KEPT = 600  # lines of a terminal that are looked at when something fails
 _LONGEST = 1024 * 1024  # bytes of a line
 _ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
-WRITER = "server.log_writer"
+WRITER = "server.logs.writer"
 
 
 class Terminal:

@@ -5,17 +5,8 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from .log_events import (
-    SCRIPT,
-    UNPRINTABLE,
-    Event,
-    messages,
-    printable,
-    read,
-    read_access,
-    read_error,
-)
-from .log_pieces import Joined
+from .events import SCRIPT, UNPRINTABLE, Event, messages, printable, read, read_access, read_error
+from .pieces import Joined
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Render = Callable[[bytes], bytes]

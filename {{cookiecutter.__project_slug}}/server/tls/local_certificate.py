@@ -3,10 +3,11 @@
 import os
 import subprocess
 
-from . import problems, systems
+from .. import problems
+from ..machine import systems
+from ..problem import Problem
 from .certificates import load
-from .problem import Problem
-from .tls import LOCAL
+from .https import LOCAL
 
 CERTIFICATE, KEY = LOCAL / "certificate.pem", LOCAL / "key.pem"
 DAYS = 90

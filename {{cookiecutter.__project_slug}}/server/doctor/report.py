@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import accounts, masking, project, server_root
-from .doctor.check import Finding, described
-from .doctor.facts import Facts
-from .doctor.verb import table
-from .problem import Problem
-from .setup import environment
+from .. import masking, project, server_root
+from ..machine import accounts
+from ..problem import Problem
+from ..setup import environment
+from .check import Finding, described
+from .facts import Facts
+from .verb import table
 
 LOG_LINES = 60
 CONFIGURATION = "report"  # the server root that is prepared for it
@@ -75,7 +76,7 @@ def _text(section: Callable[[], str]) -> str:
 def hidden() -> list[str]:
     """Every secret this project knows of; without its packages, every value in ``.env``."""
     try:
-        from . import settings
+        from .. import settings
 
         own = {key: text for key, text in settings.written().items() if key not in settings.NAMES}
     except ModuleNotFoundError:
@@ -102,7 +103,7 @@ def versions(facts: Facts) -> str:
 
 def settings(facts: Facts) -> str:
     """Settings in full; of the rest only names and lengths."""
-    from . import settings as module
+    from .. import settings as module
 
     own = {name: text for name, text in module.written().items() if name not in module.NAMES}
     rows = [
@@ -144,7 +145,7 @@ def configuration() -> str:
 
     Directives are listed by mod_info, which only a configuration that is not served may load.
     """
-    from . import httpd, site
+    from .. import httpd, site
 
     server = httpd.Httpd(site.collect(root=CONFIGURATION, logs=project.VAR / "log"))
     server.prepare()

@@ -6,7 +6,7 @@ come and these do not (mod_wsgi 6.1, ``src/server/wsgi_daemon.c``).
 
 import re
 
-from . import log_events
+from . import events
 
 _ROUTINE = re.compile(
     rb"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG"
@@ -30,5 +30,5 @@ def is_routine(line: str | bytes) -> bool:
     written = line if isinstance(line, bytes) else line.encode()
     if not _ROUTINE.search(written):
         return False
-    event = log_events.read(written)
+    event = events.read(written)
     return _WRITER.fullmatch(f"{event.get('logger')}:{event.get('level')}") is not None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import problems
+from .. import problems
 
 # The names under which distributions ship their web user.
 WEB_USERS = ("www-data", "apache", "http", "wwwrun", "_www", "www", "nobody")

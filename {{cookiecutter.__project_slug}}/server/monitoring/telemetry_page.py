@@ -9,17 +9,18 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
-from server import monitoring, project, settings
+from server import project, settings
+from server.monitoring import pages
 
 sys.path.append(str(project.TELEMETRY))
 mod_wsgi.__path__.append(str(project.TELEMETRY / "mod_wsgi"))
 
 chosen = settings.load(os.environ)
-socket = monitoring.socket(Path(os.environ["MOD_WSGI_SERVER_ROOT"]))
+socket = pages.socket(Path(os.environ["MOD_WSGI_SERVER_ROOT"]))
 importlib.import_module("mod_wsgi.telemetry.server").main(
     [
         *("--listen", f"unix:{socket}"),

@@ -1,4 +1,4 @@
-"""``python -m server.log_writer``: writes what Apache says into files that do not grow for ever.
+"""``python -m server.logs.writer``: writes what Apache says into files that do not grow for ever.
 
 Reads two pipes until Apache and all its processes have closed them, so that no last line is lost
 and nothing has to end it. Should it be killed, its parent puts another one in its place.
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import log_lines
+from . import lines as log_lines
 from .rotation import RotatedFile
 
 CHUNK = 65536  # bytes read at once

@@ -11,7 +11,7 @@ from typing import Any
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 from prometheus_client import Counter, Gauge, Histogram, values
 
-from server.slots import Slot
+from server.monitoring.slots import Slot
 
 # Any other word is a client's invention, and each would be a time series for ever.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

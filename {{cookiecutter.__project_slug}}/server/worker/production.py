@@ -14,7 +14,9 @@ from typing import Any
 
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
-from server import app_logging, error_pages, interruption, project, stacks, static_files
+from server import project
+from server.static_files import versions
+from server.worker import app_logging, error_pages, interruption, stacks
 
 SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
 
@@ -43,11 +45,11 @@ stacks.listen(SERVER_ROOT / "workers")
 app_logging.install(os.environ["LOG_LEVEL"])
 if os.environ.get("METRICS_PORT", "").strip():
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(SERVER_ROOT / "workers" / "metrics")
-    from server import metrics
+    from server.monitoring import metrics
 
     metrics.record()
 loaded = runpy.run_path(str(project.load().wsgi_file))["application"]
-static_files.add_versions(loaded, project.load().static_folder)
+versions.add_versions(loaded, project.load().static_folder)
 error_pages.write(loaded, SERVER_ROOT / "workers" / "errors")
 application = stacks.noted(app_logging.with_request_id(interruption.answered(loaded)))
 mod_wsgi.subscribe_signals(report)  # SIGHUP asks for a report

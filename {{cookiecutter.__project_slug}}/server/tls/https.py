@@ -3,8 +3,10 @@
 import importlib
 from pathlib import Path
 
-from . import certificates, problems, project, systems
-from .settings import Settings
+from .. import problems, project
+from ..machine import systems
+from ..settings import Settings
+from . import certificates
 
 # A browser that has seen it goes to HTTPS by itself for a year (RFC 6797).
 HSTS = "max-age=31536000"

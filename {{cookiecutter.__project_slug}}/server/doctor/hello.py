@@ -8,11 +8,11 @@ import time
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
-from . import preflight, problems, project, site
-from .httpd import Httpd
-from .problem import Problem
-from .proof import ELSEWHERE, free_port
-from .site import Site
+from .. import preflight, problems, project, site
+from ..httpd import Httpd
+from ..problem import Problem
+from ..proof import ELSEWHERE, free_port
+from ..site import Site
 
 EXPECTED = b"Hello World!"
 

@@ -1,0 +1,1 @@
+"""What a code in the log means."""

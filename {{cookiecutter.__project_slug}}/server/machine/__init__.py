@@ -1,0 +1,1 @@
+"""The machine: its kind, its users, how much it can do."""

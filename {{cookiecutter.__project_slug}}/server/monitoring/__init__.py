@@ -1,0 +1,1 @@
+"""Pages of live figures, each served by a process of its own."""

@@ -1,0 +1,1 @@
+"""Static files: what kind they are, which version, and compressed copies of them."""

@@ -1,0 +1,1 @@
+"""HTTPS: the certificate, what Apache is told of it, and its renewal."""

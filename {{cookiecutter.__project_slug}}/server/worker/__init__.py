@@ -1,0 +1,1 @@
+"""What Apache's processes load: the application, and what it needs there."""
