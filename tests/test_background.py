@@ -6,8 +6,10 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -72,6 +74,25 @@ def test_stop_twice_is_safe_and_leaves_nothing(service: Service) -> None:
     assert survivors(family, 5) == []
     second = service.run("stop")
     assert (second.returncode, "not running" in second.stderr) == (0, True)
+
+
+def test_a_request_that_goes_on_holds_up_no_stop(service: Service) -> None:
+    assert service.run("restart", STOP_LIMIT="1").returncode == 0
+    log = service.project.path / "var" / "log" / "error.log"
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask, f"{service.url}/slow?seconds=30&say")
+        wait_for(lambda: "under way" in log.read_text().rpartition("resuming")[2], 5, "the request")
+        started = time.monotonic()
+        assert service.run("stop").returncode == 0
+        assert time.monotonic() - started < 8  # far from the request's end
+
+
+def test_an_address_of_ipv6(service: Service) -> None:
+    if not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    assert service.run("restart", HOST="::1").returncode == 0
+    assert service.status()["address"] == f"http://[::1]:{service.port}/"
+    assert ask(f"http://[::1]:{service.port}/").status == 200
 
 
 def test_two_starts_at_once_start_one(service: Service) -> None:

@@ -198,7 +198,7 @@ def test_packages_that_want_the_main_interpreter(service: Service) -> None:
 # --- Before anything is built
 
 
-def fake_apxs(folder: Path, **answers: Path) -> Path:
+def fake_apxs(folder: Path, **answers: Path | str) -> Path:
     """An apxs that says where the parts of an Apache are, of which only the program exists."""
     cases = "".join(f"  {name}) echo {value} ;;\n" for name, value in answers.items())
     program = folder / "apxs"
@@ -214,6 +214,36 @@ def test_an_apache_without_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         apaches.choose("system")
     assert refused.value.slug == "apache-missing"
     assert f"a header is missing ({tmp_path}/include/httpd.h)" in refused.value.what
+
+
+def test_a_compiler_without_the_files_of_fedora(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = interpreters.probe(Path(sys.executable))
+    assert python
+    spec = tmp_path / "redhat-hardened-cc1"
+    apxs = fake_apxs(tmp_path, CFLAGS=f"'-O2 -specs={spec} -g'")
+    system = apaches.Apache("system", "2.4", apxs)
+    assert str(spec) in apaches.missing_tools(system, python)
+    spec.touch()
+    assert str(spec) not in apaches.missing_tools(system, python)
+
+
+def test_one_mod_wsgi_is_installed() -> None:
+    """With two, the one that was compiled first decides which Apache it is."""
+    for kind, other in (("system", "mod_wsgi-standalone"), ("bundled", "mod_wsgi")):
+        text = (TEMPLATE / "server" / "requirements" / f"{kind}.txt").read_text("utf-8")
+        names = re.findall(r"^([\w.-]+)==", text, re.MULTILINE)
+        assert sum(name.lower().replace("-", "_").startswith("mod_wsgi") for name in names) == 1
+        assert other not in names
+
+
+@pytest.mark.slow
+def test_mod_wsgi_has_the_apache_that_was_chosen(healthy: Project, kind: str) -> None:
+    source = "from mod_wsgi.express import apxs_config; print(apxs_config.HTTPD)"
+    command: list[str | Path] = [healthy.path / ".venv/bin/python", "-c", source]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert Path(found).is_relative_to(healthy.path / ".venv") == (kind == "bundled")
 
 
 def test_without_expat_the_bundled_apache_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,13 @@ def test_a_traceback_in_development_is_readable(changed: Project, chromium: str)
             assert file.headers["Cache-Control"] == "no-cache"
 
 
+def test_a_request_that_is_never_finished(changed: Project) -> None:
+    with running(changed, "serve", "--header-timeout", "1", "--header-max-timeout", "1") as serving:
+        answer = send(serving, b"GET / HTTP/1.1\r\nHost: here\r\n")
+    assert answer.status == 408
+    tells_everything(answer)
+
+
 # --- Every kind of answer
 
 KINDS: dict[str, Callable[[Running], Answer]] = {

@@ -39,6 +39,12 @@ def seen() -> Any:
         "https": "HTTPS_OUTSIDE" in request.environ,
         "fields": sorted(name.lower() for name, _ in request.headers),
     }
+
+
+@bp.get("/cookie")
+def cookie() -> Any:
+    session["name"] = "somebody"
+    return "in", [("Set-Cookie", "a=b; Path=/"), ("Set-Cookie", "c=d; Path=/application")]
 """
 
 # What a client can say of itself that is not true.
@@ -157,6 +163,11 @@ def test_the_mount_point_behind_a_proxy(
             assert seen(fetch(front.prefixed, "/shop/app/seen", tls=True))["url"] == (
                 f"https://example.com:{front.prefixed}/shop/app/"
             )
+            cookies = fetch(front.prefixed, "/shop/app/cookie", tls=True).headers
+            paths = [
+                re.findall("Path=([^;]*)", one)[0] for one in cookies.get_all("Set-Cookie", [])
+            ]
+            assert sorted(paths) == ["/", "/application", "/shop/app"]
             page = fetch(front.prefixed, "/shop/app/static/none", tls=True)
             assert (page.status, 'href="/shop/app/static/' in page.text) == (404, True)
 

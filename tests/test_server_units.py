@@ -92,6 +92,11 @@ def test_a_python_that_lacks_something_is_not(
     assert reason in str(interpreters.objection(lacking, me()))
 
 
+def test_the_python_of_conda_is_not(python: interpreters.Interpreter) -> None:
+    (python.prefix / "conda-meta").mkdir()
+    assert "conda" in str(interpreters.objection(python, me()))
+
+
 def test_this_python_describes_itself() -> None:
     found = interpreters.probe(Path(sys.executable))
     assert found

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import json
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -49,7 +48,7 @@ def start() -> int:
         if running := processes.apache(ROOT):
             say(f"already running: process {running.pid}, {state().get('address', '')}/")
             return 0
-        _stop()  # what a killed Apache left keeps the port
+        end()  # what a killed Apache left keeps the port
         _start()
     return 0
 
@@ -78,19 +77,18 @@ def make_logs() -> None:
 def stop() -> int:
     """Let requests under way finish, for ``STOP_LIMIT`` seconds at most, then end Apache."""
     with one_at_a_time():
-        say("stopped" if _stop() else "not running")
+        say("stopped" if end() else "not running")
     return 0
 
 
-def _stop() -> bool:
-    """Whether there was anything to stop."""
+def end() -> bool:
+    """End Apache and what is left of one; return whether there was anything."""
     stand_in.remove(ROOT, seconds=0)  # one that was left by a renewal that was killed
     parent = processes.apache(ROOT)
     if not processes.all_of(ROOT):
         return False
     grace = state().get("settings", {}).get("stop_limit", 10)
-    # SIGWINCH is Apache's graceful-stop; SIGTERM drops what is under way.
-    for number, seconds in ((signal.SIGWINCH, grace), (signal.SIGTERM, 10)):
+    for number, seconds in processes.orders_to_stop(grace):
         if parent and processes.all_of(ROOT):
             with contextlib.suppress(psutil.NoSuchProcess):
                 parent.send_signal(number)
@@ -106,7 +104,7 @@ def _stop() -> bool:
 def restart() -> int:
     """Stop and start: a short outage, and everything is read anew."""
     with one_at_a_time():
-        _stop()
+        end()
         _start()
     return 0
 

@@ -9,7 +9,7 @@ from .machine import capacity
 from .machine.accounts import Account
 from .monitoring import pages
 from .project import ROOT
-from .settings import Settings
+from .settings import Settings, in_address
 from .static_files import content_types
 from .tls import https
 
@@ -32,7 +32,7 @@ def options(
     limit = capacity.request_timeout(settings.request_limit, settings.threads)
     last = math.ceil(capacity.effective_limit(settings.request_limit, settings.threads))
     pairs = {
-        "host": settings.host,
+        "host": in_address(settings.host),
         "port": settings.port,
         "mount-point": settings.mount_point,
         "process-group": app_name,

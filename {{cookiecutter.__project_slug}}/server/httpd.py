@@ -172,8 +172,7 @@ class Httpd:
         if self.process is None:
             return
         grace = self.site.settings.stop_limit if grace is None else grace
-        # SIGWINCH is Apache's graceful-stop; SIGTERM drops what is under way.
-        for number, seconds in ((signal.SIGWINCH, grace), (signal.SIGTERM, 10), (9, 5)):
+        for number, seconds in processes.orders_to_stop(grace):
             if self.process.poll() is None:
                 self.process.send_signal(number)
             try:

@@ -18,6 +18,16 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
+def orders_to_stop(grace: float) -> list[tuple[signal.Signals, float]]:
+    """The signals to send to an Apache one after the other, each with the seconds to wait then.
+
+    SIGWINCH is its graceful stop, SIGTERM drops what is under way. The latter more than once,
+    because Apache takes no notice of one that comes while it begins to obey the former.
+    """
+    gracefully = [(signal.SIGWINCH, grace)] if grace else []
+    return [*gracefully, *[(signal.SIGTERM, 1.0)] * 10]
+
+
 def refuse_a_second(root: Path) -> None:
     """Apache would say "already running" of any process whose id an old file holds, and exit 0.
 

@@ -144,6 +144,12 @@ RULES = {
 }
 NAMES = tuple(name.upper() for name in RULES)
 
+
+def in_address(host: str) -> str:
+    """The host as addresses have it: IPv6 in brackets (RFC 3986, 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
 # Only the application reads these, so that a reload is enough.
 AT_RELOAD = {"log_level"}
 

@@ -13,6 +13,7 @@ from .diagnosis import memory
 from .doctor.checks import SERVE, before
 from .doctor.facts import Facts
 from .machine.accounts import Account
+from .problem import Problem
 from .project import Project
 from .settings import Settings
 from .tls.certificates import Certificate
@@ -113,13 +114,18 @@ def write_state(site: Site, address: str) -> None:
         "settings": asdict(site.settings),
         "logs": str(site.logs) if site.logs else None,
         "memory_kills": memory.kills(),
+        "user": site.account.user,
     }
     (site.root / "site.json").write_text(json.dumps(state), encoding="utf-8")
 
 
-def mark_stopped(root: Path) -> None:
-    """Remember that it was stopped on purpose; without that, it died."""
+def mark_stopped(root: Path, because: Problem | None = None) -> None:
+    """Remember that it was stopped on purpose; without that, it died.
+
+    :param because: Why it was not a user who stopped it.
+    """
     file = root / "site.json"
     with contextlib.suppress(OSError, ValueError):
         state = json.loads(file.read_text(encoding="utf-8")) | {"stopped": time.time()}
+        state |= {"because": because.as_dict()} if because else {}
         file.write_text(json.dumps(state), encoding="utf-8")

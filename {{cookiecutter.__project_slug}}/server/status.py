@@ -13,7 +13,6 @@ from typing import Any
 import psutil
 
 from . import background, processes, project, trouble
-from .logs import lines as log_lines
 from .logs import reading
 from .probe import status as http_status
 
@@ -33,7 +32,7 @@ def collect() -> dict[str, Any]:
     parent = processes.apache(background.ROOT)
     state = background.state()
     errors = reading.last_errors(3)
-    wrong = trouble.found(parent, state, _error_log())
+    wrong = trouble.found(parent, state, reading.error_log())
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "errors": errors}
     address = state.get("address", "")
@@ -48,10 +47,6 @@ def collect() -> dict[str, Any]:
         "processes": reports(parent, state.get("settings", {}).get("threads", 0)),
         "errors": errors,
     }
-
-
-def _error_log() -> list[str]:
-    return log_lines.plain(line.encode() for line in reading.tail(background.LOGS / "error.log"))
 
 
 def in_a_loop(wrong: dict[str, Any] | None) -> bool:

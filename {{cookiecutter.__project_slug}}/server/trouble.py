@@ -25,10 +25,8 @@ def of_a_server(parent: psutil.Process, lines: Sequence[str], now: float) -> dic
     died = deaths.deaths(recent)
     if not died:
         return None
-    children = processes.children_of(parent)
-    ages = processes.ages_of_ready(children, ROOT)
     last = died[-1]
-    if deaths.is_loop(log.within(recent, deaths.WINDOW, now), ages):
+    if is_loop(parent, recent, now):
         text = f"crash loop: {len(died)} processes died, the last {last.how}"
         return {"slug": "crash-loop", "text": text}
     number = "a process" if len(died) == 1 else f"{len(died)} processes"
@@ -36,14 +34,24 @@ def of_a_server(parent: psutil.Process, lines: Sequence[str], now: float) -> dic
     return {"slug": "process-died", "text": text}
 
 
+def is_loop(parent: psutil.Process, lines: Sequence[str], now: float) -> bool:
+    """Whether its processes die again and again at this moment."""
+    since = max(now - deaths.WINDOW, parent.create_time())
+    ages = processes.ages_of_ready(processes.children_of(parent), ROOT)
+    return deaths.is_loop(log.within(lines, now - since, now), ages)
+
+
 def of_a_gone_server(
     state: dict[str, Any], lines: Sequence[str], booted: float
 ) -> dict[str, Any] | None:
-    """How a server went that was not stopped; None where it was, or where none was started.
+    """How a server went that was not stopped; None where a user did, or started none.
 
     :param state: What was remembered at its start.
     :param booted: When the machine started.
     """
+    if because := state.get("because"):
+        text = f"stopped at {_clock(state['stopped'])}, because its processes died again and again"
+        return {"slug": because["problem"], "text": f"{text}: {because['what']}"}
     if "started" not in state or "stopped" in state:
         return None
     started = state["started"]

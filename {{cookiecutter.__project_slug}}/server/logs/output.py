@@ -26,6 +26,8 @@ KEPT = 600  # lines of a terminal that are looked at when something fails
 _LONGEST = 1024 * 1024  # bytes of a line
 _ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
 WRITER = "server.logs.writer"
+# The time zone, and what decides where a server root is.
+_KEPT_VARIABLES = ("TZ", "TMPDIR", "XDG_RUNTIME_DIR")
 
 
 class Terminal:
@@ -100,7 +102,7 @@ class Files:
             self._writer = subprocess.Popen(
                 [PYTHON, "-S", "-m", WRITER, str(access), str(error), self._folder, *limits],
                 cwd=ROOT,
-                env={name: value for name, value in os.environ.items() if name == "TZ"},
+                env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from .. import background
 from ..problem import colours
 from . import events
+from . import lines as log_lines
 from .routine import is_routine
 
 SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
@@ -69,6 +70,11 @@ def tail(path: Path) -> list[str]:
             break
     lines = data.decode(errors="replace").split("\n")[:-1]
     return lines[1:] if len(data) >= TAIL else lines
+
+
+def error_log() -> list[str]:
+    """The last lines of the error log, as `log_lines.plain`."""
+    return log_lines.plain(line.encode() for line in tail(background.LOGS / "error.log"))
 
 
 def moment(line: str) -> float | None:

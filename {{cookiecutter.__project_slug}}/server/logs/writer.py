@@ -4,14 +4,17 @@ Reads two pipes until Apache and all its processes have closed them, so that no 
 and nothing has to end it. Should it be killed, its parent puts another one in its place.
 """
 
+import collections
 import os
 import select
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..diagnosis import deaths
 from . import lines as log_lines
 from .rotation import RotatedFile
 
@@ -23,9 +26,16 @@ F_SETPIPE_SZ = 1031  # Linux only
 class Log:
     """One log: from a pipe, line by line, into a file."""
 
-    def __init__(self, render: log_lines.Render, file: RotatedFile) -> None:
+    def __init__(
+        self,
+        render: log_lines.Render,
+        file: RotatedFile,
+        look: Callable[[list[bytes]], None] = lambda lines: None,
+    ) -> None:
+        """:param look: Is shown all lines."""
         self._render = render
         self._file = file
+        self._look = look
         self._rest = b""
         self._lost = 0
 
@@ -41,6 +51,7 @@ class Log:
         self._write([self._rest] if self._rest else [])
 
     def _write(self, lines: list[bytes]) -> None:
+        self._look(lines)
         data = b"".join(map(self._render, lines))
         if not data:
             return
@@ -53,6 +64,27 @@ class Log:
             written = 0
         told = written >= len(notice)
         self._lost = len(notice + data) - written if told else self._lost + len(data)
+
+
+class Deaths:
+    """Has `server.guard` look when so many processes died in so short a time that it may be a loop.
+
+    It knows more, but needs packages that this process does without.
+    """
+
+    def __init__(self) -> None:
+        self._times: collections.deque[float] = collections.deque(maxlen=deaths.ENOUGH)
+
+    def look(self, lines: list[bytes]) -> None:
+        """Count those that are told in `lines`."""
+        self._times.extend(time.monotonic() for line in lines if b"has died; dereg" in line)
+        if self._are_many():
+            self._times.clear()
+            subprocess.Popen([sys.executable, "-m", "server.guard"])
+
+    def _are_many(self) -> bool:
+        times = self._times
+        return len(times) == times.maxlen and times[-1] - times[0] < deaths.WINDOW
 
 
 def copy(logs: dict[int, Log]) -> None:
@@ -85,14 +117,14 @@ def main(access: str, error: str, folder: str, style: str, size: str, count: str
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)
     limits = int(size), int(count)
-    renders = {access: log_lines.access_lines(style), error: log_lines.error_lines(style)}
-    names = {access: "access.log", error: "error.log"}
 
     def work() -> None:
+        requests = RotatedFile(Path(folder, "access.log"), *limits)
+        errors = RotatedFile(Path(folder, "error.log"), *limits)
         copy(
             {
-                int(pipe): Log(render, RotatedFile(Path(folder, names[pipe]), *limits))
-                for pipe, render in renders.items()
+                int(access): Log(log_lines.access_lines(style), requests),
+                int(error): Log(log_lines.error_lines(style), errors, Deaths().look),
             }
         )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from .. import preflight, problems
 from ..project import TELEMETRY
-from ..settings import Settings
+from ..settings import Settings, in_address
 
 HERE = Path(__file__).parent
 PORTS = ("METRICS_PORT", "TELEMETRY_PORT")
@@ -39,11 +39,7 @@ def options(settings: Settings, server_root: Path) -> list[str]:
 
 def addresses(settings: Settings) -> list[str]:
     """Where the pages that are on can be seen, in sentences."""
-    host = (
-        f"[{settings.monitoring_host}]"
-        if ":" in settings.monitoring_host
-        else settings.monitoring_host
-    )
+    host = in_address(settings.monitoring_host)
     pages = {
         "Metrics for Prometheus": (settings.metrics_port, "metrics"),
         "Live figures and slow requests": (settings.telemetry_port, ""),

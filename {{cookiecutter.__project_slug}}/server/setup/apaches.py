@@ -103,6 +103,10 @@ def missing_tools(apache: Apache, python: Interpreter) -> list[str]:
         missing.append(f"a C compiler ({program})")
     elif apache.kind == "bundled" and not _compiles(program, "#include <expat.h>"):
         missing.append("expat.h")
+    if apache.apxs:
+        # Fedora's Apache has its modules compiled with options in a file of redhat-rpm-config.
+        specs = re.findall(r"-specs=(/\S+)", _ask(apache.apxs, "CFLAGS"))
+        missing += [spec for spec in specs if not Path(spec).exists()]
     if apache.kind == "bundled" and not shutil.which("make"):
         missing.append("make")
     return missing

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .. import problems, project
 from ..machine import systems
-from ..settings import Settings
+from ..settings import Settings, in_address
 from . import certificates
 
 # A browser that has seen it goes to HTTPS by itself for a year (RFC 6797).
@@ -54,8 +54,8 @@ def address(settings: Settings) -> str:
     """Where HTTPS is served, without the mount point; empty without a certificate."""
     if not settings.tls_certificate:
         return ""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"https://{host}" + (f":{settings.https_port}" if settings.https_port != 443 else "")
+    port = "" if settings.https_port == 443 else f":{settings.https_port}"
+    return f"https://{in_address(settings.host)}{port}"
 
 
 def check(settings: Settings) -> certificates.Certificate | None:
