@@ -451,7 +451,7 @@ def test_a_server_that_is_gone(service: Service) -> None:
     assert service.run("start").returncode == 0
     parent = psutil.Process(service.status()["pid"])
     parent.terminate()
-    parent.wait(timeout=20)
+    assert survivors([parent], 20) == []
     assert "told to end" in service.run("status").stdout
     assert service.run("start").returncode == 0
     service.run("stop")

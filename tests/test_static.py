@@ -80,6 +80,10 @@ class Reply:
         self.status, self.headers, self.body = response.status, response.headers, response.read()
         connection.close()
 
+    def decoded(self) -> bytes:
+        """The body, by what is said of its encoding."""
+        return DECODERS[self.headers["Content-Encoding"] or "identity"](self.body)
+
 
 def has_brotli(service: Service) -> bool:
     """Whether this Apache compresses with brotli as it goes."""
@@ -138,7 +142,10 @@ def test_encodings(service: Service, is_versioned: bool, encoding: str) -> None:
     assert (again.status, again.body, again.headers["ETag"]) == (304, b"", etag)
     assert again.headers["Vary"] == "Accept-Encoding"
     assert again.headers["Cache-Control"] == reply.headers["Cache-Control"]
-    for other in DECODERS.keys() - {encoding, "identity"}:
+    others = DECODERS.keys() - {encoding, "identity"}
+    if not is_versioned and not has_brotli(service):
+        others -= {"br"}
+    for other in others:
         if encoding != "identity":
             refused = Reply(service, path, other, If_None_Match=etag)
             assert refused.status == 200
@@ -230,9 +237,9 @@ def test_a_change_is_never_hidden(service: Service) -> None:
     new = wait_for(
         lambda: (path := versioned(service, "deep/big.css")) != old and path, 5, "a new address"
     )
-    for encoding, decode in DECODERS.items():
+    for encoding in DECODERS:
         before = Reply(service, new, encoding)
-        assert decode(before.body) == text.encode()
+        assert before.decoded() == text.encode()
         assert before.headers["Cache-Control"] == SHORT
 
     # Removed files are gone at once, for everybody.
@@ -242,12 +249,13 @@ def test_a_change_is_never_hidden(service: Service) -> None:
 
     done = service.run("reload", MOUNT_POINT="/app")
     assert done.returncode == 0, done.stderr
-    for encoding, decode in DECODERS.items():
+    for encoding in DECODERS:
         after = Reply(service, new, encoding)
-        assert decode(after.body) == text.encode()
+        assert after.decoded() == text.encode()
         assert after.headers["Cache-Control"] == FOREVER
-        assert decode(Reply(service, old, encoding).body) == text.encode()
-        assert Reply(service, old, encoding).headers["Cache-Control"] == SHORT
+        outdated = Reply(service, old, encoding)
+        assert outdated.decoded() == text.encode()
+        assert outdated.headers["Cache-Control"] == SHORT
     kept = {name.partition(".")[0] for name in made(service)}
     assert old.partition("?v=")[2] not in kept
     assert gone.partition("?v=")[2] not in kept

@@ -49,9 +49,31 @@ def make(folder: Path, name: str, *more: str) -> tuple[Path, Path]:
 
 
 def make_expired(folder: Path, name: str) -> tuple[Path, Path]:
+    """The same, of years ago."""
     certificate, key = make(folder, name)
-    openssl("x509", "-in", certificate, "-signkey", key, "-days", "-1", "-out", certificate)
+    authority = folder / "authority"
+    authority.write_text(AUTHORITY.format(folder=folder), "utf-8")
+    (folder / "index").write_text("")
+    dates = ("-startdate", "20200101000000Z", "-enddate", "20200201000000Z")
+    own = ("-ss_cert", certificate, "-cert", certificate, "-keyfile", key, "-out", certificate)
+    openssl("ca", "-batch", "-notext", "-config", authority, *dates, *own)
     return certificate, key
+
+
+# Of all versions of openssl, the one way to choose the dates.
+AUTHORITY = """
+[ca]
+default_ca = own
+[own]
+database = {folder}/index
+new_certs_dir = {folder}
+rand_serial = yes
+default_md = sha256
+copy_extensions = copy
+policy = any
+[any]
+commonName = supplied
+"""
 
 
 def openssl(*words: str | Path) -> None:
