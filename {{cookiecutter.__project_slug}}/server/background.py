@@ -56,7 +56,7 @@ def start() -> int:
 def _start() -> None:
     here = site.collect(logs=LOGS)
     settings.refuse_unsafe(here.environ)
-    preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
+    preflight.check_import(here)
     make_logs()
     server = Httpd(here)
     server.prepare()

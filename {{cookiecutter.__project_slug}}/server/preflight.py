@@ -4,14 +4,18 @@ import ast
 import errno
 import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import problems
 from .diagnosis import loading
 from .machine.accounts import Account, first_obstacle
 from .project import PYTHON, ROOT, VENV, Project
 from .rehearsal import rehearse
+
+if TYPE_CHECKING:  # it needs this module
+    from .site import Site
 
 # Apache's control scripts leave paths unquoted; these characters mean nothing to a shell.
 USABLE = re.compile(r"[\w/.+@~=,-]")
@@ -92,15 +96,13 @@ def defined(tree: ast.Module) -> Iterator[str]:
             yield node.name
 
 
-def check_import(
-    project: Project, account: Account, environ: Mapping[str, str], limit: float = 60
-) -> None:
+def check_import(site: "Site") -> None:
     """Load the application as Apache will: as that user, in that folder, with that environment.
 
-    :param limit: Seconds it may take.
-    :raises Problem: it cannot be loaded.
+    :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds.
     """
-    check_wsgi_file(project.wsgi_file)
-    tried = rehearse(project.wsgi_file, account, environ, limit)
+    file, account = site.project.wsgi_file, site.account
+    check_wsgi_file(file)
+    tried = rehearse(file, account, site.environ, site.settings.start_limit)
     if problem := loading.refusal(tried, account.user, ROOT):
         raise problem

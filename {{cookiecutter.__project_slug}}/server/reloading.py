@@ -34,7 +34,7 @@ def reload() -> int:
         settings.refuse_unsafe(here.environ)
         if changes := changed_settings(state().get("settings", {}), asdict(here.settings)):
             raise problems.restart_needed(changes)
-        preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
+        preflight.check_import(here)
         stand_in.remove(ROOT, seconds=here.settings.stop_limit)
         site.write_environment(here)
         copies.renew(here)

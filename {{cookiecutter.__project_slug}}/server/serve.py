@@ -24,7 +24,7 @@ def serve(extra: Sequence[str]) -> int:
     """Serve as in production."""
     here = site.collect(extra=extra)
     settings.refuse_unsafe(here.environ)
-    preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
+    preflight.check_import(here)
     with stop_requested() as stop:
         server = Httpd(here)
         try:

@@ -2,16 +2,15 @@
 
 import difflib
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from dotenv import dotenv_values
 
 from . import problems, proxies
 from .machine import capacity
 from .project import ENV_FILE
+from .rules import Rule, matching, number, one_of, or_nothing, pem_file, seconds, url_path
 
 
 @dataclass(frozen=True)
@@ -42,70 +41,6 @@ class Settings:
     monitoring_host: str
     metrics_port: int | None
     telemetry_port: int | None
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How one setting is read: its default, what it may be, and an example of that."""
-
-    default: str | Callable[[], str]
-    allowed: str
-    example: str
-    parse: Callable[[str], Any]
-
-    @property
-    def standard(self) -> str:
-        """The default on this machine."""
-        return self.default if isinstance(self.default, str) else self.default()
-
-
-def number(low: int, high: int) -> Callable[[str], int]:
-    """A parser of whole numbers from `low` to `high`."""
-
-    def parse(text: str) -> int:
-        value = int(text) if text.isascii() and text.isdigit() else low - 1
-        if not low <= value <= high:
-            raise ValueError(text)
-        return value
-
-    return parse
-
-
-def matching(pattern: str) -> Callable[[str], str]:
-    """A parser of text that matches `pattern` as a whole."""
-
-    def parse(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(text)
-        return text
-
-    return parse
-
-
-def url_path(text: str) -> str:
-    """``app``, ``/app`` and ``/app/`` are all ``/app``; nothing is ``/``."""
-    return matching(r"/|(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")("/" + text.strip("/"))
-
-
-def or_nothing(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """A parser that takes an empty text for None."""
-    return lambda text: parse(text) if text else None
-
-
-def seconds(default: int, low: int, high: int) -> Rule:
-    allowed = f"a number of seconds from {low} to {high}"
-    return Rule(str(default), allowed, str(default), number(low, high))
-
-
-def one_of(default: str, *others: str) -> Rule:
-    words = (default, *others)
-    return Rule(
-        default, f"{', '.join(words[:-1])} or {words[-1]}", words[-1], matching("|".join(words))
-    )
-
-
-def pem_file(example: str) -> Rule:
-    return Rule("", "the path of a PEM file, without spaces", example, matching(r"[\w/.+@~=,-]*"))
 
 
 RULES = {

@@ -33,7 +33,7 @@ def show() -> int:
     seconds = time.monotonic() - started
     print(f"Apache works: mod_wsgi's own application answered at {address}/ in {seconds:.1f} s.")
     print("Where yours does not, the fault is in the application.", flush=True)
-    preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
+    preflight.check_import(here)
     print("It can be loaded, too; ./run dev shows its errors in the browser.")
     return 0
 

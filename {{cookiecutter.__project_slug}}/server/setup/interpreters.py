@@ -81,9 +81,7 @@ def objection(python: Interpreter, account: accounts.Account) -> str | None:
     if python.version < OLDEST:
         return f"Python {python.label} is older than 3.11"
     if (python.prefix / "conda-meta").is_dir():
-        return (
-            "conda's Python has an OpenSSL and a zlib of its own, which crash Apache"
-        )
+        return "conda's Python has an OpenSSL and a zlib of its own, which crash Apache"
     if not python.shared:
         return "built without a shared library (configure it with --enable-shared)"
     if not python.libpython.exists():

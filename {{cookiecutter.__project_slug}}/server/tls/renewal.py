@@ -34,7 +34,7 @@ def renew() -> int:
         assert here.certificate
         if here.certificate.objection:
             raise problems.tls_objection(https.files(here.settings)[0], here.certificate.objection)
-        preflight.check_import(here.project, here.account, here.environ, here.settings.start_limit)
+        preflight.check_import(here)
         background.make_logs()
         with stand_in.serving(here):
             _let_finish(parent, here.settings)
