@@ -84,7 +84,7 @@ def test_a_request_that_goes_on_holds_up_no_stop(service: Service) -> None:
         wait_for(lambda: "under way" in log.read_text().rpartition("resuming")[2], 5, "the request")
         started = time.monotonic()
         assert service.run("stop").returncode == 0
-        assert time.monotonic() - started < 8  # far from the request's end
+        assert time.monotonic() - started < 10  # far from the request's end
 
 
 def test_an_address_of_ipv6(service: Service) -> None:

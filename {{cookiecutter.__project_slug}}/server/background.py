@@ -1,13 +1,10 @@
 """start, stop, restart: Apache in the background, found again by its server root."""
 
-import contextlib
 import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-
-import psutil
 
 from . import preflight, processes, project, server_root, settings, site
 from .doctor.places import check_writable
@@ -81,21 +78,20 @@ def stop() -> int:
     return 0
 
 
-def end() -> bool:
-    """End Apache and what is left of one; return whether there was anything."""
+def end(grace: float | None = None) -> bool:
+    """End Apache and what is left of one; return whether there was anything.
+
+    :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
+    """
     stand_in.remove(ROOT, seconds=0)  # one that was left by a renewal that was killed
     parent = processes.apache(ROOT)
     if not processes.all_of(ROOT):
         return False
-    grace = state().get("settings", {}).get("stop_limit", 10)
-    for number, seconds in processes.orders_to_stop(grace):
-        if parent and processes.all_of(ROOT):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                parent.send_signal(number)
-            processes.wait_until_gone(ROOT, seconds)
-    for orphan in processes.all_of(ROOT):
-        orphan.kill()
-    processes.wait_until_gone(ROOT, 5)
+    if grace is None:
+        grace = state().get("settings", {}).get("stop_limit", 10)
+    if parent:
+        processes.end(parent.pid, ROOT, grace)
+    processes.kill(ROOT)
     output.wait_for_writer(LOGS, 5)
     site.mark_stopped(ROOT)
     return True

@@ -1,6 +1,7 @@
 """From settings to what Apache is told. Pure: nothing here reads or writes a file."""
 
 import math
+import re
 from pathlib import Path
 
 from . import proxies
@@ -105,6 +106,11 @@ def beginning(
     return f"LimitRequestLine {size}\nLimitRequestFieldSize {4 * size}\n{defines}"
 
 
-def with_rewriting(httpd_conf: str) -> str:
-    """Turn on the rules of `INCLUDE` in virtual hosts, which inherit them, but switched off."""
-    return httpd_conf.replace("</VirtualHost>", "RewriteEngine On\n</VirtualHost>")
+def mended(httpd_conf: str) -> str:
+    """What mod_wsgi-express wrote, with what it cannot be told by options.
+
+    The rules of `INCLUDE` are turned on in virtual hosts, which inherit them, but switched off.
+    An address of IPv6 is no name for a server, says Apache.
+    """
+    named = re.sub(r"^ServerName \[.*\]$", "ServerName localhost", httpd_conf, flags=re.MULTILINE)
+    return named.replace("</VirtualHost>", "RewriteEngine On\n</VirtualHost>")

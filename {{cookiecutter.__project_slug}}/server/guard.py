@@ -7,21 +7,21 @@ import time
 
 from . import background, processes, site, trouble
 from .diagnosis import collecting, deaths
-from .diagnosis import lines as log
 from .logs import reading
 
 
 def main() -> None:
     """Look whether it is a loop; if so, end Apache and remember why."""
     with background.one_at_a_time():
-        parent, lines, now = processes.apache(background.ROOT), reading.error_log(), time.time()
-        if not parent or not trouble.is_loop(parent, lines, now):
+        parent, state = processes.apache(background.ROOT), background.state()
+        if not parent:
             return
-        state = background.state()
-        recent = log.within(lines, deaths.WINDOW, now)
-        found = collecting.evidence(recent, state.get("user", ""), state.get("memory_kills", 0))
-        background.end()
-        site.mark_stopped(background.ROOT, collecting.crash_loop(found))
+        lines = trouble.since_start(parent, reading.error_log(), deaths.WINDOW, time.time())
+        if trouble.is_loop(parent, lines):
+            user, kills = state.get("user", ""), state.get("memory_kills", 0)
+            found = collecting.evidence(lines, user, kills)
+            background.end(grace=0)
+            site.mark_stopped(background.ROOT, collecting.crash_loop(found))
 
 
 if __name__ == "__main__":

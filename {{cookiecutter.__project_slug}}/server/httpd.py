@@ -81,7 +81,7 @@ class Httpd:
             raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
         httpd_conf = site.root / "httpd.conf"
         beginning = command.beginning(site.settings, static_folder, site.root, site.is_development)
-        _write(httpd_conf, beginning + command.with_rewriting(httpd_conf.read_text("utf-8")))
+        _write(httpd_conf, beginning + command.mended(httpd_conf.read_text("utf-8")))
         self.url = https.address(site.settings) or address[1]
         self.check_configuration()
         write_state(site, self.address)
@@ -172,14 +172,8 @@ class Httpd:
         if self.process is None:
             return
         grace = self.site.settings.stop_limit if grace is None else grace
-        for number, seconds in processes.orders_to_stop(grace):
-            if self.process.poll() is None:
-                self.process.send_signal(number)
-            try:
-                self.process.wait(timeout=seconds)
-                break
-            except subprocess.TimeoutExpired:
-                continue
+        if self.process.poll() is None:
+            processes.end(self.process.pid, self.site.root, grace)
         self.kill()
 
     def kill(self) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import os
 import signal
 import sys
 import time
@@ -16,16 +17,6 @@ def end_with_parent() -> None:
     """Have Linux send SIGTERM to this process when its parent is gone (``man 2 prctl``)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
-def orders_to_stop(grace: float) -> list[tuple[signal.Signals, float]]:
-    """The signals to send to an Apache one after the other, each with the seconds to wait then.
-
-    SIGWINCH is its graceful stop, SIGTERM drops what is under way. The latter more than once,
-    because Apache takes no notice of one that comes while it begins to obey the former.
-    """
-    gracefully = [(signal.SIGWINCH, grace)] if grace else []
-    return [*gracefully, *[(signal.SIGTERM, 1.0)] * 10]
 
 
 def refuse_a_second(root: Path) -> None:
@@ -68,6 +59,29 @@ def wait_until_gone(root: Path, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while all_of(root) and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def end(pid: int, root: Path, grace: float) -> None:
+    """End the Apache of this server root, which leads its session with process id `pid`.
+
+    Requests under way may finish for `grace` seconds: SIGWINCH is Apache's graceful stop. Then all
+    its processes get a SIGTERM at once; Apache itself would take ten seconds to tell them all.
+    mod_wsgi gives a stuck one five seconds to end.
+    """
+    graceful, forced = (os.kill, signal.SIGWINCH, grace), (os.killpg, signal.SIGTERM, 6.0)
+    for tell, number, seconds in (graceful, forced):
+        if seconds and all_of(root):
+            with contextlib.suppress(ProcessLookupError):
+                tell(pid, number)
+            wait_until_gone(root, seconds)
+    kill(root)
+
+
+def kill(root: Path) -> None:
+    """End every process of this server root that is still there, at once."""
+    for process in all_of(root):
+        process.kill()
+    wait_until_gone(root, 5)
 
 
 def daemons(pid: int, app_name: str) -> list[psutil.Process]:

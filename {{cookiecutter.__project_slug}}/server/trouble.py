@@ -21,12 +21,12 @@ def of_a_server(parent: psutil.Process, lines: Sequence[str], now: float) -> dic
     :param lines: The last lines of its error log.
     """
     since = max(now - HOUR, parent.create_time())
-    recent = log.within(lines, now - since, now)
+    recent = since_start(parent, lines, HOUR, now)
     died = deaths.deaths(recent)
     if not died:
         return None
     last = died[-1]
-    if is_loop(parent, recent, now):
+    if is_loop(parent, log.within(recent, deaths.WINDOW, now)):
         text = f"crash loop: {len(died)} processes died, the last {last.how}"
         return {"slug": "crash-loop", "text": text}
     number = "a process" if len(died) == 1 else f"{len(died)} processes"
@@ -34,11 +34,17 @@ def of_a_server(parent: psutil.Process, lines: Sequence[str], now: float) -> dic
     return {"slug": "process-died", "text": text}
 
 
-def is_loop(parent: psutil.Process, lines: Sequence[str], now: float) -> bool:
-    """Whether its processes die again and again at this moment."""
-    since = max(now - deaths.WINDOW, parent.create_time())
+def is_loop(parent: psutil.Process, lines: Sequence[str]) -> bool:
+    """Whether its processes die again and again, by its log of the last `deaths.WINDOW` seconds."""
     ages = processes.ages_of_ready(processes.children_of(parent), ROOT)
-    return deaths.is_loop(log.within(lines, now - since, now), ages)
+    return deaths.is_loop(lines, ages)
+
+
+def since_start(
+    parent: psutil.Process, lines: Sequence[str], seconds: float, now: float
+) -> list[str]:
+    """Those of the last seconds that are of this server and not of one before it."""
+    return log.within(lines, min(seconds, now - parent.create_time()), now)
 
 
 def of_a_gone_server(

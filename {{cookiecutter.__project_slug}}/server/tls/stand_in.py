@@ -1,6 +1,5 @@
 """A second Apache of this project that answers while the first one restarts."""
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,10 +64,8 @@ def remove(root: Any, seconds: float) -> None:
     (root / PORTS).write_text("")
     time.sleep(1)  # for requests that are just being handed on
     if apache := processes.apache(ROOT):
-        apache.send_signal(signal.SIGWINCH)  # Apache's graceful-stop
-        processes.wait_until_gone(ROOT, seconds)
-    for orphan in processes.all_of(ROOT):
-        orphan.kill()
+        processes.end(apache.pid, ROOT, seconds)
+    processes.kill(ROOT)
 
 
 def longest_request(settings: Settings) -> float:
