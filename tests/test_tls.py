@@ -375,8 +375,9 @@ def test_the_second_apache_answers_like_the_first(service: Service) -> None:
     """What an application sees of a request, while a certificate is renewed and before."""
     code = """
 import sys
-from server import background, site, stand_in
-with stand_in.serving(site.collect(logs=background.LOGS)):
+from server import site, state
+from server.tls import stand_in
+with stand_in.serving(site.collect(logs=state.LOGS)):
     print("serving", flush=True)
     sys.stdin.read()
 """

@@ -1,20 +1,17 @@
 """start, stop, restart: Apache in the background, found again by its server root."""
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import preflight, processes, project, server_root, settings, site
+from . import processes, project, settings, site, state
 from .doctor.places import check_writable
 from .httpd import Httpd
 from .logs import output
 from .serve import say, say_where
+from .state import LOGS, ROOT
 from .tls import stand_in
-
-LOGS = project.VAR / "log"
-ROOT = server_root.choose("apache")
 
 
 @contextmanager
@@ -27,15 +24,6 @@ def one_at_a_time() -> Iterator[None]:
         yield
 
 
-def state() -> dict[str, Any]:
-    """What was remembered at the start; empty if that is lost."""
-    try:
-        found: dict[str, Any] = json.loads((ROOT / "site.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found
-
-
 def start() -> int:
     """Serve in the background; returns when the application answers.
 
@@ -43,7 +31,7 @@ def start() -> int:
     """
     with one_at_a_time():
         if running := processes.apache(ROOT):
-            say(f"already running: process {running.pid}, {state().get('address', '')}/")
+            say(f"already running: process {running.pid}, {state.read().get('address', '')}/")
             return 0
         end()  # what a killed Apache left keeps the port
         _start()
@@ -53,7 +41,7 @@ def start() -> int:
 def _start() -> None:
     here = site.collect(logs=LOGS)
     settings.refuse_unsafe(here.environ)
-    preflight.check_import(here)
+    site.check_import(here)
     make_logs()
     server = Httpd(here)
     server.prepare()
@@ -88,12 +76,12 @@ def end(grace: float | None = None) -> bool:
     if not processes.all_of(ROOT):
         return False
     if grace is None:
-        grace = state().get("settings", {}).get("stop_limit", 10)
+        grace = state.read().get("settings", {}).get("stop_limit", 10)
     if parent:
         processes.end(parent.pid, ROOT, grace)
     processes.kill(ROOT)
     output.wait_for_writer(LOGS, 5)
-    site.mark_stopped(ROOT)
+    state.mark_stopped(ROOT)
     return True
 
 

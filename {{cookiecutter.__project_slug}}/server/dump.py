@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from . import background, problems, processes, project
+from . import problems, processes, project, state
 from .machine import kernel
 from .serve import say
 from .status import duration
@@ -29,7 +29,7 @@ def show() -> int:
 
     :raises Problem: nothing runs, or somebody else started it.
     """
-    parent = processes.apache(background.ROOT)
+    parent = processes.apache(state.ROOT)
     if parent is None:
         raise problems.not_running("this project's Apache does not run", "dump")
     daemons = processes.daemons(parent.pid, project.load().app_name)
@@ -46,8 +46,8 @@ def show() -> int:
 
 def keep(text: str) -> Path:
     """Write it where only the owner of the server can read it."""
-    background.LOGS.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = background.LOGS / f"dump-{datetime.now():%Y%m%d-%H%M%S-%f}.txt"
+    state.LOGS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = state.LOGS / f"dump-{datetime.now():%Y%m%d-%H%M%S-%f}.txt"
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(f"{text}\n")
     return file
@@ -136,7 +136,7 @@ def printable(lines: list[str]) -> str:
 
 
 def _file(daemon: psutil.Process, kind: str) -> Path:
-    return background.ROOT / "workers" / f"{daemon.pid}.{kind}"
+    return state.ROOT / "workers" / f"{daemon.pid}.{kind}"
 
 
 def _read(file: Path) -> str:

@@ -5,7 +5,7 @@ Nobody is above such a server, so what writes its logs calls this when it has se
 
 import time
 
-from . import background, processes, site, trouble
+from . import background, processes, state, trouble
 from .diagnosis import collecting, deaths
 from .logs import reading
 
@@ -13,15 +13,15 @@ from .logs import reading
 def main() -> None:
     """Look whether it is a loop; if so, end Apache and remember why."""
     with background.one_at_a_time():
-        parent, state = processes.apache(background.ROOT), background.state()
+        parent, started = processes.apache(state.ROOT), state.read()
         if not parent:
             return
         lines = trouble.since_start(parent, reading.error_log(), deaths.WINDOW, time.time())
         if trouble.is_loop(parent, lines):
-            user, kills = state.get("user", ""), state.get("memory_kills", 0)
+            user, kills = started.get("user", ""), started.get("memory_kills", 0)
             found = collecting.evidence(lines, user, kills)
             background.end(grace=0)
-            site.mark_stopped(background.ROOT, collecting.crash_loop(found))
+            state.mark_stopped(state.ROOT, collecting.crash_loop(found))
 
 
 if __name__ == "__main__":

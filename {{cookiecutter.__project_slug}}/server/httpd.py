@@ -10,14 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import command, preflight, problems, processes, server_root
+from . import command, preflight, problems, processes, server_root, state
 from .diagnosis import causes, collecting
 from .logs.output import Files, Terminal
 from .monitoring import pages
 from .probe import status
 from .problem import Problem
 from .project import PYTHON
-from .site import Site, mark_stopped, write_environment, write_state
+from .site import Site, remembered, write_environment
 from .static_files import content_types, copies
 from .tls import https
 from .vigil import Vigil
@@ -84,7 +84,7 @@ class Httpd:
         _write(httpd_conf, beginning + command.mended(httpd_conf.read_text("utf-8")))
         self.url = https.address(site.settings) or address[1]
         self.check_configuration()
-        write_state(site, self.address)
+        state.write(site.root, remembered(site, self.address))
 
     def check_configuration(self) -> None:
         """:raises Problem: Apache could not start, or restart, with the server root as it is."""
@@ -184,7 +184,7 @@ class Httpd:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.output.join()
-        mark_stopped(self.site.root)
+        state.mark_stopped(self.site.root)
 
 
 def _write(path: Path, text: str) -> None:

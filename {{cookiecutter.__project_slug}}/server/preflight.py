@@ -6,16 +6,10 @@ import re
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import problems
-from .diagnosis import loading
 from .machine.accounts import Account, first_obstacle
 from .project import PYTHON, ROOT, VENV, Project
-from .rehearsal import rehearse
-
-if TYPE_CHECKING:  # it needs this module
-    from .site import Site
 
 # Apache's control scripts leave paths unquoted; these characters mean nothing to a shell.
 USABLE = re.compile(r"[\w/.+@~=,-]")
@@ -94,15 +88,3 @@ def defined(tree: ast.Module) -> Iterator[str]:
             yield node.id
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
-
-
-def check_import(site: "Site") -> None:
-    """Load the application as Apache will: as that user, in that folder, with that environment.
-
-    :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds.
-    """
-    file, account = site.project.wsgi_file, site.account
-    check_wsgi_file(file)
-    tried = rehearse(file, account, site.environ, site.settings.start_limit)
-    if problem := loading.refusal(tried, account.user, ROOT):
-        raise problem

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from . import preflight, site
+from . import site
 from .httpd import Httpd
 from .monitoring import pages
 from .problem import Problem
@@ -23,7 +23,7 @@ def running(root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address."""
     extra = ["--host", "127.0.0.1", "--port", str(free_port())]
     here = site.collect(root=root, extra=extra, unset=ELSEWHERE)
-    preflight.check_import(here)
+    site.check_import(here)
     server = Httpd(here, quiet=True)
     try:
         server.prepare()

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import psutil
 
-from . import preflight, problems, processes, settings, site
-from .background import LOGS, ROOT, changed_settings, one_at_a_time, state
+from . import problems, processes, settings, site, state
+from .background import changed_settings, one_at_a_time
 from .diagnosis import causes, collecting, deaths
 from .logs import output
 from .problem import Problem
 from .serve import say
+from .state import LOGS, ROOT
 from .static_files import copies
 from .tls import stand_in
 
@@ -32,9 +33,9 @@ def reload() -> int:
             raise problems.not_running("this project's Apache does not run")
         here = site.collect(logs=LOGS)
         settings.refuse_unsafe(here.environ)
-        if changes := changed_settings(state().get("settings", {}), asdict(here.settings)):
+        if changes := changed_settings(state.read().get("settings", {}), asdict(here.settings)):
             raise problems.restart_needed(changes)
-        preflight.check_import(here)
+        site.check_import(here)
         stand_in.remove(ROOT, seconds=here.settings.stop_limit)
         site.write_environment(here)
         copies.renew(here)
@@ -59,7 +60,7 @@ def logs_since(file: Path) -> Callable[[], list[str]]:
 
 def _why_stuck(here: site.Site, lines: list[str], stuck: Problem) -> Problem:
     """What the log shows of successors that died or could not load the application."""
-    before = int(state().get("memory_kills", 0))
+    before = int(state.read().get("memory_kills", 0))
     found = collecting.evidence(lines, here.account.user, before)
     cause = causes.cause(found)
     if cause:

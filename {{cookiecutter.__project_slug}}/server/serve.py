@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from . import preflight, project, settings, site
+from . import project, settings, site
 from .changes import Watch
 from .httpd import Httpd
 from .logs import events
@@ -24,7 +24,7 @@ def serve(extra: Sequence[str]) -> int:
     """Serve as in production."""
     here = site.collect(extra=extra)
     settings.refuse_unsafe(here.environ)
-    preflight.check_import(here)
+    site.check_import(here)
     with stop_requested() as stop:
         server = Httpd(here)
         try:

@@ -1,6 +1,5 @@
 """Everything Apache needs to know to serve this project, collected and checked."""
 
-import contextlib
 import json
 import os
 import time
@@ -8,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import project, server_root
-from .diagnosis import memory
+from . import preflight, project, server_root
+from .diagnosis import loading, memory
 from .doctor.checks import SERVE, before
 from .doctor.facts import Facts
 from .machine.accounts import Account
-from .problem import Problem
 from .project import Project
+from .rehearsal import rehearse
 from .settings import Settings
 from .tls.certificates import Certificate
 
@@ -106,9 +105,9 @@ def write_environment(site: Site) -> None:
     part.replace(file)
 
 
-def write_state(site: Site, address: str) -> None:
-    """Remember what was started, for the verbs that come later."""
-    state = {
+def remembered(site: Site, address: str) -> dict[str, object]:
+    """What verbs that come later need to know of its start."""
+    return {
         "address": address,
         "started": time.time(),
         "settings": asdict(site.settings),
@@ -116,16 +115,15 @@ def write_state(site: Site, address: str) -> None:
         "memory_kills": memory.kills(),
         "user": site.account.user,
     }
-    (site.root / "site.json").write_text(json.dumps(state), encoding="utf-8")
 
 
-def mark_stopped(root: Path, because: Problem | None = None) -> None:
-    """Remember that it was stopped on purpose; without that, it died.
+def check_import(site: Site) -> None:
+    """Load the application as Apache will: as that user, in that folder, with that environment.
 
-    :param because: Why it was not a user who stopped it.
+    :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds.
     """
-    file = root / "site.json"
-    with contextlib.suppress(OSError, ValueError):
-        state = json.loads(file.read_text(encoding="utf-8")) | {"stopped": time.time()}
-        state |= {"because": because.as_dict()} if because else {}
-        file.write_text(json.dumps(state), encoding="utf-8")
+    file, account = site.project.wsgi_file, site.account
+    preflight.check_wsgi_file(file)
+    tried = rehearse(file, account, site.environ, site.settings.start_limit)
+    if problem := loading.refusal(tried, account.user, project.ROOT):
+        raise problem

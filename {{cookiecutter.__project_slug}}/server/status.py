@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from . import background, processes, project, trouble
+from . import processes, project, state, trouble
 from .logs import reading
 from .probe import status as http_status
 
@@ -29,13 +29,13 @@ def show(as_json: bool) -> int:
 
 def collect() -> dict[str, Any]:
     """The state of this project's server. Memory is in bytes, times in seconds."""
-    parent = processes.apache(background.ROOT)
-    state = background.state()
+    parent = processes.apache(state.ROOT)
+    started = state.read()
     errors = reading.last_errors(3)
-    wrong = trouble.found(parent, state, reading.error_log())
+    wrong = trouble.found(parent, started, reading.error_log())
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "errors": errors}
-    address = state.get("address", "")
+    address = started.get("address", "")
     answer = http_status(f"{address}/health/live")
     return {
         "state": "running" if 0 < answer < 500 and not in_a_loop(wrong) else "not answering",
@@ -44,7 +44,7 @@ def collect() -> dict[str, Any]:
         "pid": parent.pid,
         "uptime": round(time.time() - parent.create_time()),
         "release": release(),
-        "processes": reports(parent, state.get("settings", {}).get("threads", 0)),
+        "processes": reports(parent, started.get("settings", {}).get("threads", 0)),
         "errors": errors,
     }
 
@@ -96,7 +96,7 @@ def _row(daemon: psutil.Process, report: dict[str, Any] | None, threads: int) ->
 def _read(pid: int) -> dict[str, Any] | None:
     """The application's user owns the folder, so a link there is not followed."""
     try:
-        file = os.open(background.ROOT / "workers" / f"{pid}.json", os.O_RDONLY | os.O_NOFOLLOW)
+        file = os.open(state.ROOT / "workers" / f"{pid}.json", os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(file) as stream:
             report: dict[str, Any] = json.load(stream)
     except (OSError, ValueError):

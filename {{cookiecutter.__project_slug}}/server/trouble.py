@@ -8,9 +8,9 @@ from typing import Any
 import psutil
 
 from . import processes
-from .background import ROOT
 from .diagnosis import deaths
 from .diagnosis import lines as log
+from .state import ROOT
 
 HOUR = 3600
 

@@ -8,7 +8,7 @@ import time
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
-from .. import preflight, problems, project, site
+from .. import problems, project, site
 from ..httpd import Httpd
 from ..problem import Problem
 from ..proof import ELSEWHERE, free_port
@@ -33,7 +33,7 @@ def show() -> int:
     seconds = time.monotonic() - started
     print(f"Apache works: mod_wsgi's own application answered at {address}/ in {seconds:.1f} s.")
     print("Where yours does not, the fault is in the application.", flush=True)
-    preflight.check_import(here)
+    site.check_import(here)
     print("It can be loaded, too; ./run dev shows its errors in the browser.")
     return 0
 

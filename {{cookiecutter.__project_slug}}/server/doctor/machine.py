@@ -23,13 +23,13 @@ def address(facts: Facts) -> str:
 
 
 def port(facts: Facts) -> str:
-    from .. import background, processes
+    from .. import processes, state
 
     wanted = facts.settings.port
-    apache = processes.apache(background.ROOT)
-    if apache and background.state().get("settings", {}).get("port") == wanted:
+    apache = processes.apache(state.ROOT)
+    if apache and state.read().get("settings", {}).get("port") == wanted:
         return f"{wanted}, served by process {apache.pid} of this project"
-    if apache is None and processes.all_of(background.ROOT):  # they are told of elsewhere
+    if apache is None and processes.all_of(state.ROOT):  # they are told of elsewhere
         return f"{wanted}, kept by what is left of Apache"
     preflight.check_port(facts.settings.host, wanted)
     if apache is None and facts.settings.tls_certificate:
@@ -39,14 +39,14 @@ def port(facts: Facts) -> str:
 
 
 def leftovers(facts: Facts) -> str:
-    from .. import background, processes
+    from .. import processes, state
 
-    alone = processes.all_of(background.ROOT)
-    if processes.apache(background.ROOT):
+    alone = processes.all_of(state.ROOT)
+    if processes.apache(state.ROOT):
         return "none: Apache runs"
     if alone:
         raise problems.orphans_left([process.pid for process in alone])
-    if (background.ROOT / "httpd.pid").exists():
+    if (state.ROOT / "httpd.pid").exists():
         return Note("a pid file of an Apache that was killed; the next start removes it")
     return "none: nothing runs"
 
@@ -74,13 +74,13 @@ def tasks(facts: Facts) -> str:
 
 def memory(facts: Facts) -> str | None:
     """Only where nothing runs: what runs has its memory."""
-    from .. import background, processes
+    from .. import processes, state
 
     available = capacity.available_memory()
     if available is None:
         return None
     needed = APACHE_MB + PROCESS_MB * facts.settings.processes
-    if processes.apache(background.ROOT) is None and available // 1024**2 < needed:
+    if processes.apache(state.ROOT) is None and available // 1024**2 < needed:
         raise problems.memory_low(available // 1024**2, needed, facts.settings.processes)
     return f"{available // 1024**2} MB available, {facts.settings.processes} processes"
 

@@ -17,7 +17,7 @@ from ..problem import Problem
 from ..setup import environment
 from .check import Finding, described
 from .facts import Facts
-from .verb import table
+from .table import table
 
 LOG_LINES = 60
 CONFIGURATION = "report"  # the server root that is prepared for it

@@ -3,15 +3,11 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
 
-from ..problem import BAD, PLAIN, colours
-from .check import Finding
+from ..problem import colours
 from .checks import findings, problems_of
 from .facts import Facts
-
-GOOD, HINT = "\033[32m", "\033[33m"
-STYLES = {"ok": GOOD, "note": HINT, "skipped": HINT, "problem": BAD}
+from .table import summary, table
 
 
 def doctor(report: str | None, hello: bool, as_json: bool) -> int:
@@ -40,20 +36,3 @@ def doctor(report: str | None, hello: bool, as_json: bool) -> int:
             print(f"\n{problem.told(colours(sys.stdout))}")
         print(f"\n{summary(found)}, in {time.monotonic() - started:.1f} s")
     return 1 if wrong else 0
-
-
-def table(found: Sequence[Finding], coloured: bool = False) -> str:
-    """A line for each check: its name, its state and the value it saw."""
-    lines = []
-    for finding in found:
-        style, end = (STYLES[finding.state], PLAIN) if coloured else ("", "")
-        lines.append(f"{finding.check:<16}{style}{finding.state:<9}{end}{finding.value}")
-    return "\n".join(lines)
-
-
-def summary(found: Sequence[Finding]) -> str:
-    """How many of which state."""
-    wrong = len(problems_of(list(found)))
-    text = f"{len(found)} checks, {wrong} problem{'s' * (wrong != 1)}"
-    skipped = sum(finding.state == "skipped" for finding in found)
-    return f"{text}, {skipped} not possible" if skipped else text

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from .. import background
+from .. import state
 from ..problem import colours
 from . import events
 from . import lines as log_lines
@@ -30,7 +30,7 @@ def show(lines: int, follow: bool, errors: bool) -> int:
         for count, last, cause in causes():
             print(f"{count:>5} x  last {last}  {cause}")
         return 0
-    folder = background.LOGS
+    folder = state.LOGS
     files = [folder / "access.log", folder / "error.log", folder / "stand-in" / "error.log"]
     followers = [Follower(file) for file in files] if follow else []
     past = [line for line in merged([tail(file) for file in files]) if not is_routine(line)]
@@ -74,7 +74,7 @@ def tail(path: Path) -> list[str]:
 
 def error_log() -> list[str]:
     """The last lines of the error log, as `log_lines.plain`."""
-    return log_lines.plain(line.encode() for line in tail(background.LOGS / "error.log"))
+    return log_lines.plain(line.encode() for line in tail(state.LOGS / "error.log"))
 
 
 def moment(line: str) -> float | None:
@@ -153,7 +153,7 @@ def causes() -> list[tuple[int, str, str]]:
     """How often each error is in the log, when last, and what it was; the latest cause last."""
     counts: collections.Counter[str] = collections.Counter()
     last: dict[str, float] = {}
-    for line in tail(background.LOGS / "error.log"):
+    for line in tail(state.LOGS / "error.log"):
         event = events.read(line.encode())
         if level(event) not in SERIOUS:
             continue

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from .. import background, preflight, problems, processes, site, status
+from .. import background, problems, processes, site, state, status
 from ..httpd import Httpd
 from ..serve import say
 from ..settings import Settings
@@ -26,15 +26,15 @@ def renew() -> int:
         would not accept it, or the application cannot be loaded. Nothing was touched then.
     """
     with background.one_at_a_time():
-        parent = processes.apache(background.ROOT)
+        parent = processes.apache(state.ROOT)
         if parent is None:
             raise problems.not_running("this project's Apache does not run")
-        here = site.collect(logs=background.LOGS)
-        check_files(background.state().get("settings", {}), here.settings)
+        here = site.collect(logs=state.LOGS)
+        check_files(state.read().get("settings", {}), here.settings)
         assert here.certificate
         if here.certificate.objection:
             raise problems.tls_objection(https.files(here.settings)[0], here.certificate.objection)
-        preflight.check_import(here)
+        site.check_import(here)
         background.make_logs()
         with stand_in.serving(here):
             _let_finish(parent, here.settings)
@@ -83,7 +83,7 @@ def _restart(parent: psutil.Process, here: site.Site) -> None:
     def is_ready() -> bool:
         daemons = processes.daemons(parent.pid, here.project.app_name)
         new = [one for one in daemons if one not in old]
-        ready = [one for one in new if processes.is_ready(one, background.ROOT)]
+        ready = [one for one in new if processes.is_ready(one, state.ROOT)]
         return len(ready) >= settings.processes
 
     if not _wait(is_served, settings.start_limit):
