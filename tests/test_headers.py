@@ -154,7 +154,7 @@ def test_a_traceback_in_development_is_readable(changed: Project, chromium: str)
 
 
 def test_a_request_that_is_never_finished(changed: Project) -> None:
-    with running(changed, "serve", "--header-timeout", "1", "--header-max-timeout", "1") as serving:
+    with running(changed, "serve", "--header-timeout", "1", "--header-max-timeout", "2") as serving:
         answer = send(serving, b"GET / HTTP/1.1\r\nHost: here\r\n")
     assert answer.status == 408
     tells_everything(answer)

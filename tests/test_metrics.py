@@ -251,8 +251,9 @@ def test_what_cannot_be(watched: Watched, env: dict[str, str], slug: str, text: 
         chosen["METRICS_PORT"] = str(free_port())
     # Beside the service, so on a server root of its own.
     source = (
-        "from server import monitoring, settings, problem\n"
-        "try: monitoring.check(settings.load(settings.variables()))\n"
+        "from server import problem, settings\n"
+        "from server.monitoring import pages\n"
+        "try: pages.check(settings.load(settings.variables()))\n"
         "except problem.Problem as told: print(told)\n"
     )
     python = watched.project.path / ".venv" / "bin" / "python"
