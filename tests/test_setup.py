@@ -169,7 +169,8 @@ def test_a_second_project_needs_no_build(changed: Project) -> None:
 
 def test_a_damaged_wheel_is_not_used(changed: Project) -> None:
     source = """
-from server import accounts, project
+from server import project
+from server.machine import accounts
 from server.setup import apaches, interpreters, wheels, environment
 python, _ = interpreters.choose(accounts.choose("", project.ROOT))
 apache, _ = apaches.choose(environment.recorded().apache)

@@ -4,7 +4,7 @@ import gzip
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -24,7 +24,11 @@ FOREVER = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=300"
 TEXT = "main { color: red; }\n" * 400
 NOISE = bytes(os.urandom(4000))
-DECODERS = {"identity": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
+DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "identity": bytes,
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,
+}
 ENDINGS = {"gzip": "gz", "br": "br"}
 
 
