@@ -59,15 +59,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep each kind of Apache in one worker of pytest-xdist, so that it is built once.
 
-    Those for which either kind will do are a third group, for the worker that is free first.
+    Those for which either kind will do are a group for each file, for the worker that is free first.
 
     First, because pytest-xdist reads the marks in the same hook.
     """
-    either = "either" if has_apache() else "bundled"
     for item in items:
         call = getattr(item, "callspec", None)
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"project", "built"}:
+            either = f"either in {item.path.stem}" if has_apache() else "bundled"
             group = call.params.get("project") if call else None
             item.add_marker(pytest.mark.xdist_group(group or either))
 
