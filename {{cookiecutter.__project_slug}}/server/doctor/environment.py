@@ -12,7 +12,7 @@ from ..setup import apaches, checks, environment, interpreters, wheels
 from .check import Note
 from .facts import Facts
 
-# Apache modules that apache.conf and mod_wsgi-express's own configuration load.
+# Apache modules that apache/*.conf and mod_wsgi-express's own configuration load.
 NEEDED = {
     *("access_compat", "alias", "authn_core", "authz_core", "authz_host", "auth_basic"),
     *("authz_user", "autoindex", "deflate", "dir", "env", "filter", "headers", "include"),
@@ -34,8 +34,6 @@ def python(facts: Facts) -> str:
     text = f"{found.label}  {found.path}"
     if before and before.python_version != found.label:
         return Note(f"{text}; was {before.python_version}, and they fit")
-    if (found.prefix / "conda-meta").is_dir():
-        return Note(f"{text}; with conda's own libssl, HTTPS in Apache is known to crash")
     return text
 
 

@@ -10,7 +10,7 @@ from ..machine import capacity
 from .check import Note
 from .facts import Facts
 
-# Two Apache children of 256 threads (apache.conf); a connection takes a socket on each side.
+# Two Apache children of 256 threads (apache/main.conf); a connection takes a socket on each side.
 DESCRIPTORS = 600
 APACHE_THREADS = 2 * 260
 APACHE_MB, PROCESS_MB = 40, 25  # measured with the example application: the least they take

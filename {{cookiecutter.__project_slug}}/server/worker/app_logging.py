@@ -1,7 +1,7 @@
 """The application's ``logging``: each record is one line of JSON in Apache's error log.
 
 Written to the file descriptor, because mod_wsgi makes an error of every line in ``sys.stderr``,
-cuts it after 8,190 bytes and escapes what is not ASCII. `log_events` reads it.
+cuts it after 8,190 bytes and escapes what is not ASCII. `logs.events` reads it.
 """
 
 import json
@@ -20,7 +20,7 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class Lines(logging.Formatter):
-    """What `log_events` reads; ASCII only, so that it can be cut anywhere."""
+    """What `logs.events` reads; ASCII only, so that it can be cut anywhere."""
 
     def format(self, record: logging.LogRecord) -> str:
         exception = self.formatException(record.exc_info) if record.exc_info else ""
