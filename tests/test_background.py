@@ -188,16 +188,13 @@ def test_logs(service: Service) -> None:
         follower.wait(timeout=10)
 
 
-def test_reload_takes_new_code_and_settings_without_a_failed_request(
-    service: Service, kind: str
-) -> None:
+def test_reload_takes_new_code_and_settings_without_a_failed_request(service: Service) -> None:
     """Many in a row, under load: kept and new connections, slow requests under way."""
     with (
         load(service.url) as quick,
         load(service.url, "/slow?seconds=0.5", keep=1, close=1) as slow,
     ):
-        # Twenty for one kind of Apache; mod_wsgi is the same for the other.
-        for number in range(20 if service.project.path.parent.name.startswith(kind) else 5):
+        for number in range(20):
             views = service.project.package / "views.py"
             views.write_text(re.sub(r"# \d+$", "", views.read_text()) + f"# {number}")
             done = service.run("reload")
