@@ -195,11 +195,10 @@ def test_a_wheel_is_for_one_state_of_one_machine(python: interpreters.Interprete
 
 
 def test_jobs_are_as_many_as_memory_carries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
-    monkeypatch.setattr(Path, "read_text", lambda _: "MemTotal: 1 kB\nMemAvailable: 1600000 kB\n")
-    assert wheels.jobs() == 3
-    monkeypatch.setattr(Path, "read_text", lambda _: "MemAvailable: 1000 kB\n")
-    assert wheels.jobs() == 1
+    monkeypatch.setattr(capacity, "cores", lambda: 64)
+    for memory, jobs in ((1_600_000_000, 2), (1_700_000_000, 3), (1_000_000, 1), (None, 64)):
+        monkeypatch.setattr(capacity, "available_memory", lambda memory=memory: memory)
+        assert wheels.jobs() == jobs
 
 
 def test_content_types_without_a_system_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..machine import capacity
 from ..project import ROOT, VAR
 from . import commands
 from .apaches import Apache, optional_headers
@@ -162,13 +163,8 @@ def _build_environment(apache: Apache, tools: Path, work: Path) -> dict[str, str
 
 def jobs() -> int:
     """Compilers to run at once: one a core, as far as the free memory carries them."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-        meminfo = Path("/proc/meminfo").read_text().splitlines()
-        (available,) = (line.split()[1] for line in meminfo if line.startswith("MemAvailable:"))
-    except (OSError, AttributeError, ValueError):
-        return os.cpu_count() or 1
-    return max(1, min(cores, int(available) * 1024 // MEMORY_PER_JOB))
+    cores, memory = capacity.cores(), capacity.available_memory()
+    return cores if memory is None else max(1, min(cores, memory // MEMORY_PER_JOB))
 
 
 def _keep(built: list[Path], folder: Path) -> list[Path]:
