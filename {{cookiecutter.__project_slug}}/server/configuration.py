@@ -17,20 +17,22 @@ def show() -> int:
     chosen = settings.load(variables)
     own = {name: value for name, value in variables.items() if is_for_the_application(name)}
     rows = [
-        (name, "" if (value := getattr(chosen, name.lower())) is None else str(value), source(name))
+        (
+            name,
+            "" if (value := getattr(chosen, name.lower())) is None else str(value),
+            settings.source(name),
+        )
         for name in settings.NAMES
     ]
-    rows += [(name, masked(name, value), source(name)) for name, value in sorted(own.items())]
+    rows += [
+        (name, masked(name, value), settings.source(name)) for name, value in sorted(own.items())
+    ]
     for name, value, origin in rows:
         print(f"{name:<24} {value:<32} {origin}")
     print()
     for line in consequences(chosen):
         print(line)
     return 0
-
-
-def source(name: str) -> str:
-    return settings.source(name)
 
 
 def is_for_the_application(name: str) -> bool:

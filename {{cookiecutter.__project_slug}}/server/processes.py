@@ -80,7 +80,8 @@ def end(pid: int, root: Path, grace: float) -> None:
 def kill(root: Path) -> None:
     """End every process of this server root that is still there, at once."""
     for process in all_of(root):
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            process.kill()
     wait_until_gone(root, 5)
 
 

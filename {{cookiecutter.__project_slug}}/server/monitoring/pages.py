@@ -21,17 +21,9 @@ def options(settings: Settings, server_root: Path) -> list[str]:
     """Options of ``mod_wsgi-express`` for the pages that are on."""
     words: list[str] = []
     if settings.metrics_port:
-        words += [
-            "--service-script",
-            "metrics",
-            str(HERE / "metrics_page.py"),
-        ]
+        words += ["--service-script", "metrics", str(HERE / "metrics_page.py")]
     if settings.telemetry_port:
-        words += [
-            "--service-script",
-            "telemetry",
-            str(HERE / "telemetry_page.py"),
-        ]
+        words += ["--service-script", "telemetry", str(HERE / "telemetry_page.py")]
         words += ["--telemetry-service", f"unix:{socket(server_root)}"]
         words += ["--slow-requests", str(SLOW)]
     return words
