@@ -5,6 +5,7 @@ from .command import INTERRUPT
 from .machine import capacity
 from .masking import masked
 from .monitoring import pages
+from .settings import source
 
 
 def show() -> int:
@@ -17,16 +18,10 @@ def show() -> int:
     chosen = settings.load(variables)
     own = {name: value for name, value in variables.items() if is_for_the_application(name)}
     rows = [
-        (
-            name,
-            "" if (value := getattr(chosen, name.lower())) is None else str(value),
-            settings.source(name),
-        )
+        (name, "" if (value := getattr(chosen, name.lower())) is None else str(value), source(name))
         for name in settings.NAMES
     ]
-    rows += [
-        (name, masked(name, value), settings.source(name)) for name, value in sorted(own.items())
-    ]
+    rows += [(name, masked(name, value), source(name)) for name, value in sorted(own.items())]
     for name, value, origin in rows:
         print(f"{name:<24} {value:<32} {origin}")
     print()
