@@ -1,4 +1,4 @@
-"""Build the environment of the new project: `./run setup`.
+"""Put the wheel of flask-modwsgi into the new project and build its environment: `./run setup`.
 
 Whatever happens, this exits with 0: cookiecutter deletes the project of a hook that fails, and
 all files are complete already. `./run setup` says itself what it misses.
@@ -24,6 +24,37 @@ def restore_executable_bit(script: Path) -> None:
     script.chmod(mode | (mode & 0o444) >> 2)
 
 
+def find_source(checkout: Path) -> Path:
+    """The folder of the template with the builder; `--directory` makes the checkout one below."""
+    for folder in (checkout, *checkout.parents):
+        if (folder / "build_wheel.py").is_file() and (folder / "src" / "flask_modwsgi").is_dir():
+            return folder
+    raise FileNotFoundError(f"the template in {checkout} has no build_wheel.py")
+
+
+def put_wheel(checkout: Path) -> None:
+    """Build the wheel of the template's own package; an older one goes."""
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(find_source(checkout)))
+    from build_wheel import build_wheel
+
+    wheels = Path("wheels")
+    wheels.mkdir(exist_ok=True)
+    name = build_wheel(str(wheels))
+    for wheel in wheels.glob("flask_modwsgi-*.whl"):
+        if wheel.name != name:
+            wheel.unlink()
+
+
+def is_rendered_to_compare(checkout: Path, answers: dict[str, object]) -> bool:
+    """`cruft update` and `cruft diff` render whole projects only to compare them.
+
+    They keep the checkout in a folder ``repo`` of the one they render into; `cruft create` does
+    not (cruft 2.16.0, ``_commands/utils``).
+    """
+    return "_commit" in answers and checkout.name == "repo"
+
+
 def environment() -> dict[str, str]:
     """The Python that runs cookiecutter is the last one `run` finds."""
     path = os.environ.get("PATH", os.defpath)
@@ -37,12 +68,13 @@ def set_up() -> int:
     return subprocess.call(["./run", "setup"], env=environment())
 
 
-def main(answers: dict[str, object]) -> None:
+def main(answers: dict[str, object], checkout: Path) -> None:
     command = f"  cd {Path.cwd()} && ./run setup"
     try:
         restore_executable_bit(Path("run"))
-        if "_commit" in answers:
-            return  # cruft, which renders whole projects only to compare them, answers this
+        put_wheel(checkout)
+        if is_rendered_to_compare(checkout, answers):
+            return
         if not answers["install"]:
             say(f"The project is complete. To build its environment:\n{command}")
         elif set_up() != 0:
@@ -53,6 +85,9 @@ def main(answers: dict[str, object]) -> None:
 
 if __name__ == "__main__":
     try:
-        main(json.loads(r"""{{ cookiecutter | tojson }}"""))
+        main(
+            json.loads(r"""{{ cookiecutter | tojson }}"""),
+            Path(json.loads(r"""[{{ template_checkout() | tojson }}]""")[0]),
+        )
     finally:
         os._exit(0)  # even if the terminal is gone and nothing can be printed

@@ -1,0 +1,110 @@
+"""From settings to what Apache is told. Pure: nothing here reads or writes a file."""
+
+import math
+import re
+from pathlib import Path
+
+from ..config import proxies
+from ..config.project import Project
+from ..config.settings import Settings, in_address
+from ..logs import events
+from ..machine import capacity
+from ..machine.accounts import Account
+from ..tls import https
+from . import content_types, monitoring
+
+# Seconds for the code of a stuck request to come out of what it is in; then its process is
+# replaced. Fewer than 10 are too few (mod_wsgi documentation, --interrupt-timeout).
+INTERRUPT = 15
+
+# Read by Apache beside the file that mod_wsgi-express writes.
+CONF = Path(__file__).parent / "conf"
+INCLUDE = CONF / "main.conf"
+
+
+def options(project: Project, settings: Settings, account: Account, server_root: Path) -> list[str]:
+    """The options of ``mod_wsgi-express setup-server``; a later one of the same name wins."""
+    limit = capacity.request_timeout(settings.request_limit, settings.threads)
+    last = math.ceil(capacity.effective_limit(settings.request_limit, settings.threads))
+    pairs = {
+        "host": in_address(settings.host),
+        "port": settings.port,
+        "mount-point": settings.mount_point,
+        "process-group": project.app_name,
+        "processes": settings.processes,
+        "threads": settings.threads,
+        "user": account.user,
+        "group": account.group,
+        "working-directory": project.root,
+        "server-root": server_root,
+        "mime-types": server_root / "mime.types",
+        "include-file": INCLUDE,
+        # Of every locale, the one that each system has.
+        "locale": "C.UTF-8",
+        # Why a process of the application died comes at level info; logs/routine.py leaves
+        # out the rest.
+        "log-level": "warn wsgi:info",
+        # Pipes; see logs/output.py.
+        "error-log-name": "/dev/stderr",
+        "access-log-name": "/dev/stdout",
+        "error-log-format": events.ERROR_FORMAT,
+        "access-log-format": events.access_format(settings.log_format),
+        "daemon-backlog": 512,
+        "request-timeout": limit,
+        "interrupt-timeout": INTERRUPT,
+        # mod_wsgi looks once a second. Where it cannot interrupt, Apache gives the 504.
+        "socket-timeout": last + 2,
+        "queue-timeout": last,
+        "startup-timeout": settings.start_limit,
+        "graceful-timeout": settings.stop_limit,
+        "eviction-timeout": settings.stop_limit,
+        "keep-alive-timeout": settings.keep_alive,
+        "limit-request-body": settings.max_upload_mb * 1024 * 1024,
+        **https.options(project, settings),
+    }
+    words = [word for name, value in pairs.items() for word in (f"--{name}", str(value))]
+    prefix = settings.mount_point.rstrip("/")
+    alias = ["--url-alias", f"{prefix}/static", str(project.static_folder)]
+    figures = monitoring.options(settings, server_root)
+    return [*words, *alias, *figures, "--access-log", "--chunked-request", "--disable-reloading"]
+
+
+def beginning(
+    project: Project, settings: Settings, server_root: Path, development: bool = False
+) -> str:
+    """What has to be before the rest of ``httpd.conf``.
+
+    The limits, because virtual hosts copy them when they begin; and the names in `INCLUDE`.
+    """
+    size = settings.max_header_kb * 1024
+    names = {
+        "CONF": CONF,
+        "STATIC_FOLDER": project.static_folder,
+        "STATIC_COPIES": server_root / "static",
+        "STATIC_URL": f"{settings.mount_point.rstrip('/')}/static",
+        "COMPRESSIBLE": " ".join(content_types.COMPRESSIBLE),
+        "HEADER_TOO_LARGE": size + 1,
+        "ERROR_PAGES": server_root / "workers" / "errors",
+        "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
+        **https.names(project, settings, server_root),
+    }
+    if settings.mount_point != "/":
+        names["MOUNT_POINT"] = settings.mount_point
+    if settings.trusted_proxies:
+        names["TRUSTED_PROXIES"] = settings.trusted_proxies
+        names["FROM_PROXY"] = proxies.as_expression(settings.trusted_proxies)
+    if settings.hosts:
+        names["HOSTS"] = proxies.as_pattern(settings.hosts)
+    defines = "".join(f'Define {name} "{value}"\n' for name, value in names.items())
+    defines += "Define DEVELOPMENT\n" if development else ""
+    return f"LimitRequestLine {size}\nLimitRequestFieldSize {4 * size}\n{defines}"
+
+
+def mended(httpd_conf: str) -> str:
+    """What mod_wsgi-express wrote, with what it cannot be told by options.
+
+    The rules of `INCLUDE` are turned on in virtual hosts, which inherit them, but switched off.
+    An address of IPv6 is no name for a server, says Apache.
+    """
+    named = re.sub(r"^ServerName \[.*\]$", "ServerName localhost", httpd_conf, flags=re.MULTILINE)
+    return named.replace("</VirtualHost>", "RewriteEngine On\n</VirtualHost>")

@@ -1,0 +1,54 @@
+"""The two pages of live figures: what Apache is told of them, and what they need."""
+
+from pathlib import Path
+
+from .. import problems
+from ..config.project import Project
+from ..config.settings import Settings, in_address
+from ..machine.ports import check_port
+
+WORKER = Path(__file__).parents[1] / "worker"
+PORTS = ("METRICS_PORT", "TELEMETRY_PORT")
+# Seconds after which the telemetry page shows a request among the slow ones.
+SLOW = 1
+
+
+def socket(server_root: Path) -> Path:
+    """Where processes report to the telemetry page; as short as ``server_root.LONGEST`` wants."""
+    return server_root / "workers" / "load.sock"
+
+
+def options(settings: Settings, server_root: Path) -> list[str]:
+    """Options of ``mod_wsgi-express`` for the pages that are on."""
+    words: list[str] = []
+    if settings.metrics_port:
+        words += ["--service-script", "metrics", str(WORKER / "metrics_page.py")]
+    if settings.telemetry_port:
+        words += ["--service-script", "telemetry", str(WORKER / "telemetry_page.py")]
+        words += ["--telemetry-service", f"unix:{socket(server_root)}"]
+        words += ["--slow-requests", str(SLOW)]
+    return words
+
+
+def addresses(settings: Settings) -> list[str]:
+    """Where the pages that are on can be seen, in sentences."""
+    host = in_address(settings.monitoring_host)
+    pages = {
+        "Metrics for Prometheus": (settings.metrics_port, "metrics"),
+        "Live figures and slow requests": (settings.telemetry_port, ""),
+    }
+    return [f"{what}: http://{host}:{port}/{path}" for what, (port, path) in pages.items() if port]
+
+
+def check(project: Project, settings: Settings) -> None:
+    """:raises Problem: a page that is on could not be served."""
+    if settings.telemetry_port and not (project.telemetry / "mod_wsgi").is_dir():
+        raise problems.telemetry_missing(settings.telemetry_port)
+    taken = {settings.port, settings.https_port} if settings.tls_certificate else {settings.port}
+    for name in PORTS:
+        if port := getattr(settings, name.lower()):
+            if port in taken:
+                allowed = "a port that no other setting has"
+                raise problems.setting_invalid(name, str(port), allowed, str(max(taken) + 1))
+            taken.add(port)
+            check_port(settings.monitoring_host, port, name, "MONITORING_HOST")

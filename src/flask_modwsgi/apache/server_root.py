@@ -1,0 +1,57 @@
+"""mod_wsgi-express's directory of generated files: where it is and who may enter it."""
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from .. import problems
+from ..config.project import Project
+from ..machine.accounts import Account
+
+# A socket's path has at most 107 bytes (man 7 unix); mod_wsgi appends "/wsgi.4194304.9.1.sock".
+LONGEST = 107 - len("/wsgi.4194304.9.1.sock")
+
+
+def choose(project: Project, name: str) -> Path:
+    """``var/<name>`` of the project, or a short private directory where that is too long."""
+    folder = project.var / name
+    if len(os.fsencode(folder)) <= LONGEST:
+        return folder
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    short = f"flask-modwsgi-{os.geteuid()}-{digest}"
+    bases = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")
+    places = [Path(base) / short for base in bases if base and os.access(base, os.W_OK)]
+    fitting = [place for place in places if len(os.fsencode(place)) <= LONGEST]
+    return (fitting or [folder])[0]
+
+
+def make(project: Project, folder: Path, account: Account) -> None:
+    """Create it, or make sure that nobody else could have put anything into it.
+
+    It is private (0700). As root it belongs to root, and the application's group may pass
+    through it (0710) to the files it knows by name, but neither list nor change them.
+
+    :raises Problem: somebody else owns it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        if os.geteuid() != 0 or folder.parent != project.var:
+            raise problems.server_root_foreign(folder)
+        # Whoever owns the project ran it before; root starts with an empty one of its own.
+        shutil.rmtree(folder)
+        folder.mkdir(mode=0o700)
+    if account.is_me:
+        folder.chmod(0o700)
+    else:
+        os.chown(folder, 0, account.gid)
+        folder.chmod(0o710)
+    # Where the application's processes report; what others reported before them goes.
+    workers = folder / "workers"
+    shutil.rmtree(workers, ignore_errors=True)
+    workers.mkdir(mode=0o700)
+    os.chown(workers, account.uid, account.gid)

@@ -1,0 +1,41 @@
+"""``./run doctor``: a table of checks, and what to type where one found a problem."""
+
+import json
+import sys
+import time
+
+from ..config.project import Project
+from ..doctor.checklist import findings, problems_of
+from ..doctor.facts import Facts
+from ..doctor.table import summary, table
+from ..problems.problem import colours
+
+
+def examine(project: Project, report: str | None, hello: bool, as_json: bool) -> int:
+    """Run every check, or write the report, or serve mod_wsgi's own application.
+
+    :param report: The file to write; None for no report.
+    :raises Problem: `hello` did not answer.
+    """
+    if hello:
+        from ..server.apache_only import show
+
+        return show(project)
+    started = time.monotonic()
+    found = list(findings(Facts(project)))
+    wrong = problems_of(found)
+    if report is not None:
+        from ..doctor.report import write
+        from ..server.configuration_dump import configuration
+
+        path = write(project, report, found, lambda: configuration(project))
+        print(f"The report is in {path}; secrets in it are masked.")
+    elif as_json:
+        checks = [finding.as_dict() for finding in found]
+        print(json.dumps({"ok": not wrong, "checks": checks}, indent=2))
+    else:
+        print(table(found, colours(sys.stdout)))
+        for problem in wrong:
+            print(f"\n{problem.told(colours(sys.stdout))}")
+        print(f"\n{summary(found)}, in {time.monotonic() - started:.1f} s")
+    return 1 if wrong else 0

@@ -1,0 +1,204 @@
+"""Every verb: its name, its help, its options and its function.
+
+The functions import what they need when they are called, because ``setup``, ``doctor``, ``explain``
+and ``help`` run before anything is installed.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..config.project import Project
+
+
+def _no_options(parser: ArgumentParser) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of the command line.
+
+    `run` returns the exit status. A verb that passes options on hands those it does not know to
+    mod_wsgi-express, as ``options.extra``. One that needs the environment is refused without it.
+    """
+
+    name: str
+    summary: str
+    run: Callable[[Project, Namespace], int]
+    add_options: Callable[[ArgumentParser], None] = _no_options
+    passes_on: bool = False
+    needs_environment: bool = True
+
+
+def _serve(project: Project, options: Namespace) -> int:
+    from ..server import foreground
+
+    return foreground.serve(project, options.extra)
+
+
+def _dev(project: Project, options: Namespace) -> int:
+    from ..server import foreground
+
+    return foreground.develop(project, options.extra, tls=options.tls)
+
+
+def _dev_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--tls", action="store_true", help="HTTPS, with a certificate made here")
+
+
+def _setup(project: Project, options: Namespace) -> int:
+    from ..server import prepare
+
+    return prepare.setup(project, options.apache, options.rebuild, not options.no_dev)
+
+
+def _setup_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--apache",
+        choices=["auto", "system", "bundled"],
+        help="the Apache to build against; the default is the one in pyproject.toml",
+    )
+    parser.add_argument("--rebuild", action="store_true", help="build even if nothing changed")
+    parser.add_argument("--no-dev", action="store_true", help="without the development tools")
+
+
+def _start(project: Project, options: Namespace) -> int:
+    from ..server import background
+
+    return background.start(project, options.extra)
+
+
+def _stop(project: Project, options: Namespace) -> int:
+    from ..server import background
+
+    return background.stop(project)
+
+
+def _restart(project: Project, options: Namespace) -> int:
+    from ..server import background
+
+    return background.restart(project, options.extra)
+
+
+def _reload(project: Project, options: Namespace) -> int:
+    from ..server import rolling_reload
+
+    return rolling_reload.reload(project)
+
+
+def _renew(project: Project, options: Namespace) -> int:
+    from ..server import renewal
+
+    return renewal.renew(project)
+
+
+def _status(project: Project, options: Namespace) -> int:
+    from ..server import status
+
+    return status.show(project, options.json)
+
+
+def _logs(project: Project, options: Namespace) -> int:
+    from ..logs import reader
+
+    return reader.show(project, options.lines, options.follow, options.errors)
+
+
+def _logs_options(parser: ArgumentParser) -> None:
+    parser.add_argument("-n", "--lines", type=int, default=20, help="how many; 20 by default")
+    parser.add_argument("-f", "--follow", action="store_true", help="show new lines as they come")
+    parser.add_argument("--errors", action="store_true", help="only errors, grouped by cause")
+
+
+def _dump(project: Project, options: Namespace) -> int:
+    from ..server import thread_dump
+
+    return thread_dump.show(project)
+
+
+def _explain(project: Project, options: Namespace) -> int:
+    from ..doctor import explain
+
+    return explain.explain(project, options.code)
+
+
+def _explain_options(parser: ArgumentParser) -> None:
+    parser.add_argument("code", nargs="*", help="such as WSGI0110; without it, the latest error")
+
+
+def _config(project: Project, options: Namespace) -> int:
+    from . import show_settings
+
+    return show_settings.show(project)
+
+
+def _doctor(project: Project, options: Namespace) -> int:
+    from . import examination
+
+    return examination.examine(project, options.report, options.hello, options.json)
+
+
+def _doctor_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        nargs="?",
+        const="var/report.txt",
+        help="write a text for an issue report, without secrets",
+    )
+    parser.add_argument(
+        "--hello", action="store_true", help="serve mod_wsgi's own page: is it Apache or the app?"
+    )
+
+
+VERBS = (
+    Verb("serve", "serve in the foreground; ./run alone does the same", _serve, passes_on=True),
+    Verb(
+        "dev",
+        "the same with reload on save and tracebacks in the browser",
+        _dev,
+        _dev_options,
+        passes_on=True,
+    ),
+    Verb(
+        "setup",
+        "build what serving needs and prove it; safe to repeat",
+        _setup,
+        _setup_options,
+        needs_environment=False,
+    ),
+    Verb(
+        "start",
+        "serve in the background; returns when the application answers",
+        _start,
+        passes_on=True,
+    ),
+    Verb("stop", "let requests under way finish, then end it", _stop),
+    Verb(
+        "restart",
+        "stop and start: a short outage, and all settings are read anew",
+        _restart,
+        passes_on=True,
+    ),
+    Verb("reload", "new code, packages and settings without a failed request", _reload),
+    Verb("renew", "serve a new certificate without a failed request", _renew),
+    Verb("status", "is it up, is it busy, what went wrong last", _status),
+    Verb("logs", "requests and errors by time", _logs, _logs_options),
+    Verb("dump", "where every thread of every process is: what is it stuck in", _dump),
+    Verb(
+        "explain",
+        "what a code in the log means, or the latest error there",
+        _explain,
+        _explain_options,
+        needs_environment=False,
+    ),
+    Verb("config", "every setting, where it comes from and what follows from it", _config),
+    Verb(
+        "doctor",
+        "find out what is wrong and what to type",
+        _doctor,
+        _doctor_options,
+        needs_environment=False,
+    ),
+)

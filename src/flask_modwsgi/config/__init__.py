@@ -1,0 +1,1 @@
+"""What is served: the project on disk and its settings."""

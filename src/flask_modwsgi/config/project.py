@@ -1,0 +1,110 @@
+"""A project on disk: where its parts are, and what its owner chose in ``pyproject.toml``."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from .. import problems
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a Flask application and a section ``[tool.flask-modwsgi]``.
+
+    The paths need no file to exist. What comes from ``pyproject.toml`` is read when it is first
+    asked for, and raises a Problem where it cannot be read.
+    """
+
+    root: Path
+    chosen_environment: Path | None = None
+
+    @property
+    def venv(self) -> Path:
+        """The link to the environment in use."""
+        return self.root / ".venv"
+
+    @cached_property
+    def environment(self) -> Path:
+        """The environment itself: `chosen_environment`, or where the link leads.
+
+        A server must not go through the link, or it would mix two environments when that moves.
+        """
+        return (self.chosen_environment or self.venv).resolve()
+
+    @property
+    def python(self) -> Path:
+        """The Python of the environment."""
+        return self.environment / "bin" / "python"
+
+    @property
+    def telemetry(self) -> Path:
+        """Packages of mod_wsgi's telemetry page, apart from what the application imports."""
+        return self.environment / "telemetry"
+
+    @property
+    def var(self) -> Path:
+        """Everything that is made while the project runs."""
+        return self.root / "var"
+
+    @property
+    def logs(self) -> Path:
+        """The log files of the server in the background."""
+        return self.var / "log"
+
+    @property
+    def env_file(self) -> Path:
+        """Settings and secrets."""
+        return self.root / ".env"
+
+    @cached_property
+    def _table(self) -> Mapping[str, str]:
+        """The name, and the section of this package."""
+        try:
+            table = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
+            own = table["tool"]["flask-modwsgi"]
+            return {"name": table["project"]["name"], **own}
+        except (OSError, ValueError, TypeError) as error:
+            raise problems.pyproject_broken(str(error)) from None
+        except KeyError as error:
+            raise problems.pyproject_broken(f"it has no {error}") from None
+
+    def _answer(self, key: str) -> str:
+        try:
+            return self._table[key]
+        except KeyError:
+            raise problems.pyproject_broken(f"it has no '{key}'") from None
+
+    @property
+    def name(self) -> str:
+        """The distribution's name.
+
+        :raises Problem: ``pyproject.toml`` cannot be read.
+        """
+        return self._answer("name")
+
+    @property
+    def app_name(self) -> str:
+        """The application's import name."""
+        return self._answer("app_name")
+
+    @property
+    def apache(self) -> str:
+        """The kind of Apache to build against: auto, system or bundled."""
+        return self._answer("apache")
+
+    @property
+    def wsgi_file(self) -> Path:
+        """What Apache loads."""
+        return self.root / f"{self.app_name}.wsgi"
+
+    @property
+    def package(self) -> Path:
+        """The Flask application."""
+        return self.root / self.app_name
+
+    @property
+    def static_folder(self) -> Path:
+        """Files that Apache answers by itself."""
+        return self.package / "static"

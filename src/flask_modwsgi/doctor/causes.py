@@ -1,0 +1,184 @@
+"""The cause of a failure, from the log and what else there is to see. Pure."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import problems
+from ..machine import oom
+from ..problems.problem import Problem
+from . import log_lines
+from .deaths import Death, deaths, signal_name
+from .import_failures import from_traceback
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a failure left behind.
+
+    :param lines: The error log since the start, as it was written.
+    :param user: Whom the application runs as.
+    :param own: The folder whose modules are the application's own.
+    :param memory_kills: How often the kernel killed for memory since the start.
+    :param kernel: Messages of the kernel, as far as they may be read.
+    :param selinux: Whether SELinux refuses things on this system.
+    """
+
+    lines: Sequence[str]
+    user: str
+    own: Path
+    memory_kills: int = 0
+    kernel: Sequence[str] = ()
+    selinux: bool = False
+
+
+def cause(evidence: Evidence) -> Problem | None:
+    """The problem that the evidence shows; None where it shows none."""
+    return said(evidence) or _died_of(evidence) or not_loaded(evidence)
+
+
+_Match = re.Match[str]
+_Rule = tuple[str, Callable[[_Match, Evidence, str], Problem]]
+
+# In this order: what is said first is the cause of what follows it.
+_RULES: tuple[_Rule, ...] = (
+    (
+        r"\((98|48)\).*AH00072: .* address (?P<host>\S+):(?P<port>\d+)",
+        lambda m, e, q: problems.port_in_use(m["host"], int(m["port"])),
+    ),
+    (
+        r"\(13\).*AH00072: .*:(?P<port>\d+)$",
+        lambda m, e, q: problems.port_forbidden(int(m["port"])),
+    ),
+    (
+        r"\(\d+\)(?P<reason>.*?): AH00072: .* address (?P<host>\S+):\d+",
+        lambda m, e, q: problems.address_unusable(m["host"], m["reason"]),
+    ),
+    (
+        r"Cannot load (?P<file>\S+) into server: .*?(?P<lib>libpython\S+): cannot open shared",
+        lambda m, e, q: problems.build_stale(q),
+    ),
+    (
+        r"Cannot load \S*mod_wsgi\S* into server|API module structure|undefined symbol"
+        r"|is garbled - expected signature|is not compatible with this version of Apache",
+        lambda m, e, q: problems.build_stale(q),
+    ),
+    (
+        r"Cannot load (?P<file>\S+) into server: .*(No such file|cannot open shared)",
+        lambda m, e, q: problems.apache_incomplete(m["file"], q),
+    ),
+    (
+        r"AH00543: .*bad user name (?P<name>\S+)|AH00544: .*bad group name (?P<group>\S+)",
+        lambda m, e, q: problems.run_user_invalid(
+            m["name"] or m["group"], "the system does not know that name"
+        ),
+    ),
+    (
+        r"\(2\)No such file or directory: AH0(1597|2291): .*?(?P<file>/\S*?)['.]?( for .*)?$",
+        lambda m, e, q: problems.file_missing(m["file"], q),
+    ),
+    (
+        r"\((28|12)\).*(AH00021|AH00023|AH0000[1-5]|AH02454|AH02563|WSGI0030|shared memory|mutex)",
+        lambda m, e, q: problems.ipc_exhausted(q),
+    ),
+    (r"\(2[34]\)Too many open files", lambda m, e, q: problems.files_exhausted(q)),
+    (
+        r"AH03104|AH00480|AH02324|WSGI002[02]: Unable to create",
+        lambda m, e, q: problems.threads_exhausted(q),
+    ),
+    (
+        r"\((28|122)\)(No space left|Disk quota)[^/]*(?P<file>/[^\s':]+)?",
+        lambda m, e, q: _disk_full(m["file"], e),
+    ),
+    (r"WSGI0099: (?P<reason>.*)", lambda m, e, q: problems.python_unusable(m["reason"], q)),
+    (
+        r"WSGI010[0-2]: .*Python home '(?P<home>[^']*)'",
+        lambda m, e, q: problems.python_unusable(f"{m['home']} cannot be used by {e.user}", q),
+    ),
+    (
+        r"WSGI0036: .*?: (?P<reason>.*)|No module named '(?P<module>encodings)'",
+        lambda m, e, q: problems.python_unusable(m["reason"] or "encodings is not found", q),
+    ),
+    (
+        r"\(13\)Permission denied: .*(AH|WSGI)\d+: .*?'(?P<file>/[^']*)'",
+        lambda m, e, q: _denied(m["file"], e, q),
+    ),
+    (
+        r"\(13\)Permission denied: .*?(?P<file>/[^\s':]+)",
+        lambda m, e, q: _denied(m["file"], e, q),
+    ),
+)
+
+
+def said(evidence: Evidence) -> Problem | None:
+    """What Apache or mod_wsgi says itself; what the application prints has no code."""
+    messages = [
+        log_lines.message(line) for line in evidence.lines if not log_lines.is_printed(line)
+    ]
+    for pattern, problem in _RULES:
+        for line in messages:
+            if match := re.search(pattern, line):
+                return problem(match, evidence, line)
+    return None
+
+
+def _disk_full(file: str | None, evidence: Evidence) -> Problem:
+    if file:
+        return problems.disk_full(Path(file).parent, f"there was no room for {file}")
+    return problems.disk_full(evidence.own, "no room is left")
+
+
+def _denied(path: str, evidence: Evidence, quote: str) -> Problem:
+    refused = problems.selinux_denied if evidence.selinux else problems.permission_denied
+    return refused(evidence.user, path, quote)
+
+
+def end_of_apache(pid: int, signal: int, evidence: Evidence) -> Problem:
+    """Why Apache's parent process was ended by a signal; that of its processes is another."""
+    sizes = oom.killed_for_memory(evidence.kernel)
+    if pid in sizes:
+        return problems.memory_exhausted([pid], sizes[pid], 1)
+    return problems.killed([pid], signal_name(signal))
+
+
+def _died_of(evidence: Evidence) -> Problem | None:
+    """What the processes of the application died of."""
+    found = deaths(evidence.lines)
+    return death_of(found, evidence) if found else None
+
+
+def death_of(found: Sequence[Death], evidence: Evidence) -> Problem | None:
+    """What these processes died of, the last one first of all."""
+    last, pids = found[-1], [one.pid for one in found]
+    sizes = oom.killed_for_memory(evidence.kernel)
+    for_memory = [pid for pid in pids if pid in sizes]
+    if for_memory:
+        return problems.memory_exhausted(for_memory, sizes[for_memory[-1]], 0)
+    if last.is_signal:
+        name = f"signal {signal_name(last.number or 0)}"
+        library = oom.faulty_libraries(evidence.kernel).get(last.pid, "")
+        stack = log_lines.crash_stack(evidence.lines)
+        return problems.app_crashes(name, library, stack, len(found))
+    if last.number is None:
+        return None
+    if last.is_signal is None:
+        if evidence.memory_kills and last.number == 9:
+            return problems.memory_exhausted([], None, evidence.memory_kills)
+        return problems.killed(pids, signal_name(last.number))
+    return problems.app_exits(f"exits with status {last.number}", "", len(found))
+
+
+def not_loaded(evidence: Evidence) -> Problem | None:
+    """Why mod_wsgi could not execute the script."""
+    messages = [log_lines.message(line) for line in evidence.lines]
+    if any("WSGI0108" in line or "WSGI0107" in line for line in messages):
+        return problems.app_exits("calls sys.exit() when it is loaded", _traceback(evidence))
+    if any(re.search(r"WSGI01(10|09|05|06): ", line) for line in messages):
+        return from_traceback(_traceback(evidence), evidence.user, evidence.own)
+    return None
+
+
+def _traceback(evidence: Evidence) -> str:
+    found = log_lines.tracebacks(evidence.lines)
+    return found[0] if found else ""

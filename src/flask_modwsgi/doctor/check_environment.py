@@ -1,0 +1,128 @@
+"""Checks of the environment in ``.venv``: Python, Apache, and what was built from both."""
+
+import os
+import time
+
+from .. import problems
+from ..problems.problem import Problem
+from ..setup import apaches, built, environments, interpreters, pins, requirements, wheel_cache
+from . import preflight
+from .facts import Facts
+from .finding import Note
+
+# Apache modules that apache/*.conf and mod_wsgi-express's own configuration load.
+NEEDED = {
+    *("access_compat", "alias", "authn_core", "authz_core", "authz_host", "auth_basic"),
+    *("authz_user", "autoindex", "deflate", "dir", "env", "filter", "headers", "include"),
+    *("log_config", "mime", "mpm_event", "negotiation", "reqtimeout", "rewrite", "unique_id"),
+    *("unixd",),
+}
+OPTIONAL = ("ssl", "http2", "brotli")
+
+
+def made(facts: Facts) -> str:
+    version = facts.recipe.python_version
+    record = environments.record(facts.project.environment)
+    since = time.strftime("%Y-%m-%d", time.localtime(record.stat().st_mtime))
+    return f".venv, made {since} with Python {version}"
+
+
+def python(facts: Facts) -> str:
+    found = facts.python
+    before = environments.recorded(facts.project.environment)
+    text = f"{found.label}  {found.path}"
+    if before and before.python_version != found.label:
+        return Note(f"{text}; was {before.python_version}, and they fit")
+    return text
+
+
+def libpython(facts: Facts) -> str:
+    found = facts.python
+    if not found.shared or not found.libpython.exists():
+        reason = "has no shared library" if not found.shared else f"lacks {found.libpython}"
+        raise problems.python_unsuitable([(str(found.path), reason)])
+    return str(found.libpython)
+
+
+def reach(facts: Facts) -> str:
+    found = facts.python
+    parts = [found.path, found.stdlib / "os.py", found.libpython]
+    preflight.check_reach(facts.account, facts.project, parts)
+    return f"{facts.account.user} reaches Python and the project"
+
+
+def folder_reach(facts: Facts) -> str:
+    """What can be said before there is a ``.venv``."""
+    preflight.check_folder(facts.account, facts.project.root)
+    return str(facts.project.root)
+
+
+def packages(facts: Facts) -> str:
+    """Compares with the pins; a pin that only some systems have may be missing."""
+    made, installed = (
+        facts.recipe,
+        {requirements.normalised(name): version for name, version in facts.built.packages.items()},
+    )
+    files = requirements.with_included(requirements.files(facts.project, made.development))
+    pinned = requirements.pinned(path.read_text("utf-8", "replace") for path in files)
+    own = requirements.pinned([pins.text("server")])
+    differing = [
+        f"{name} is {installed[name]} and pinned to {version}"
+        if name in installed
+        else f"{name} is missing"
+        for name, (version, conditional) in pinned.items()
+        if installed.get(name, version if conditional else None) != version
+    ]
+    differing += [f"{name} is missing" for name in own.keys() - installed.keys()]
+    differing += requirements.conflicts(environments.NEEDS, installed)
+    if differing:
+        raise problems.packages_differ(differing)
+    return f"{len(installed)} installed, {len(pinned.keys() | own.keys())} of them pinned"
+
+
+def apache(facts: Facts) -> str:
+    made, before = facts.built, facts.recipe
+    if not os.access(made.httpd, os.X_OK):
+        raise problems.apache_gone(str(made.httpd))
+    now = made.apache_version()
+    if reason := built.refusal(made):
+        if now == before.apache_version:
+            raise problems.build_stale(reason)
+        raise problems.apache_changed(before.apache_version, now, reason)
+    text = f"{now}  {made.httpd} ({before.apache})"
+    if now != before.apache_version:
+        return Note(f"{text}; was {before.apache_version}, and they fit")
+    return text
+
+
+def module(facts: Facts) -> str:
+    if found := built.findings(facts.built, facts.account):
+        raise problems.build_broken(found)
+    return f"{facts.built.version}  {facts.built.module.name}"
+
+
+def modules(facts: Facts) -> str:
+    there = built.modules_of(facts.built)
+    if missing := sorted(NEEDED - there):
+        raise problems.modules_missing(missing, facts.built.modules)
+    absent = [name for name in OPTIONAL if name not in there]
+    present = [name for name in OPTIONAL if name in there]
+    return f"all needed; also {', '.join(present) or 'none of'}" + (
+        f"; not {', '.join(absent)}" if absent else ""
+    )
+
+
+def builders(facts: Facts) -> str | None:
+    """What setup needs, where it would have something to build."""
+    try:
+        environments.verify(facts.project)
+        return None
+    except Problem:
+        account = facts.account
+    found, _ = interpreters.choose(facts.project, account)
+    wanted, _ = apaches.choose(facts.project.apache)
+    if not wheel_cache.cached(facts.project, wanted, found) and (
+        missing := apaches.missing_tools(wanted, found)
+    ):
+        raise problems.tools_missing(wanted.kind, missing)
+    return f"setup can build with Python {found.label} and Apache {wanted.version} ({wanted.kind})"

@@ -1,0 +1,131 @@
+"""Checks of folders and disks."""
+
+import errno
+import os
+import pwd
+import shutil
+import socket
+import stat
+import tempfile
+from pathlib import Path
+
+from .. import problems
+from ..apache import server_root
+from ..config.project import Project
+from ..problems.problem import Problem
+from ..setup import wheel_cache
+from . import preflight
+from .facts import Facts
+from .finding import Note
+
+LEAST_MB = 100  # for configuration, logs and sockets
+LEAST_FILES = 1000
+BUILD_MB = 400  # for a virtual environment, and the bundled Apache's sources beside it
+LARGE_LOG_MB = 1000
+
+
+def folder(facts: Facts) -> str:
+    preflight.check_path(facts.project.root)
+    return str(facts.project.root)
+
+
+def writable(facts: Facts) -> str:
+    """Writes a file, because permissions alone do not tell."""
+    place = _written_place(facts.project)
+    check_writable(place)
+    return str(place)
+
+
+def _written_place(project: Project) -> Path:
+    return project.var if project.var.exists() else project.root
+
+
+def check_writable(place: Path) -> None:
+    """:raises Problem: nothing can be written to the folder."""
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"\0" * 4096)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise refusal(error, place) from None
+        status = place.stat()
+        owner = _name(status.st_uid)
+        raise problems.folder_unwritable(place, stat.filemode(status.st_mode), owner) from None
+
+
+def refusal(error: OSError, place: Path) -> Problem:
+    """The problem behind an error that nothing else has named.
+
+    :param place: Where the project mostly writes, for an error that names no file.
+    """
+    folder = Path(error.filename).parent if isinstance(error.filename, str) else place
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return problems.disk_full(folder, str(error.strerror), LEAST_MB)
+    if error.errno == errno.EROFS:
+        return problems.disk_read_only(folder)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return problems.files_exhausted(str(error))
+    return problems.system_refused(error)
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
+
+
+def space(facts: Facts) -> str:
+    place = _written_place(facts.project)
+    check_space(place, LEAST_MB)
+    check_space(Path(tempfile.gettempdir()), 1)
+    return f"{shutil.disk_usage(place).free // 1024**2} MB free"
+
+
+def build_space(facts: Facts) -> str | None:
+    """Only where there is something to build yet."""
+    project = facts.project
+    if project.environment.exists():
+        return None
+    check_space(project.root, BUILD_MB)
+    cache = wheel_cache.cache_folder(project)
+    check_space(cache if cache.exists() else project.root, BUILD_MB)
+    return "enough"
+
+
+def check_space(place: Path, needed_mb: int) -> None:
+    """:raises Problem: too little space, or too few inodes, are left for an ordinary user."""
+    disk = os.statvfs(place)
+    free_mb = disk.f_bavail * disk.f_frsize // 1024**2
+    if free_mb < needed_mb:
+        raise problems.disk_full(place, f"{free_mb} MB are free", needed_mb)
+    if disk.f_files and disk.f_favail < LEAST_FILES:  # some file systems count none
+        raise problems.disk_full(place, f"{disk.f_favail} more files fit (inodes)", needed_mb)
+
+
+def sockets(facts: Facts) -> str:
+    """Makes one where Apache would, under a name of the same length."""
+    root = server_root.choose(facts.project, "apache")
+    place = next(step for step in (root, *root.parents) if step.exists())
+    name = f"check.{os.getpid()}.sock"
+    if not os.access(place, os.W_OK):
+        return "not tried"
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(str(place / name))
+    except OSError as error:
+        raise problems.sockets_unsupported(root, error.strerror or str(error)) from None
+    finally:
+        (place / name).unlink(missing_ok=True)
+    return f"{root}, {len(os.fsencode(root))} of {server_root.LONGEST} bytes"
+
+
+def logs(facts: Facts) -> str:
+    place = facts.project.logs
+    if not place.exists():
+        return "none yet"
+    check_writable(place)
+    size = sum(file.stat().st_size for file in place.iterdir() if file.is_file()) // 1024**2
+    if size > LARGE_LOG_MB:
+        return Note(f"{size} MB in {place}, which LOG_SIZE_MB and LOG_COUNT keep small")
+    return f"{size} MB"

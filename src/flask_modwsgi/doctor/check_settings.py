@@ -1,0 +1,110 @@
+"""Checks of what the owner of the project writes: settings, secrets, the ``.wsgi`` file."""
+
+import locale
+import os
+import stat
+import time
+import zoneinfo
+
+from .. import problems
+from ..apache import content_types
+from ..setup import environments
+from . import preflight
+from .facts import Facts
+from .finding import Note
+
+
+def env_file(facts: Facts) -> str:
+    file = facts.project.env_file
+    if not file.exists():
+        return Note("none: every setting has its default")
+    status = file.stat()
+    mode = stat.filemode(status.st_mode)
+    if status.st_mode & stat.S_IROTH:
+        raise problems.env_file_exposed(file, mode)
+    file.read_bytes()
+    return mode
+
+
+def settings(facts: Facts) -> str:
+    from ..config import settings
+
+    chosen = facts.settings
+    written = settings.written(facts.project.env_file)
+    given = [name for name in settings.NAMES if settings.source(name, written) != "default"]
+    return f"{len(given)} of {len(settings.NAMES)} given; {chosen.processes} x {chosen.threads}"
+
+
+def secret(facts: Facts) -> str:
+    from ..config import settings
+
+    settings.refuse_unsafe(facts.variables)
+    return f"{len(facts.variables['FLASK_SECRET_KEY'])} characters"
+
+
+def certificate(facts: Facts) -> str | None:
+    found = facts.certificate
+    if found and found.objection:
+        return Note(f"clients do not accept it: {found.objection}")
+    return str(found) if found else None
+
+
+def run_user(facts: Facts) -> str:
+    account = facts.account
+    if account.is_me and os.environ.get("RUN_USER", account.user) not in ("", account.user):
+        return Note(f"{account.user}; RUN_USER is for root only")
+    return f"{account.user}, group {account.group}"
+
+
+def wsgi_file(facts: Facts) -> str:
+    preflight.check_wsgi_file(facts.project.wsgi_file)
+    return facts.project.wsgi_file.name
+
+
+def static_folder(facts: Facts) -> str:
+    folder = facts.project.static_folder
+    if not folder.is_dir():
+        return Note(f"{folder} does not exist; Apache answers 404 there")
+    return f"{sum(1 for path in folder.rglob('*') if path.is_file())} files"
+
+
+def mime_types(facts: Facts) -> str:
+    table = content_types.table()
+    for ending, kind in ((".css", "text/css"), (".svg", "image/svg+xml"), (".js", "javascript")):
+        if kind not in table.get(ending, ""):
+            return Note(f"this system says {ending} is {table.get(ending)}, browsers want {kind}")
+    return f"{len(table)} endings"
+
+
+def clock(facts: Facts) -> str:
+    now = time.time()
+    record = environments.record(facts.project.environment)
+    if record.exists() and (made := record.stat().st_mtime) > now + 86400:
+        raise problems.clock_wrong(_minute(made), _minute(now))
+    return _minute(now)
+
+
+def _minute(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
+def timezone(facts: Facts) -> str:
+    """Names only: rules such as ``CET-1CEST`` and files have other letters in them."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    if name.replace("/", "").replace("_", "").isalpha():
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise problems.timezone_unknown(name) from None
+    return time.strftime("%Z (UTC%z)")
+
+
+def language(facts: Facts) -> str:
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+    except locale.Error:
+        return Note("this system has no C.UTF-8; the application gets the locale of the shell")
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    return "C.UTF-8"

@@ -1,0 +1,71 @@
+"""Every check, in the order of the table: what others build on comes first."""
+
+from collections.abc import Iterator
+
+from ..problems.problem import Problem
+from . import check_environment, check_machine, check_macos, check_places, check_settings
+from .facts import Facts
+from .finding import Check, Finding, run
+
+SETUP, SERVE = "setup", "serve"  # serve: whatever starts Apache, and reload
+
+CHECKS = (
+    Check("folder", check_places.folder, (SETUP, SERVE)),
+    Check("writable", check_places.writable, (SETUP, SERVE)),
+    Check("disk", check_places.space),
+    Check("build space", check_places.build_space, (SETUP,)),
+    Check("environment", check_environment.made, (SERVE,)),
+    Check(".env", check_settings.env_file),
+    Check("settings", check_settings.settings, (SERVE,)),
+    Check("secret", check_settings.secret),
+    Check("certificate", check_settings.certificate, (SERVE,)),
+    Check("run user", check_settings.run_user, (SERVE,)),
+    Check("build tools", check_environment.builders),
+    Check("Python", check_environment.python, (SERVE,)),
+    Check("libpython", check_environment.libpython, (SERVE,)),
+    Check("packages", check_environment.packages),
+    Check("Apache", check_environment.apache, (SERVE,)),
+    Check("modules", check_environment.modules, (SERVE,)),
+    Check("mod_wsgi", check_environment.module),
+    Check("shell", check_machine.shell, (SERVE,)),
+    Check("macOS tools", check_macos.tools),
+    Check("macOS Python", check_macos.python, (SERVE,)),
+    Check("macOS Apache", check_macos.apache, (SERVE,)),
+    Check("macOS libraries", check_macos.linking),
+    Check("folder reach", check_environment.folder_reach, (SETUP,)),
+    Check("reach", check_environment.reach, (SERVE,)),
+    Check(".wsgi file", check_settings.wsgi_file),
+    Check("static files", check_settings.static_folder),
+    Check("content types", check_settings.mime_types),
+    Check("socket", check_places.sockets, (SERVE,)),
+    Check("logs", check_places.logs),
+    Check("leftovers", check_machine.leftovers),
+    Check("address", check_machine.address),
+    Check("port", check_machine.port),
+    Check("open files", check_machine.open_files),
+    Check("processes", check_machine.tasks),
+    Check("memory", check_machine.memory),
+    Check("SELinux", check_machine.selinux),
+    Check("clock", check_settings.clock),
+    Check("time zone", check_settings.timezone),
+    Check("locale", check_settings.language),
+)
+
+
+def findings(facts: Facts) -> Iterator[Finding]:
+    """What all checks found."""
+    return run(CHECKS, facts)
+
+
+def before(verb: str, facts: Facts) -> None:
+    """Run the checks that concern a verb.
+
+    :raises Problem: the first there is.
+    """
+    for check in CHECKS:
+        if verb in check.before:
+            check.look(facts)
+
+
+def problems_of(found: list[Finding]) -> list[Problem]:
+    return [finding.problem for finding in found if finding.problem]

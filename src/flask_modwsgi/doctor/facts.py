@@ -1,0 +1,77 @@
+"""What the checks look at, found out once, when it is first asked for."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .. import problems
+from ..config.project import Project
+from ..machine import accounts
+from ..setup import built, environments, interpreters
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+    from ..tls.certificates import Certificate
+
+
+class Facts:
+    """Each of these raises a Problem where it cannot be found out."""
+
+    def __init__(self, project: Project, unset: Sequence[str] = ()) -> None:
+        """:param unset: Settings that are taken as if they were empty."""
+        self.project = project
+        self._unset = unset
+
+    @cached_property
+    def recipe(self) -> environments.Recipe:
+        """What ``.venv`` was made of."""
+        return environments.verify(self.project)
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """All environment variables the application gets. Needs the packages in ``.venv``."""
+        from ..config import settings
+
+        return settings.variables(self.project.env_file) | dict.fromkeys(self._unset, "")
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """The settings in force. Needs the packages in ``.venv``."""
+        from ..config import settings
+
+        settings.refuse_misspelt(settings.written(self.project.env_file))
+        return settings.load(self.variables)
+
+    @cached_property
+    def certificate(self) -> "Certificate | None":
+        """What HTTPS is served with; None without TLS."""
+        from ..tls import https
+
+        return https.check(self.project, self.settings)
+
+    @cached_property
+    def account(self) -> accounts.Account:
+        """Whom the application runs as."""
+        try:
+            name = self.settings.run_user
+        except ModuleNotFoundError:
+            name = os.environ.get("RUN_USER", "")
+        return accounts.choose(name, self.project.root)
+
+    @cached_property
+    def python(self) -> interpreters.Interpreter:
+        """The Python in ``.venv``, as it describes the one it was made from."""
+        found = interpreters.probe(self.project.python)
+        if found is None:
+            made = environments.recorded(self.project.environment)
+            gone = (str(self.project.python), "gone")
+            before = (made.python, made.python_version) if made else gone
+            raise problems.python_gone(*before)
+        return found
+
+    @cached_property
+    def built(self) -> built.Built:
+        """What setup installed, as ``.venv`` says itself."""
+        environments.verify(self.project)
+        return built.built(self.project.python)

@@ -1,0 +1,71 @@
+"""One check, what it found, and how a list of them is run."""
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from .. import problems
+from ..problems.problem import Problem
+from .facts import Facts
+
+State = Literal["ok", "note", "problem", "skipped"]
+
+
+class Note(str):
+    """A value with something to know about it that is no problem."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A name and a function that returns the value it saw, or None where it does not apply.
+
+    `before` names the verbs that run it first.
+    """
+
+    name: str
+    look: Callable[[Facts], str | None]
+    before: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A line of the table."""
+
+    check: str
+    state: State
+    value: str
+    problem: Problem | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        told = self.problem.as_dict() if self.problem else None
+        return {"check": self.check, "state": self.state, "value": self.value, "problem": told}
+
+
+def run(checks: Iterable[Check], facts: Facts) -> Iterator[Finding]:
+    """What each check found. None of them ends in a traceback, and no problem is told twice."""
+    told: dict[tuple[str, str], str] = {}
+    for check in checks:
+        try:
+            value = check.look(facts)
+        except Problem as problem:
+            first = told.setdefault((problem.slug, problem.what), check.name)
+            if first != check.name:
+                yield Finding(check.name, "skipped", f"because of {first}")
+            else:
+                yield Finding(check.name, "problem", problem.slug, problem)
+        except ModuleNotFoundError as error:
+            yield Finding(check.name, "skipped", f"needs {error.name}, which setup installs")
+        except Exception as error:
+            failed = problems.check_failed(check.name, described(error))
+            yield Finding(check.name, "problem", failed.slug, failed)
+        else:
+            if value is not None:
+                yield Finding(check.name, "note" if isinstance(value, Note) else "ok", value)
+
+
+def described(error: BaseException) -> str:
+    """An exception in one line, with the place it comes from."""
+    said = traceback.format_exception_only(error)[-1].strip()
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{said} ({frames[-1].filename}, line {frames[-1].lineno})" if frames else said

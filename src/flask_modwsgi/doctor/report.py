@@ -1,0 +1,158 @@
+"""``./run doctor --report``: one text with all that an issue report needs, and no secrets."""
+
+import os
+import platform
+import re
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..apache import server_root
+from ..config.project import Project
+from ..machine import accounts
+from ..problems.problem import Problem
+from ..setup import environments
+from . import redaction
+from .facts import Facts
+from .finding import Finding, described
+from .table import table
+
+LOG_LINES = 60
+Section = Callable[[], str]
+
+
+def write(project: Project, file: str, findings: Sequence[Finding], configuration: Section) -> Path:
+    """Write the report, readable by nobody else; returns where it is.
+
+    :param configuration: What Apache makes of its configuration.
+    """
+    path = (project.root / file).resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(compose(project, findings, configuration))
+    return path
+
+
+def compose(project: Project, findings: Sequence[Finding], configuration: Section) -> str:
+    """The whole text. Secrets are masked at the very end, so that no section can forget to."""
+    facts = Facts(project)
+    told = "\n\n".join(problem.told() for problem in _problems(findings))
+    sections: dict[str, Section] = {
+        "Checks": lambda: f"{table(findings)}\n\n{told}".strip(),
+        "Versions": lambda: versions(facts),
+        "Settings": lambda: settings(facts),
+        "Permissions": lambda: permissions(facts),
+        "Libraries": lambda: libraries(facts),
+        "Apache": configuration,
+        "Setup": lambda: tail(project, "setup.log"),
+        "Errors": lambda: tail(project, "error.log"),
+        "Requests": lambda: without_queries(tail(project, "access.log")),
+        "Fault": lambda: tail(project, "fault.log"),
+    }
+    parts = [f"Report of {time.strftime('%Y-%m-%d %H:%M:%S %z')}. Secrets are masked."]
+    parts += [f"\n== {name} ==\n{_text(section)}" for name, section in sections.items()]
+    return redaction.mask("\n".join(parts) + "\n", hidden(project))
+
+
+def _problems(findings: Sequence[Finding]) -> list[Problem]:
+    return [finding.problem for finding in findings if finding.problem]
+
+
+def _text(section: Section) -> str:
+    """A section, or why there is none: a report is for when things are broken."""
+    try:
+        return section() or "(nothing)"
+    except Problem as problem:
+        return f"(not possible: {problem.slug})"
+    except Exception as error:
+        return f"(not possible: {described(error)})"
+
+
+def hidden(project: Project) -> list[str]:
+    """Every secret this project knows of; without its packages, every value in ``.env``."""
+    try:
+        from ..config import settings as module
+
+        written = module.written(project.env_file)
+        own = {key: text for key, text in written.items() if key not in module.NAMES}
+    except ModuleNotFoundError:
+        file = project.env_file
+        text = file.read_text("utf-8") if file.exists() else ""
+        pairs = re.findall(r"^([^#=\s]+)=(.*)$", text, re.MULTILINE)
+        own = {name: text.strip(" '\"") for name, text in pairs}
+    return redaction.secrets(os.environ, own)
+
+
+def versions(facts: Facts) -> str:
+    rows = [f"system    {platform.platform()}", f"this      Python {platform.python_version()}"]
+    try:
+        release = platform.freedesktop_os_release()
+        rows.append(f"release   {release.get('PRETTY_NAME', '')}")
+    except OSError:
+        pass
+    rows += [f"program   {sys.executable}", f"project   {facts.project.root}"]
+    made = vars(environments.recorded(facts.project.environment) or {})
+    rows += [f"{name:<16} {value}" for name, value in made.items()]
+    built = facts.built
+    rows.append(built.apache("-V").stdout)
+    rows += [f"{name}=={version}" for name, version in sorted(built.packages.items())]
+    return "\n".join(rows)
+
+
+def settings(facts: Facts) -> str:
+    """Settings in full; of the rest only names and lengths."""
+    from ..config import settings as module
+
+    written = module.written(facts.project.env_file)
+    own = {name: text for name, text in written.items() if name not in module.NAMES}
+    rows = [
+        f"{name:<16} {getattr(facts.settings, name.lower())!s:<20} {module.source(name, written)}"
+        for name in module.NAMES
+    ]
+    rows += [f"{name:<16} {redaction.MASK} ({len(text)} characters)" for name, text in own.items()]
+    return "\n".join(rows)
+
+
+def permissions(facts: Facts) -> str:
+    """Of every folder on the way to what the application's user needs."""
+    project = facts.project
+    ends = [project.python, Path(os.__file__), project.wsgi_file, project.static_folder]
+    ends += [project.logs, server_root.choose(project, "apache"), project.env_file]
+    rows = [f"run user {facts.account.user} {facts.account.uid}:{facts.account.gid}"]
+    seen: set[Path] = set()
+    for end in ends:
+        for step in accounts.steps(end):
+            if step not in seen and os.path.lexists(step):
+                seen.add(step)
+                rows.append(_permission(step))
+    return "\n".join(rows)
+
+
+def _permission(path: Path) -> str:
+    status = path.lstat()
+    target = f" -> {os.readlink(path)}" if path.is_symlink() else ""
+    return f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid} {path}{target}"
+
+
+def libraries(facts: Facts) -> str:
+    command = ["otool", "-L"] if sys.platform == "darwin" else ["ldd"]
+    done = subprocess.run([*command, facts.built.module], capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def tail(project: Project, name: str) -> str:
+    """The last lines of a log of this project."""
+    try:
+        text = (project.logs / name).read_bytes()[-64 * 1024 :].decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-LOG_LINES:])
+
+
+def without_queries(lines: str) -> str:
+    """Addresses may have tokens in their query."""
+    return re.sub(r"\?(?:\\.|[^\s\"\\])*", "?...", lines)

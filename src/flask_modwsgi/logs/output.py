@@ -1,0 +1,171 @@
+"""Where goes what Apache writes: its logs and whatever it and the application print.
+
+Always through two pipes, so that both modes have one configuration of Apache and one look.
+"""
+
+import collections
+import contextlib
+import fcntl
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from ..config.project import Project
+from ..config.settings import Settings
+from . import rendering
+from .noise import is_routine
+
+KEPT = 600  # lines of a terminal that are looked at when something fails
+_LONGEST = 1024 * 1024  # bytes of a line
+_ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
+WRITER = "flask_modwsgi.logs.writer"
+# The time zone, and what decides where a server root is.
+_KEPT_VARIABLES = ("TZ", "TMPDIR", "XDG_RUNTIME_DIR")
+
+
+class Terminal:
+    """To the output of this process, line by line, whatever that is: a terminal, pipe or file."""
+
+    def __init__(self, style: str, quiet: bool) -> None:
+        """:param style: Of `log_lines`."""
+        self._style = style
+        self._quiet = quiet
+        self._kept: collections.deque[tuple[float, str]] = collections.deque(maxlen=KEPT)
+        self._copiers: list[threading.Thread] = []
+
+    def popen(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start Apache."""
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(words, stdout=pipe, stderr=pipe, **options)
+        assert process.stdout and process.stderr
+        renders = rendering.access_lines(self._style), rendering.error_lines(self._style)
+        copies = zip((process.stdout, process.stderr), (1, 2), renders, strict=True)
+        self._copiers = [
+            threading.Thread(target=self._copy, args=copy, daemon=True) for copy in copies
+        ]
+        for copier in self._copiers:
+            copier.start()
+        return process
+
+    def _copy(self, source: IO[bytes], target: int, render: rendering.Render) -> None:
+        _enlarge(source.fileno())
+        plain = rendering.plain_errors()
+        with source:
+            for line in iter(partial(source.readline, _LONGEST), b""):
+                line = line.rstrip(b"\n")
+                if target == 2:
+                    self._kept.extend((time.monotonic(), text) for text in plain(line))
+                if self._quiet or (target == 2 and is_routine(line)):
+                    continue
+                try:
+                    _write_all(target, render(line))
+                except OSError:  # whoever read our output is gone; Apache goes on
+                    self._quiet = True
+
+    def lines(self, seconds: float | None = None) -> list[str]:
+        """The error log since the start, or of the last seconds, as `rendering.plain`."""
+        since = 0.0 if seconds is None else time.monotonic() - seconds
+        return [text for moment, text in list(self._kept) if moment >= since]
+
+    def join(self) -> None:
+        """Wait until all that Apache wrote is there."""
+        for copier in self._copiers:
+            copier.join(timeout=2)
+
+
+class Files:
+    """To ``access.log`` and ``error.log`` in a folder, by a process that outlives this one."""
+
+    def __init__(self, project: Project, folder: Path, settings: Settings) -> None:
+        self._project = project
+        self._folder = folder
+        self._settings = settings
+        self._before = 0
+        self._writer: subprocess.Popen[bytes] | None = None
+
+    def popen(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start Apache, and what writes its logs."""
+        self._before = size_of(self._folder / "error.log")
+        (access, access_in), (error, error_in) = os.pipe(), os.pipe()
+        try:
+            _enlarge(access)
+            _enlarge(error)
+            chosen = self._settings
+            size = chosen.log_size_mb * 1024 * 1024
+            limits = (chosen.log_format, str(size), str(chosen.log_count))
+            self._writer = subprocess.Popen(
+                [
+                    *(self._project.python, "-I", "-m", WRITER),
+                    *(str(access), str(error), self._project.root, self._folder, *limits),
+                ],
+                cwd=self._project.root,
+                env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(access, error),
+                start_new_session=True,
+            )
+            return subprocess.Popen(words, stdout=access_in, stderr=error_in, **options)
+        finally:
+            for end in (access, access_in, error, error_in):
+                os.close(end)
+
+    def lines(self, seconds: float | None = None) -> list[str]:
+        """The error log since the start, whatever `seconds` says, as `rendering.plain`."""
+        return lines_since(self._folder / "error.log", self._before)
+
+    def join(self) -> None:
+        """Wait until all that Apache wrote is there."""
+        if self._writer:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._writer.wait(timeout=2)
+
+
+def wait_for_writer(folder: Path, seconds: float) -> None:
+    """Wait until all that an ended Apache wrote is in the files of `folder`."""
+    deadline = time.monotonic() + seconds
+    while _writers(folder) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _writers(folder: Path) -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if {WRITER, str(folder)} <= set(process.info["cmdline"] or [])
+    ]
+
+
+def size_of(log: Path) -> int:
+    """In bytes; 0 where there is none."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def lines_since(log: Path, position: int) -> list[str]:
+    """What was written to an error log after `position`, as `rendering.plain`."""
+    try:
+        with log.open("rb") as file:
+            file.seek(position if position <= size_of(log) else 0)  # it was put aside
+            return rendering.plain(file.read().splitlines())
+    except OSError:
+        return []
+
+
+def _enlarge(pipe: int) -> None:
+    """Give a pipe more room where the system lets us, so that a burst makes no request wait."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _ROOM)
+
+
+def _write_all(target: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(target, data) :]

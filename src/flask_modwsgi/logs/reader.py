@@ -1,0 +1,179 @@
+"""``./run logs``: the access log and the error log as one, by time."""
+
+import collections
+import heapq
+import itertools
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from ..config.project import Project
+from ..problems.problem import colours
+from . import events, rendering
+from .noise import is_routine
+
+SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
+MINOR = {"warn", "warning"}
+TAIL = 256 * 1024  # bytes of each log that are read
+RED, YELLOW, PLAIN = "\033[31m", "\033[33m", "\033[0m"
+
+
+def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
+    """Print the last `lines` lines, then new ones if `follow`; or the errors, grouped by cause."""
+    if errors:
+        for count, last, cause in causes(project):
+            print(f"{count:>5} x  last {last}  {cause}")
+        return 0
+    folder = project.logs
+    files = [folder / "access.log", folder / "error.log", folder / "stand-in" / "error.log"]
+    followers = [Follower(file) for file in files] if follow else []
+    past = [line for line in merged([tail(file) for file in files]) if not is_routine(line)]
+    for line in past[max(0, len(past) - lines) :]:
+        print(coloured(line), flush=True)
+    if follow:
+        for line in appended(followers):
+            if not is_routine(line):
+                print(coloured(line), flush=True)
+    return 0
+
+
+def generations(path: Path) -> Iterator[BinaryIO]:
+    """A log, and what was put aside of it, the newest first; each once, although it may move."""
+    seen: set[int] = set()
+    for number in itertools.count():
+        try:
+            stream = open(f"{path}.{number}" if number else path, "rb")  # noqa: SIM115
+        except OSError:
+            if number:
+                return
+            continue
+        if (inode := os.fstat(stream.fileno()).st_ino) not in seen:
+            seen.add(inode)
+            yield stream
+
+
+def tail(path: Path) -> list[str]:
+    """The last lines of a log, some of them from what was put aside; none where there is no log."""
+    data = b""
+    for stream in generations(path):
+        with stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - (TAIL - len(data))))
+            data = stream.read() + data
+        if len(data) >= TAIL:
+            break
+    lines = data.decode(errors="replace").split("\n")[:-1]
+    return lines[1:] if len(data) >= TAIL else lines
+
+
+def error_log(project: Project) -> list[str]:
+    """The last lines of the error log, as `rendering.plain`."""
+    return rendering.plain(line.encode() for line in tail(project.logs / "error.log"))
+
+
+def moment(line: str) -> float | None:
+    """When the line was written, in seconds since 1970; None where it does not say."""
+    event = events.read(line.encode())
+    return None if is_foreign(event) else datetime.fromisoformat(event["time"]).timestamp()
+
+
+def is_foreign(event: events.Event) -> bool:
+    """Whether it is of neither Apache nor the application; it has no time of its own then."""
+    return event.get("level") == "unknown"
+
+
+def level(event: events.Event) -> str:
+    """Of a request by its status: error from 500 on, warn from 400 on."""
+    status = str(event.get("status", ""))
+    return str(event.get("level") or {"5": "error", "4": "warn"}.get(status[:1], ""))
+
+
+def merged(logs: list[list[str]]) -> list[str]:
+    """All lines by time; one without a time stays behind the one before it."""
+    keyed = []
+    for lines in logs:
+        last = 0.0
+        rows = []
+        for line in lines:
+            last = moment(line) or last
+            rows.append((last, line))
+        keyed.append(rows)
+    return [line for _, line in heapq.merge(*keyed, key=lambda row: row[0])]
+
+
+class Follower:
+    """Reads what is appended to a log, from now on, also when it is put aside."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rest = b""
+        self._stream = next(generations(path), None)
+        if self._stream:
+            self._stream.seek(0, os.SEEK_END)
+
+    def lines(self) -> Iterator[str]:
+        """What has come since the last call."""
+        old = self._stream
+        newer = list(itertools.takewhile(lambda one: not _same(one, old), generations(self._path)))
+        self._stream = next(iter(newer), old)
+        for stream in (old, *reversed(newer)):
+            if stream:
+                *complete, self._rest = (self._rest + stream.read()).split(b"\n")
+                yield from (line.decode(errors="replace") for line in complete)
+
+
+def _same(one: BinaryIO, other: BinaryIO | None) -> bool:
+    return other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
+
+
+def appended(followers: list[Follower]) -> Iterator[str]:
+    """Lines as they are written, for ever."""
+    while True:
+        for follower in followers:
+            yield from follower.lines()
+        time.sleep(0.2)
+
+
+def coloured(line: str) -> str:
+    """Errors red and refusals yellow, on a terminal."""
+    if not colours(sys.stdout):
+        return line
+    how_bad = level(events.read(line.encode()))
+    colour = RED if how_bad in SERIOUS else YELLOW if how_bad in MINOR else ""
+    return f"{colour}{line}{PLAIN}" if colour else line
+
+
+def causes(project: Project) -> list[tuple[int, str, str]]:
+    """How often each error is in the log, when last, and what it was; the latest cause last."""
+    counts: collections.Counter[str] = collections.Counter()
+    last: dict[str, float] = {}
+    for line in tail(project.logs / "error.log"):
+        event = events.read(line.encode())
+        if level(event) not in SERIOUS:
+            continue
+        for text in filter(is_cause, events.messages(event)):
+            cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", events.printable(text))
+            counts[cause] += 1
+            last[cause] = datetime.fromisoformat(event["time"]).timestamp()
+    ordered = sorted(counts, key=lambda cause: last[cause])
+    return [(counts[cause], _clock(last[cause]), cause) for cause in ordered]
+
+
+def is_cause(text: str) -> bool:
+    """Of a traceback, only the last line says what happened."""
+    of_a_traceback = ("Traceback (", " ", "During handling", "The above exception")
+    return bool(text.strip()) and not text.startswith(of_a_traceback)
+
+
+def last_errors(project: Project, number: int) -> list[str]:
+    """The latest causes, the newest first."""
+    return [f"{last}  {cause}" for _, last, cause in reversed(causes(project)[-number:])]
+
+
+def _clock(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%m-%d %H:%M:%S")

@@ -1,0 +1,92 @@
+"""How a line of the logs is shown: as text for people or as JSON for programs. No effects."""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from .chunking import Joined
+from .events import SCRIPT, UNPRINTABLE, Event, messages, printable, read, read_access, read_error
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+Render = Callable[[bytes], bytes]
+
+
+def access_lines(style: str) -> Render:
+    """How to show a line of the access log; `style` is text, json, or brief as for `./run dev`."""
+    if style == "text":
+        return lambda line: line + b"\n"
+    show = as_json if style == "json" else _brief_access
+    return lambda line: show(read_access(line))
+
+
+def error_lines(style: str) -> Render:
+    """How to show a line of the error log; nothing as long as its end is missing."""
+    joined = Joined()
+    show = {"json": as_json, "brief": _brief_error, "text": as_text}[style]
+
+    def render(piece: bytes) -> bytes:
+        line = joined(piece)
+        if line is None:
+            return b""
+        if style == "text" and not line.startswith(b"{"):
+            return SCRIPT.sub(b"", line, count=1) + b"\n"
+        return show(read_error(line))
+
+    return render
+
+
+def as_json(event: Event) -> bytes:
+    """One line of JSON; what is not known is left out."""
+    known = {name: value for name, value in event.items() if value != "" or name == "message"}
+    text = UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", _encode(known))
+    return _line(text)
+
+
+def plain(lines: Iterable[bytes]) -> list[str]:
+    """The lines of an error log in text style, whatever style it has, and unescaped."""
+    return [text for line in lines for text in _texts(read(line))]
+
+
+def plain_errors() -> Callable[[bytes], list[str]]:
+    """The same for lines that come from Apache, one by one."""
+    joined = Joined()
+
+    def texts(piece: bytes) -> list[str]:
+        line = joined(piece)
+        return [] if line is None else _texts(read_error(line))
+
+    return texts
+
+
+def _texts(event: Event) -> list[str]:
+    return as_text(event).decode(errors="replace").splitlines()
+
+
+def as_text(event: Event) -> bytes:
+    """A line as Apache's own, or several: each line of a traceback has all the columns."""
+    if "pid" not in event:
+        return _line(printable(str(event.get("message", ""))))
+    moment = datetime.fromisoformat(event["time"])
+    logger = re.sub(r"[^\w.-]", "_", event.get("logger", ""), flags=re.ASCII)
+    level, request_id = event.get("level", ""), event.get("request_id")
+    columns = f"[{moment:%Y-%m-%d %H:%M:%S.%f}] [{logger}:{level}] [pid {event['pid']}] "
+    columns += f"[id {request_id}] " if request_id else ""
+    return b"".join(_line(printable(columns + line)) for line in messages(event))
+
+
+def _brief_error(event: Event) -> bytes:
+    return b"".join(_line(printable(line)) for line in messages(event))
+
+
+def _brief_access(event: Event) -> bytes:
+    if "status" not in event:
+        return _brief_error(event)
+    asked = event.get("request") or f"{event['method']} {event['url']}"
+    took = round(event["microseconds"] / 1000)
+    return _line(printable(f"{asked} {event['status']} {took} ms"))
+
+
+def _line(text: str) -> bytes:
+    r"""Half of a surrogate pair becomes ``\udXXX``, which JSON allows."""
+    return text.encode(errors="backslashreplace") + b"\n"

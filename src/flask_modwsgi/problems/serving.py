@@ -1,0 +1,163 @@
+"""What can go wrong when Apache starts and while it runs."""
+
+import shlex
+from pathlib import Path
+
+from . import systems
+from .problem import Problem, example
+
+
+@example("www-data", Path("/home/ann"), "drwx------", "enter")
+def unreachable(user: str, path: Path, mode: str, verb: str) -> Problem:
+    permission = {"enter": "o+x", "list": "o+rx"}.get(verb, "o+r")
+    return Problem(
+        "path-unreachable",
+        f"User {user} cannot {verb} {path} ({mode}).",
+        f"The application runs as {user}, which needs to {verb} it. Or keep the project where"
+        " everybody may look, such as below /srv, or choose another user with RUN_USER.",
+        [f"chmod {permission} {shlex.quote(str(path))}"],
+    )
+
+
+@example("www-data", Path("/home/ann"), "drwx------", "enter", Path("/home/ann/.pyenv/bin/python3"))
+def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path) -> Problem:
+    return Problem(
+        "python-unreachable",
+        f"User {user} cannot {verb} {path} ({mode}), and Python is behind it: {python}.",
+        f"The application runs as {user}. Apache would start, and every request would hang: Python"
+        " cannot find its own library (No module named 'encodings').",
+        ["PYTHON=/usr/bin/python3 ./run setup", *unreachable(user, path, mode, verb).remedy],
+    )
+
+
+@example("127.0.0.1", 8000)
+def port_in_use(host: str, port: int, name: str = "PORT") -> Problem:
+    return Problem(
+        "port-in-use",
+        f"Port {port} on {host} is taken by another program.",
+        "Two servers cannot listen on one port.",
+        [f"{name}={port + 1} ./run", systems.port_owner(port)],
+    )
+
+
+@example(4711)
+def already_running(pid: int) -> Problem:
+    return Problem(
+        "already-running",
+        f"This project is being served already, by process {pid}.",
+        "A second Apache would overwrite the files of the first. A copy of the project can run"
+        " beside it on another port.",
+        [f"kill {pid}    # stops it"],
+    )
+
+
+@example(80)
+def port_forbidden(port: int, name: str = "PORT") -> Problem:
+    return Problem(
+        "port-forbidden",
+        f"Port {port} needs privileges this user does not have.",
+        "Ports below 1024 belong to root. A reverse proxy can own 80 and 443 instead.",
+        [f"{name}={8000 if name == 'PORT' else 9100} ./run", "sudo ./run"],
+    )
+
+
+@example("192.0.2.1", "Cannot assign requested address")
+def address_unusable(host: str, reason: str, name: str = "HOST") -> Problem:
+    return Problem(
+        "address-unusable",
+        f"Apache cannot listen on {host}: {reason}.",
+        f"{name} takes an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for"
+        " everyone.",
+        [f"{name}=127.0.0.1 ./run"],
+    )
+
+
+@example(Path("/srv/blog/var/apache"))
+def server_root_foreign(folder: Path) -> Problem:
+    return Problem(
+        "server-root-foreign",
+        f"{folder} belongs to another user, or is not a folder.",
+        "Apache executes files it finds there, so nobody else may be able to write them.",
+        [f"ls -ld {shlex.quote(str(folder))}", f"rm -r {shlex.quote(str(folder))}"],
+    )
+
+
+@example("this project's Apache does not run")
+def not_running(reason: str, doing: str = "reload") -> Problem:
+    return Problem(
+        "not-running",
+        f"Nothing is there to {doing}: {reason}.",
+        f"A {doing} needs the processes of a server that runs.",
+        ["./run start"],
+    )
+
+
+@example("dump", "www-data")
+def not_permitted(doing: str, user: str) -> Problem:
+    return Problem(
+        "not-permitted",
+        f"You may not {doing} this server, which {user} started.",
+        "Only that user and root may send signals to its processes.",
+        [f"sudo ./run {doing}"],
+    )
+
+
+@example(1, 4, 95.0)
+def reload_stuck(done: int, total: int, seconds: float) -> Problem:
+    return Problem(
+        "reload-stuck",
+        f"{done} of {total} processes were replaced; the next was not ready in {seconds:.0f} s.",
+        "The others still run what they ran before.",
+        ["./run logs --errors", "./run reload"],
+    )
+
+
+@example("ModuleNotFoundError: No module named 'requests'")
+def app_broken(traceback: str) -> Problem:
+    return Problem(
+        "app-broken",
+        f"The application cannot be imported.\n{traceback.strip()}",
+        "Apache would answer every request with an error.",
+        ["./run dev     # shows it in the browser, and reloads when you save"],
+    )
+
+
+@example("Apache ended at once.", "AH00015: Unable to open logs")
+def server_failed(doing: str, log: str) -> Problem:
+    tail = "\n".join(log.strip().splitlines()[-8:]) or "(Apache said nothing)"
+    return Problem(
+        "server-failed",
+        f"{doing}\n{tail}",
+        "These are the last lines Apache wrote.",
+        ["./run setup     # checks everything again"],
+    )
+
+
+@example("server-failed: Apache ended at once.")
+def apache_broken(reason: str) -> Problem:
+    return Problem(
+        "apache-broken",
+        f"Apache does not serve even mod_wsgi's own test application.\n{reason}",
+        "The application has no part in it: Apache, its modules or this machine are the cause.",
+        ["./run setup --rebuild", "./run doctor --report"],
+    )
+
+
+@example(PermissionError(13, "Permission denied", "/srv/blog/var"))
+def system_refused(error: OSError) -> Problem:
+    return Problem(
+        "system-refused",
+        f"{error.strerror or error}: {error.filename or 'no file named'}.",
+        "The operating system refused it, for a reason of its own (permission, space, type).",
+        [f"ls -ld {shlex.quote(str(error.filename))}" if error.filename else "df -h ."],
+    )
+
+
+@example("WSGI9999", "WSGI0199")
+def code_unknown(code: str, nearest: str) -> Problem:
+    return Problem(
+        "code-unknown",
+        f"{code} is no code of mod_wsgi or Apache that is known here.",
+        "A code looks like WSGI0110 or AH00072; a line of the log that has one will do.",
+        [f"./run explain {nearest}", "./run explain    # the latest error in the log"],
+    )

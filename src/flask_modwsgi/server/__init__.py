@@ -1,0 +1,1 @@
+"""The life of a server: tried, started, watched, reloaded, stopped."""

@@ -1,0 +1,196 @@
+"""One Apache: prepared, started, waited for, stopped."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .. import problems
+from ..apache import (
+    arguments,
+    content_types,
+    monitoring,
+    precompressed,
+    processes,
+    server_root,
+    state,
+)
+from ..doctor import causes, evidence
+from ..logs.output import Files, Terminal
+from ..machine.ports import check_port
+from ..problems.problem import Problem
+from ..tls import https
+from .launch import Site, remembered, write_environment
+from .probe import status
+from .worker_monitor import Vigil
+
+_URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
+LATELY = 60.0  # seconds of log in which the reason for an end is looked for
+
+
+class Httpd:
+    """Apache as a child of this process, in a session of its own.
+
+    In its own session neither Ctrl-C nor a resized terminal reaches it (Apache takes SIGWINCH
+    for an order to stop), and a SIGTERM it sends to its process group reaches nobody else.
+    """
+
+    def __init__(self, site: Site, quiet: bool = False, brief: bool = False) -> None:
+        """
+        :param quiet: Show nothing of what Apache writes.
+        :param brief: Show it as a developer wants it, whatever ``LOG_FORMAT`` says.
+        """
+        self.site = site
+        self.log_style = "brief" if brief else site.settings.log_format
+        self.output = (
+            Files(site.project, site.logs, site.settings)
+            if site.logs
+            else Terminal(self.log_style, quiet)
+        )
+        self.vigil = Vigil(site, self.output)
+        self.url = ""
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the application is, without a slash at the end."""
+        return (self.url.rstrip("/") + self.site.settings.mount_point).rstrip("/")
+
+    def prepare(self) -> None:
+        """Write the server root and have Apache read it.
+
+        :raises Problem: an option or the configuration is refused.
+        """
+        site = self.site
+        processes.refuse_a_second(site.root)
+        server_root.make(site.project, site.root, site.account)
+        write_environment(site)
+        if not site.is_development:
+            precompressed.renew(site.project, site.account, site.environ, site.root)
+        _write(site.root / "mime.types", content_types.as_mime_types())
+        _write(site.root / "stand-in", "")
+        options = arguments.options(site.project, site.settings, site.account, site.root)
+        # The module is in the venv, whose scripts break when it is moved; -m does not.
+        express = (str(site.project.python), "-c", "from mod_wsgi.express.cli import main; main()")
+        words = [*express, "setup-server", str(site.entry), *options, *site.extra]
+        done = subprocess.run(
+            words, capture_output=True, text=True, env=dict(site.environ), umask=0o022
+        )
+        address = _URL.search(done.stdout)
+        if done.returncode != 0 or not address:
+            reason = done.stderr.strip().splitlines() or ["mod_wsgi-express said nothing"]
+            raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
+        httpd_conf = site.root / "httpd.conf"
+        beginning = arguments.beginning(site.project, site.settings, site.root, site.is_development)
+        _write(httpd_conf, beginning + arguments.mended(httpd_conf.read_text("utf-8")))
+        self.url = https.address(site.settings) or address[1]
+        self.check_configuration()
+        state.write(site.root, remembered(site, self.address))
+
+    def check_configuration(self) -> None:
+        """:raises Problem: Apache could not start, or restart, with the server root as it is."""
+        words = self.apachectl("configtest")
+        done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
+        if done.returncode != 0:
+            lines = done.stderr.splitlines()
+            raise self.vigil.failure("Apache refuses its configuration.", lines)
+
+    def apachectl(self, *words: str) -> list[str]:
+        # Through a shell, because the server root may be on a file system mounted noexec.
+        shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
+        return [shell, str(self.site.root / "apachectl"), *words]
+
+    def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
+        """Start Apache and return when the application answers, or `given_up` says yes.
+
+        :raises Problem: it ended, or did not answer in ``START_LIMIT`` seconds.
+        """
+        settings = self.site.settings
+        port = int(urlsplit(self.url).port or 443)
+        check_port(settings.host, port, "HTTPS_PORT" if settings.tls_certificate else "PORT")
+        if settings.tls_certificate:
+            check_port(settings.host, settings.port)
+        monitoring.check(self.site.project, settings)
+        self.process = self.output.popen(
+            self.apachectl("start", "-DFOREGROUND"),
+            env=dict(self.site.environ),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=None if self.site.logs else processes.end_with_parent,
+        )
+        self._wait_until_it_answers(given_up)
+
+    def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
+        limit = self.site.settings.start_limit
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline and not given_up():
+            assert self.process
+            if self.process.poll() is not None:
+                self.output.join()
+                raise self.failure("Apache ended at once.")
+            if self.vigil.is_refused():
+                self._answers()  # of sys.exit() there is a traceback only when it is asked
+                self._end_because_of(self.vigil.not_loaded())
+            self.refuse_crash_loop()
+            if self.vigil.all_loaded(self.process.pid) and self._answers():
+                return
+            time.sleep(0.05)
+        if not given_up() and not self._answers():
+            found = self.vigil.evidence()
+            slow = problems.too_slow(limit, evidence.last_words(found.lines))
+            self._end_because_of(causes.cause(found) or slow)
+
+    def _answers(self) -> bool:
+        return status(f"{self.address}/health/live") not in (0, 502, 503, 504)
+
+    def refuse_crash_loop(self) -> None:
+        """:raises Problem: the processes of the application die again and again; it is stopped."""
+        assert self.process
+        self._end_because_of(self.vigil.crash_loop(self.process.pid))
+
+    def _end_because_of(self, problem: Problem | None) -> None:
+        if problem:
+            self.kill()
+            raise problem
+
+    def failure(self, doing: str) -> Problem:
+        """Why it ended: named where the evidence shows it, otherwise Apache's last words."""
+        code = self.process.returncode if self.process else None
+        if self.process and code and code < 0:
+            return causes.end_of_apache(self.process.pid, -code, self.vigil.evidence())
+        return self.vigil.failure(doing, self.output.lines(LATELY))
+
+    def reload(self) -> None:
+        """Have every process of the application replaced by one that loads it anew."""
+        assert self.process
+        for daemon in processes.daemons(self.process.pid, self.site.project.app_name):
+            daemon.send_signal(signal.SIGUSR1)
+
+    def stop(self, grace: float | None = None) -> None:
+        """Let requests under way finish for `grace` seconds (``STOP_LIMIT``), then end Apache."""
+        if self.process is None:
+            return
+        grace = self.site.settings.stop_limit if grace is None else grace
+        if self.process.poll() is None:
+            processes.end(self.process.pid, self.site.root, grace)
+        self.kill()
+
+    def kill(self) -> None:
+        """End whatever of it is still there, at once."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.output.join()
+        state.mark_stopped(self.site.root)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)

@@ -1,0 +1,137 @@
+"""``./run setup``: choose, build, check, prove, and say what to type next."""
+
+import os
+import secrets
+import subprocess
+import time
+from pathlib import Path
+
+from .. import problems
+from ..apache import state
+from ..config.project import Project
+from ..doctor.checklist import SETUP, before
+from ..doctor.facts import Facts
+from ..problems import systems
+from ..problems.problem import Problem
+from ..setup import (
+    apaches,
+    built,
+    environments,
+    interpreters,
+    requirements,
+    telemetry,
+    wheel_cache,
+)
+from ..setup.progress import clock
+from . import locks
+
+SMOKE_TEST = "flask_modwsgi.server.smoke_test"
+
+
+def setup(
+    project: Project,
+    apache: str | None = None,
+    rebuild: bool = False,
+    development: bool = True,
+) -> int:
+    """Make the environment ready; does nothing that is already done.
+
+    The environment in use keeps working until a new one is complete and has answered a request.
+
+    :param apache: auto, system or bundled; None for the answer given at generation.
+    :param rebuild: Build again even if nothing changed.
+    :param development: Install the development tools too.
+    :raises Problem: something is missing; the files stay, and it can be called again.
+    """
+    started = time.monotonic()
+    facts = Facts(project)
+    before(SETUP, facts)
+    with locks.held(project, "setup"):
+        python, passed_over = interpreters.choose(project, facts.account)
+        chosen, lacking = apaches.choose(apache or project.apache)
+        say("Python", f"{python.label}  {python.path}")
+        for path, reason in passed_over:
+            say("", f"passed over {path}:\n{reason}")
+        say("Apache", f"{chosen.version}  {chosen.kind}")
+        wanted = environments.recipe(project, python, chosen, development)
+        found = None if rebuild else environments.find(project, wanted)
+        new = Project(project.root, found or _build(project, chosen, lacking, python, wanted))
+        made = built.built(new.python)
+        if findings := built.findings(made, facts.account):
+            raise problems.build_broken(findings)
+        make_env_file(project)
+        if telemetry.wanted(project):
+            telemetry.install(new)
+        proof = _prove(new)
+        _put_to_use(project, new.environment)
+    print()
+    say("Ready", f"in {clock(time.monotonic() - started)}: {proof}")
+    say(
+        "",
+        f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
+    )
+    if not any(map(requirements.are_hashed, requirements.files(project, development=False))):
+        say("Note", "requirements.txt has no hashes, so what was downloaded was not compared")
+    say("Next", "./run        serve it        ./run dev    serve and reload")
+    return 0
+
+
+def _build(
+    project: Project,
+    chosen: apaches.Apache,
+    lacking: list[str],
+    python: interpreters.Interpreter,
+    wanted: environments.Recipe,
+) -> Path:
+    if not wheel_cache.cached(project, chosen, python):
+        if missing := apaches.missing_tools(chosen, python):
+            raise problems.tools_missing(chosen.kind, missing)
+        if chosen.kind == "bundled":
+            say("", "is compiled now, once for this machine: 2 to 5 minutes")
+            if lacking:
+                say("", f"because {'; '.join(lacking)}; to avoid that:")
+                say("", systems.install("system"))
+    return environments.build(project, python, chosen, wanted)
+
+
+def _put_to_use(project: Project, environment: Path) -> None:
+    """Switch to an environment, and keep the one before and the one that a server runs from."""
+    previous = environments.put_to_use(project, environment)
+    if previous is None:
+        return
+    server = state.read(state.root(project))
+    live = None if "stopped" in server else server.get("environment")
+    environments.remove_others(project, [previous, Path(live) if live else None])
+    if live:
+        say("", "a server runs: ./run reload has it take the new environment")
+
+
+def make_env_file(project: Project) -> None:
+    """Make ``.env`` from ``.env.example``, with a secret of its own; never change an old one."""
+    if project.env_file.exists():
+        return
+    example = (project.root / ".env.example").read_text(encoding="utf-8")
+    secret = f"FLASK_SECRET_KEY={secrets.token_hex(32)}"
+    text = example.replace("FLASK_SECRET_KEY=", secret)
+    descriptor = os.open(project.env_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _prove(project: Project) -> str:
+    """Ask the server in the new environment, which has the packages this one lacks."""
+    words: list[str | Path] = [project.python, "-I", "-m", SMOKE_TEST, project.root]
+    done = subprocess.run(words, cwd=project.root, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        try:
+            raise Problem.from_json(done.stdout)
+        except ValueError:
+            ended = f"the proof ended with exit status {done.returncode}"
+            raise problems.build_broken([ended]) from None
+    return done.stdout.strip()
+
+
+def say(label: str, text: str) -> None:
+    """A label and one line or more, the block that setup prints."""
+    for number, line in enumerate(text.splitlines()):
+        print(f"{label if number == 0 else '':<9}{line}", flush=True)

@@ -1,0 +1,153 @@
+"""``./run dump``: where every thread of every process is, for "where is it stuck?"."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from .. import problems
+from ..apache import processes, state
+from ..config.project import Project
+from ..machine import kernel_threads
+from .foreground import say
+from .status import duration
+
+PATIENCE = 2  # seconds for an answer in Python, and then as many for one without
+WIDTH = 80
+_CALL = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
+_LIBRARY = re.compile(r"^.*/(site-packages|python3\.\d+)/")
+
+
+def show(project: Project) -> int:
+    """Print it, cut to the width of a terminal, and write all of it to a file.
+
+    :raises Problem: nothing runs, or somebody else started it.
+    """
+    parent = processes.apache(state.root(project))
+    if parent is None:
+        raise problems.not_running("this project's Apache does not run", "dump")
+    daemons = processes.daemons(parent.pid, project.app_name)
+    try:
+        accounts = [account(project, daemon, answer) for daemon, answer in ask(project, daemons)]
+    except (psutil.AccessDenied, PermissionError):
+        raise problems.not_permitted("dump", parent.username()) from None
+    text = "\n".join(filter(None, accounts))
+    for line in text.splitlines():
+        print(line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}...")
+    say(f"written to {keep(project, text).relative_to(project.root)}")
+    return 0
+
+
+def keep(project: Project, text: str) -> Path:
+    """Write it where only the owner of the server can read it."""
+    project.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = project.logs / f"dump-{datetime.now():%Y%m%d-%H%M%S-%f}.txt"
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(f"{text}\n")
+    return file
+
+
+def ask(
+    project: Project, daemons: list[psutil.Process]
+) -> list[tuple[psutil.Process, dict[str, Any] | None]]:
+    """What each process says of its threads; None for one that says nothing."""
+    asked = time.time()
+    for daemon in daemons:
+        if _file(project, daemon, "stuck").exists():  # otherwise it does not listen yet
+            with contextlib.suppress(psutil.NoSuchProcess):
+                daemon.send_signal(signal.SIGUSR2)
+    answers: dict[int, dict[str, Any]] = {}
+    while len(answers) < len(daemons) and time.time() < asked + PATIENCE:
+        time.sleep(0.01)
+        for daemon in daemons:
+            answer = json.loads(_read(_file(project, daemon, "stacks")) or "{}")
+            if answer.get("time", 0) >= asked:
+                answers[daemon.pid] = answer
+    return [(daemon, answers.get(daemon.pid)) for daemon in daemons]
+
+
+def account(project: Project, daemon: psutil.Process, answer: dict[str, Any] | None) -> str:
+    """The paragraph about one process; empty for one that has ended."""
+    try:
+        memory = daemon.memory_info().rss / 1024 / 1024
+        since = duration(round(time.time() - daemon.create_time()))
+        silent = [] if answer else [*kernel_threads.account(daemon.pid), *alarm(project, daemon)]
+    except psutil.NoSuchProcess:
+        return ""
+    head = f"Process {daemon.pid}: {memory:.0f} MB, runs for {since}, "
+    if answer is None:
+        reason = "  Python cannot run in it: it is inside C code, or it is starting"
+        return printable([head + "does not respond", reason, *silent, ""])
+    busy = [thread for thread in answer["threads"] if thread["request"]]
+    other = [thread for thread in answer["threads"] if not thread["request"]]
+    lines = [head + f"requests under way: {len(busy)}"]
+    for thread in sorted(busy, key=lambda thread: float(thread["request"]["since"])):
+        request = thread["request"]
+        seconds = answer["time"] - request["since"]
+        lines += ["", f"  {request['method']} {request['path']} for {seconds:.1f} s"]
+        lines += [f"  request id {request['id']}", *_calls(project, thread["calls"])]
+    for thread in other:
+        lines += ["", f"  thread {thread['name']}, no request", *_calls(project, thread["calls"])]
+    return printable([*lines, ""])
+
+
+def _calls(project: Project, calls: Sequence[tuple[str, Any, str, str]]) -> list[str]:
+    """A line for each call, but for the machinery of imports, as Python's tracebacks have it."""
+    return [
+        f"    {shortened(project, path)}:{line} {name}" + (f"  {source}" if source else "")
+        for path, line, name, source in calls
+        if not path.startswith("<frozen ")
+    ]
+
+
+def shortened(project: Project, path: str) -> str:
+    """A source file as its readers call it: from the project, or from the package on."""
+    return _LIBRARY.sub("", path).removeprefix(f"{project.root}/")
+
+
+def alarm(project: Project, daemon: psutil.Process) -> list[str]:
+    """The threads of a process that cannot run Python, which it writes in C; no requests."""
+    file = _file(project, daemon, "stuck")
+    before = len(_read(file))
+    daemon.send_signal(signal.SIGURG)
+    deadline = time.monotonic() + PATIENCE
+    text, last = "", "-"
+    while text != last and time.monotonic() < deadline:
+        last = text
+        time.sleep(0.1)
+        text = _read(file)[before:] or "-"
+    lines = []
+    for part in re.split(r"\n\n|^(?=Thread|Current thread)", text, flags=re.MULTILINE):
+        if calls := _CALL.findall(part):
+            lines += ["", "  a thread", *_calls(project, [(*call, "") for call in calls[::-1]])]
+    return lines or ["  and it wrote nothing when asked without Python"]
+
+
+def printable(lines: list[str]) -> str:
+    """Without characters that a client could have put into an address to steer a terminal."""
+    return "\n".join(
+        "".join(character if character.isprintable() else "?" for character in line)
+        for line in lines
+    )
+
+
+def _file(project: Project, daemon: psutil.Process, kind: str) -> Path:
+    return state.root(project) / "workers" / f"{daemon.pid}.{kind}"
+
+
+def _read(file: Path) -> str:
+    """The application's user owns the folder, so a link there is not followed."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""

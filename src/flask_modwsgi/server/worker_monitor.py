@@ -1,0 +1,61 @@
+"""Watches the processes of one Apache: have they loaded the application, do they keep dying."""
+
+from collections.abc import Sequence
+
+import psutil
+
+from ..apache import processes
+from ..doctor import causes, deaths, evidence
+from ..logs.output import Files, Terminal
+from ..machine import oom
+from ..problems.problem import Problem
+from .launch import WORKER, Site
+
+
+class Vigil:
+    """Begins before Apache starts, so that what the kernel counted before does not count."""
+
+    def __init__(self, site: Site, output: Files | Terminal) -> None:
+        self.site, self.output = site, output
+        self._kills_before = oom.kills()
+
+    def evidence(self, lines: Sequence[str] | None = None) -> causes.Evidence:
+        """All there is to see now; `lines` stand for the log where Apache has not written yet."""
+        return evidence.evidence(
+            self.output.lines() if lines is None else lines,
+            self.site.account.user,
+            self.site.project.root,
+            self._kills_before,
+        )
+
+    def failure(self, doing: str, lines: Sequence[str] | None = None) -> Problem:
+        """Why it failed: named where the evidence shows it, otherwise Apache's last words."""
+        return evidence.failure(doing, self.evidence(lines))
+
+    def crash_loop(self, pid: int) -> Problem | None:
+        """Why the processes of the application die again and again; None where they do not."""
+        lines = self.output.lines(deaths.WINDOW)
+        if not deaths.deaths(lines):  # nearly always, and cheaper than to look for processes
+            return None
+        ages = processes.ages_of_ready(self._running(pid), self.site.root)
+        if deaths.is_loop(lines, ages):
+            return evidence.crash_loop(self.evidence())
+        return None
+
+    def is_refused(self) -> bool:
+        """Whether a process said that it cannot load the application."""
+        return deaths.is_refused(self.output.lines())
+
+    def not_loaded(self) -> Problem | None:
+        """Why a process could not load the application."""
+        return causes.not_loaded(self.evidence(evidence.settled(self.output.lines)))
+
+    def all_loaded(self, pid: int) -> bool:
+        """Whether every process has loaded the application, as far as it reports that."""
+        if self.site.entry != WORKER:
+            return True
+        running = self._running(pid)
+        return bool(running) and all(processes.is_ready(one, self.site.root) for one in running)
+
+    def _running(self, pid: int) -> list[psutil.Process]:
+        return processes.daemons(pid, self.site.project.app_name)

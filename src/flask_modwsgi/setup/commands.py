@@ -1,0 +1,117 @@
+"""Runs the programs that build the environment, away from the settings of other tools."""
+
+import os
+import ssl
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from .. import problems
+
+# Of pip's and uv's settings, those that say where packages come from and how to get there.
+# https://pip.pypa.io/en/stable/topics/configuration/, https://docs.astral.sh/uv/reference/environment/
+_KEPT = {
+    *("PIP_" + name for name in ("INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS", "NO_INDEX")),
+    *("PIP_" + name for name in ("TRUSTED_HOST", "PROXY", "CERT", "CLIENT_CERT", "CONFIG_FILE")),
+    *("PIP_" + name for name in ("TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES", "CACHE_DIR")),
+    *("PIP_" + name for name in ("KEYRING_PROVIDER", "DISABLE_PIP_VERSION_CHECK")),
+    *("UV_" + name for name in ("INDEX", "INDEX_URL", "DEFAULT_INDEX", "EXTRA_INDEX_URL")),
+    *("UV_" + name for name in ("FIND_LINKS", "NO_INDEX", "OFFLINE", "INDEX_STRATEGY")),
+    *("UV_" + name for name in ("NATIVE_TLS", "SYSTEM_CERTS", "INSECURE_HOST", "CONFIG_FILE")),
+    *("UV_" + name for name in ("HTTP_TIMEOUT", "HTTP_RETRIES", "CACHE_DIR", "KEYRING_PROVIDER")),
+}
+_DROPPED = {
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "__PYVENV_LAUNCHER__",
+    "APXS",
+    "LD_RUN_PATH",
+    "MAKEFLAGS",
+    "DESTDIR",
+}
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` without what would send an installation elsewhere.
+
+    Index, proxy and certificate settings stay, and so do compiler flags.
+    """
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name not in _DROPPED
+        and not name.startswith("PYTHON")
+        and (not name.startswith(("PIP_", "UV_")) or name in _KEPT or _is_index_login(name))
+    }
+    # A pip.conf may say user = true or require-virtualenv = true; the environment wins over it.
+    fixed = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "LC_ALL": "C.UTF-8"}
+    return _system_certificates() | kept | fixed
+
+
+def _system_certificates() -> dict[str, str]:
+    """Have uv trust what the system trusts, as pip does; companies add their own authority there.
+
+    The second name is the one older versions know.
+    """
+    known = ssl.get_default_verify_paths()
+    if known.cafile or (known.capath and os.listdir(known.capath)):
+        return {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"}
+    return {}
+
+
+def _is_index_login(name: str) -> bool:
+    return name.startswith("UV_INDEX_") and name.endswith(("_USERNAME", "_PASSWORD"))
+
+
+def run(
+    log_file: Path,
+    doing: str,
+    *command: str | Path,
+    env: Mapping[str, str] | None = None,
+    watch: Callable[[str], None] | None = None,
+) -> None:
+    """Run `command`, keep all it prints in the log, and hand each line to `watch`.
+
+    :param log_file: Where it is kept.
+    :param doing: What it is for, as the beginning of a sentence: ``Installing Flask``.
+    :raises Problem: it failed.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    output: list[str] = []
+    with log_file.open("a", encoding="utf-8") as log:
+        log.write(f"\n$ {' '.join(map(str, command))}\n")
+        log.flush()
+        process = subprocess.Popen(
+            command,
+            env=clean_environment(os.environ) | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                log.write(line)
+                output.append(line)
+                del output[:-200]
+                if watch:
+                    watch(line)
+            status = process.wait()
+        except BaseException:
+            _end(process)
+            raise
+    if status != 0:
+        raise problems.command_failed(doing, "".join(output), log_file)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the command with everything it started, such as compilers."""
+    try:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=5)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        process.kill()
+        process.wait()

@@ -1,0 +1,179 @@
+"""Builds mod_wsgi, and keeps what was built for the next project on this machine."""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..config.project import Project
+from ..machine import capacity
+from . import commands, pins
+from .apaches import Apache, optional_headers
+from .installers import Pip, Uv
+from .interpreters import Interpreter
+from .progress import Progress
+
+# What is built for each kind of Apache, in this order.
+STEPS = {"bundled": ("bundled-httpd", "bundled"), "system": ("system",)}
+MEMORY_PER_JOB = 512 * 1024 * 1024
+
+
+def cache_folder(project: Project) -> Path:
+    """The user's cache directory, or the project's own ``var`` where there is none to write to.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = Path(base) / "flask-modwsgi"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private = folder.stat().st_uid == os.geteuid() and os.access(folder, os.W_OK)
+    except OSError:
+        private = False
+    return folder if private else project.var / "cache"
+
+
+def key(apache: Apache, python: Interpreter) -> str:
+    """A name for everything that would make a wheel wrong if it were different."""
+    compiler = python.compiler.split()[0]
+    facts = {
+        "pins": [pins.text(step) for step in STEPS[apache.kind]],
+        "python": [str(python.path.resolve()), python.version, python.soabi],
+        "apache": [apache.kind, apache.version, str(apache.apxs)],
+        "modules": optional_headers(compiler) if apache.kind == "bundled" else (),
+        "system": [platform.machine(), *platform.libc_ver(), *_release()],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _release() -> list[str]:
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return [platform.system(), platform.release()]
+    return [release.get("ID", ""), release.get("VERSION_ID", "")]
+
+
+def cached(project: Project, apache: Apache, python: Interpreter) -> list[Path]:
+    """The wheels kept for this machine state, in the order to install them; empty if none.
+
+    A folder whose contents do not match their recorded hashes counts as none.
+    """
+    folder = cache_folder(project) / "wheels" / key(apache, python)
+    try:
+        record: dict[str, str] = json.loads((folder / "wheels.json").read_text())
+        intact = all(_sha256(folder / name) == digest for name, digest in record.items())
+    except (OSError, ValueError):
+        return []
+    return [folder / name for name in record] if intact else []
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def obtain(
+    project: Project, apache: Apache, python: Interpreter, venv: Path, installer: Pip | Uv
+) -> list[Path]:
+    """The wheels to install, from the cache or built now.
+
+    Two setups at once build once: the second waits for the first.
+
+    :raises Problem: the build failed.
+    """
+    folder = cache_folder(project) / "wheels"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / f"{key(apache, python)}.lock"):
+        if wheels := cached(project, apache, python):
+            return wheels
+        with _workshop(folder / f"{key(apache, python)}.building") as work:
+            built = _build(apache, python, venv, installer, work)
+            return _keep(built, folder / key(apache, python))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _workshop(folder: Path) -> Iterator[Path]:
+    """An empty folder to build in; what a killed build left there goes first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _build(
+    apache: Apache, python: Interpreter, venv: Path, installer: Pip | Uv, work: Path
+) -> list[Path]:
+    """Build with the base interpreter itself, not the virtual environment's.
+
+    mod_wsgi's ``setup.py`` writes the library paths of the Python that runs it into the module.
+    """
+    tools = work / "tools"
+    pinned = ("--require-hashes", "-r", pins.written("build", work))
+    installer.install("Installing the build tools", venv, "--target", tools, *pinned)
+
+    phases = ["apr", "apr-util", "pcre2", "httpd", "mod_wsgi"]
+    progress = Progress(phases if apache.kind == "bundled" else ["mod_wsgi"])
+    env = _build_environment(apache, tools, work)
+    built: list[Path] = []
+    try:
+        for step in STEPS[apache.kind]:
+            output = work / step
+            pip = (python.path, "-m", "pip", "wheel", "--verbose", "--no-cache-dir")
+            source = ("--no-deps", "--no-build-isolation", "--no-binary", ":all:")
+            pinned = ("--require-hashes", "-r", pins.written(step, work))
+            command = (*pip, *source, *pinned, "--wheel-dir", output)
+            commands.run(installer.log, "Building mod_wsgi", *command, env=env, watch=progress.feed)
+            (wheel,) = output.glob("*.whl")
+            built.append(wheel)
+            if wheel.name.startswith("mod_wsgi_httpd"):
+                # mod_wsgi-standalone is compiled against the Apache in this package.
+                local = ("--target", work / "apache", "--no-deps", "--no-index", wheel)
+                installer.install("Unpacking Apache", venv, *local)
+    finally:
+        progress.close()
+    return built
+
+
+def _build_environment(apache: Apache, tools: Path, work: Path) -> dict[str, str]:
+    site = work / "config.site"
+    site.write_text(f"cache_file={work / 'config.cache'}\n")
+    environment = {
+        "PYTHONPATH": f"{tools}{os.pathsep}{work / 'apache'}",
+        "PATH": f"{work / 'apache' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "TMPDIR": str(work),
+        "MAKEFLAGS": f"-j{jobs()}",
+        "CFLAGS": os.environ.get("CFLAGS", "-O2 -pipe"),
+        # The four configure scripts of the bundled Apache ask the same questions.
+        "CONFIG_SITE": str(site),
+    }
+    return environment | ({"APXS": str(apache.apxs)} if apache.apxs else {})
+
+
+def jobs() -> int:
+    """Compilers to run at once: one a core, as far as the free memory carries them."""
+    cores, memory = capacity.cores(), capacity.available_memory()
+    return cores if memory is None else max(1, min(cores, memory // MEMORY_PER_JOB))
+
+
+def _keep(built: list[Path], folder: Path) -> list[Path]:
+    """Move the wheels to their place; the record is written last, so that it vouches for them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    kept = [Path(shutil.move(wheel, folder / wheel.name)) for wheel in built]
+    record = {wheel.name: _sha256(wheel) for wheel in kept}
+    (folder / "wheels.json").write_text(json.dumps(record))
+    return kept

@@ -1,0 +1,55 @@
+"""The certificate of ``./run dev --tls``: made here, for this machine only, issued by nobody."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from .. import problems
+from ..config.project import Project
+from ..problems import systems
+from ..problems.problem import Problem
+from .certificates import load
+from .https import local_folder
+
+DAYS = 90
+NAMES = "subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1,IP:::1"
+
+
+def settings(project: Project) -> dict[str, str]:
+    """The settings that serve it; makes it where there is none or it has expired.
+
+    :raises Problem: openssl is missing, or failed.
+    """
+    folder = local_folder(project)
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    if not _is_usable(certificate, key):
+        _make(certificate, key)
+    return {"TLS_CERTIFICATE": str(certificate), "TLS_KEY": str(key)}
+
+
+def _is_usable(certificate: Path, key: Path) -> bool:
+    try:
+        return not load(certificate, key).objection
+    except Problem:
+        return False
+
+
+def _make(certificate: Path, key: Path) -> None:
+    key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key.unlink(missing_ok=True)
+    os.close(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
+    about = ("-subj", "/CN=localhost", "-days", str(DAYS), "-addext", NAMES)
+    use = (
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+        "-addext",
+        "extendedKeyUsage=serverAuth",
+    )
+    words = ("openssl", "req", "-x509", *kind, *about, *use, "-keyout", key, "-out", certificate)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise problems.openssl_missing(systems.install("openssl")) from None
+    if done.returncode != 0:
+        raise problems.tls_refused(certificate, done.stderr.strip())

@@ -1,0 +1,76 @@
+"""The application's ``logging``: each record is one line of JSON in Apache's error log.
+
+Written to the file descriptor, because mod_wsgi makes an error of every line in ``sys.stderr``,
+cuts it after 8,190 bytes and escapes what is not ASCII. `logs.events` reads it.
+"""
+
+import json
+import logging
+import os
+import select
+import threading
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import Any
+
+from ..logs import chunking
+
+ERROR_LOG = 2  # the file descriptor
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+class Lines(logging.Formatter):
+    """What `logs.events` reads; ASCII only, so that it can be cut anywhere."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        exception = self.formatException(record.exc_info) if record.exc_info else ""
+        stack = self.formatStack(record.stack_info) if record.stack_info else ""
+        return json.dumps(
+            {
+                "time": record.created,
+                "level": record.levelname.lower(),
+                "logger": record.name,
+                "pid": record.process,
+                "request_id": _request_id.get(),
+                "message": record.getMessage(),
+                "exception": "\n".join(filter(None, (exception, stack))),
+            }
+        )
+
+
+class ErrorLog(logging.Handler):
+    """Writes to Apache's error log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(Lines())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        writer = f"{os.getpid()}.{threading.get_native_id()}"
+        try:
+            line = self.format(record).encode()
+            for piece in chunking.cut(line, writer, select.PIPE_BUF):
+                os.write(ERROR_LOG, piece)
+        except OSError:  # nobody reads the log; the application goes on
+            pass
+        except Exception:
+            self.handleError(record)
+
+
+def install(level: str) -> None:
+    """Send what is logged from `level` on to Apache's error log, and warnings as such."""
+    logging.basicConfig(level=level.upper(), handlers=[ErrorLog()])
+    logging.captureWarnings(True)
+
+
+def with_request_id(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """`application`, whose log lines have the id of the request.
+
+    It stays until the thread's next request, for what is logged while the answer is sent.
+    """
+
+    def identified(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        _request_id.set(environ.get("REQUEST_ID", ""))
+        return application(environ, start_response)
+
+    return identified

@@ -1,0 +1,36 @@
+"""What Apache loads under ``./run dev``: the application, with tracebacks in the browser."""
+
+import os
+import runpy
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from werkzeug.debug import DebuggedApplication
+
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.worker import app_logging, error_pages, stacks
+
+WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
+
+
+def load(wsgi_file: Path) -> Any:
+    """The application in `wsgi_file`, or one that raises on every request why there is none."""
+    try:
+        return runpy.run_path(str(wsgi_file))["application"]
+    except Exception as error:
+        reason = error
+
+    def broken(environ: Any, start_response: Any) -> Iterable[bytes]:
+        raise reason
+
+    return broken
+
+
+app_logging.install(os.environ["LOG_LEVEL"])
+stacks.listen(WORKERS)
+application = load(Project(Path.cwd()).wsgi_file)
+error_pages.write(application, WORKERS / "errors")
+# No interactive console: whoever reaches the port could run code in it.
+application = DebuggedApplication(application, evalex=False, pin_security=False)
+application = stacks.noted(app_logging.with_request_id(application))

@@ -1,0 +1,52 @@
+"""Counts the requests of this process in files that ``metrics_page.py`` adds up.
+
+Names as https://prometheus.io/docs/practices/naming/ wants them. The library decides when it is
+imported that several processes count, so ``PROMETHEUS_MULTIPROC_DIR`` has to be set before.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
+from prometheus_client import Counter, Gauge, Histogram, values
+
+from flask_modwsgi.worker.slots import Slot
+
+# Any other word is a client's invention, and each would be a time series for ever.
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+def record() -> None:
+    """Count every request of this process from now on."""
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    folder.mkdir(exist_ok=True)
+    # Numbers that are used again, instead of process ids, keep sums and bound the files:
+    # https://prometheus.github.io/client_python/multiprocess/
+    values.ValueClass = values.MultiProcessValue(Slot(folder))  # type: ignore[no-untyped-call]
+    requests = Counter("wsgi_requests", "Requests the application answered.", ["method", "status"])
+    duration = Histogram(
+        "wsgi_request_duration_seconds", "Time the application took.", buckets=SECONDS
+    )
+    queue = Histogram(
+        "wsgi_request_queue_seconds", "Time a request waited for a thread.", buckets=SECONDS
+    )
+    threads = Gauge("wsgi_threads", "Threads for requests.", multiprocess_mode="liveall")
+    busy = Gauge("wsgi_busy_threads", "Threads at work.", multiprocess_mode="liveall")
+    threads.set(mod_wsgi.threads_per_process)
+    busy.set(0)
+
+    def count(name: str, **event: Any) -> None:
+        if name == "request_started":
+            busy.inc()
+            queue.observe(max(0.0, event["application_start"] - event["queue_start"]))
+            method = event["request_environ"]["REQUEST_METHOD"]
+            event["request_data"]["method"] = method if method in METHODS else "other"
+        elif name == "request_finished":
+            busy.dec()
+            duration.observe(event["application_time"])
+            status = f"{event['status'] // 100}xx"
+            requests.labels(event["request_data"]["method"], status).inc()
+
+    mod_wsgi.subscribe_events(count)

@@ -1,0 +1,73 @@
+"""What Prometheus reads, served by a process of its own: it answers when all others are busy."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from flask_modwsgi.config import settings
+from flask_modwsgi.worker import slots
+
+
+class Collected(Collector):
+    """The sum of what all processes counted, and what the kernel says of those that live."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def collect(self) -> Iterator[Metric]:
+        owners = slots.owners(self.folder)
+        files = [str(file) for file in self.folder.glob("*.db") if _counts(file, owners)]
+        for metric in MultiProcessCollector.merge(files):  # type: ignore[no-untyped-call]
+            for sample in metric.samples:
+                if sample.labels.get("pid") in owners:
+                    sample.labels["pid"] = str(owners[sample.labels["pid"]])
+            yield metric
+        yield from _processes(list(owners.values()))
+
+
+def _counts(file: Path, owners: dict[str, int]) -> bool:
+    """Whether the file has values: counters stay, gauges end with their process."""
+    slot = file.stem.rpartition("_")[2]
+    if file.name.startswith("gauge_live") and slot not in owners:
+        return False
+    with contextlib.suppress(FileNotFoundError):
+        return file.stat().st_size > 0
+    return False
+
+
+def _processes(pids: list[int]) -> Iterator[Metric]:
+    count = GaugeMetricFamily("wsgi_processes", "Processes that run the application.")
+    memory = GaugeMetricFamily(
+        "wsgi_process_resident_memory_bytes", "Memory in use.", labels=["pid"]
+    )
+    cpu = CounterMetricFamily("wsgi_process_cpu_seconds", "Processor time.", labels=["pid"])
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            times = process.cpu_times()
+            memory.add_metric([str(pid)], process.memory_info().rss)
+            cpu.add_metric([str(pid)], times.user + times.system)
+    count.add_metric([], len(memory.samples))
+    yield from (count, memory, cpu)
+
+
+def main() -> None:
+    """Serve until Apache ends this process."""
+    folder = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers" / "metrics"
+    folder.mkdir(exist_ok=True)
+    chosen = settings.load(os.environ)
+    registry = CollectorRegistry()
+    registry.register(Collected(folder))
+    assert chosen.metrics_port
+    _, thread = start_http_server(chosen.metrics_port, chosen.monitoring_host, registry)
+    thread.join()
+
+
+main()

@@ -1,0 +1,56 @@
+"""What Apache loads: the environment as it is now, then the application of the ``.wsgi`` file.
+
+Apache's own environment is that of its start. Reading it anew in every process is what lets a
+reload take new settings without a restart.
+"""
+
+import faulthandler
+import json
+import os
+import runpy
+import time
+from pathlib import Path
+from typing import Any
+
+import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
+
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.worker import app_logging, error_pages, interruption, stacks, static_versions
+
+SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
+
+
+def take_environment(file: Path) -> None:
+    """Make ``os.environ`` what `file` says, but for what Apache itself put there."""
+    wanted: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    own = {name: value for name, value in os.environ.items() if name.startswith("MOD_WSGI_")}
+    os.environ.clear()
+    os.environ.update(wanted | own)
+
+
+def report(*event: Any, **details: Any) -> None:
+    """Write how busy this process is; the first report says that it is ready."""
+    busy = len(mod_wsgi.active_requests)
+    text = json.dumps({"time": time.time(), "requests": stacks.requests(), "busy": busy})
+    file = SERVER_ROOT / "workers" / f"{os.getpid()}.json"
+    part = file.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
+
+
+faulthandler.enable(file=2)  # where a crash was; sys.stderr is no file here
+take_environment(SERVER_ROOT / "environment.json")
+stacks.listen(SERVER_ROOT / "workers")
+app_logging.install(os.environ["LOG_LEVEL"])
+if os.environ.get("METRICS_PORT", "").strip():
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(SERVER_ROOT / "workers" / "metrics")
+    from flask_modwsgi.worker import metrics
+
+    metrics.record()
+project = Project(Path.cwd())  # mod_wsgi has made it the working directory
+loaded = runpy.run_path(str(project.wsgi_file))["application"]
+static_versions.add_versions(loaded, project.static_folder)
+error_pages.write(loaded, SERVER_ROOT / "workers" / "errors")
+application = stacks.noted(app_logging.with_request_id(interruption.answered(loaded)))
+mod_wsgi.subscribe_signals(report)  # SIGHUP asks for a report
+report()

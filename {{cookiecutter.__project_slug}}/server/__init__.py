@@ -1,1 +1,0 @@
-"""How Apache runs the application. Comes from the template; an update replaces it whole."""

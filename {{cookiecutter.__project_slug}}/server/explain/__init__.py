@@ -1,1 +1,0 @@
-"""What a code in the log means."""

@@ -1,1 +1,0 @@
-"""Pages of live figures, each served by a process of its own."""

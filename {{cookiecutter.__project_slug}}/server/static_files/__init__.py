@@ -1,1 +1,0 @@
-"""Static files: what kind they are, which version, and compressed copies of them."""
