@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import TEMPLATE, Built
+from conftest import Built
 from serving import Project, ask, free_port, running, survivors, wait_for
 from test_background import Service
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server.explain import explanations
+from flask_modwsgi.doctor import explanations
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,15 +16,13 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import TEMPLATE
 from load import load
 from serving import Project, ask, free_port, running, wait_for
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server import settings as server_settings
-from server.problem import Problem
-from server.tls import certificates, https, renewal
+from flask_modwsgi.config import settings
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.server import renewal
+from flask_modwsgi.tls import certificates, https
 
 OPENSSL = shutil.which("openssl")
 pytestmark = [
@@ -146,16 +143,16 @@ def test_what_clients_object_to(folder: Path) -> None:
 
 def test_without_tls_there_is_nothing_to_renew() -> None:
     with pytest.raises(Problem) as problem:
-        renewal.check_files({"tls_certificate": ""}, server_settings.load({}))
+        renewal.check_files({"tls_certificate": ""}, settings.load({}))
     assert problem.value.slug == "tls-off"
 
 
 def test_both_settings_or_none() -> None:
     for given in ({"TLS_KEY": "/k"}, {"TLS_CERTIFICATE": "/c"}):
         with pytest.raises(Problem, match="is not") as problem:
-            https.check(server_settings.load(given))
+            https.check(settings.load(given))
         assert problem.value.slug == "tls-incomplete"
-    assert https.check(server_settings.load({})) is None
+    assert https.check(settings.load({})) is None
 
 
 # --- A server

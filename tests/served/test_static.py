@@ -1,22 +1,19 @@
-"""Static files under the real Apache, below a mount point: versions, caching, encodings, ranges."""
+"""Static files under the real Apache, below a mount point: static_versions, caching, encodings, ranges."""
 
 import gzip
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
 import pytest
-from conftest import TEMPLATE
 from serving import Project, ask, wait_for
 from test_background import Service
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server.static_files import copies, versions
+from flask_modwsgi.apache import precompressed
+from flask_modwsgi.worker import static_versions
 
 pytestmark = pytest.mark.slow
 
@@ -270,7 +267,7 @@ def test_what_is_outside_has_no_version(tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()
     (tmp_path / "static" / "in.css").write_text(TEXT, "utf-8")
     (tmp_path / "out.css").write_text(TEXT, "utf-8")
-    known = versions.Versions(tmp_path / "static")
+    known = static_versions.Versions(tmp_path / "static")
     assert known.of("in.css")
     for name in ("../out.css", str(tmp_path / "out.css"), "", ".", "a\0b", "in.css/x"):
         assert known.of(name) is None
@@ -283,9 +280,9 @@ def test_making_copies_again_makes_nothing(tmp_path: Path) -> None:
     (source / "a.css").write_text(TEXT, "utf-8")
     (source / "link.css").symlink_to(source / "a.css")
     (source / "folder").symlink_to(tmp_path)
-    copies.make(source, target)
+    precompressed.make(source, target)
     first = {path.name: path.stat().st_mtime_ns for path in target.iterdir()}
     assert sorted(Path(name).suffix for name in first) == ["", ".br", ".gz"]
-    copies.make(source, target)
+    precompressed.make(source, target)
     again = {path.name: path.stat().st_mtime_ns for path in target.iterdir() if path.suffix}
     assert again.items() <= first.items()

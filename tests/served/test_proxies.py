@@ -6,7 +6,6 @@ Clients and proxies have addresses of their own in the loopback network.
 import json
 import re
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPResponse
@@ -14,14 +13,11 @@ from typing import Any
 
 import fronts
 import pytest
-from conftest import TEMPLATE
 from fronts import CLIENT, INNER, Front, fetch
 from serving import Answer, Project, Running, ask, free_port, running, wait_for
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server import proxies, settings
-from server.problem import Problem
+from flask_modwsgi.config import proxies, settings
+from flask_modwsgi.problems.problem import Problem
 
 pytestmark = pytest.mark.slow
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from conftest import TEMPLATE
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server import command, preflight, server_root, settings
-from server.machine import accounts, capacity, systems
-from server.problem import Problem
-from server.setup import apaches, commands, interpreters, progress, wheels
-from server.static_files import content_types
+from flask_modwsgi.apache import arguments, content_types, server_root
+from flask_modwsgi.config import settings
+from flask_modwsgi.doctor import preflight
+from flask_modwsgi.machine import accounts, capacity
+from flask_modwsgi.problems import systems
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.setup import apaches, commands, interpreters, progress, wheel_cache
 
 OS_RELEASE = {
     "debian": ["ID=debian", "ID=ubuntu\nID_LIKE=debian", 'ID=linuxmint\nID_LIKE="ubuntu debian"'],
@@ -182,23 +182,23 @@ def test_the_environment_of_an_installation() -> None:
 def test_a_wheel_is_for_one_state_of_one_machine(python: interpreters.Interpreter) -> None:
     apache = apaches.Apache("system", "2.4.62", Path("/usr/bin/apxs"))
     keys = {
-        wheels.key(apache, python),
-        wheels.key(replace(apache, version="2.4.63"), python),
-        wheels.key(replace(apache, apxs=Path("/opt/bin/apxs")), python),
-        wheels.key(apaches.Apache("bundled", "2.4.62"), python),
-        wheels.key(apache, replace(python, version=(3, 12, 2))),
-        wheels.key(apache, replace(python, path=Path("/opt/python3"))),
-        wheels.key(apache, replace(python, soabi="cpython-312d")),
+        wheel_cache.key(apache, python),
+        wheel_cache.key(replace(apache, version="2.4.63"), python),
+        wheel_cache.key(replace(apache, apxs=Path("/opt/bin/apxs")), python),
+        wheel_cache.key(apaches.Apache("bundled", "2.4.62"), python),
+        wheel_cache.key(apache, replace(python, version=(3, 12, 2))),
+        wheel_cache.key(apache, replace(python, path=Path("/opt/python3"))),
+        wheel_cache.key(apache, replace(python, soabi="cpython-312d")),
     }
     assert len(keys) == 7
-    assert wheels.key(apache, python) in keys
+    assert wheel_cache.key(apache, python) in keys
 
 
 def test_jobs_are_as_many_as_memory_carries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "cores", lambda: 64)
     for memory, jobs in ((1_600_000_000, 2), (1_700_000_000, 3), (1_000_000, 1), (None, 64)):
         monkeypatch.setattr(capacity, "available_memory", lambda memory=memory: memory)
-        assert wheels.jobs() == jobs
+        assert wheel_cache.jobs() == jobs
 
 
 def test_content_types_without_a_system_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,15 +244,15 @@ def test_mount_points_are_normalised(text: str) -> None:
 
 def test_apache_is_told_of_the_mount_point() -> None:
     chosen = settings.load({"MOUNT_POINT": "/app"})
-    text = command.beginning(chosen, Path("/srv/x/static"), Path("/srv/var"))
+    text = arguments.beginning(chosen, Path("/srv/x/static"), Path("/srv/var"))
     assert 'Define STATIC_URL "/app/static"\n' in text
     assert 'Define STATIC_FOLDER "/srv/x/static"\n' in text
-    words = command.options(chosen, me(), "x", Path("/srv/x/static"), Path("/srv/var"))
+    words = arguments.options(chosen, me(), "x", Path("/srv/x/static"), Path("/srv/var"))
     assert words[words.index("--url-alias") + 1] == "/app/static"
 
 
 def test_the_include_file_uses_what_is_defined_and_has_every_error_page() -> None:
-    text = "".join(file.read_text("utf-8") for file in command.INCLUDE.parent.iterdir())
+    text = "".join(file.read_text("utf-8") for file in arguments.INCLUDE.parent.iterdir())
     given = {
         "MOUNT_POINT": "/app",
         "TRUSTED_PROXIES": "::1",
@@ -260,7 +260,7 @@ def test_the_include_file_uses_what_is_defined_and_has_every_error_page() -> Non
         "TLS_CERTIFICATE": "/srv/c.pem",
         "TLS_KEY": "/srv/k.pem",
     }
-    beginning = command.beginning(settings.load(given), Path("/srv/x/static"), Path("/srv/var"))
+    beginning = arguments.beginning(settings.load(given), Path("/srv/x/static"), Path("/srv/var"))
     used = set(re.findall(r"\$\{(\w+)\}", text)) - {"MOD_WSGI_MODULES_DIRECTORY"}
     assert used == set(re.findall(r"^Define (\w+)", beginning, re.MULTILINE))
     # Importing error_pages takes Flask, which is in the project's environment only.

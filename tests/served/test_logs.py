@@ -11,7 +11,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -23,17 +22,13 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
-from conftest import TEMPLATE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import Project, ask, running, wait_for
 from test_background import Service
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server.logs import events, pieces
-from server.logs import lines as log_lines
-from server.logs.rotation import RotatedFile
+from flask_modwsgi.logs import chunking, events, rendering
+from flask_modwsgi.logs.rotation import RotatedFile
 
 MB = 1024 * 1024
 
@@ -75,7 +70,7 @@ FAR_OUT = [
 @pytest.mark.parametrize("line", FAR_OUT, ids=range(len(FAR_OUT)))
 def test_far_out_lines_are_json_soon(line: bytes) -> None:
     started = time.monotonic()
-    for render in (log_lines.access_lines("json"), log_lines.error_lines("json")):
+    for render in (rendering.access_lines("json"), rendering.error_lines("json")):
         strict(render(line))
     assert time.monotonic() - started < 10  # a tenth of a second, but minutes if it were quadratic
 
@@ -83,7 +78,7 @@ def test_far_out_lines_are_json_soon(line: bytes) -> None:
 @settings(deadline=None)
 @given(lines_of_anything)
 def test_every_line_is_json_whatever_it_was(line: bytes) -> None:
-    for render in (log_lines.access_lines("json"), log_lines.error_lines("json")):
+    for render in (rendering.access_lines("json"), rendering.error_lines("json")):
         shown = render(line)
         assert shown.count(b"\n") == 1
         assert len(shown.decode().splitlines()) == 1
@@ -93,7 +88,7 @@ def test_every_line_is_json_whatever_it_was(line: bytes) -> None:
 @settings(deadline=None)
 @given(lines_of_anything, st.sampled_from(["text", "brief"]))
 def test_every_line_is_shown_as_text_and_can_be_read(line: bytes, style: str) -> None:
-    for render in (log_lines.access_lines(style), log_lines.error_lines(style)):
+    for render in (rendering.access_lines(style), rendering.error_lines(style)):
         for shown in render(line).splitlines():
             events.messages(events.read(shown))
 
@@ -117,7 +112,7 @@ def apache_escaped(text: bytes) -> bytes:
 @settings(deadline=None)
 @given(st.text(st.characters(), max_size=50), st.text())
 def test_what_the_application_says_arrives(message: str, exception: str) -> None:
-    event = strict(log_lines.error_lines("json")(written(message, exception)))
+    event = strict(rendering.error_lines("json")(written(message, exception)))
     assert (event["message"], event.get("exception", "")) == (message, exception)
     assert event["request_id"] == "x@-_"
 
@@ -130,7 +125,7 @@ def test_what_the_client_says_arrives(agent: str, referer: bytes) -> None:
         apache_escaped(agent.encode()),
     )
     event = strict(
-        log_lines.access_lines("json")(b"::1 - - [2026-11-22T19:31:57.5+0000] " + fields)
+        rendering.access_lines("json")(b"::1 - - [2026-11-22T19:31:57.5+0000] " + fields)
     )
     assert event.get("user_agent", "-") == (agent or "-") or agent == "-"
     assert event.get("referer", "") in (referer.decode(errors="backslashreplace"), "")
@@ -139,7 +134,7 @@ def test_what_the_client_says_arrives(agent: str, referer: bytes) -> None:
 
 def test_text_cannot_be_forged_or_harm_a_terminal() -> None:
     forged = "one\n[2026-11-22 19:31:57.288637] [core:crit] [pid 1] two\x1b[31m\r\u2028three é"
-    shown = log_lines.error_lines("text")(written(forged, "Traceback\nE: x")).decode()
+    shown = rendering.error_lines("text")(written(forged, "Traceback\nE: x")).decode()
     first, second, *more = shown.split("\n")
     assert re.fullmatch(
         r"\[2001-09-0\d \d\d:46:40\.000000\] \[a_b:info\] \[pid 7\] \[id x@-_\] one", first
@@ -160,11 +155,11 @@ def test_pieces_of_several_writers_are_joined(
 ) -> None:
     lines = [[b"%d " % n * (length // 2) for length in row] for n, row in enumerate(sizes)]
     queues = [
-        [piece for line in row for piece in pieces.cut(line, f"{n}.1", size)]
+        [piece for line in row for piece in chunking.cut(line, f"{n}.1", size)]
         for n, row in enumerate(lines)
     ]
     assert all(len(piece) <= size for queue in queues for piece in queue)
-    joined = pieces.Joined()
+    joined = chunking.Joined()
     came = []
     while queues := [queue for queue in queues if queue]:
         line = joined(order.choice(queues).pop(0).removesuffix(b"\n"))

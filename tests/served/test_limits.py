@@ -8,7 +8,6 @@ import math
 import re
 import resource
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +17,11 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from conftest import TEMPLATE, Built
+from conftest import Built
 from load import load
 from serving import Answer, Project, Running, ask, free_port, running, wait_for
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server import settings
+from flask_modwsgi.config import settings
 
 pytestmark = pytest.mark.slow
 

@@ -19,10 +19,8 @@ from serving import Project, ask, running, wait_for
 from test_background import Service
 from test_diagnosis import one_line
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server.problem import Problem
-from server.setup import apaches, checks, interpreters
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.setup import apaches, built, interpreters
 
 TABLE = (ROOT / "docs" / "failures.md").read_text("utf-8")
 ROWS = re.findall(r"^\| ([A-E]\d+) \| (.+?) \| (.+?) \| (.*?) ?\| (.+?) \|$", TABLE, re.MULTILINE)
@@ -295,7 +293,7 @@ def test_a_module_whose_libpython_is_not_found(tmp_path: Path) -> None:
     )
     module = compiled(tmp_path, "-Wl,--no-as-needed", f"-L{tmp_path}", "-lpython3.99")
     gone.unlink()
-    assert checks._unresolved(module) == ["the library libpython3.99.so.1 is not found"]
+    assert built._unresolved(module) == ["the library libpython3.99.so.1 is not found"]
 
 
 def test_a_module_that_takes_libraries_from_anybody(tmp_path: Path) -> None:
@@ -304,6 +302,6 @@ def test_a_module_that_takes_libraries_from_anybody(tmp_path: Path) -> None:
     place.parent.mkdir()
     place.parent.chmod(0o777)
     module = compiled(tmp_path, f"-Wl,-rpath,{place}")
-    assert checks._doubtful_search_paths(module) == [f"anybody may put libraries into {place}"]
+    assert built._doubtful_search_paths(module) == [f"anybody may put libraries into {place}"]
     place.parent.chmod(0o755)
-    assert checks._doubtful_search_paths(module) == []
+    assert built._doubtful_search_paths(module) == []

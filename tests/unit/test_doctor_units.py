@@ -17,16 +17,24 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import ROOT, TEMPLATE
+from conftest import ROOT
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server import masking, preflight, problem, problems
-from server.doctor import check, checks, environment, machine, macos, report
-from server.doctor.facts import Facts
-from server.logs import lines as log_lines
-from server.machine import accounts, capacity, systems
-from server.problem import CATALOGUE, Problem
+from flask_modwsgi import problems
+from flask_modwsgi.doctor import (
+    check_environment,
+    check_machine,
+    check_macos,
+    checklist,
+    finding,
+    preflight,
+    redaction,
+    report,
+)
+from flask_modwsgi.doctor.facts import Facts
+from flask_modwsgi.logs import rendering
+from flask_modwsgi.machine import accounts, capacity
+from flask_modwsgi.problems import problem, systems
+from flask_modwsgi.problems.problem import CATALOGUE, Problem
 
 FAMILIES = ("debian", "fedora", "alpine", "arch", "suse", "macos")
 
@@ -110,10 +118,10 @@ def test_no_check_ends_in_a_traceback_and_no_problem_is_told_twice() -> None:
 
     looks: list[Callable[[Facts], str | None]] = [
         *(refuses, refuses, fails, lacks),
-        *(lambda facts: None, lambda facts: "fine", lambda facts: check.Note("hm")),
+        *(lambda facts: None, lambda facts: "fine", lambda facts: finding.Note("hm")),
     ]
-    listed = [check.Check(str(number), look) for number, look in enumerate(looks)]
-    found = list(check.run(listed, Facts()))
+    listed = [finding.Check(str(number), look) for number, look in enumerate(looks)]
+    found = list(finding.run(listed, Facts()))
     assert [(row.check, row.state) for row in found] == [
         *(("0", "problem"), ("1", "skipped"), ("2", "problem")),
         *(("3", "skipped"), ("5", "ok"), ("6", "note")),
@@ -122,14 +130,14 @@ def test_no_check_ends_in_a_traceback_and_no_problem_is_told_twice() -> None:
     assert "ZeroDivisionError" in str(found[2].problem) and "test_doctor_units" in str(
         found[2].problem
     )
-    assert len(checks.problems_of(found)) == 2
+    assert len(checklist.problems_of(found)) == 2
 
 
 def test_every_check_has_a_name_of_its_own_that_fits_the_table() -> None:
-    names = [one.name for one in checks.CHECKS]
+    names = [one.name for one in checklist.CHECKS]
     assert len(set(names)) == len(names)
     assert max(map(len, names)) < 16
-    assert {verb for one in checks.CHECKS for verb in one.before} == {"setup", "serve"}
+    assert {verb for one in checklist.CHECKS for verb in one.before} == {"setup", "serve"}
 
 
 def settings_of(**values: Any) -> Any:
@@ -146,14 +154,14 @@ def refused(look: Callable[..., object], *arguments: Any) -> Problem:
 def test_limits_that_are_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "most_tasks", lambda: None)
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (200, 200))
-    assert "200 open files" in refused(machine.open_files, settings_of()).what
-    assert "200 processes" in refused(machine.tasks, settings_of()).what
+    assert "200 open files" in refused(check_machine.open_files, settings_of()).what
+    assert "200 processes" in refused(check_machine.tasks, settings_of()).what
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     monkeypatch.setattr(resource, "getrlimit", lambda kind: unlimited)
-    assert machine.open_files(settings_of()) == "unlimited"
-    assert "540 needed" in machine.tasks(settings_of())
+    assert check_machine.open_files(settings_of()) == "unlimited"
+    assert "540 needed" in check_machine.tasks(settings_of())
     monkeypatch.setattr(capacity, "most_tasks", lambda: 512)
-    assert "512 processes (pids.max)" in refused(machine.tasks, settings_of()).what
+    assert "512 processes (pids.max)" in refused(check_machine.tasks, settings_of()).what
 
 
 def test_memory_and_tasks_of_a_container(tmp_path: Path) -> None:
@@ -173,17 +181,17 @@ def test_memory_and_tasks_of_a_container(tmp_path: Path) -> None:
 
 def test_selinux_is_a_hint_and_no_problem(tmp_path: Path) -> None:
     switch = tmp_path / "enforce"
-    assert machine.selinux(Facts(), switch) is None
+    assert check_machine.selinux(Facts(), switch) is None
     switch.write_text("0")
-    assert machine.selinux(Facts(), switch) == "permissive"
+    assert check_machine.selinux(Facts(), switch) == "permissive"
     switch.write_text("1")
-    assert isinstance(machine.selinux(Facts(), switch), check.Note)
+    assert isinstance(check_machine.selinux(Facts(), switch), finding.Note)
 
 
 def test_a_system_without_bash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(returncode=127))
-    assert refused(machine.shell, Facts()).slug == "bash-missing"
+    assert refused(check_machine.shell, Facts()).slug == "bash-missing"
 
 
 def test_pins_are_read_as_pip_writes_them() -> None:
@@ -194,7 +202,7 @@ colorama==0.4.6 ; sys_platform == 'win32' \\
     --hash=sha256:2
 Python_Dotenv==1.2.4
 """
-    assert environment.pins([text]) == {
+    assert check_environment.pins([text]) == {
         "blinker": ("1.9.0", False),
         "colorama": ("0.4.6", True),
         "python-dotenv": ("1.2.4", False),
@@ -254,42 +262,42 @@ def test_the_way_to_a_file_leads_through_every_link(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "db_password", "API_TOKEN", "DATABASE_URL"])
 def test_names_of_secrets(name: str) -> None:
-    assert masking.is_secret(name)
-    assert "hush" not in masking.masked(name, "hushhush")
-    assert masking.masked("PORT", "8000") == "8000"
+    assert redaction.is_secret(name)
+    assert "hush" not in redaction.masked(name, "hushhush")
+    assert redaction.masked("PORT", "8000") == "8000"
 
 
 def test_secrets_of_many_lines_and_short_values() -> None:
-    hidden = masking.secrets(
+    hidden = redaction.secrets(
         {"MY_KEY": "-----BEGIN-----\nabcdefgh\n-----END-----", "PATH": "/bin:/usr/bin"},
         {"A": "1", "PLAIN": "value-of-mine", "FOLDER": "/tmp"},
     )
-    shown = masking.mask("abcdefgh value-of-mine /tmp 1 /bin:/usr/bin", hidden)
+    shown = redaction.mask("abcdefgh value-of-mine /tmp 1 /bin:/usr/bin", hidden)
     assert shown == "******** ******** /tmp 1 /bin:/usr/bin"
-    assert masking.mask("https://ann:pw@index/simple", []) == "https://********@index/simple"
+    assert redaction.mask("https://ann:pw@index/simple", []) == "https://********@index/simple"
 
 
 def test_a_longer_secret_is_masked_before_one_it_contains() -> None:
-    hidden = masking.secrets({"A_KEY": "hunter", "B_KEY": "hunter-and-more"}, {})
-    assert masking.mask("hunter-and-more", hidden) == masking.MASK
+    hidden = redaction.secrets({"A_KEY": "hunter", "B_KEY": "hunter-and-more"}, {})
+    assert redaction.mask("hunter-and-more", hidden) == redaction.MASK
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_secrets_in_logs(style: str) -> None:
     """Of the application and of requests, whatever is written around them."""
     secret = 'ca-na"ry \\ ünd 4242'
-    hidden = masking.secrets({"A_KEY": secret}, {})
+    hidden = redaction.secrets({"A_KEY": secret}, {})
     event = {"time": 1.5, "pid": 7, "level": "error", "logger": "shop", "request_id": ""}
     says = [secret, repr(secret), json.dumps(secret), json.dumps({"key": secret}), quote(secret)]
     records = [json.dumps(event | {"message": said, "exception": said}).encode() for said in says]
     for said in says:
         escaped = said.encode().replace(b"\\", b"\\\\").replace(b"\xc3\xbc", rb"\xc3\xbc")
         records.append(b"[2026-11-22 19:31:20.000000] [wsgi:error] [pid 7] " + escaped)
-    shown = b"".join(map(log_lines.error_lines(style), records)).decode()
-    assert "4242" in shown and "4242" not in masking.mask(shown, hidden)
+    shown = b"".join(map(rendering.error_lines(style), records)).decode()
+    assert "4242" in shown and "4242" not in redaction.mask(shown, hidden)
     asked = rb'1.2.3.4 - - [%s] "GET /a?b=\"token\\ HTTP/1.1" 200 1 "http://x/?c=token" "-" 5 id'
     when = {"text": b"22/Nov/2026:19:31:20 +0000", "json": b"2026-11-22T19:31:20.000000+0000"}
-    line = log_lines.access_lines(style)(asked % when[style]).decode()
+    line = rendering.access_lines(style)(asked % when[style]).decode()
     assert "token" in line and "/a" in line
     masked = report.without_queries(line)
     assert "token" not in masked and "/a?..." in masked and "200" in masked
@@ -307,13 +315,13 @@ XCODE = "@rpath/Python3.framework/Versions/3.9/Python3"
 
 
 def test_libraries_of_a_module() -> None:
-    assert macos.libraries(OTOOL.format(library=HOMEBREW)) == [
+    assert check_macos.libraries(OTOOL.format(library=HOMEBREW)) == [
         HOMEBREW,
         "/usr/lib/libSystem.B.dylib",
     ]
-    assert macos.relocatable_python(OTOOL.format(library=HOMEBREW)) is None
+    assert check_macos.relocatable_python(OTOOL.format(library=HOMEBREW)) is None
     for library in (XCODE, "@rpath/libpython3.12.dylib", "@executable_path/../Python3"):
-        assert macos.relocatable_python(OTOOL.format(library=library)) == library
+        assert check_macos.relocatable_python(OTOOL.format(library=library)) == library
 
 
 def test_signatures() -> None:
@@ -325,20 +333,20 @@ CodeDirectory v=20400 size=1024 flags=0x20002(adhoc,linker-signed) hashes=29+0 l
 Signature=adhoc
 TeamIdentifier=not set
 """
-    assert not macos.is_signed(adhoc)
-    assert not macos.is_signed("mod_wsgi-py313.so: code object is not signed at all\n")
-    assert macos.is_signed("Identifier=com.apple.httpd\nSignature size=4442\n")
+    assert not check_macos.is_signed(adhoc)
+    assert not check_macos.is_signed("mod_wsgi-py313.so: code object is not signed at all\n")
+    assert check_macos.is_signed("Identifier=com.apple.httpd\nSignature size=4442\n")
 
 
 def test_system_integrity_protection() -> None:
-    assert macos.protection("System Integrity Protection status: enabled.\n") == "enabled"
-    assert macos.protection("System Integrity Protection status: disabled.\n") == "disabled"
-    assert macos.protection("csrutil: command not found") == "unknown"
+    assert check_macos.protection("System Integrity Protection status: enabled.\n") == "enabled"
+    assert check_macos.protection("System Integrity Protection status: disabled.\n") == "disabled"
+    assert check_macos.protection("csrutil: command not found") == "unknown"
 
 
 def test_developer_tools() -> None:
-    assert macos.has_tools("/Library/Developer/CommandLineTools\n")
-    assert not macos.has_tools(
+    assert check_macos.has_tools("/Library/Developer/CommandLineTools\n")
+    assert not check_macos.has_tools(
         "xcode-select: error: unable to get active developer directory, use `sudo xcode-select"
         " --switch path/to/Xcode.app` to set one (or see `man xcode-select`)\n"
     )
@@ -346,8 +354,8 @@ def test_developer_tools() -> None:
 
 def test_packages_of_homebrew() -> None:
     listed = "httpd 2.4.62 2.4.65\npython@3.13 3.13.5\n"
-    assert macos.homebrew(listed) == {"httpd": "2.4.65", "python@3.13": "3.13.5"}
-    assert macos.homebrew("") == {}
+    assert check_macos.homebrew(listed) == {"httpd": "2.4.65", "python@3.13": "3.13.5"}
+    assert check_macos.homebrew("") == {}
 
 
 @pytest.mark.parametrize(
@@ -362,12 +370,12 @@ def test_packages_of_homebrew() -> None:
     ],
 )
 def test_what_belongs_to_apple(path: str, apples: bool) -> None:
-    assert macos.is_apples(path) == apples
+    assert check_macos.is_apples(path) == apples
 
 
 def on_macos(monkeypatch: pytest.MonkeyPatch, outputs: dict[str, str]) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(macos, "_output", lambda *command: outputs.get(command[0], ""))
+    monkeypatch.setattr(check_macos, "_output", lambda *command: outputs.get(command[0], ""))
 
 
 def a_mac(httpd: str, prefix: str) -> Any:
@@ -385,14 +393,14 @@ def test_the_mac_of_the_original_article(monkeypatch: pytest.MonkeyPatch) -> Non
     }
     on_macos(monkeypatch, outputs)
     facts = a_mac("/usr/sbin/httpd", "/Library/Developer/CommandLineTools/Python3.framework")
-    refusal = refused(macos.apache, facts)
+    refusal = refused(check_macos.apache, facts)
     assert refusal.slug == "apple-apache"
     assert "/usr/sbin/httpd" in refusal.what and "Protection: enabled" in refusal.what
     assert refusal.remedy[0] == "brew install httpd"
-    assert refused(macos.python, facts).slug == "apple-python"
-    assert refused(macos.linking, facts).slug == "library-relocatable"
-    assert XCODE in refused(macos.linking, facts).what
-    assert refused(macos.tools, facts).slug == "developer-tools-missing"
+    assert refused(check_macos.python, facts).slug == "apple-python"
+    assert refused(check_macos.linking, facts).slug == "library-relocatable"
+    assert XCODE in refused(check_macos.linking, facts).what
+    assert refused(check_macos.tools, facts).slug == "developer-tools-missing"
 
 
 def test_a_mac_that_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,14 +412,14 @@ def test_a_mac_that_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     on_macos(monkeypatch, outputs)
     facts = a_mac("/opt/homebrew/opt/httpd/bin/httpd", "/opt/homebrew/opt/python@3.13")
-    assert "Homebrew's httpd 2.4.65" in str(macos.apache(facts))
-    assert macos.python(facts) == "/opt/homebrew/opt/python@3.13"
-    assert macos.linking(facts) == "mod_wsgi-py313.so"
-    assert macos.tools(facts) == "/Library/Developer/CommandLineTools"
+    assert "Homebrew's httpd 2.4.65" in str(check_macos.apache(facts))
+    assert check_macos.python(facts) == "/opt/homebrew/opt/python@3.13"
+    assert check_macos.linking(facts) == "mod_wsgi-py313.so"
+    assert check_macos.tools(facts) == "/Library/Developer/CommandLineTools"
 
 
 def test_checks_of_macos_say_nothing_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     facts = a_mac("/usr/sbin/httpd", "/usr")
-    for look in (macos.apache, macos.python, macos.linking, macos.tools):
+    for look in (check_macos.apache, check_macos.python, check_macos.linking, check_macos.tools):
         assert look(facts) is None

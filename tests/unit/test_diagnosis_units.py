@@ -6,29 +6,24 @@ and of Apple, which are as these systems document them.
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TEMPLATE
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server.diagnosis import causes, deaths, loading, memory, security
-from server.diagnosis import lines as log
-from server.diagnosis.causes import Evidence
-from server.explain import explanations, verb
-from server.logs import lines as log_lines
-from server.logs.routine import is_routine
-from server.problem import Problem
-from server.rehearsal import Rehearsal
+from flask_modwsgi.doctor import causes, deaths, explain, explanations, import_failures, log_lines
+from flask_modwsgi.doctor.causes import Evidence
+from flask_modwsgi.logs import rendering
+from flask_modwsgi.logs.noise import is_routine
+from flask_modwsgi.machine import oom, selinux
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.server.import_check import Rehearsal
 
 OWN = Path("/srv/shop")
 
 
 def stamped(*messages: str, pid: int = 7, module: str = "wsgi:info") -> list[str]:
-    """Lines as they are in the log, one a tenth of a second after the other."""
+    """Lines as they are in the log_lines, one a tenth of a second after the other."""
     return [
         f"[2026-11-22 19:31:{20 + n // 10:02}.{n % 10}00000] [{module}] [pid {pid}] {message}"
         for n, message in enumerate(messages)
@@ -233,8 +228,8 @@ def test_what_a_loop_is(lines: list[str], ages: list[float], loop: bool) -> None
 
 def test_only_the_last_seconds_count() -> None:
     lines = [*stamped("old"), "its second line", *stamped(*["x"] * 15)[11:], "of the last"]
-    now = (log.moment(lines[-2]) or 0) + 1
-    assert log.within(lines, 1.5, now) == lines[2:]
+    now = (log_lines.moment(lines[-2]) or 0) + 1
+    assert log_lines.within(lines, 1.5, now) == lines[2:]
 
 
 KERNEL = [
@@ -261,11 +256,11 @@ def test_what_processes_died_of() -> None:
 
 
 def test_what_the_kernel_says() -> None:
-    assert memory.killed_for_memory(KERNEL) == {6047: 182156 * 1024}
-    assert memory.faulty_libraries(KERNEL) == {32470: "libc.so.6"}
-    assert security.denials(KERNEL) == ["read shop.wsgi"]
-    assert memory.kernel_messages("/nonexistent") == []
-    assert not security.enforcing(Path("/nonexistent"))
+    assert oom.killed_for_memory(KERNEL) == {6047: 182156 * 1024}
+    assert oom.faulty_libraries(KERNEL) == {32470: "libc.so.6"}
+    assert selinux.denials(KERNEL) == ["read shop.wsgi"]
+    assert oom.kernel_messages("/nonexistent") == []
+    assert not selinux.enforcing(Path("/nonexistent"))
 
 
 @pytest.mark.parametrize(
@@ -279,14 +274,14 @@ def test_what_the_kernel_says() -> None:
 def test_kills_for_memory_are_counted(tmp_path: Path, row: str, file: str | None) -> None:
     proc, groups = tmp_path / "proc", tmp_path / "groups"
     (proc / "self").mkdir(parents=True)
-    assert memory.kills("self", proc, groups) == 0
+    assert oom.kills("self", proc, groups) == 0
     (proc / "vmstat").write_text("nr_free_pages 1\noom_kill 5\n")
     (proc / "self" / "cgroup").write_text(f"{row}\n")
-    assert memory.kills("self", proc, groups) == 5
+    assert oom.kills("self", proc, groups) == 5
     if file:
         (groups / file).parent.mkdir(parents=True)
         (groups / file).write_text("oom 3\noom_kill 2\n")
-        assert memory.kills("self", proc, groups) == 2
+        assert oom.kills("self", proc, groups) == 2
 
 
 # --- Why an application is not loaded
@@ -294,7 +289,7 @@ def test_kills_for_memory_are_counted(tmp_path: Path, row: str, file: str | None
 
 def rehearsed(output: str = "", status: int = 1, **more: Any) -> Problem | None:
     tried = Rehearsal(OWN / "shop.wsgi", False, status, output, 2.0, **more)
-    return loading.refusal(tried, "me", OWN)
+    return import_failures.refusal(tried, "me", OWN)
 
 
 def test_a_time_limit_while_it_listens_is_a_server() -> None:
@@ -313,7 +308,7 @@ def test_of_several_threads_the_main_one_is_shown() -> None:
         'Timeout (0:00:02)!\nThread 0x02 (most recent call first):\n  File "/a/other.py", line 1\n\n'
         'Thread 0x01 (most recent call first):\n  File "/srv/shop/x.py", line 7 in f\n'
     )
-    assert log.crash_stack(stack.splitlines()).splitlines() == [
+    assert log_lines.crash_stack(stack.splitlines()).splitlines() == [
         "Timeout (0:00:02)!",
         "Thread 0x01 (most recent call first):",
         '  File "/srv/shop/x.py", line 7 in f',
@@ -325,7 +320,7 @@ def test_tracebacks_of_two_threads_are_told_apart() -> None:
     two = ["Traceback (most recent call last):", '  File "b.py", line 2', "ValueError: two"]
     first, second = stamped(*one, pid=1), stamped(*two, pid=2)
     mixed = [line for pair in zip(first, second, strict=True) for line in pair]
-    assert log.tracebacks(mixed) == ["\n".join(one), "\n".join(two)]
+    assert log_lines.tracebacks(mixed) == ["\n".join(one), "\n".join(two)]
 
 
 # --- Codes
@@ -351,15 +346,15 @@ def test_no_code_and_no_explanation_is_there_twice() -> None:
 @pytest.mark.parametrize("words", [["WSGI9999"], ["AH1"], ["what", "is", "wrong"]])
 def test_an_unknown_code(words: list[str]) -> None:
     with pytest.raises(Problem) as refused:
-        verb.explain(words)
+        explain.explain(words)
     assert refused.value.slug == "code-unknown"
     assert words[0] in refused.value.what.replace("AH00001", "AH1")
     command = refused.value.remedy[0].removeprefix("./run explain ")
-    assert verb.explain([command]) == 0
+    assert explain.explain([command]) == 0
 
 
 def test_several_codes_and_a_pasted_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert verb.explain(["[wsgi:error]", "[pid", "3]", "wsgi110:", "see", "AH00072"]) == 0
+    assert explain.explain(["[wsgi:error]", "[pid", "3]", "wsgi110:", "see", "AH00072"]) == 0
     shown = capsys.readouterr().out
     assert re.findall(r"^(\w+\d{4,5})  ", shown, re.MULTILINE) == ["WSGI0110", "AH00072"]
     assert max(map(len, shown.splitlines())) <= 80
@@ -398,10 +393,10 @@ def test_the_latest_error_in_a_log(tmp_path: Path, name: str) -> None:
     lines, code, quoted = LATEST[name]
     file = tmp_path / "error.log"
     file.write_text("\n".join(lines))
-    shown = verb.latest(file)
+    shown = explain.latest(file)
     assert re.search(rf"^{code}", shown, re.MULTILINE), shown
     assert quoted in shown
-    assert verb.latest(tmp_path / "none").startswith("No error in")
+    assert explain.latest(tmp_path / "none").startswith("No error in")
 
 
 def test_both_styles_of_a_log_say_the_same() -> None:
@@ -413,14 +408,14 @@ def test_both_styles_of_a_log_say_the_same() -> None:
     written = [*stamped(*TRACE, module="wsgi:error"), record, printed]
     shown = {}
     for style in ("text", "json"):
-        render = log_lines.error_lines(style)
+        render = rendering.error_lines(style)
         shown[style] = b"".join(render(line.encode()) for line in written).splitlines()
     assert len(shown["json"]) == len(written) < len(shown["text"])
-    text, as_json = (log_lines.plain(lines) for lines in shown.values())
-    assert list(map(log.message, text)) == [*TRACE, "no", *trace, "(24)Too many open files"]
-    assert list(map(log.message, as_json)) == list(map(log.message, text))
-    assert list(map(log.moment, as_json)) == list(map(log.moment, text))
-    assert log.tracebacks(as_json)[-1].splitlines() == trace
+    text, as_json = (rendering.plain(lines) for lines in shown.values())
+    assert list(map(log_lines.message, text)) == [*TRACE, "no", *trace, "(24)Too many open files"]
+    assert list(map(log_lines.message, as_json)) == list(map(log_lines.message, text))
+    assert list(map(log_lines.moment, as_json)) == list(map(log_lines.moment, text))
+    assert log_lines.tracebacks(as_json)[-1].splitlines() == trace
 
 
 def test_what_need_not_be_seen() -> None:
@@ -430,4 +425,4 @@ def test_what_need_not_be_seen() -> None:
     assert not is_routine(f'127.0.0.1 - - [22/Nov/2026:19:31:20 +0000] "{asked}" 200 5 "-" "-" 1 x')
     assert not is_routine(stamped("Stopping process 'shop'", module="shop:info")[0])
     (line,) = stamped("Stopping process 'shop'.")
-    assert is_routine(log_lines.error_lines("json")(line.encode()))
+    assert is_routine(rendering.error_lines("json")(line.encode()))

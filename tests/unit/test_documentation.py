@@ -5,17 +5,15 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import QUESTIONS, ROOT, TEMPLATE, Baked, derive
+from conftest import QUESTIONS, ROOT, Baked, derive
 from dotenv import dotenv_values
 from serving import ask, wait_for
 
-sys.path.insert(0, str(TEMPLATE))
-
-from server import cli, settings
+from flask_modwsgi.cli import main
+from flask_modwsgi.config import settings
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -85,7 +83,7 @@ def test_the_operations_guide_knows_every_setting_and_verb() -> None:
         assert allowed == rule.allowed, name
         assert not isinstance(rule.default, str) or default == rule.default, name
     verbs = re.findall(r"^\| `\./run (\w+)` \|", guide, re.MULTILINE)
-    assert set(verbs) == set(cli.VERBS)
+    assert set(verbs) == set(main.VERBS)
 
 
 def test_systemd_understands_the_unit_of_the_guide(defaults: Baked, tmp_path: Path) -> None:
