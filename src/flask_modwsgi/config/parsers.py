@@ -1,28 +1,27 @@
-"""How the values of settings are read. Pure."""
+"""How the text of a setting becomes its value. Pure."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Rule:
-    """How one setting is read: its default, what it may be, and an example of that."""
+class Parser(Generic[Value]):
+    """What a kind of setting takes, in words, and the function that reads it.
 
-    default: str | Callable[[], str]
+    `parse` raises ValueError for anything else. The unit is a plural noun, or empty.
+    """
+
     allowed: str
-    example: str
-    parse: Callable[[str], Any]
-
-    @property
-    def standard(self) -> str:
-        """The default on this machine."""
-        return self.default if isinstance(self.default, str) else self.default()
+    parse: Callable[[str], Value]
+    unit: str = ""
 
 
-def number(low: int, high: int) -> Callable[[str], int]:
-    """A parser of whole numbers from `low` to `high`."""
+def number(low: int, high: int, unit: str = "") -> Parser[int]:
+    """Whole numbers from `low` to `high`."""
 
     def parse(text: str) -> int:
         value = int(text) if text.isascii() and text.isdigit() else low - 1
@@ -30,11 +29,12 @@ def number(low: int, high: int) -> Callable[[str], int]:
             raise ValueError(text)
         return value
 
-    return parse
+    of_what = f" of {unit}" if unit else ""
+    return Parser(f"a number{of_what} from {low} to {high}", parse, unit)
 
 
 def matching(pattern: str) -> Callable[[str], str]:
-    """A parser of text that matches `pattern` as a whole."""
+    """A function that returns a text that matches `pattern` as a whole."""
 
     def parse(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -44,30 +44,24 @@ def matching(pattern: str) -> Callable[[str], str]:
     return parse
 
 
-def url_path(text: str) -> str:
+def one_of(*words: str) -> Parser[str]:
+    """One of some words."""
+    return Parser(f"{', '.join(words[:-1])} or {words[-1]}", matching("|".join(words)))
+
+
+def optional(parser: Parser[Value]) -> Parser[Value | None]:
+    """The same, and None for an empty text."""
+    allowed = f"{parser.allowed}, or nothing"
+    return Parser(allowed, lambda text: parser.parse(text) if text else None, parser.unit)
+
+
+def normal_url_path(text: str) -> str:
     """``app``, ``/app`` and ``/app/`` are all ``/app``; nothing is ``/``."""
     return matching(r"/|(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")("/" + text.strip("/"))
 
 
-def or_nothing(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """A parser that takes an empty text for None."""
-    return lambda text: parse(text) if text else None
-
-
-def seconds(default: int, low: int, high: int) -> Rule:
-    """Of a setting that is a whole number of seconds."""
-    allowed = f"a number of seconds from {low} to {high}"
-    return Rule(str(default), allowed, str(default), number(low, high))
-
-
-def one_of(default: str, *others: str) -> Rule:
-    """Of a setting that is one of some words."""
-    words = (default, *others)
-    return Rule(
-        default, f"{', '.join(words[:-1])} or {words[-1]}", words[-1], matching("|".join(words))
-    )
-
-
-def pem_file(example: str) -> Rule:
-    """Of a setting that names a file, or none."""
-    return Rule("", "the path of a PEM file, without spaces", example, matching(r"[\w/.+@~=,-]*"))
+port = number(1, 65535)
+address = Parser("an address of this machine", matching(r"[\w.:-]+"))
+url_path = Parser("a URL path of letters, digits and . _ ~ -", normal_url_path)
+user_name = Parser("the name of a system user", matching(r"[\w.-]*\$?"))
+pem_file = Parser("the path of a PEM file, without spaces", matching(r"[\w/.+@~=,-]*"))

@@ -1,84 +1,215 @@
-"""The settings of this project: real environment variables, then ``.env``, then defaults."""
+"""The settings of a project: real environment variables, then ``.env``, then defaults.
 
+Each is declared once, in `Settings`. `load` reads them, `reference` writes ``.env.example`` and the
+table of the documentation, and ``./run config`` shows them, all from that declaration.
+"""
+
+import dataclasses
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from dotenv import dotenv_values
+from typing import Any
 
 from .. import problems
 from ..machine import capacity
-from . import proxies
-from .parsers import Rule, matching, number, one_of, or_nothing, pem_file, seconds, url_path
+from . import env_file as env_files
+from . import parsers, proxies
+from .parsers import Parser, Value, number, one_of, optional
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The declaration of one setting.
+
+    :param about: What it is for, in sentences. Range, unit and default are added to it.
+    :param default: The text that stands for it where none is given, or a function that computes it.
+    :param default_means: The default in words, where it is empty or computed.
+    :param at_reload: Only the application reads it, so that ``./run reload`` is enough.
+    """
+
+    parser: Parser[Any]
+    about: str
+    default: str | Callable[[], object]
+    default_means: str
+    example: str
+    at_reload: bool
+
+    @property
+    def standard(self) -> str:
+        """The default on this machine."""
+        return self.default if isinstance(self.default, str) else str(self.default())
+
+    @property
+    def written_default(self) -> str:
+        """The default if it is the same on every machine, otherwise nothing."""
+        return self.default if isinstance(self.default, str) else ""
+
+    @property
+    def default_in_words(self) -> str:
+        """The default as the documentation has it."""
+        return self.default_means or self.written_default
+
+
+def setting(
+    parser: Parser[Value],
+    about: str,
+    default: str | Callable[[], object] = "",
+    *,
+    default_means: str = "",
+    example: str = "",
+    at_reload: bool = False,
+) -> Value:
+    """A field of `Settings`; its type is what the parser returns."""
+    example = example or (default if isinstance(default, str) else "")
+    declared = Setting(parser, about, default, default_means, example, at_reload)
+    field: Value = dataclasses.field(metadata={"setting": declared})
+    return field
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One field per setting, named as in ``.env`` but in lower case. Times are in seconds."""
+    """One field for each setting, named as in ``.env`` but in lower case."""
 
-    host: str
-    port: int
-    mount_point: str
-    run_user: str
-    processes: int
-    threads: int
-    request_limit: int
-    start_limit: int
-    stop_limit: int
-    keep_alive: int
-    max_upload_mb: int
-    max_header_kb: int
-    trusted_proxies: str
-    hosts: str
-    log_format: str
-    log_level: str
-    log_size_mb: int
-    log_count: int
-    tls_certificate: str
-    tls_key: str
-    https_port: int
-    monitoring_host: str
-    metrics_port: int | None
-    telemetry_port: int | None
+    host: str = setting(
+        parsers.address,
+        "Address that Apache listens on; 0.0.0.0 is every IPv4 address of this machine.",
+        "127.0.0.1",
+        example="0.0.0.0",
+    )
+    port: int = setting(parsers.port, "Port that Apache listens on.", "8000", example="8080")
+    mount_point: str = setting(
+        parsers.url_path, "URL path that the application is served under.", "/", example="/app"
+    )
+    run_user: str = setting(
+        parsers.user_name,
+        "System user that the application runs as when root starts Apache.",
+        default_means="the owner of the project, or the system's web user if that is root",
+        example="app",
+    )
+    processes: int = setting(
+        number(1, 512),
+        "Processes that run the application. They share no variables: what one request keeps in a"
+        " global variable, the next one may not find. With 1 it does, but while that process is"
+        " stuck or is replaced, as at a reload, no other one answers.",
+        capacity.processes,
+        default_means="one for each core, 2 to 8",
+        example="2",
+    )
+    threads: int = setting(
+        number(1, 512), "Threads of each process: the requests it works on at once.", "5"
+    )
+    request_limit: int = setting(
+        number(5, 3600, "seconds"),
+        "Time after which a stuck request is ended with a 504; never earlier, and with 5 threads"
+        " at most 6 seconds later. `./run config` shows when.",
+        "60",
+    )
+    start_limit: int = setting(
+        number(1, 3600, "seconds"), "Time that the application may take to load at a start.", "60"
+    )
+    stop_limit: int = setting(
+        number(0, 3600, "seconds"),
+        "Time that requests under way get to finish at a stop or a reload.",
+        "10",
+    )
+    keep_alive: int = setting(
+        number(0, 3600, "seconds"),
+        "Time that an idle connection is kept open for the client's next request.",
+        "5",
+    )
+    max_upload_mb: int = setting(
+        number(1, 10240, "megabytes"),
+        "Largest upload; a larger one gets a 413.",
+        "10",
+        example="100",
+    )
+    max_header_kb: int = setting(
+        number(1, 63, "kilobytes"),
+        "Largest URL, and largest Cookie, Authorization and Referer fields together; larger ones"
+        " get a 414 and a 431. Any field of four times that size gets a 400.",
+        "8",
+        example="16",
+    )
+    trusted_proxies: str = setting(
+        Parser("IP addresses or networks, separated by commas or spaces", proxies.networks),
+        "Proxies in front of Apache. What they send in X-Forwarded-For, -Proto, -Host, -Port and"
+        " -Prefix and in X-Request-ID is used.",
+        default_means="no proxy is trusted",
+        example="10.0.0.0/8,::1",
+    )
+    hosts: str = setting(
+        Parser("host names, separated by commas or spaces", proxies.hosts),
+        "Host names that people may use, such as `example.com,*.example.com`; a request for any"
+        " other gets a 421. The address that Apache listens on is HOST.",
+        default_means="any host name",
+        example="example.com,*.example.com",
+    )
+    log_format: str = setting(
+        one_of("text", "json"),
+        "Format of the logs: text for people, or one JSON object a line for programs.",
+        "text",
+        example="json",
+    )
+    log_level: str = setting(
+        one_of("debug", "info", "warning", "error", "critical"),
+        "Lowest level of the application's messages that is logged.",
+        "info",
+        example="warning",
+        at_reload=True,
+    )
+    log_size_mb: int = setting(
+        number(1, 1024, "megabytes"),
+        "Size at which a log in `var/log` is rotated. In the foreground, logs go to the terminal.",
+        "10",
+        example="100",
+    )
+    log_count: int = setting(
+        number(1, 100, "files"), "Rotated files that are kept of each log.", "5", example="10"
+    )
+    tls_certificate: str = setting(
+        parsers.pem_file,
+        "Certificate, followed by the intermediate ones, as in fullchain.pem of certbot. With it"
+        " and TLS_KEY, HTTPS_PORT serves and PORT redirects there.",
+        default_means="no HTTPS",
+        example="/etc/ssl/certs/server.pem",
+    )
+    tls_key: str = setting(
+        parsers.pem_file,
+        "Private key of the certificate.",
+        default_means="no HTTPS",
+        example="/etc/ssl/private/server.key",
+    )
+    https_port: int = setting(
+        parsers.port, "Port that Apache listens on for HTTPS; not the same as PORT.", "8443"
+    )
+    monitoring_host: str = setting(
+        parsers.address,
+        "Address that the pages of METRICS_PORT and TELEMETRY_PORT listen on.",
+        "127.0.0.1",
+        example="10.0.0.5",
+    )
+    metrics_port: int | None = setting(
+        optional(number(1024, 65535)),
+        "Port of the page with metrics for Prometheus.",
+        default_means="off, and nothing is counted",
+        example="9100",
+    )
+    telemetry_port: int | None = setting(
+        optional(number(1024, 65535)),
+        "Port of mod_wsgi's page of live figures and slow requests. `./run setup` installs what it"
+        " needs.",
+        default_means="off",
+        example="8888",
+    )
 
 
-RULES = {
-    "host": Rule("127.0.0.1", "an address of this machine", "0.0.0.0", matching(r"[\w.:-]+")),
-    "port": Rule("8000", "a number from 1 to 65535", "8080", number(1, 65535)),
-    "mount_point": Rule("/", "a URL path", "/app", url_path),
-    "run_user": Rule("", "the name of a system user", "app", matching(r"[\w.-]*\$?")),
-    "processes": Rule(
-        lambda: str(capacity.processes()), "a number from 2 to 512", "2", number(2, 512)
-    ),
-    "threads": Rule("5", "a number from 1 to 512", "5", number(1, 512)),
-    "request_limit": seconds(60, 5, 3600),
-    "start_limit": seconds(60, 1, 3600),
-    "stop_limit": seconds(10, 0, 3600),
-    "keep_alive": seconds(5, 0, 3600),
-    "max_upload_mb": Rule("10", "a number from 1 to 10240", "100", number(1, 10240)),
-    "max_header_kb": Rule("8", "a number from 1 to 63", "16", number(1, 63)),
-    "trusted_proxies": Rule("", "IP addresses or networks", "10.0.0.0/8,::1", proxies.networks),
-    "hosts": Rule("", "host names", "example.com,*.example.com", proxies.hosts),
-    "log_format": one_of("text", "json"),
-    "log_level": one_of("info", "debug", "warning", "error", "critical"),
-    "log_size_mb": Rule("10", "a number from 1 to 1024", "100", number(1, 1024)),
-    "log_count": Rule("5", "a number from 1 to 100", "10", number(1, 100)),
-    "tls_certificate": pem_file("/etc/ssl/certs/server.pem"),
-    "tls_key": pem_file("/etc/ssl/private/server.key"),
-    "https_port": Rule("8443", "a number from 1 to 65535", "8443", number(1, 65535)),
-    "monitoring_host": Rule(
-        "127.0.0.1", "an address of this machine", "10.0.0.5", matching(r"[\w.:-]+")
-    ),
-    "metrics_port": Rule(
-        "", "a number from 1024 to 65535, or nothing", "9100", or_nothing(number(1024, 65535))
-    ),
-    "telemetry_port": Rule(
-        "", "a number from 1024 to 65535, or nothing", "8888", or_nothing(number(1024, 65535))
-    ),
+SETTINGS: dict[str, Setting] = {
+    field.name.upper(): field.metadata["setting"] for field in dataclasses.fields(Settings)
 }
-NAMES = tuple(name.upper() for name in RULES)
+NAMES = tuple(SETTINGS)
+AT_RELOAD = {name.lower() for name, declared in SETTINGS.items() if declared.at_reload}
 
 
 def in_address(host: str) -> str:
@@ -86,16 +217,12 @@ def in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-# Only the application reads these, so that a reload is enough.
-AT_RELOAD = {"log_level"}
-
-
 def written(env_file: Path) -> dict[str, str]:
-    """The variables in ``.env``, with every character as it stands there."""
-    if not env_file.exists():
-        return {}
-    values = dotenv_values(env_file, interpolate=False)
-    return {name: value or "" for name, value in values.items()}
+    """The variables in ``.env``.
+
+    :raises Problem: it cannot be read as such.
+    """
+    return env_files.read(env_file)
 
 
 def variables(env_file: Path) -> dict[str, str]:
@@ -129,14 +256,14 @@ def load(given: Mapping[str, str]) -> Settings:
 
     :raises Problem: one has a value it cannot have.
     """
-    values = {}
-    for field, rule in RULES.items():
-        text = given.get(field.upper(), "").strip() or rule.standard
+    values: dict[str, Any] = {}
+    for name, declared in SETTINGS.items():
+        text = given.get(name, "").strip() or declared.standard
         try:
-            values[field] = rule.parse(text)
+            values[name.lower()] = declared.parser.parse(text)
         except ValueError:
             raise problems.setting_invalid(
-                field.upper(), text, rule.allowed, rule.example
+                name, text, declared.parser.allowed, declared.example
             ) from None
     return Settings(**values)
 

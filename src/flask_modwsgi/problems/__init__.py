@@ -29,7 +29,9 @@ from .building import (
     wheel_missing,
 )
 from .configuring import (
+    command_wrong,
     debug_on,
+    env_file_broken,
     env_file_exposed,
     option_refused,
     pyproject_broken,
@@ -131,11 +133,13 @@ __all__ = [
     "clock_wrong",
     "code_unknown",
     "command_failed",
+    "command_wrong",
     "crash_loop",
     "debug_on",
     "developer_tools_missing",
     "disk_full",
     "disk_read_only",
+    "env_file_broken",
     "env_file_exposed",
     "file_missing",
     "files_exhausted",

@@ -91,6 +91,35 @@ def option_refused(message: str) -> Problem:
     )
 
 
+@example("There is no verb 'strat'; the nearest is 'start'", "./run start")
+def command_wrong(what: str, correct: str) -> Problem:
+    """The only problem with the exit status 2."""
+    return Problem(
+        "command-wrong",
+        f"{what}.",
+        "./run help lists the verbs, and ./run help VERB has the options of one.",
+        [correct],
+    )
+
+
+@example(Path("/srv/blog/.env"), 3, "is not NAME=value")
+def env_file_broken(file: Path, line: int, reason: str, encoding: str = "") -> Problem:
+    """:param encoding: What the file is probably in, if it is not UTF-8."""
+    path = shlex.quote(str(file))
+    editing = f"${{EDITOR:-vi}} +{line} {path}"
+    converting = (
+        f"(umask 77; iconv -f {encoding} -t UTF-8 {path} > {path}.new && mv {path}.new {path})"
+    )
+    return Problem(
+        "env-file-broken",
+        f"Line {line} of {file} {reason}.",
+        "A line is NAME=value in UTF-8, or a comment after #. A value with spaces, quotes or"
+        ' signs is in double quotes, with \\" and \\\\ for a quote and a backslash in it:'
+        ' GREETING="say \\"hello\\"".',
+        [converting, editing] if encoding else [editing],
+    )
+
+
 @example(Path("/srv/blog/.env"), "-rw-r--r--")
 def env_file_exposed(file: Path, mode: str) -> Problem:
     return Problem(

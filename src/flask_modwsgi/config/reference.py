@@ -1,0 +1,63 @@
+"""The documentation of the settings: ``.env.example`` and a table in Markdown. Pure."""
+
+import textwrap
+
+from .settings import SETTINGS, SHORTEST_SECRET, Setting
+
+WIDTH = 99
+
+BEGINNING = r"""
+Settings. `./run setup` makes `.env` from this file; real environment variables win over it. An empty
+value means the default. `./run config` shows what is in force. Put a value with spaces, quotes or
+signs in double quotes, and write \" and \\ for a quote and a backslash in it.
+"""
+END = f"""\
+# Flask reads every variable that begins with FLASK_. The secret key signs sessions; `./run setup`
+# writes a random one into `.env`. Allowed: at least {SHORTEST_SECRET} characters.
+FLASK_SECRET_KEY=
+
+# Anything else here is handed to the application as an environment variable. A name that resembles
+# a setting is refused.
+"""
+
+
+def env_example(port: int | str, mount_point: str) -> str:
+    """The whole text of ``.env.example``, with these two values for the project."""
+    own = {"PORT": str(port), "MOUNT_POINT": mount_point}
+    blocks = [
+        "\n".join(
+            [
+                _comment(_about(setting)),
+                _comment(
+                    f"Allowed: {setting.parser.allowed}. Default: {setting.default_in_words}."
+                ),
+                f"{name}={own.get(name, setting.written_default)}",
+            ]
+        )
+        for name, setting in SETTINGS.items()
+    ]
+    return "\n\n".join([_comment(BEGINNING), *blocks, END])
+
+
+def markdown_table() -> str:
+    """A row for each setting."""
+    rows = [
+        f"| `{name}` | {setting.default_in_words} | {setting.parser.allowed} | {_about(setting)} |"
+        for name, setting in SETTINGS.items()
+    ]
+    return "\n".join(["| setting | default | allowed | what it is |", "|---|---|---|---|", *rows])
+
+
+def _about(setting: Setting) -> str:
+    return setting.about + " `./run reload` takes a new value." * setting.at_reload
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(
+        " ".join(text.split()),
+        WIDTH,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
