@@ -1,14 +1,17 @@
 """``./run config``: every setting, where it comes from, and what follows from it."""
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..apache import monitoring
 from ..apache.arguments import INTERRUPT
 from ..config import proxies, settings
 from ..config.project import Project
-from ..config.settings import source
 from ..doctor.redaction import masked
 from ..machine import capacity
+from ..problems.problem import WIDTH
+
+Row = tuple[str, str, str]  # the name, its value with the unit, where it comes from
 
 
 def show(project: Project) -> int:
@@ -20,40 +23,52 @@ def show(project: Project) -> int:
     settings.refuse_misspelt(written)
     variables = settings.variables(project.env_file)
     chosen = settings.load(variables)
-    own = {
-        name: value for name, value in variables.items() if is_for_the_application(name, written)
-    }
-    rows = [
-        (
-            name,
-            "" if (value := getattr(chosen, name.lower())) is None else str(value),
-            source(name, written),
-        )
-        for name in settings.NAMES
-    ]
-    rows += [
-        (name, masked(name, value), source(name, written)) for name, value in sorted(own.items())
-    ]
-    for name, value, origin in rows:
-        print(f"{name:<24} {value:<32} {origin}")
-    print()
-    for line in consequences(chosen):
+    for line in aligned([*of_settings(chosen, written), *of_application(variables, written)]):
         print(line)
+    print()
+    for sentence in consequences(chosen):
+        print(textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
     return 0
 
 
-def is_for_the_application(name: str, written: Mapping[str, str]) -> bool:
-    """Whether the application reads it: what ``.env`` has beside settings, and Flask's own."""
-    return name not in settings.NAMES and (name.startswith("FLASK_") or name in written)
+def of_settings(chosen: settings.Settings, written: Mapping[str, str]) -> Iterator[Row]:
+    """A row for each setting; no value is ``-``."""
+    for name, declared in settings.SETTINGS.items():
+        value = getattr(chosen, name.lower())
+        shown = "-" if value in (None, "") else f"{value} {declared.parser.unit}".rstrip()
+        yield name, shown, settings.source(name, written)
+
+
+def of_application(variables: Mapping[str, str], written: Mapping[str, str]) -> Iterator[Row]:
+    """A row for what the application reads: what ``.env`` has beside settings, and Flask's own."""
+    for name, value in sorted(variables.items()):
+        if name not in settings.NAMES and (name.startswith("FLASK_") or name in written):
+            shown = masked(name, value).replace("\n", "\\n") or "-"
+            yield name, shown, settings.source(name, written)
+
+
+def aligned(rows: Sequence[Row]) -> list[str]:
+    """The rows in columns, within `WIDTH` where the values are short enough for that."""
+    name_width = max(len(name) for name, _, _ in rows)
+    room = WIDTH - name_width - max(len(origin) for _, _, origin in rows) - 4
+    value_width = max((len(value) for _, value, _ in rows if len(value) <= room), default=0)
+    return [
+        f"{name:<{name_width}}  {value:<{value_width}}  {origin}" for name, value, origin in rows
+    ]
 
 
 def consequences(chosen: settings.Settings) -> list[str]:
     """What the numbers mean, in sentences."""
     at_once = chosen.processes * chosen.threads
     limit = capacity.effective_limit(chosen.request_limit, chosen.threads)
+    number = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
+    alone = [
+        "With 1 process, no other one answers while it is stuck or is replaced, as at a reload."
+    ]
     return [
-        f"{chosen.processes} processes x {chosen.threads} threads: {at_once} requests at once"
+        f"{number} x {chosen.threads} threads: {at_once} requests at once"
         f" ({capacity.cores()} cores here); more wait in line.",
+        *(alone if chosen.processes == 1 else []),
         f"A stuck request gets its 504 after about {limit:.0f} s; if its code cannot be"
         f" interrupted, its process is replaced {INTERRUPT} s later.",
         f"Requests under way have {chosen.stop_limit} s to finish at a stop or a reload.",

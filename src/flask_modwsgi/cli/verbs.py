@@ -4,10 +4,11 @@ The functions import what they need when they are called, because ``setup``, ``d
 and ``help`` run before anything is installed.
 """
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..config import parsers
 from ..config.project import Project
 
 
@@ -21,6 +22,7 @@ class Verb:
 
     `run` returns the exit status. A verb that passes options on hands those it does not know to
     mod_wsgi-express, as ``options.extra``. One that needs the environment is refused without it.
+    The example is for its help, without ``./run``.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Verb:
     add_options: Callable[[ArgumentParser], None] = _no_options
     passes_on: bool = False
     needs_environment: bool = True
+    example: str = ""
 
 
 def _serve(project: Project, options: Namespace) -> int:
@@ -105,8 +108,23 @@ def _logs(project: Project, options: Namespace) -> int:
     return reader.show(project, options.lines, options.follow, options.errors)
 
 
+def _number_of_lines(text: str) -> int:
+    lines = parsers.number(0, 1_000_000, "lines")
+    try:
+        return lines.parse(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not {lines.allowed}") from None
+
+
 def _logs_options(parser: ArgumentParser) -> None:
-    parser.add_argument("-n", "--lines", type=int, default=20, help="how many; 20 by default")
+    parser.add_argument(
+        "-n",
+        "--lines",
+        metavar="N",
+        type=_number_of_lines,
+        default=20,
+        help="how many; 20 by default",
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="show new lines as they come")
     parser.add_argument("--errors", action="store_true", help="only errors, grouped by cause")
 
@@ -153,13 +171,20 @@ def _doctor_options(parser: ArgumentParser) -> None:
 
 
 VERBS = (
-    Verb("serve", "serve in the foreground; ./run alone does the same", _serve, passes_on=True),
+    Verb(
+        "serve",
+        "serve in the foreground; without a verb, this is done",
+        _serve,
+        passes_on=True,
+        example="--threads 10",
+    ),
     Verb(
         "dev",
-        "the same with reload on save and tracebacks in the browser",
+        "serve with reload on save and tracebacks in the browser",
         _dev,
         _dev_options,
         passes_on=True,
+        example="dev --tls",
     ),
     Verb(
         "setup",
@@ -167,31 +192,35 @@ VERBS = (
         _setup,
         _setup_options,
         needs_environment=False,
+        example="setup --apache bundled",
     ),
     Verb(
         "start",
         "serve in the background; returns when the application answers",
         _start,
         passes_on=True,
+        example="start --threads 10",
     ),
-    Verb("stop", "let requests under way finish, then end it", _stop),
+    Verb("stop", "let requests under way finish, then end the server", _stop),
     Verb(
         "restart",
         "stop and start: a short outage, and all settings are read anew",
         _restart,
         passes_on=True,
+        example="restart --threads 10",
     ),
     Verb("reload", "new code, packages and settings without a failed request", _reload),
     Verb("renew", "serve a new certificate without a failed request", _renew),
-    Verb("status", "is it up, is it busy, what went wrong last", _status),
-    Verb("logs", "requests and errors by time", _logs, _logs_options),
-    Verb("dump", "where every thread of every process is: what is it stuck in", _dump),
+    Verb("status", "whether it is up and busy, and what went wrong last", _status),
+    Verb("logs", "requests and errors by time", _logs, _logs_options, example="logs -n 100 -f"),
+    Verb("dump", "the stack of every thread of every process: where it is stuck", _dump),
     Verb(
         "explain",
         "what a code in the log means, or the latest error there",
         _explain,
         _explain_options,
         needs_environment=False,
+        example="explain WSGI0110",
     ),
     Verb("config", "every setting, where it comes from and what follows from it", _config),
     Verb(
@@ -200,5 +229,6 @@ VERBS = (
         _doctor,
         _doctor_options,
         needs_environment=False,
+        example="doctor --report",
     ),
 )

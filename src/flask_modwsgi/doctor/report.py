@@ -73,15 +73,15 @@ def _text(section: Section) -> str:
 
 
 def hidden(project: Project) -> list[str]:
-    """Every secret this project knows of; without its packages, every value in ``.env``."""
+    """Every secret this project knows of; every value in ``.env`` where settings cannot be read."""
     try:
         from ..config import settings as module
 
         written = module.written(project.env_file)
         own = {key: text for key, text in written.items() if key not in module.NAMES}
-    except ModuleNotFoundError:
+    except (ModuleNotFoundError, Problem):
         file = project.env_file
-        text = file.read_text("utf-8") if file.exists() else ""
+        text = file.read_text("utf-8", errors="replace") if file.exists() else ""
         pairs = re.findall(r"^([^#=\s]+)=(.*)$", text, re.MULTILINE)
         own = {name: text.strip(" '\"") for name, text in pairs}
     return redaction.secrets(os.environ, own)

@@ -112,7 +112,7 @@ def env_file_broken(file: Path, line: int, reason: str, encoding: str = "") -> P
     )
     return Problem(
         "env-file-broken",
-        f"Line {line} of {file} {reason}.",
+        f"{file} cannot be read: line {line} {reason}.",
         "A line is NAME=value in UTF-8, or a comment after #. A value with spaces, quotes or"
         ' signs is in double quotes, with \\" and \\\\ for a quote and a backslash in it:'
         ' GREETING="say \\"hello\\"".',
