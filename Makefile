@@ -20,7 +20,8 @@ test-fast: .venv/test.txt ## the tests that build and serve nothing
 lint: .venv/test.txt ## format, lint and types
 	$(bin)/python -m pytest -m lint
 
-docs: ## write docs/troubleshooting.md from the catalogue of problems
+docs: ## write .env.example and the tables and pages that are made from the code
+	$(PYTHON) docs/tables.py
 	$(PYTHON) docs/troubleshooting.py
 
 # The environment with the packages of requirements/<name>.txt; the copy of the list is the stamp.

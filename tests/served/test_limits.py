@@ -383,9 +383,9 @@ def test_busy_connections_are_all_answered(limited: Running, many_files: None, n
 
 # The ends of each range, from the sentence that tells it.
 BOUNDS = {
-    name.upper(): re.findall(r"\d+", rule.allowed)
-    for name, rule in settings.RULES.items()
-    if re.search(r"from \d+ to \d+", rule.allowed)
+    name: re.findall(r"\d+", setting.parser.allowed)
+    for name, setting in settings.SETTINGS.items()
+    if re.search(r"from \d+ to \d+", setting.parser.allowed)
 }
 
 

@@ -2,18 +2,18 @@
 
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
 from pathlib import Path
 
+import jinja2
 import pytest
-from conftest import QUESTIONS, ROOT, Baked, derive
-from dotenv import dotenv_values
+from conftest import QUESTIONS, ROOT, TEMPLATE, Baked, derive
 from serving import ask, wait_for
 
-from flask_modwsgi.cli import main
-from flask_modwsgi.config import settings
+from flask_modwsgi.config import reference
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -68,22 +68,17 @@ def test_the_help_fits_a_screen(defaults: Baked) -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_every_setting_is_in_the_example_with_its_default(defaults: Baked) -> None:
-    example = dotenv_values(defaults.path / ".env.example")
-    assert set(example) == {*settings.NAMES, "FLASK_SECRET_KEY"}
-    for name, rule in zip(settings.NAMES, settings.RULES.values(), strict=True):
-        assert example[name] in (rule.default, ""), name
+def test_what_is_made_from_the_code_is_current() -> None:
+    for path, text in runpy.run_path(str(ROOT / "docs" / "tables.py"))["files"]():
+        assert path.read_text("utf-8") == text, f"make docs: {path.name}"
 
 
-def test_the_operations_guide_knows_every_setting_and_verb() -> None:
-    guide = (ROOT / "docs" / "operations.md").read_text("utf-8")
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\| (.+?) \|$", guide, re.MULTILINE)
-    assert [name for name, _, _ in rows] == list(settings.NAMES)
-    for (name, default, allowed), rule in zip(rows, settings.RULES.values(), strict=True):
-        assert allowed == rule.allowed, name
-        assert not isinstance(rule.default, str) or default == rule.default, name
-    verbs = re.findall(r"^\| `\./run (\w+)` \|", guide, re.MULTILINE)
-    assert set(verbs) == set(main.VERBS)
+def test_the_example_of_a_project_is_what_the_package_would_write() -> None:
+    answers = derive(port="8123", mount_point="app/")
+    template = (TEMPLATE / ".env.example").read_text("utf-8")
+    jinja = jinja2.Environment(**answers["_jinja2_env_vars"], keep_trailing_newline=True)
+    rendered = jinja.from_string(template).render(cookiecutter=answers)
+    assert rendered == reference.env_example(8123, "/app")
 
 
 def test_systemd_understands_the_unit_of_the_guide(defaults: Baked, tmp_path: Path) -> None:

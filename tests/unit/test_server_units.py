@@ -208,40 +208,6 @@ def test_content_types_without_a_system_file(monkeypatch: pytest.MonkeyPatch) ->
         assert line in lines
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("PORT", "0"),
-        ("PORT", "65536"),
-        ("PORT", "80x"),
-        ("PROCESSES", "0"),
-        ("THREADS", "many"),
-        ("MOUNT_POINT", "/a//b"),
-        ("MOUNT_POINT", "/a/../b"),
-        ("HOST", "local host"),
-        ("RUN_USER", "a b"),
-    ],
-)
-def test_a_setting_that_cannot_be(name: str, value: str) -> None:
-    with pytest.raises(Problem) as refused:
-        settings.load({name: value})
-    assert refused.value.slug == "setting-invalid"
-    assert f"{name}={value}" in str(refused.value)
-    (remedy,) = refused.value.remedy
-    example = remedy.split()[0].partition("=")[2]
-    settings.load({name: example})  # what the remedy says is possible
-
-
-def test_settings_have_defaults_and_empty_means_default() -> None:
-    assert settings.load({}) == settings.load({"PORT": "", "MOUNT_POINT": " "})
-    assert settings.load({}).port == 8000
-
-
-@pytest.mark.parametrize("text", ["app", "/app", "/app/", "app/"])
-def test_mount_points_are_normalised(text: str) -> None:
-    assert settings.load({"MOUNT_POINT": text}).mount_point == "/app"
-
-
 def test_apache_is_told_of_the_mount_point() -> None:
     chosen = settings.load({"MOUNT_POINT": "/app"})
     text = arguments.beginning(chosen, Path("/srv/x/static"), Path("/srv/var"))

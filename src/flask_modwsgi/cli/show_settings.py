@@ -63,7 +63,8 @@ def consequences(chosen: settings.Settings) -> list[str]:
     limit = capacity.effective_limit(chosen.request_limit, chosen.threads)
     number = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
     alone = [
-        "With 1 process, no other one answers while it is stuck or is replaced, as at a reload."
+        "With 1 process, all requests wait while it is stuck, or loads the application anew at a"
+        " reload."
     ]
     return [
         f"{number} x {chosen.threads} threads: {at_once} requests at once"

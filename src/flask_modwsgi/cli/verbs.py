@@ -173,7 +173,7 @@ def _doctor_options(parser: ArgumentParser) -> None:
 VERBS = (
     Verb(
         "serve",
-        "serve in the foreground; without a verb, this is done",
+        "serve in the foreground; the default verb",
         _serve,
         passes_on=True,
         example="--threads 10",

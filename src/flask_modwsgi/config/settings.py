@@ -90,9 +90,9 @@ class Settings:
     )
     processes: int = setting(
         number(1, 512),
-        "Processes that run the application. They share no variables: what one request keeps in a"
-        " global variable, the next one may not find. With 1 it does, but while that process is"
-        " stuck or is replaced, as at a reload, no other one answers.",
+        "Processes that run the application. They share no variables: a value that one request"
+        " keeps in a global variable is missing in the other processes. With 1 process it is not,"
+        " but all requests wait while it is stuck, or loads the application anew at a reload.",
         capacity.processes,
         default_means="one for each core, 2 to 8",
         example="2",

@@ -1,0 +1,181 @@
+"""The command line: verbs, options, help, and what is said of those that do not exist."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from flask_modwsgi import __version__
+from flask_modwsgi.cli import command_line
+from flask_modwsgi.cli.verbs import VERBS
+from flask_modwsgi.problems.problem import Problem
+
+NAMES = [verb.name for verb in VERBS]
+PASSING_ON = [verb.name for verb in VERBS if verb.passes_on]
+
+
+def run(*words: str, code: str = "") -> subprocess.CompletedProcess[str]:
+    """The command with the standard library alone, as before anything is installed."""
+    code = code or "from flask_modwsgi.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); {code}"
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, *words],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "80"},
+    )
+
+
+def helped(capsys: pytest.CaptureFixture[str], *words: str, prog: str = "./run") -> str:
+    """What is printed by words that ask for help."""
+    with pytest.raises(SystemExit) as end:
+        command_line.read(words, prog)
+    assert end.value.code in (0, None)
+    return capsys.readouterr().out
+
+
+def refused(*words: str, prog: str = "./run") -> Problem:
+    """What is said of words that are wrong."""
+    with pytest.raises(Problem) as wrong:
+        command_line.read(words, prog)
+    assert wrong.value.slug == "command-wrong"
+    return wrong.value
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_verb_has_a_help_that_fits(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = helped(capsys, name, "--help")
+    assert text == helped(capsys, "help", name) == helped(capsys, name, "-h")
+    assert text.startswith(f"usage: ./run {name} ")
+    lines = text.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert ("mod_wsgi-express start-server --help" in text) == (name in PASSING_ON)
+
+
+def test_the_help_has_every_verb_and_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    text = helped(capsys, "--help")
+    assert text == helped(capsys, "help") == helped(capsys, "-h") == helped(capsys, "help", "help")
+    lines = text.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == NAMES
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.example])
+def test_the_example_of_a_verb_is_possible(verb: command_line.Verb) -> None:
+    read, _ = command_line.read(verb.example.split(), "./run")
+    assert read == verb
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert helped(capsys, "--version") == f"flask-modwsgi {__version__}\n"
+
+
+def test_serve_is_the_default_verb() -> None:
+    assert command_line.read([], "./run")[0].name == "serve"
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in PASSING_ON)])
+def test_other_options_are_passed_on(words: list[str]) -> None:
+    given = ["--processes", "2", "--host=::1", "--access-log"]
+    verb, options = command_line.read([*words, *given], "./run")
+    assert options.extra == given
+    assert verb.name == (words[0] if words else "serve")
+
+
+def test_the_options_of_a_verb_that_passes_others_on() -> None:
+    _, options = command_line.read(["dev", "--threads", "3", "--tls"], "./run")
+    assert options.tls
+    assert options.extra == ["--threads", "3"]
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest", "example"),
+    [
+        ("strat", "start", "./run start"),
+        ("relaod", "reload", "./run reload"),
+        ("help confg", "config", "./run config"),
+        ("logs --lnies 3", "--lines", "./run logs -n 100 -f"),
+        ("logs --line=3", "--lines", "./run logs -n 100 -f"),
+        ("setup --rebild", "--rebuild", "./run setup --apache bundled"),
+        ("stop --jsn", "--json", "./run stop"),
+    ],
+)
+def test_the_nearest_is_named(words: str, nearest: str, example: str) -> None:
+    problem = refused(*words.split())
+    assert problem.what.endswith(f"the nearest is {nearest}.")
+    assert problem.remedy == (example,)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("nonsense", "There is no verb 'nonsense'."),
+        ("help nonsense", "There is no verb 'nonsense'."),
+        ("8000", "There is no verb '8000'."),
+        ("stop now", "./run stop does not take 'now'."),
+        ("start now", "./run start does not take 'now'."),
+        ("stop --xyz", "./run stop has no option '--xyz'."),
+        ("logs -n", "./run logs cannot run: -n/--lines: expected one argument."),
+        *(
+            (
+                f"logs -n {text}",
+                "./run logs cannot run: -n/--lines: "
+                f"'{text}' is not a number of lines from 0 to 1000000.",
+            )
+            for text in ("-5", "x", "1.5", "٣", "9999999")
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(words: str, sentence: str) -> None:
+    problem = refused(*words.split())
+    assert problem.what == sentence
+    command_line_of_the_remedy = problem.remedy[0].split()[1:]
+    if command_line_of_the_remedy != ["help"]:
+        command_line.read(command_line_of_the_remedy, "./run")
+
+
+def test_a_choice_that_there_is_not() -> None:
+    problem = refused("setup", "--apache", "nginx")
+    assert "--apache: invalid choice: 'nginx'" in problem.what
+
+
+@pytest.mark.parametrize(
+    "words", [["strat"], ["x" * 300], ["logs", "-n", "1\n2"], ["setup", "--apache", "y" * 200]]
+)
+def test_a_wrong_command_in_a_terminal(words: list[str]) -> None:
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert max(map(len, done.stderr.splitlines())) <= 80
+    assert done.stderr.splitlines()[-1].startswith("Example: ./run ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_command_for_programs() -> None:
+    done = run("logs", "--lnies", "--json")
+    assert done.returncode == 2
+    told = json.loads(done.stderr)
+    assert told["problem"] == "command-wrong"
+    assert told["type"] == ["./run logs -n 100 -f"]
+
+
+def test_help_needs_nothing_installed() -> None:
+    done = run("help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: ./run [VERB] [OPTIONS]\n")
+
+
+def test_the_console_script_is_called_by_its_name() -> None:
+    code = "sys.argv[0] = '/srv/bin/flask-modwsgi'; from flask_modwsgi.cli import main; main.run()"
+    assert run("help", code=code).stdout.startswith("usage: flask-modwsgi [VERB] [OPTIONS]\n")
+    assert run("help", "logs", code=code).stdout.startswith("usage: flask-modwsgi logs ")
+    assert "Example: flask-modwsgi start\n" in run("strat", code=code).stderr

@@ -1,0 +1,240 @@
+"""Settings: what they may be, where they come from, how they are shown, and ``.env``."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from flask_modwsgi.cli import show_settings
+from flask_modwsgi.config import reference, settings
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.doctor import report
+from flask_modwsgi.machine import capacity
+from flask_modwsgi.problems.problem import Problem
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "80x"),
+        ("PORT", "-1"),
+        ("PORT", "٨٠٠٠"),
+        ("PROCESSES", "0"),
+        ("PROCESSES", "513"),
+        ("THREADS", "many"),
+        ("KEEP_ALIVE", "1.5"),
+        ("MOUNT_POINT", "/a//b"),
+        ("MOUNT_POINT", "/a/../b"),
+        ("HOST", "local host"),
+        ("RUN_USER", "a b"),
+        ("LOG_FORMAT", "JSON"),
+        ("TLS_KEY", "/etc/a b.pem"),
+        ("METRICS_PORT", "80"),
+    ],
+)
+def test_a_setting_that_cannot_be(name: str, value: str) -> None:
+    with pytest.raises(Problem) as refused:
+        settings.load({name: value})
+    assert refused.value.slug == "setting-invalid"
+    assert f"{name}={value}" in str(refused.value)
+    (remedy,) = refused.value.remedy
+    example = remedy.split()[0].partition("=")[2]
+    settings.load({name: example})  # what the remedy says is possible
+
+
+@pytest.mark.parametrize("name", settings.NAMES)
+def test_every_setting_has_an_example_that_is_possible(name: str) -> None:
+    declared = settings.SETTINGS[name]
+    assert declared.example
+    settings.load({name: declared.example})
+
+
+def test_settings_have_defaults_and_empty_means_default() -> None:
+    assert settings.load({}) == settings.load({"PORT": "", "MOUNT_POINT": " "})
+    assert settings.load({}).port == 8000
+    assert settings.load({}).processes == capacity.processes()
+    assert settings.load({}).metrics_port is None
+
+
+def test_one_process_is_possible_and_its_price_is_named() -> None:
+    alone = settings.load({"PROCESSES": "1"})
+    assert alone.processes == 1
+    price = "With 1 process, all requests wait"
+    assert any(line.startswith(price) for line in show_settings.consequences(alone))
+    two = show_settings.consequences(settings.load({"PROCESSES": "2"}))
+    assert not any(line.startswith(price) for line in two)
+
+
+@pytest.mark.parametrize("text", ["app", "/app", "/app/", "app/"])
+def test_mount_points_are_normalised(text: str) -> None:
+    assert settings.load({"MOUNT_POINT": text}).mount_point == "/app"
+
+
+def test_what_a_reload_takes() -> None:
+    assert {"log_level"} == settings.AT_RELOAD
+
+
+def test_a_default_is_given_in_words_where_it_is_empty_or_computed() -> None:
+    for name, declared in settings.SETTINGS.items():
+        assert declared.default_in_words, name
+        assert bool(declared.default_means) == (not declared.written_default), name
+
+
+def test_units_are_in_the_documentation() -> None:
+    example = reference.env_example(8000, "/")
+    assert "Allowed: a number of seconds from 5 to 3600. Default: 60.\nREQUEST_LIMIT=60" in example
+    assert "Allowed: a number of megabytes from 1 to 10240. Default: 10." in example
+    assert max(map(len, example.splitlines())) < 100
+
+
+def test_the_example_means_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(reference.env_example(8000, "/"))
+    values = settings.written(file)
+    assert set(values) == {*settings.NAMES, "FLASK_SECRET_KEY"}
+    assert settings.load(values) == settings.load({})
+
+
+def test_misspelt_settings_are_refused_and_other_names_are_not() -> None:
+    with pytest.raises(Problem, match="nearest is PROCESSES"):
+        settings.refuse_misspelt({"PROCESES": "2"})
+    settings.refuse_misspelt({"PROCESSES": "2", "DATABASE_URL": "sqlite://"})
+
+
+def test_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "HOST", "THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PORT", "1")
+    in_file = {"PORT": "2", "HOST": "::1", "THREADS": " "}
+    found = [settings.source(name, in_file) for name in ("PORT", "HOST", "THREADS")]
+    assert found == ["environment", ".env", "default"]
+
+
+# ---- .env
+
+
+def written(text: str | bytes) -> dict[str, str]:
+    """What is read from a file with this text."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / ".env"
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        return settings.written(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("A=1\nexport B=2\n", {"A": "1", "B": "2"}),
+        ("\ufeffA=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
+        ('A="x \\" \\\\ ${HOME} $B"  # why\n', {"A": 'x " \\ ${HOME} $B'}),
+        ('A="two\nlines"\nB=\n', {"A": "two\nlines", "B": ""}),
+        ("# only a comment\n\n", {}),
+        ("A", {"A": ""}),
+        ("A=é\nA=ü", {"A": "ü"}),
+    ],
+)
+def test_what_is_in_a_file(text: str, values: dict[str, str]) -> None:
+    assert written(text) == values
+
+
+def test_no_file_has_no_variables(tmp_path: Path) -> None:
+    assert settings.written(tmp_path / ".env") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        (b"A=1\n\n\nthis is not\nB=2\n", 4, "NAME=value"),
+        (b'A=1\nB="never closed\nC=3\n', 2, "NAME=value"),
+        (b'A="x" y\n', 1, "NAME=value"),
+        (b"A=1\r\n\r\n=2\r\n", 3, "NAME=value"),
+        ("A=1\n".encode("utf-16"), 1, "UTF-16"),
+        (b"\xfe\xff" + "A=1\n".encode("utf-16-be"), 1, "UTF-16"),
+        ("A=1\n".encode("utf-16-le"), 1, "code 0"),
+        (b"A=1\nB=caf\xe9\n", 2, "UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read(text: bytes, line: int, reason: str) -> None:
+    with pytest.raises(Problem) as broken:
+        written(text)
+    assert broken.value.slug == "env-file-broken"
+    assert f"line {line} " in broken.value.what
+    assert reason in broken.value.what
+    assert "never closed" not in str(broken.value)  # it may be a secret
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_the_remedy_for_another_encoding_works(encoding: str, tmp_path: Path) -> None:
+    file = tmp_path / "my project" / ".env"
+    file.parent.mkdir()
+    file.write_bytes("A=café\n".encode(encoding))
+    with pytest.raises(Problem) as broken:
+        settings.written(file)
+    subprocess.run(["sh", "-c", broken.value.remedy[0]], check=True)
+    assert settings.written(file) == {"A": "café"}
+    assert file.stat().st_mode & 0o077 == 0
+    assert [path.name for path in file.parent.iterdir()] == [".env"]
+
+
+def test_secrets_of_a_broken_file_are_known_to_the_report(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"API=of-great-value\nthis is not\nB=caf\xe9\n")
+    assert "of-great-value" in report.hidden(Project(tmp_path))
+
+
+def test_settings_are_read_with_the_standard_library_alone() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from flask_modwsgi.config import reference, settings\n"
+        "print(settings.load(settings.variables(Path('/nonexistent/.env'))).https_port)"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code, str(ROOT / "src")]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "8443\n"
+
+
+# ---- ./run config
+
+
+def shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, list[str]]:
+    """The columns of each variable."""
+    show_settings.show(Project(folder))
+    lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines}
+
+
+def test_config_shows_value_unit_and_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in settings.NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PORT", "8080")
+    monkeypatch.setenv("FLASK_THING", "1")
+    (tmp_path / ".env").write_text("REQUEST_LIMIT=30\nAPI_KEY=hidden-value\nMINE='two\nlines'\n")
+    rows = shown(tmp_path, capsys)
+    assert list(rows)[: len(settings.NAMES)] == list(settings.NAMES)
+    assert rows["PORT"] == ["8080", "environment"]
+    assert rows["REQUEST_LIMIT"] == ["30", "seconds", ".env"]
+    assert rows["MAX_UPLOAD_MB"] == ["10", "megabytes", "default"]
+    assert rows["HOSTS"] == ["-", "default"]
+    assert rows["FLASK_THING"] == ["1", "environment"]
+    assert rows["MINE"] == ["two\\nlines", ".env"]
+    assert "hidden-value" not in " ".join(rows["API_KEY"])
+
+
+def test_config_fits_a_terminal_and_a_long_value_moves_no_other_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = "10.0.0.0/8 192.168.0.0/16 172.16.0.0/12"
+    monkeypatch.setenv("TRUSTED_PROXIES", proxies)
+    monkeypatch.setenv("TLS_KEY", f"/etc/{'x' * 80}.pem")
+    monkeypatch.setenv("METRICS_PORT", "9100")
+    show_settings.show(Project(tmp_path))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if len(line) > 80] == ["TLS_KEY"]
+    ends = {line.rindex(" ") for line in lines[: len(settings.NAMES)] if "TLS_KEY" not in line}
+    assert len(ends) == 1
