@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(next(Path(__file__).parents[1].glob("{{cookiecutter.*}}"))))
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from server import problems
-from server.machine import systems
-from server.problem import CATALOGUE, Problem
+from flask_modwsgi import problems
+from flask_modwsgi.problems import systems
+from flask_modwsgi.problems.problem import CATALOGUE, Problem
 
 PAGE = Path(__file__).with_suffix(".md")
 SYSTEMS = {
@@ -25,7 +25,7 @@ BEGINNING = """\
 # Troubleshooting
 
 Every problem that `./run` can name, with example values: what is wrong, why it matters, and what to
-type. `./run doctor` looks for them all. Made from `server/problems` by `make docs`.
+type. `./run doctor` looks for them all. Made from `flask_modwsgi.problems` by `make docs`.
 """
 
 

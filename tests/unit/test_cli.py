@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from flask_modwsgi import __version__
 from flask_modwsgi.cli import command_line
-from flask_modwsgi.cli.verbs import VERBS
+from flask_modwsgi.cli.verbs import VERBS, Verb
 from flask_modwsgi.problems.problem import Problem
 
 NAMES = [verb.name for verb in VERBS]
@@ -71,7 +71,7 @@ def test_the_help_has_every_verb_and_fits(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.example])
-def test_the_example_of_a_verb_is_possible(verb: command_line.Verb) -> None:
+def test_the_example_of_a_verb_is_possible(verb: Verb) -> None:
     read, _ = command_line.read(verb.example.split(), "./run")
     assert read == verb
 
