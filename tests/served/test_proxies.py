@@ -384,8 +384,8 @@ def test_the_settings_are_separated_by_commas_or_spaces() -> None:
 
 def test_config_says_what_follows(viewed: Project) -> None:
     shown = viewed.call("./run", "config", TRUSTED_PROXIES="10.0.0.0/8", HOSTS="a.b *.c.d").stdout
-    assert "Where a request comes from is what 10.0.0.0/8 say of it." in shown
-    assert "Hosts other than a.b, *.c.d get a 421, except for health." in shown
+    assert "X-Forwarded fields are used from 10.0.0.0/8 only." in shown
+    assert "Requests for other hosts than a.b, *.c.d get a 421, except for health." in shown
 
 
 @pytest.mark.parametrize("name", fronts.PACKAGES)

@@ -1,7 +1,7 @@
-"""Whose word about a request counts, and which hosts it may be for. Pure.
+"""Trusted proxies and host names: how they are read, and how Apache is told of them. Pure.
 
-`apache/proxies.conf` says what is done with it. mod_wsgi has options for proxies too, but what they
-say reaches the application alone: not redirects, error pages, the log and what HTTPS turns on.
+``apache/conf/proxies.conf`` has the rules. mod_wsgi has options for proxies too, but they have an
+effect in the application alone, not in redirects, error pages, the log and what HTTPS turns on.
 """
 
 import ipaddress
@@ -60,7 +60,9 @@ def consequences(trusted: str, names: str) -> list[str]:
     """What the two settings mean, in sentences; nothing where they are empty."""
     lines = []
     if trusted:
-        lines.append(f"Where a request comes from is what {', '.join(trusted.split())} say of it.")
+        lines.append(f"X-Forwarded fields are used from {', '.join(trusted.split())} only.")
     if names:
-        lines.append(f"Hosts other than {', '.join(names.split())} get a 421, except for health.")
+        lines.append(
+            f"Requests for other hosts than {', '.join(names.split())} get a 421, except for health."
+        )
     return lines
