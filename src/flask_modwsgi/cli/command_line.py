@@ -93,9 +93,7 @@ def _parsers(prog: str) -> tuple[_Parser, dict[str, _Parser]]:
             allow_abbrev=False,
         )
         verb.add_options(own)
-        own.add_argument(
-            "--json", action="store_true", help="for programs: problems, status and doctor"
-        )
+        own.add_argument("--json", action="store_true", help="problems, status and doctor as JSON")
     return whole, verbs.choices
 
 
