@@ -3,11 +3,11 @@
 The hook of the template calls `build_wheel` for each new project, and so do pip, uv and
 ``python -m build``, for which this module is a build backend (PEP 517). The same source gives the
 same bytes on every machine: files are stored uncompressed, sorted, without dates and owners, and
-with line ends as in git. Installers therefore accept it in place of the published one, and a
-`cruft update` can patch it.
+with line ends as in git. `cruft update` can therefore patch the wheel of a project.
 """
 
 import base64
+import gzip
 import hashlib
 import io
 import re
@@ -19,7 +19,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 DATE = (2020, 1, 1, 0, 0, 0)
-TEXT = {".conf", ".css", ".html", ".md", ".py", ".sh", ".svg", ".toml", ".txt", ".typed"}
 
 
 def build_wheel(
@@ -28,17 +27,12 @@ def build_wheel(
     """Write the wheel and return its name (PEP 517)."""
     project, version = _project(), _version()
     info = f"flask_modwsgi-{version}.dist-info"
-    files = {name: _content(path) for name, path in _package().items()}
-    files[f"{info}/METADATA"] = _metadata(project, version).encode()
+    files = _package()
+    files[f"{info}/METADATA"] = _metadata(project, version)
     files[f"{info}/WHEEL"] = (
         b"Wheel-Version: 1.0\nGenerator: flask-modwsgi\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     )
-    scripts = "".join(f"{name} = {target}\n" for name, target in project["scripts"].items())
-    plugins = project.get("entry-points", {}).get("pytest11", {})
-    pytest11 = "".join(f"{name} = {target}\n" for name, target in plugins.items())
-    files[f"{info}/entry_points.txt"] = (
-        f"[console_scripts]\n{scripts}" + (f"\n[pytest11]\n{pytest11}" if pytest11 else "")
-    ).encode()
+    files[f"{info}/entry_points.txt"] = _entry_points(project)
     files[f"{info}/licenses/LICENSE"] = _content(ROOT / "LICENSE")
     record = f"{info}/RECORD"
     rows = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in sorted(files.items())]
@@ -58,14 +52,17 @@ def build_sdist(sdist_directory: str, config_settings: object = None) -> str:
     folder = f"flask_modwsgi-{version}"
     names = ("LICENSE", "README.md", "build_wheel.py", "pyproject.toml")
     files = {name: _content(ROOT / name) for name in names}
-    files |= {f"src/{name}": _content(path) for name, path in _package().items()}
-    files["PKG-INFO"] = _metadata(project, version).encode()
-    with tarfile.open(Path(sdist_directory, f"{folder}.tar.gz"), "w:gz") as archive:
+    files |= {f"src/{name}": data for name, data in _package().items()}
+    files["PKG-INFO"] = _metadata(project, version)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, data in sorted(files.items()):
             entry = tarfile.TarInfo(f"{folder}/{name}")
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
-    return f"{folder}.tar.gz"
+    name = f"{folder}.tar.gz"
+    Path(sdist_directory, name).write_bytes(gzip.compress(packed.getvalue(), mtime=0))
+    return name
 
 
 def _project() -> dict[str, Any]:
@@ -81,28 +78,36 @@ def _version() -> str:
     return match[1]
 
 
-def _package() -> dict[str, Path]:
+def _package() -> dict[str, bytes]:
     """Every file of the package, by its name in the wheel."""
     source = ROOT / "src"
-    found = sorted((source / "flask_modwsgi").rglob("*"))
     return {
-        path.relative_to(source).as_posix(): path
-        for path in found
+        path.relative_to(source).as_posix(): _content(path)
+        for path in (source / "flask_modwsgi").rglob("*")
         if path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
     }
 
 
 def _content(path: Path) -> bytes:
-    data = path.read_bytes()
-    is_text = path.suffix in TEXT or path.name == "LICENSE"
-    return data.replace(b"\r\n", b"\n") if is_text else data
+    """With line ends as in git, which has no binary files here."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
 
 
 def _digest(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
-def _metadata(project: dict[str, Any], version: str) -> str:
+def _entry_points(project: dict[str, Any]) -> bytes:
+    """https://packaging.python.org/en/latest/specifications/entry-points/"""
+    groups = {"console_scripts": project["scripts"], **project["entry-points"]}
+    sections = (
+        "".join([f"[{group}]\n", *(f"{name} = {target}\n" for name, target in entries.items())])
+        for group, entries in groups.items()
+    )
+    return "\n".join(sections).encode()
+
+
+def _metadata(project: dict[str, Any], version: str) -> bytes:
     """https://packaging.python.org/en/latest/specifications/core-metadata/"""
     rows = [
         ("Metadata-Version", "2.4"),
@@ -117,9 +122,9 @@ def _metadata(project: dict[str, Any], version: str) -> str:
     rows += [("Classifier", text) for text in project["classifiers"]]
     rows += [("Project-URL", f"{name}, {url}") for name, url in project.get("urls", {}).items()]
     rows += [("Requires-Dist", text) for text in project["dependencies"]]
-    for extra, needs in project.get("optional-dependencies", {}).items():
+    for extra, needs in project["optional-dependencies"].items():
         rows.append(("Provides-Extra", extra))
         rows += [("Requires-Dist", f"{text} ; extra == '{extra}'") for text in needs]
     rows.append(("Description-Content-Type", "text/markdown"))
     readme = _content(ROOT / "README.md").decode()
-    return "".join(f"{name}: {value}\n" for name, value in rows) + f"\n{readme}"
+    return "".join([*(f"{name}: {value}\n" for name, value in rows), "\n", readme]).encode()

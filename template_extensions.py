@@ -1,19 +1,52 @@
-"""A Jinja extension that tells the hooks where the template is checked out.
+"""A Jinja extension of the template: what cookiecutter by itself does not offer.
 
-cookiecutter and cruft render the text of a hook with the checkout as working directory, and run it
-in the new project. `cruft update` keeps the module of the first of two versions it renders, so what
-this defines must not change.
+`cruft update` renders two versions of the template with the module of the older one. So what later
+versions may count on, here and in hooks/pre_gen_project.py, must not change: the class, the global
+function, and `explain_refusal`.
 """
 
-import os
+from __future__ import annotations
 
+import os
+import runpy
+import sys
+from pathlib import Path
+
+from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
+PRE_GEN = Path(__file__).resolve().parent / "hooks" / "pre_gen_project.py"
+FOLDER = "{{cookiecutter.project_slug}}"
+
 
 class TemplateCheckout(Extension):
-    """Defines the function ``template_checkout``."""
+    """Tells the hooks where the template is, and checks the answers before any file is written.
+
+    The name of the project's folder is the first thing that is rendered when all answers are
+    there, also those of a replay file. cookiecutter runs a hook only after it has made that folder,
+    which a wrong answer may put anywhere.
+    """
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        # cookiecutter and cruft render the text of a hook with the checkout as working directory.
         environment.globals["template_checkout"] = os.getcwd
+        environment.globals["refuse_wrong_answers"] = refuse_wrong_answers
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        if source == FOLDER:
+            return "{{ refuse_wrong_answers(cookiecutter) }}" + source
+        return source
+
+
+def refuse_wrong_answers(answers: dict[str, object]) -> str:
+    """Nothing, or end cookiecutter with a text that says what is wrong.
+
+    :raises FailedHookException: an answer is wrong; cookiecutter prints its text and exits with 1.
+    """
+    text = runpy.run_path(str(PRE_GEN))["explain_refusal"](answers, answers.get("_output_dir"))
+    if text:
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        raise FailedHookException(text.encode(encoding, "backslashreplace").decode(encoding))
+    return ""

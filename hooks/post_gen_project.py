@@ -24,18 +24,10 @@ def restore_executable_bit(script: Path) -> None:
     script.chmod(mode | (mode & 0o444) >> 2)
 
 
-def find_source(checkout: Path) -> Path:
-    """The folder of the template with the builder; `--directory` makes the checkout one below."""
-    for folder in (checkout, *checkout.parents):
-        if (folder / "build_wheel.py").is_file() and (folder / "src" / "flask_modwsgi").is_dir():
-            return folder
-    raise FileNotFoundError(f"the template in {checkout} has no build_wheel.py")
-
-
 def put_wheel(checkout: Path) -> None:
     """Build the wheel of the template's own package; an older one goes."""
     sys.dont_write_bytecode = True
-    sys.path.insert(0, str(find_source(checkout)))
+    sys.path.insert(0, str(checkout))
     from build_wheel import build_wheel
 
     wheels = Path("wheels")

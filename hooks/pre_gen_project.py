@@ -1,8 +1,9 @@
 """Refuse answers that no working project can be made from.
 
-cookiecutter renders this file with Jinja and runs it in the new, still empty project
-directory, which it removes when this exits with 1. All problems are reported together, each
-with what was given, what is allowed and an example.
+All problems are reported together, each with what was given, what is allowed and an example.
+template_extensions.py calls `explain_refusal` before there is a folder. cruft does not tell it
+where that will be, so cookiecutter also runs this file as a hook: in the new, still empty folder,
+which it removes when this exits with 1.
 
 The file has to parse on old Pythons too, so that they get a sentence and no SyntaxError.
 """
@@ -21,10 +22,11 @@ JINJA_OPENERS = ["{" + second for second in ("{", "%", "#")]
 
 STDLIB = getattr(sys, "stdlib_module_names", ())  # since Python 3.10
 FLASK = ["blinker", "click", "flask", "itsdangerous", "jinja2", "markupsafe", "werkzeug"]
-SERVER = ["brotli", "dotenv", "mod_wsgi", "mod_wsgi_packages", "prometheus_client", "psutil"]
+SERVER = ["brotli", "dotenv", "flask_modwsgi", "mod_wsgi", "mod_wsgi_packages"]
+SERVER += ["prometheus_client", "psutil"]
 BUILD = ["packaging", "pip", "pkg_resources", "setuptools", "wheel"]
-DEVELOP = ["colorama", "iniconfig", "mypy", "pluggy", "pygments", "pytest", "ruff"]
-OWN = ["deploy", "docs", "run", "server", "static", "tests", "var"]
+DEVELOP = ["colorama", "iniconfig", "pluggy", "py", "pygments", "pytest", "ruff"]
+OWN = ["deploy", "run", "tests", "var", "wheels"]
 TAKEN = {name.lower() for name in (*STDLIB, *FLASK, *SERVER, *BUILD, *DEVELOP, *OWN)}
 
 
@@ -158,33 +160,40 @@ def describe(subject: str, given: str, allowed: str) -> str:
     return f"  {subject}: {shown} was given.\n      Allowed: {allowed}\n"
 
 
-def find_problems(answers: dict[str, object]) -> list[str]:
+def find_problems(answers: dict[str, object], folder: str | None) -> list[str]:
     """Check what reaches the files: a derived `__value` where there is one."""
-    folder = os.path.dirname(os.getcwd())
     python = ".".join(map(str, sys.version_info[:2]))
-    checked = [("folder", folder, check_folder(folder)), ("Python", python, check_python(python))]
+    checked = [("Python", python, check_python(python))]
+    if folder:
+        checked.insert(0, ("folder", folder, check_folder(folder)))
     for question, check in CHECKS.items():
-        given = str(answers[question])
+        given = str(answers.get(question))
         checked.append((question, given, check(str(answers.get("__" + question, given)))))
     return [describe(subject, given, allowed) for subject, given, allowed in checked if allowed]
 
 
-def main(answers: dict[str, object]) -> int:
+def explain_refusal(answers: dict[str, object], folder: str | None) -> str:
+    """What is wrong with the answers, and with the folder for the project; nothing if all is well.
+
+    template_extensions.py calls this before cookiecutter makes the project's folder.
+    """
     windows = check_system(os.name)
-    problems = [describe("system", os.name, windows)] if windows else find_problems(answers)
-    if not problems:
-        return 0
-    print(
-        "\nNo project can be made from these answers:\n",
-        *problems,
-        "Nothing is left behind. What follows is cookiecutter's own report of this refusal.\n",
-        sep="\n",
-        file=sys.stderr,
+    problems = (
+        [describe("system", os.name, windows)] if windows else find_problems(answers, folder)
     )
-    return 1
+    if not problems:
+        return ""
+    return "\n".join(
+        ["", "No project can be made from these answers:", "", *problems, "Nothing is left behind."]
+    )
 
 
 if __name__ == "__main__":
     # The way to read answers as data: JSON has no three quotes in a row, a raw string keeps its
     # backslashes, and Jinja escapes everything else (audreyfeldroy/cookiecutter-pypackage).
-    sys.exit(main(json.loads(r"""{{ cookiecutter | tojson }}""")))
+    text = explain_refusal(
+        json.loads(r"""{{ cookiecutter | tojson }}"""), os.path.dirname(os.getcwd())
+    )
+    if text:
+        print(text, file=sys.stderr)
+        sys.exit(1)

@@ -9,6 +9,7 @@ def test_the_page_greets(client: FlaskClient) -> None:
     response = client.get("/")
     assert response.status_code == 200
     assert "Hello, I love Flask!" in response.text
+    assert "mod_wsgi" not in response.text  # which has no part in this
 
 
 @pytest.mark.parametrize("name", ["live", "ready"])
