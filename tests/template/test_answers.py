@@ -1,6 +1,7 @@
 """Which answers are refused, with which words, and which are accepted."""
 
 import ast
+import json
 import os
 import re
 import runpy
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CHECKS, QUESTIONS, ROOT, TEMPLATE, Bake, Baked, Refuse, derive, typed
+from conftest import CHECKS, QUESTIONS, ROOT, TEMPLATE, Bake, Baked, Built, Refuse, derive, typed
 
 PRE_GEN: dict[str, Any] = runpy.run_path(str(ROOT / "hooks/pre_gen_project.py"))
 
@@ -43,7 +44,7 @@ REFUSED: dict[str, dict[str, Any]] = {
         "this directory": ".",
         "elsewhere": "../hello",
         "two directories": "hello/flask",
-        "absolute": "/nowhere/hello",
+        "absolute": "/nowhere-at-all/hello",
         "empty": "",
         "trailing newline": "hello\n",
         "not ASCII": "héllo",
@@ -67,7 +68,8 @@ REFUSED: dict[str, dict[str, Any]] = {
         "dependency": "flask",
         "dependency in capitals": "Flask",
         "module of the server": "mod_wsgi",
-        "own package": "server",
+        "own package of the environment": "flask_modwsgi",
+        "own folder": "wheels",
         "own script": "run",
         "trailing newline": "hello\n",
         "too long": "x" * 65,
@@ -165,8 +167,8 @@ def test_refused(refuse: Refuse, row: int) -> None:
     for question, answer in wrong.items():
         assert f"  {question}: {str(answer)[:60]!r}"[:-1] in text
     assert text.count("      Allowed: ") == text.count("; for example: ") == len(wrong)
-    assert not Path("/nowhere").exists()
-    assert text.rstrip().endswith("cookiecutter's own report of this refusal.")
+    assert not Path("/nowhere-at-all").exists()
+    assert text.endswith("Nothing is left behind.")
 
 
 @pytest.mark.parametrize("question", REFUSED)
@@ -188,7 +190,8 @@ def test_accepted(bake: Bake, row: int) -> None:
     assert baked.path.name == pyproject["project"]["name"] == right["project_slug"]
     assert pyproject["project"]["description"] == right["project_name"]
     assert pyproject["tool"]["flask-modwsgi"]["app_name"] == right["app_name"]
-    assert pyproject["tool"]["flask-modwsgi"]["root_path"] == right["root_path"]
+    unit = baked.read(f"deploy/{right['project_slug']}.service").splitlines()
+    assert f"ExecStart={right['root_path']}/run serve" in unit
     settings = baked.read(".env.example").splitlines()
     assert f"PORT={right['port']}" in settings
     assert f"MOUNT_POINT={right['mount_point']}" in settings
@@ -208,13 +211,24 @@ def test_no_dependency_is_hidden_by_the_app() -> None:
         "python_dotenv": "dotenv",
     }
     # What the telemetry page needs is apart from the application.
-    files = set(TEMPLATE.rglob("*.txt")) - set(TEMPLATE.rglob("telemetry.txt"))
+    pins = ROOT / "src" / "flask_modwsgi" / "setup" / "pins"
+    files = {*TEMPLATE.rglob("*.txt"), *pins.glob("*.txt")} - {pins / "telemetry.txt"}
     requirements = "".join(file.read_text("utf-8") for file in files)
     distributions = set(re.findall(r"^[\w.-]+(?===)", requirements, re.MULTILINE))
-    assert "flask" in distributions
+    assert {"flask", "psutil"} <= distributions
     for distribution in distributions:
         module = distribution.lower().replace("-", "_")
         assert CHECKS["app_name"](modules.get(module, module)), distribution
+
+
+@pytest.mark.slow
+def test_nothing_in_the_environment_is_hidden_by_the_app(built: Built, kind: str) -> None:
+    (packages,) = built(kind).path.glob(".venv/lib/python3*/site-packages")
+    modules = {path.name.split(".")[0] for path in packages.iterdir()}
+    modules = {name for name in modules if not name.startswith("_") and "-" not in name}
+    assert {"flask", "flask_modwsgi", "mod_wsgi", "pytest"} <= modules
+    for name in modules:
+        assert CHECKS["app_name"](name), name
 
 
 def test_nothing_of_the_project_is_hidden_by_the_app(defaults: Baked) -> None:
@@ -262,11 +276,12 @@ def test_derived_app_name(name: str, app_name: str) -> None:
 
 
 def cookiecutter(
-    folder: Path, *arguments: str, **environment: str
+    folder: Path, *arguments: str, prompt: bool = False, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     folder.mkdir(exist_ok=True, parents=True)
+    options = [] if prompt else ["--no-input"]  # which a replay excludes
     return subprocess.run(
-        [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", *arguments],
+        [sys.executable, "-m", "cookiecutter", str(ROOT), *options, *arguments],
         cwd=folder,
         env={**os.environ, "HOME": str(folder.parent), "TMPDIR": str(folder.parent), **environment},
         capture_output=True,
@@ -287,12 +302,42 @@ def test_folder_is_accepted(folder: str) -> None:
 def test_command_line_refusal(tmp_path: Path) -> None:
     folder = tmp_path / "my apps"
     result = cookiecutter(folder, "port=0", "install=no")
-    assert result.returncode == 1
-    assert f"  folder: {str(folder)!r} was given." in result.stderr
-    assert "' ' (SPACE)" in result.stderr
-    assert "cookiecutter ... -o ~/src" in result.stderr
-    assert "  port: '0' was given." in result.stderr
+    assert (result.returncode, result.stderr) == (1, "")
+    assert f"  folder: {str(folder)!r} was given." in result.stdout
+    assert "' ' (SPACE)" in result.stdout
+    assert "cookiecutter ... -o ~/src" in result.stdout
+    assert "  port: '0' was given." in result.stdout
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "slug", ["../evil", "../precious", "{tmp_path}/evil", "a/b", ".", "x" * 300, "a\0b"]
+)
+def test_replay_is_refused(tmp_path: Path, slug: str) -> None:
+    """A replay file brings answers that nobody was asked for; no folder comes or goes."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    slug = slug.format(tmp_path=tmp_path)
+    replay = tmp_path / "replay.json"
+    replay.write_text(json.dumps({"cookiecutter": {**derive(), "project_slug": slug}}))
+    (tmp_path / "folder").mkdir()
+    before = set(tmp_path.rglob("*"))
+    result = cookiecutter(tmp_path / "folder", "--replay-file", str(replay), "-f", prompt=True)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert "  project_slug: " in result.stdout
+    assert {path for path in tmp_path.rglob("*") if ".cookiecutter" not in str(path)} == before
+
+
+def test_the_hook_refuses_too(tmp_path: Path) -> None:
+    """It knows the folder where cookiecutter has not told the extension, as under cruft."""
+    project = tmp_path / "my apps" / "hello-flask"
+    project.mkdir(parents=True)
+    source = (ROOT / "hooks/pre_gen_project.py").read_text("utf-8")
+    hook = tmp_path / "hook.py"
+    hook.write_text(source.replace("{{ cookiecutter | tojson }}", json.dumps(derive())))
+    done = subprocess.run([sys.executable, hook], cwd=project, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"  folder: {str(project.parent)!r} was given." in done.stderr
 
 
 def test_command_line_in_ascii_locale(tmp_path: Path) -> None:
@@ -304,7 +349,7 @@ def test_command_line_in_ascii_locale(tmp_path: Path) -> None:
     assert (folder / "hello-flask/README.md").exists()
     result = cookiecutter(folder, "project_slug=é", PYTHONIOENCODING="ascii")
     assert result.returncode == 1
-    assert r"  project_slug: '\xe9' was given." in result.stderr
+    assert r"  project_slug: '\xe9' was given." in result.stdout
     assert [path.name for path in folder.iterdir()] == ["hello-flask"]
 
 

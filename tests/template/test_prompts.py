@@ -93,9 +93,9 @@ def test_an_answer_to_every_question(terminal: pexpect.spawn, tmp_path: Path) ->
     assert pyproject["project"]["description"] == typed["project_name"]
     assert pyproject["tool"]["flask-modwsgi"] == {
         "app_name": "cafe",
-        "root_path": "/srv/cafe",
         "apache": "bundled",
     }
+    assert "ExecStart=/srv/cafe/run" in (project / "deploy/bobs-cafe.service").read_text("utf-8")
     settings = (project / ".env.example").read_text("utf-8").splitlines()
     assert {"PORT=8080", "MOUNT_POINT=/cafe"} <= set(settings)
     assert (project / "cafe.wsgi").is_file()
@@ -108,7 +108,8 @@ def test_refusal_is_readable(terminal: pexpect.spawn, tmp_path: Path) -> None:
         terminal.sendline("99999" if question == "port" else "")
     terminal.expect_exact("port: '99999' was given.")
     terminal.expect_exact("Allowed: a number from 1 to 65535")
+    terminal.expect_exact("Nothing is left behind.")
     terminal.expect(pexpect.EOF)
     terminal.close()
-    assert terminal.exitstatus == 1
+    assert (terminal.exitstatus, str(terminal.before).strip()) == (1, "")  # no traceback
     assert not (tmp_path / "hello-flask").exists()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,10 +15,14 @@ from conftest import QUESTIONS, ROOT, TEMPLATE, Bake, Baked, derive
 from cookiecutter.main import cookiecutter
 from pytest_cookies.plugin import Cookies
 
+from flask_modwsgi import __version__
+
 FILES = {
     ".env.example",
+    ".gitattributes",
     ".gitignore",
     "README.md",
+    "deploy/hello-flask.service",
     "hello_flask.wsgi",
     "hello_flask/__init__.py",
     "hello_flask/__main__.py",
@@ -29,6 +34,7 @@ FILES = {
     "hello_flask/templates/index.html",
     "hello_flask/templates/layout.html",
     "hello_flask/views.py",
+    "hello_flask/welcome.py",
     "pyproject.toml",
     "requirements-dev.txt",
     "requirements.txt",
@@ -72,15 +78,23 @@ def rendered(baked: Baked) -> list[str]:
     return [
         name
         for name, source in names.items()
-        if not any(fnmatch(source, pattern) for pattern in [*patterns, "server/*"])
+        if not any(fnmatch(source, pattern) for pattern in [*patterns, "wheels/*"])
     ]
 
 
 def test_exactly_these_files(defaults: Baked) -> None:
-    server = {f"server/{name}" for name in files(TEMPLATE / "server")}
-    assert files(defaults.path) == FILES | server
+    wheel = f"wheels/flask_modwsgi-{__version__}-py3-none-any.whl"
+    assert files(defaults.path) == {*FILES, wheel}
     found = {path.relative_to(defaults.path).as_posix() for path in defaults.path.rglob("*/")}
-    assert found - {"."} == directories(FILES | server)
+    assert found - {"."} == directories({*FILES, wheel})
+
+
+def test_a_reader_is_done_in_ten_minutes(defaults: Baked) -> None:
+    """The user's own part is short: without tests, pins and the one file of settings."""
+    apart = re.compile(r"tests/|deploy/|wheels/|requirements|\.env")
+    own = [name for name in files(defaults.path) if not apart.match(name)]
+    assert len(own) <= 25
+    assert sum(len(defaults.read(name).splitlines()) for name in own) <= 450
 
 
 def test_hooks_off_gives_the_same(defaults: Baked, cookies: Cookies, tmp_path: Path) -> None:
@@ -91,7 +105,26 @@ def test_hooks_off_gives_the_same(defaults: Baked, cookies: Cookies, tmp_path: P
         output_dir=str(tmp_path),
         config_file=str(cookies._config_file),
     )
-    assert contents(Path(plain)) == contents(defaults.path)
+    hooked = contents(defaults.path)
+    assert contents(Path(plain)) == {name: hooked[name] for name in FILES}
+
+
+def test_hooks_off_and_what_to_do(defaults: Baked, tmp_path: Path) -> None:
+    """`./run` of a project without its wheel says how to get it."""
+    project = tmp_path / "project"
+    shutil.copytree(defaults.path, project, ignore=shutil.ignore_patterns("wheels"))
+    done = subprocess.run([project / "run"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "git checkout wheels" in done.stderr
+    command = re.findall("python3 -m (.*) FOLDER_OR_URL_OF_THE_TEMPLATE", done.stderr)[0]
+    built = subprocess.run(
+        [sys.executable, "-m", *command.split(), ROOT],
+        cwd=project,
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    assert contents(project / "wheels") == contents(defaults.path / "wheels")
 
 
 def test_no_delimiters_are_left(defaults: Baked) -> None:
@@ -104,15 +137,10 @@ def test_no_delimiters_are_left(defaults: Baked) -> None:
             assert not re.findall(r"{{|}}|{%|%}|{#|#}", text), name
 
 
-def test_server_is_copied(defaults: Baked) -> None:
-    """An update replaces it whole, so nothing in it depends on the answers."""
-    assert contents(defaults.path / "server") == contents(TEMPLATE / "server")
-
-
 def test_text_is_tidy(defaults: Baked) -> None:
     """Rendering leaves no blank lines, trailing spaces or carriage returns."""
-    for name, (content, _) in contents(defaults.path).items():
-        text = content.decode()
+    for name in FILES:
+        text = (defaults.path / name).read_bytes().decode()
         assert not re.search(r"\r|[ \t]\n|\n{4}|\A\n|\n\n\Z|[^\n]\Z", text), name
 
 
@@ -140,8 +168,11 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     assert pyproject["project"]["name"] == expected["project_slug"]
     assert pyproject["project"]["description"] == expected["project_name"]
     assert pyproject["tool"]["flask-modwsgi"] == {
-        key: expected[key] for key in ("app_name", "root_path", "apache")
+        key: expected[key] for key in ("app_name", "apache")
     }
+    unit = baked.read(f"deploy/{expected['project_slug']}.service")
+    assert f"\nExecStart={expected['root_path']}/run serve\n" in unit
+    assert f"\nReadWritePaths={expected['root_path']}/var\n" in unit
     settings = dict(re.findall(r"^(\w+)=(.*)$", baked.read(".env.example"), re.MULTILINE))
     assert settings["PORT"] == expected["port"]
     assert settings["MOUNT_POINT"] == expected["__mount_point"]
