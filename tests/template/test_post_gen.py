@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+
+from flask_modwsgi import __version__
 
 Hook = subprocess.Popen[str]
 
@@ -28,13 +31,21 @@ def write_run(project: Path, script: str, mode: int = 0o755) -> Path:
     return run
 
 
-def start(project: Path, environment: dict[str, str] | None = None, **answers: Any) -> Hook:
+def start(
+    project: Path,
+    environment: dict[str, str] | None = None,
+    checkout: Path = ROOT,
+    **answers: Any,
+) -> Hook:
     """Start the hook as cookiecutter does, in a session of its own as under a terminal."""
     source = (ROOT / "hooks/post_gen_project.py").read_text("utf-8")
     hook = project.parent / "hook.py"
-    hook.write_text(
-        source.replace("{{ cookiecutter | tojson }}", json.dumps({"install": True, **answers}))
-    )
+    given = {"{{ cookiecutter | tojson }}": json.dumps({"install": True, **answers})}
+    given["{{ template_checkout() | tojson }}"] = json.dumps(str(checkout))
+    for expression, value in given.items():
+        assert source.count(expression) == 1
+        source = source.replace(expression, value)
+    hook.write_text(source)
     return subprocess.Popen(
         [sys.executable, hook],
         cwd=project,
@@ -82,11 +93,53 @@ def test_not_wanted(project: Path) -> None:
     assert not (project / "called").exists()
 
 
-def test_cruft_only_compares_files(project: Path) -> None:
-    """cruft stores the commit among the answers and renders again on every update."""
+@pytest.mark.parametrize(
+    ("folder", "answers", "is_set_up"),
+    [
+        ("tmp1234", {"_commit": "0123abc"}, True),  # cruft create
+        ("repo", {"_commit": "0123abc"}, False),  # cruft update, cruft diff
+        ("repo", {}, True),  # cookiecutter path/to/repo
+    ],
+)
+def test_cruft_only_compares(
+    project: Path, tmp_path: Path, folder: str, answers: dict[str, str], is_set_up: bool
+) -> None:
+    """`cruft update` renders whole projects to compare them; those have a wheel, too."""
     write_run(project, "touch called")
-    assert finish(start(project, _commit="0123abc")) == ("", "")
-    assert not (project / "called").exists()
+    (tmp_path / folder).symlink_to(ROOT)
+    assert finish(start(project, checkout=tmp_path / folder, **answers)) == ("", "")
+    assert (project / "called").exists() == is_set_up
+    assert list((project / "wheels").iterdir())
+
+
+def test_an_older_wheel_goes(project: Path) -> None:
+    write_run(project, "exit 0")
+    wheels = project / "wheels"
+    wheels.mkdir()
+    (wheels / "flask_modwsgi-0.0.1-py3-none-any.whl").touch()
+    (wheels / "other-1.0-py3-none-any.whl").touch()
+    assert finish(start(project)) == ("", "")
+    name = f"flask_modwsgi-{__version__}-py3-none-any.whl"
+    assert {path.name for path in wheels.iterdir()} == {name, "other-1.0-py3-none-any.whl"}
+
+
+def test_no_wheel_can_be_built(project: Path, tmp_path: Path) -> None:
+    write_run(project, "touch called")
+    _, err = finish(start(project, checkout=tmp_path / "nowhere"))
+    assert "No module named 'build_wheel'" in err
+    assert err.splitlines()[-1] == f"  cd {project} && ./run setup"
+
+
+def test_the_template_stays_clean(project: Path, tmp_path: Path) -> None:
+    write_run(project, "exit 0")
+    checkout = tmp_path / "checkout"
+    (checkout / "src").mkdir(parents=True)
+    for name in ("build_wheel.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, checkout)
+    shutil.copytree(ROOT / "src", checkout / "src", dirs_exist_ok=True)
+    before = set(checkout.rglob("*"))
+    assert finish(start(project, {"PYTHONDONTWRITEBYTECODE": ""}, checkout)) == ("", "")
+    assert set(checkout.rglob("*")) == before
 
 
 @pytest.mark.parametrize(("before", "after"), [(0o644, 0o755), (0o600, 0o700), (0o755, 0o755)])
