@@ -178,9 +178,7 @@ def explain_refusal(answers: dict[str, object], folder: str | None) -> str:
     template_extensions.py calls this before cookiecutter makes the project's folder.
     """
     windows = check_system(os.name)
-    problems = (
-        [describe("system", os.name, windows)] if windows else find_problems(answers, folder)
-    )
+    problems = [describe("system", os.name, windows)] if windows else find_problems(answers, folder)
     if not problems:
         return ""
     return "\n".join(

@@ -87,6 +87,17 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+def copy_template(folder: Path) -> Path:
+    """A copy of this repository's files as they are now, without what git ignores."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
 def derive(**answers: Any) -> dict[str, Any]:
     """All answers, as they are derived from these; nothing is generated."""
     context = generate_context(str(ROOT / "cookiecutter.json"), extra_context=answers)
