@@ -54,14 +54,16 @@ def build_sdist(sdist_directory: str, config_settings: object = None) -> str:
     files = {name: _content(ROOT / name) for name in names}
     files |= {f"src/{name}": data for name, data in _package().items()}
     files["PKG-INFO"] = _metadata(project, version)
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name, data in sorted(files.items()):
-            entry = tarfile.TarInfo(f"{folder}/{name}")
+    name = f"{folder}.tar.gz"
+    with (
+        Path(sdist_directory, name).open("wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
+        for path, data in sorted(files.items()):
+            entry = tarfile.TarInfo(f"{folder}/{path}")
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
-    name = f"{folder}.tar.gz"
-    Path(sdist_directory, name).write_bytes(gzip.compress(packed.getvalue(), mtime=0))
     return name
 
 
