@@ -1,9 +1,11 @@
-"""``make demo``: generate a project with the default answers, serve it, and show its page."""
+"""``make demo``: generate a project with the default answers, serve it, and show its page.
+
+The project is made in a temporary folder, which goes when the demo ends, also by Ctrl-C.
+"""
 
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
@@ -14,36 +16,39 @@ from urllib.request import ProxyHandler, build_opener
 TEMPLATE = Path(__file__).resolve().parent
 
 
-def new_folder() -> Path:
-    """A folder in this clone; below the temporary directory where nobody but root may enter it.
+def is_usable(folder: Path) -> bool:
+    """Whether programs run there, and the user to whom root hands requests may enter it."""
+    executable = not os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0)
+    steps = (folder, *folder.parents)
+    return executable and (os.geteuid() != 0 or all(step.stat().st_mode & 0o001 for step in steps))
 
-    Apache run by root hands requests to an unprivileged user, who must reach the project.
-    """
-    private = [step for step in (TEMPLATE, *TEMPLATE.parents) if not step.stat().st_mode & 0o001]
-    parent = None
-    if os.geteuid() != 0 or not private:
-        parent = TEMPLATE
-    else:
-        mode = stat.filemode(private[0].stat().st_mode)
-        print(f"Only root may enter {private[0]} ({mode}), so the demo goes elsewhere:")
-    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=parent))
-    folder.chmod(0o755)
-    print(f"Generating into {folder}\n", flush=True)
-    return folder
+
+def place() -> Path:
+    """Where to make the folder of the demo."""
+    places = [Path(tempfile.gettempdir()), Path("/var/tmp"), TEMPLATE]
+    return next(filter(is_usable, places), places[0])
+
+
+def start(*command: str | Path, **env: str) -> "subprocess.Popen[bytes]":
+    """Start a command. Ctrl-C reaches it by itself; it is told of other signals."""
+    process = subprocess.Popen(command, env=os.environ | env)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: process.terminate())
+    return process
 
 
 def generate(folder: Path) -> Path:
     """The new project; ends the program where it could not be made ready."""
-    with tempfile.TemporaryDirectory(dir=folder) as own:
-        # cookiecutter leaves its replay file in the home directory and the hooks in TMPDIR.
-        config = Path(own) / "config.yaml"
-        config.write_text(f"replay_dir: {own}\ncookiecutters_dir: {own}\n")
-        options = ["--no-input", "--config-file", str(config), "--output-dir", str(folder)]
-        command = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *options]
-        subprocess.run(command, check=True, env=os.environ | {"TMPDIR": own})
-    (project,) = folder.iterdir()
-    if not (project / ".venv" / "setup.json").exists():
-        sys.exit(1)
+    # cookiecutter leaves its replay file in the home directory and the hooks in TMPDIR.
+    own = folder / "cookiecutter"
+    own.mkdir()
+    config = own / "config.yaml"
+    config.write_text(f"replay_dir: {own}\ncookiecutters_dir: {own}\n")
+    options = ["--no-input", "--config-file", config, "--output-dir", folder]
+    command = [sys.executable, "-m", "cookiecutter", TEMPLATE, *options]
+    project = folder / "hello-flask"
+    if start(*command, TMPDIR=str(own)).wait() != 0 or not (project / ".venv").exists():
+        sys.exit("The demo ends here, and its folder is removed. To try again: make demo")
     return project
 
 
@@ -60,7 +65,7 @@ def port() -> int:
     raise AssertionError("port 0 is always free")
 
 
-def page(address: str, server: subprocess.Popen[bytes]) -> str:
+def page(address: str, server: "subprocess.Popen[bytes]") -> str:
     """The page, as soon as Apache answers with it."""
     opener = build_opener(ProxyHandler({}))
     while server.poll() is None:
@@ -74,19 +79,20 @@ def page(address: str, server: subprocess.Popen[bytes]) -> str:
 
 def main() -> int:
     started = time.monotonic()
-    project = generate(new_folder())
-    number = port()
-    server = subprocess.Popen([project / "run"], env=os.environ | {"PORT": str(number)})
-    # Ctrl-C reaches ./run by itself, which stops Apache; this only waits for it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: server.terminate())
-    address = f"http://127.0.0.1:{number}/"
-    print(f"\n{page(address, server)}")
-    seconds = time.monotonic() - started
-    print(
-        f"That is {address}, served by Apache after {seconds:.0f} s. Ctrl-C stops it.", flush=True
-    )
-    return server.wait()
+    signal.signal(signal.SIGINT, lambda *_: None)
+    with tempfile.TemporaryDirectory(prefix="flask-modwsgi-demo-", dir=place()) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        print(f"Generating into {folder}, which is removed at the end\n", flush=True)
+        project = generate(folder)
+        number = port()
+        server = start(project / "run", PORT=str(number))
+        address = f"http://127.0.0.1:{number}/"
+        print(f"\n{page(address, server)}")
+        seconds = time.monotonic() - started
+        print(f"That is {address}, served by Apache after {seconds:.0f} s. Ctrl-C stops it.")
+        sys.stdout.flush()
+        return server.wait()
 
 
 if __name__ == "__main__":
