@@ -1,0 +1,49 @@
+"""The fixture ``apache`` in the tests of a generated project."""
+
+import re
+from urllib.error import URLError
+
+import pytest
+from serving import Project, ask
+
+
+def test_a_broken_application_is_a_problem_and_no_traceback_of_ours(changed: Project) -> None:
+    views = changed.package / "views.py"
+    good = views.read_text("utf-8")
+    views.write_text(f"{good}\n\nraise RuntimeError('at import')\n", "utf-8")
+    try:
+        command = (".venv/bin/pytest", "-p", "no:cacheprovider", "--noconftest")
+        done = changed.call(*command, "tests/test_apache.py")
+    finally:
+        views.write_text(good, "utf-8")
+    assert done.returncode == 1
+    assert "\nProblem  " in done.stdout
+    assert "RuntimeError: at import" in done.stdout
+    assert "pytest_plugin.py" not in done.stdout
+
+
+TEST = """
+from urllib.request import urlopen
+
+
+def test_url(apache):
+    print("served at", apache.url)
+    assert urlopen(apache.url).status == 200
+"""
+
+
+@pytest.mark.parametrize("worker", ["", "gw1"])
+def test_it_serves_and_leaves_nothing_running(changed: Project, worker: str) -> None:
+    """With pytest-xdist each process has a server of its own."""
+    file = changed.path / "tests" / "test_url.py"
+    file.write_text(TEST, "utf-8")
+    command = (".venv/bin/pytest", "-p", "no:cacheprovider", "-rP", "tests/test_url.py")
+    try:
+        done = changed.call(*command, PYTEST_XDIST_WORKER=worker)
+    finally:
+        file.unlink()
+    assert done.returncode == 0, done.stdout
+    assert (changed.path / "var" / f"test{worker}" / "httpd.conf").exists()
+    address = re.findall("served at (http.*)", done.stdout)[0]
+    with pytest.raises(URLError, match="refused"):
+        ask(address)
