@@ -44,8 +44,8 @@ def generate(folder: Path) -> Path:
     own.mkdir()
     config = own / "config.yaml"
     config.write_text(f"replay_dir: {own}\ncookiecutters_dir: {own}\n")
-    options = ["--no-input", "--config-file", config, "--output-dir", folder]
-    command = [sys.executable, "-m", "cookiecutter", TEMPLATE, *options]
+    options = ("--no-input", "--config-file", config, "--output-dir", folder)
+    command = (sys.executable, "-m", "cookiecutter", TEMPLATE, *options)
     project = folder / "hello-flask"
     if start(*command, TMPDIR=str(own)).wait() != 0 or not (project / ".venv").exists():
         sys.exit("The demo ends here, and its folder is removed. To try again: make demo")

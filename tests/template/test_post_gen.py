@@ -102,7 +102,7 @@ def test_not_wanted(project: Path) -> None:
     ],
 )
 def test_cruft_only_compares(
-    project: Path, tmp_path: Path, folder: str, answers: dict[str, str], is_set_up: bool
+    project: Path, tmp_path: Path, folder: str, answers: dict[str, Any], is_set_up: bool
 ) -> None:
     """`cruft update` renders whole projects to compare them; those have a wheel, too."""
     write_run(project, "touch called")

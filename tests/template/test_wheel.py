@@ -12,6 +12,7 @@ import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT, Baked, copy_template
@@ -27,10 +28,10 @@ BUILD = "import sys, build_wheel as b; b.build_wheel(sys.argv[1]); b.build_sdist
 PYTHONS = [sys.executable, *(f"/usr/bin/python3{minor}" for minor in ("", ".12", ".13", ".14"))]
 
 
-def run(*command: str | Path, **options: object) -> str:
+def run(*command: str | Path, **options: Any) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +118,8 @@ def test_it_installs_into_an_empty_environment(built: Path, tmp_path: Path) -> N
     assert uv
     run(uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
     python = tmp_path / "venv/bin/python"
-    command = ["pip", "install", "--quiet", "--offline", "--no-deps", "--python", python]
-    run(uv, *command, built / WHEEL)
+    options = ("--quiet", "--offline", "--no-deps")
+    run(uv, "pip", "install", *options, "--python", python, built / WHEEL)
     shown = run(tmp_path / "venv/bin/flask-modwsgi", "--version", cwd=tmp_path)
     assert shown == f"flask-modwsgi {__version__}\n"
     listing = "import importlib.metadata as m; print(*m.entry_points(group='pytest11'), sep='\\n')"

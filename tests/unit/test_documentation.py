@@ -89,7 +89,7 @@ def test_systemd_understands_the_unit(defaults: Baked, tmp_path: Path, source: s
         unit = re.findall(r"```ini\n(\[Unit\].*?)```", text, re.DOTALL)[0]
     file = tmp_path / "hello-flask.service"
     file.write_text(unit.replace("/var/www/hello-flask", str(defaults.path)))
-    command = ["systemd-analyze", "verify", "--man=no", file]
+    command: list[str | Path] = ["systemd-analyze", "verify", "--man=no", file]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
