@@ -59,7 +59,7 @@ def change(service: Service, old: str, new: str) -> None:
     views.write_text(text.replace(old, new))
 
 
-INDEX = 'return render_template("index.html")'
+INDEX = 'return render_template("index.html", served_by=served_by())'
 
 
 def test_start_returns_when_it_answers_and_twice_is_safe(service: Service) -> None:

@@ -254,13 +254,15 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
 
         views = changed.package / "views.py"
         good = views.read_text()
-        views.write_text(good.replace('return render_template("index.html")', "return 1 / 0"))
+        index = 'render_template("index.html", served_by=served_by())'
+        assert index in good
+        views.write_text(good.replace(index, "1 / 0"))
         wait_for(lambda: "ZeroDivisionError" in page(), 10, "the traceback in the browser")
         views.write_text(good + "\nsyntax error\n")
         wait_for(lambda: "SyntaxError" in page(), 10, "the syntax error in the browser")
-        views.write_text(good.replace('return render_template("index.html")', 'return "code"'))
+        views.write_text(good.replace(index, '"code"'))
         wait_for(lambda: page() == "code", 10, "the new code")
-        views.write_text(good.replace('render_template("index.html")', 'os.environ["GREETING"]'))
+        views.write_text(good.replace(index, 'os.environ["GREETING"]'))
         with (changed.path / ".env").open("a") as file:
             file.write("GREETING=\"from $HOME, 100% 'sure'\"\n")
         wait_for(lambda: page() == "from $HOME, 100% 'sure'", 15, "the new setting")
