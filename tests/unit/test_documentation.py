@@ -100,4 +100,4 @@ def test_the_example_fits_a_reader(defaults: Baked) -> None:
     own.append(defaults.path / "hello_flask.wsgi")
     assert sum(len(path.read_text("utf-8").splitlines()) for path in own) <= 250
     for path in (ROOT / "src").rglob("*.py"):
-        assert len(path.read_text("utf-8").splitlines()) <= 230, path
+        assert len(path.read_text("utf-8").splitlines()) <= 300, path
