@@ -270,7 +270,6 @@ def test_what_the_kernel_says() -> None:
     assert oom.faulty_libraries(KERNEL) == {32470: "libc.so.6"}
     assert selinux.denials(KERNEL) == ["read shop.wsgi"]
     assert oom.kernel_messages("/nonexistent") == []
-    assert not selinux.enforcing(Path("/nonexistent"))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from conftest import TEMPLATE
 
 from flask_modwsgi.apache import arguments, content_types, server_root
 from flask_modwsgi.config import settings
-from flask_modwsgi.doctor import preflight
+from flask_modwsgi.doctor import check_places
 from flask_modwsgi.machine import accounts, capacity
 from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
@@ -247,13 +247,13 @@ def test_a_stuck_request_ends_soon_after_the_limit_and_not_before(threads: int) 
 @pytest.mark.parametrize("character", [" ", "'", '"', "$", "%", "\\", ";", "*", "(", "\n"])
 def test_a_folder_that_apache_cannot_cope_with(character: str) -> None:
     with pytest.raises(Problem) as refused:
-        preflight.check_path(Path(f"/srv/my{character}app"))
+        check_places.check_path(Path(f"/srv/my{character}app"))
     assert refused.value.slug == "path-unusable"
     assert repr(character) in str(refused.value)
 
 
 def test_folders_that_it_can_cope_with() -> None:
-    preflight.check_path(Path("/srv/Ünïcode_1.0-a+b@c~d=e,f"))
+    check_places.check_path(Path("/srv/Ünïcode_1.0-a+b@c~d=e,f"))
 
 
 def test_a_long_path_gets_a_short_server_root(

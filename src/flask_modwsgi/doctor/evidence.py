@@ -22,7 +22,7 @@ def evidence(log: Sequence[Event], user: str, own: Path, kills_before: int) -> E
     :param kills_before: What `oom.kills` said at the start.
     """
     kernel = oom.kernel_messages()
-    enforcing = selinux.enforcing() or bool(selinux.denials(kernel))
+    enforcing = bool(selinux.enforcing()) or bool(selinux.denials(kernel))
     kills = max(0, oom.kills() - kills_before)
     return Evidence(log, user, own, kills, kernel, enforcing)
 

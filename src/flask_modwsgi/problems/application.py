@@ -164,14 +164,14 @@ def permission_denied(user: str, path: str, quote: str) -> Problem:
 @example("apache", "/srv/blog/blog.wsgi", "(13)Permission denied: WSGI0106")
 def selinux_denied(user: str, path: str, quote: str) -> Problem:
     where = shlex.quote(str(Path(path).parent if Path(path).suffix else path))
+    label = "httpd_sys_rw_content_t" if "var" in Path(path).parts[2:] else "httpd_sys_content_t"
     return Problem(
         "selinux-denied",
         quoted(f"SELinux refuses {path} to {user}, although the permissions allow it.", quote),
         "It goes by labels. httpd_sys_content_t may be read, httpd_sys_rw_content_t written, and"
         " what is loaded as code is httpd_sys_script_exec_t.",
         [
-            f"sudo semanage fcontext -a -t httpd_sys_rw_content_t '{where}(/.*)?' &&"
-            f" sudo restorecon -R {where}",
+            f"sudo semanage fcontext -a -t {label} '{where}(/.*)?' && sudo restorecon -R {where}",
             "sudo ausearch -m avc -ts recent",
         ],
     )
