@@ -33,7 +33,7 @@ class Explanation:
 
     codes: tuple[str, ...]
     means: str
-    do: str
+    do: str = ""
 
 
 # What has no code was written by the application itself, or by something it uses.
@@ -83,12 +83,9 @@ def about(code: str) -> Explanation:
         return table()[code]
     if code.startswith("WSGI"):
         page = "https://modwsgi.readthedocs.io/en/latest/error-reference.html"
-        return Explanation((code,), "mod_wsgi documents its codes.", f"read {page}#{code.lower()}")
-    return Explanation(
-        (code,),
-        f"Apache's source has it as APLOGNO({code[2:]}): https://github.com/apache/httpd",
-        "read about the module that wrote it: https://httpd.apache.org/docs/2.4/",
-    )
+        return Explanation((code,), f"mod_wsgi documents it: {page}#{code.lower()}")
+    source = f"APLOGNO({code[2:]}) in its source, https://github.com/apache/httpd"
+    return Explanation((code,), f"Apache wrote it: {source}; https://httpd.apache.org/docs/2.4/")
 
 
 def codes_in(text: str) -> list[str]:
@@ -110,7 +107,7 @@ def as_text(code: str, entry: Explanation, quote: Sequence[str] = ()) -> str:
     return "\n".join(
         [
             *_row(code, entry.means),
-            *_row("Do", entry.do),
+            *(_row("Do", entry.do) if entry.do else ()),
             *(f"  | {line}" for line in quote),
         ]
     )

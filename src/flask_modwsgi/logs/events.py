@@ -203,7 +203,7 @@ def messages(event: Event) -> list[str]:
 
 
 def is_foreign(event: Event) -> bool:
-    """Whether it is of neither Apache nor the application; it has no time of its own then."""
+    """Whether it is of neither Apache nor the application; its time is not known then."""
     return event.get("level") == "unknown"
 
 

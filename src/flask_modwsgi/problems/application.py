@@ -144,7 +144,7 @@ def killed(pids: Sequence[int], signal: str) -> Problem:
         "killed",
         f"Process {', '.join(map(str, pids[-5:]))} was ended by {signal}, or exited with that"
         " number, and the kernel counted no lack of memory.",
-        "Somebody or something sends it: an operator, a supervisor, a limit of the system, or the"
+        "Something sends it: an operator, a supervisor, a limit of the system, or the"
         " application itself.",
         ["grep -rnE 'os.kill|_exit|abort' --include=*.py --exclude-dir=.venv ."],
     )

@@ -77,7 +77,12 @@ class Httpd:
         _write(site.root / "stand-in", "")
         options = arguments.options(site.project, site.settings, site.account, site.root)
         # The module is in the venv, whose scripts break when it is moved; -m does not.
-        express = (str(site.project.python), "-c", "from mod_wsgi.express.cli import main; main()")
+        express = (
+            str(site.project.python),
+            "-I",
+            "-c",
+            "from mod_wsgi.express.cli import main; main()",
+        )
         words = [*express, "setup-server", str(site.entry), *options, *site.extra]
         done = subprocess.run(
             words, capture_output=True, text=True, env=dict(site.environ), umask=0o022
