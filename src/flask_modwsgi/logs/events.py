@@ -85,8 +85,8 @@ def read_all(lines: Iterable[bytes]) -> list[Event]:
 
 
 def printed(text: str) -> list[Event]:
-    """The lines of what a program printed."""
-    return [notice(line, "unknown") for line in text.splitlines()]
+    """What the lines say that a program printed, such as Apache with ``-t``."""
+    return [read_error(line.encode(errors="replace")) for line in text.splitlines()]
 
 
 def _of_ours(found: dict[str, Any]) -> Event:

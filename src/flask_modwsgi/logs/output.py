@@ -36,7 +36,7 @@ class Terminal:
     """To the output of this process, line by line, whatever that is: a terminal, pipe or file."""
 
     def __init__(self, style: str, quiet: bool) -> None:
-        """:param style: Of `log_lines`."""
+        """:param style: Of `rendering`."""
         self._style = style
         self._quiet = quiet
         self._kept: collections.deque[tuple[float, Event]] = collections.deque(maxlen=KEPT)
