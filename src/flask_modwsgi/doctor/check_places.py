@@ -134,7 +134,7 @@ def logs(facts: Facts) -> str:
     if not place.exists():
         return "none yet"
     check_writable(place)
-    size = sum(file.stat().st_size for file in place.iterdir() if file.is_file()) // 1024**2
+    size = sum(file.stat().st_size for file in place.glob("[!.]*.log*")) // 1024**2
     if size > LARGE_LOG_MB:
         return Note(f"{size} MB in {place}, which LOG_SIZE_MB and LOG_COUNT keep small")
     return f"{size} MB"
