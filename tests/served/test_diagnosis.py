@@ -284,25 +284,40 @@ def test_a_module_built_for_something_else(service: Service) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path, options: str) -> Iterator[None]:
+def small_disk(folder: Path, *options: str) -> Iterator[None]:
+    """What `folder` has is written to another disk, but for the environment in it."""
     if os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("a small disk of its own needs root and mount")
-    folder.mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder])
-    if mounted.returncode != 0:
-        pytest.skip("this container may not mount a file system")
+    environments, kept = folder / "env", folder.parent / "kept"
+    kept.mkdir()
+    mounted: list[Path] = []
+
+    def mount(*words: str | Path) -> None:
+        if subprocess.run(["mount", *words]).returncode != 0:
+            pytest.skip("this container may not mount a file system")
+        mounted.append(Path(words[-1]))
+
     try:
+        mount("--bind", environments, kept)
+        mount("-t", "tmpfs", "-o", options[0], "tmpfs", folder)
+        environments.mkdir()
+        mount("--bind", kept, environments)
+        for option in options[1:]:
+            mount("-o", f"remount,{option}", folder)
+            mounted.pop()
         yield
     finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+        for place in reversed(mounted):
+            subprocess.run(["umount", "--lazy", place], check=True)
+        kept.rmdir()
 
 
 @pytest.mark.parametrize(
-    ("options", "slug"), [("size=40k", "disk-full"), ("ro,size=1m", "disk-read-only")]
+    ("options", "slug"), [("size=40k", "disk-full"), ("size=1m ro", "disk-read-only")]
 )
 def test_a_disk_that_takes_nothing(service: Service, options: str, slug: str) -> None:
     var = service.project.path / "var"
-    with small_disk(var, options):
+    with small_disk(var, *options.split()):
         done = service.run("start")
     assert done.returncode == 1
     assert f"Problem {slug} " in one_line(done.stderr)
