@@ -47,6 +47,9 @@ def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return problem
 
 
+CONF = ".venv/lib/python*/site-packages/flask_modwsgi/apache/conf/main.conf"
+
+
 @pytest.fixture(scope="module")
 def port() -> str:
     return str(free_port())
@@ -213,8 +216,7 @@ def test_a_wsgi_file_without_an_application(well: Project) -> None:
 
 def test_a_broken_pyproject(well: Project) -> None:
     with edited(well.path / "pyproject.toml", lambda text: "[project\n"):
-        done = well.call("./run", "doctor", "--json")
-        assert told(done)["problem"] == "pyproject-broken"
+        assert "pyproject-broken" in slugs(rows(well))
 
 
 def test_packages_that_are_not_as_pinned(well: Project) -> None:
@@ -413,12 +415,20 @@ def can_mount() -> bool:
     )
 
 
+def other_disk(options: str) -> str:
+    """The command that puts ``var`` on another disk, but for the environment in it."""
+    return (
+        f"mount --bind var/env /mnt; mount -t tmpfs -o {options} none var;"
+        " mkdir var/env; mount --bind /mnt var/env"
+    )
+
+
 @pytest.mark.parametrize(
     ("mount", "slug"),
     [
-        ("mount -t tmpfs -o size=64k none var; head -c 1m /dev/zero > var/filler", "disk-full"),
-        ("mount -t tmpfs -o nr_inodes=1 none var", "disk-full"),
-        ("mount -t tmpfs -o ro none var", "disk-read-only"),
+        (f"{other_disk('size=64k')}; head -c 1m /dev/zero > var/filler", "disk-full"),
+        (other_disk("nr_inodes=2"), "disk-full"),
+        (f"{other_disk('size=1m')}; mount -o remount,ro none var", "disk-read-only"),
         ("mount --bind .venv .venv; mount -o remount,bind,noexec .venv", "mounted-noexec"),
     ],
 )
@@ -434,7 +444,7 @@ def test_a_disk_that_is_full_or_forbids_something(well: Project, mount: str, slu
 def test_a_disk_that_will_soon_be_full_is_a_problem_of_doctor_only(well: Project) -> None:
     if os.geteuid() != 0 or not can_mount():
         pytest.skip("mounting takes root and unshare (util-linux)")
-    mount = 'mount -t tmpfs -o size=20m none var; exec ./run "$@"'
+    mount = f'{other_disk("size=20m")}; exec ./run "$@"'
     words = ("unshare", "--mount", "sh", "-c", mount, "run")
     checks = rows(well, *words)
     assert slugs(checks) == ["disk-full"]
@@ -544,7 +554,7 @@ def test_it_is_the_application(well: Project) -> None:
 
 
 def test_it_is_apache(well: Project) -> None:
-    with edited(well.path / "server" / "apache" / "main.conf", lambda text: f"Nonsense on\n{text}"):
+    with edited(next(well.path.glob(CONF)), lambda text: f"Nonsense on\n{text}"):
         done = well.call("./run", "doctor", "--hello")
     assert done.returncode == 1
     assert "Apache works" not in done.stdout
