@@ -5,9 +5,10 @@ import os
 import stat
 import time
 import zoneinfo
+from pathlib import Path
 
 from .. import problems
-from ..apache import content_types
+from ..apache import content_types, state
 from ..setup import environments
 from . import preflight
 from .facts import Facts
@@ -61,11 +62,15 @@ def wsgi_file(facts: Facts) -> str:
     return facts.project.wsgi_file.name
 
 
-def static_folder(facts: Facts) -> str:
-    folder = facts.project.static_folder
-    if not folder.is_dir():
-        return Note(f"{folder} does not exist; Apache answers 404 there")
-    return f"{sum(1 for path in folder.rglob('*') if path.is_file())} files"
+def static_folder(facts: Facts) -> str | None:
+    """What the application said at the last start; it is not loaded here."""
+    seen = state.read(state.root(facts.project)).get("static")
+    if not seen:
+        return None
+    folder, url = seen
+    if not Path(folder).is_dir():
+        return Note(f"{folder} is gone since the start; Flask answers for {url}")
+    return f"{sum(1 for path in Path(folder).rglob('*') if path.is_file())} files at {url}"
 
 
 def mime_types(facts: Facts) -> str:

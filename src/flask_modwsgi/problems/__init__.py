@@ -14,6 +14,7 @@ from .application import (
     package_missing,
     permission_denied,
     selinux_denied,
+    sendfile_on,
     too_slow,
 )
 from .building import (
@@ -179,6 +180,7 @@ __all__ = [
     "run_user_invalid",
     "secret_weak",
     "selinux_denied",
+    "sendfile_on",
     "server_failed",
     "server_root_foreign",
     "setting_invalid",

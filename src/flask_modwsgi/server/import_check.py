@@ -8,11 +8,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from ..apache.static_files import StaticFiles
 from ..config.project import Project
 from ..machine.accounts import Account, become
 
 TRIAL = "flask_modwsgi.worker.trial"
+
+
+@dataclass(frozen=True)
+class Application:
+    """What the application says of itself.
+
+    :param static: The static files that Apache answers for.
+    :param note: Why Apache does not answer for those there are.
+    :param sends_by_header: Whether ``USE_X_SENDFILE`` is on.
+    :param is_alive_at: The path below the mount point that is asked whether it answers.
+    """
+
+    static: StaticFiles | None = None
+    note: str = ""
+    sends_by_header: bool = False
+    is_alive_at: str = "/"
+
+
+UNASKED = Application()
 
 
 @dataclass(frozen=True)
@@ -30,6 +51,7 @@ class Rehearsal:
     serves: bool = False
     binds: list[str] = field(default_factory=list)
     names: list[str] | None = None
+    application: Application = UNASKED
 
 
 def rehearse(
@@ -68,13 +90,22 @@ def rehearse(
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb") as file:
         told = [json.loads(line) for line in (file.read() or b"").splitlines()]
+    loaded = next((one["loaded"] for one in told if "loaded" in one), None)
     return Rehearsal(
         file=wsgi_file,
-        loaded=any(one.get("loaded") for one in told),
+        loaded=loaded is not None,
         status=process.wait(),
         output=output,
         seconds=seconds,
         serves=any("serves" in one for one in told),
         binds=[":".join(map(str, one["binds"])) for one in told if one.get("binds")],
         names=next((one["names"] for one in told if "names" in one), None),
+        application=_application(loaded or {}),
+    )
+
+
+def _application(told: Mapping[str, Any]) -> Application:
+    static = told.get("static")
+    return Application(
+        **{**told, "static": StaticFiles(Path(static[0]), static[1]) if static else None}
     )

@@ -65,13 +65,16 @@ def setup(
         proof = _prove(new)
         _put_to_use(project, new.environment)
     print()
-    say("Ready", f"in {clock(time.monotonic() - started)}: {proof}")
+    answered, *notes = proof.splitlines()
+    say("Ready", f"in {clock(time.monotonic() - started)}: {answered}")
     say(
         "",
         f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
     )
     if not any(map(requirements.are_hashed, requirements.files(project, development=False))):
         say("Note", "requirements.txt has no hashes, so what was downloaded was not compared")
+    for note in notes:
+        say("Note", note)
     say("Next", "./run        serve it        ./run dev    serve and reload")
     return 0
 
