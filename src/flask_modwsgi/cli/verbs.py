@@ -7,6 +7,7 @@ and ``help`` run before anything is installed.
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..config import parsers
 from ..config.project import Project
@@ -64,6 +65,20 @@ def _setup_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--rebuild", action="store_true", help="build even if nothing changed")
     parser.add_argument("--no-dev", action="store_true", help="without the development tools")
+
+
+def _init(project: Project, options: Namespace) -> int:
+    from ..setup import adopt
+
+    return adopt.adopt(Path.cwd(), options.app)
+
+
+def _init_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--app",
+        metavar="MODULE:NAME",
+        help="a Flask object or a factory, such as blog:create_app; without it, init looks for one",
+    )
 
 
 def _start(project: Project, options: Namespace) -> int:
@@ -193,6 +208,13 @@ VERBS = (
         _setup_options,
         needs_environment=False,
         example="setup --apache bundled",
+    ),
+    Verb(
+        "init",
+        "put the Flask project in this folder behind Apache; overwrites nothing",
+        _init,
+        _init_options,
+        needs_environment=False,
     ),
     Verb(
         "start",

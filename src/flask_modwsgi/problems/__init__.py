@@ -1,5 +1,12 @@
 """Every failure we can name. Each function takes the actual values and returns its problem."""
 
+from .adopting import (
+    app_ambiguous,
+    app_not_found,
+    factory_needs,
+    requirements_unlocked,
+    run_taken,
+)
 from .apple import apple_apache, apple_python, developer_tools_missing, library_relocatable
 from .application import (
     app_blocks,
@@ -118,12 +125,14 @@ __all__ = [
     "apache_gone",
     "apache_incomplete",
     "apache_missing",
+    "app_ambiguous",
     "app_blocks",
     "app_broken",
     "app_crashes",
     "app_exits",
     "app_listens",
     "app_nameless",
+    "app_not_found",
     "app_serves",
     "apple_apache",
     "apple_python",
@@ -142,6 +151,7 @@ __all__ = [
     "disk_read_only",
     "env_file_broken",
     "env_file_exposed",
+    "factory_needs",
     "file_missing",
     "files_exhausted",
     "folder_unwritable",
@@ -176,7 +186,9 @@ __all__ = [
     "python_unusable",
     "reload_stuck",
     "requirements_missing",
+    "requirements_unlocked",
     "restart_needed",
+    "run_taken",
     "run_user_invalid",
     "secret_weak",
     "selinux_denied",

@@ -36,9 +36,8 @@ def main(wsgi_file: str, seconds: float, told: int) -> None:
     sys.addaudithook(watch)
     sys.argv = ["mod_wsgi"]
     names = runpy.run_path(wsgi_file)
-    tell(names=[name for name in names if callable(names[name])])
-    if "application" in names:
-        tell(loaded=described(names["application"]))
+    loaded = {"loaded": described(names["application"])} if "application" in names else {}
+    tell(names=[name for name in names if callable(names[name])], **loaded)
     sys.stdout.flush()
     os._exit(0)  # nobody waits for its threads, as nothing of it is wanted
 
