@@ -249,10 +249,14 @@ def _evaluated(root: Path, file: Path, expression: str) -> Application:
     if not isinstance(first, ast.Name):
         raise LookupError(f"{expression} is no name, and no call with plain values")
     meant = _meaning(root, file, first.id)
-    if isinstance(meant, ast.FunctionDef) and callee is first:
-        bare = isinstance(node, ast.Name) or not (node.args or node.keywords)  # type: ignore[attr-defined]
-        called = f"{first.id}()" if isinstance(node, ast.Name) else ast.unparse(node)
-        return Application(file, *place, called, _required(meant) if bare else ())
+    if isinstance(meant, ast.FunctionDef) and isinstance(callee, ast.Name):
+        required = _required(meant)
+        if isinstance(node, ast.Call):
+            given = node.args or node.keywords
+            return Application(file, *place, ast.unparse(node), () if given else required)
+        # A function of two arguments is an application by itself (PEP 3333).
+        if len(required) != 2 or _is_factory(meant):
+            return Application(file, *place, f"{callee.id}()", required)
     if isinstance(node, ast.Name) and meant is None and node.id in FACTORIES:
         return Application(file, *place, f"{node.id}()")
     return Application(file, *place, ast.unparse(node))
