@@ -36,8 +36,8 @@ def factory_needs(factory: str, arguments: Sequence[str]) -> Problem:
     return Problem(
         "factory-needs-arguments",
         f"{factory} cannot be called without {' and '.join(arguments)}.",
-        "Apache loads the application from a file that calls the factory. Plain values can be given"
-        " there, such as a name or a number:",
+        "Apache loads the application from a file that calls the factory, with plain values if need"
+        " be, such as a name or a number.",
         _commands([f"{factory}({values})"]),
     )
 
@@ -57,7 +57,7 @@ def requirements_unlocked(file: Path, command: str) -> Problem:
     return Problem(
         "requirements-unlocked",
         f"All is written, but there is no {file}.",
-        "setup installs the packages that it lists. This project has them elsewhere:",
+        "setup installs the packages that it lists. Write it from where this project lists them.",
         [command],
     )
 
