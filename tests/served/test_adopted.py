@@ -93,7 +93,7 @@ def adopt(wheel: Path, workplace: Path) -> Adopt:
         for file, text in {"requirements.txt": "Flask\n", **files}.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(text, "utf-8")
-        command = [sys.executable, "-I", wheel / "flask_modwsgi", "init", *words]
+        command: list[str | Path] = [sys.executable, "-I", wheel / "flask_modwsgi", "init", *words]
         done = subprocess.run(
             command,
             cwd=folder,

@@ -14,7 +14,7 @@ from conftest import TEMPLATE
 import build_wheel
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import adopt, applications, files
+from flask_modwsgi.setup import adopt, applications, files, repack
 
 FLASK = "from flask import Flask\n"
 OBJECT = f"{FLASK}app = Flask(__name__)\n"
@@ -120,7 +120,7 @@ def test_what_is_written_loads_the_application(
         "import runpy, sys; sys.path.append(sys.argv[1]);"
         "print(type(runpy.run_path(sys.argv[2])['application']).__name__)"
     )
-    words = [sys.executable, "-I", "-c", code, tmp_path / "packages", file]
+    words: list[str | Path] = [sys.executable, "-I", "-c", code, tmp_path / "packages", file]
     assert subprocess.run(words, cwd="/", capture_output=True, text=True).stdout == "Flask\n"
 
 
@@ -193,7 +193,7 @@ def test_tests_environments_and_programs_are_no_candidates(tmp_path: Path) -> No
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for a project; `./run setup` is not run, and this package is a wheel."""
     monkeypatch.setattr(subprocess, "call", lambda *words, **options: 0)
-    monkeypatch.setattr(adopt.repack, "put", lambda folder: _put(folder))
+    monkeypatch.setattr(repack, "put", _put)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     return tmp_path / "My blog"
 
@@ -381,7 +381,7 @@ def test_the_wheel_is_the_one_that_was_installed(tmp_path: Path) -> None:
     )
     for number, source in enumerate((installed, wheel)):
         target = tmp_path / str(number)
-        words = [sys.executable, "-I", "-c", code, source, target]
+        words: list[str | Path] = [sys.executable, "-I", "-c", code, source, target]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         assert Path(done.stdout.strip()).name == wheel.name
         assert (target / wheel.name).read_bytes() == wheel.read_bytes()
