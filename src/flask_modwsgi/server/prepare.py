@@ -1,6 +1,7 @@
 """``./run setup``: choose, build, check, prove, and say what to type next."""
 
 import os
+import re
 import secrets
 import subprocess
 import time
@@ -115,7 +116,9 @@ def make_env_file(project: Project) -> None:
         return
     example = (project.root / ".env.example").read_text(encoding="utf-8")
     secret = f"FLASK_SECRET_KEY={secrets.token_hex(32)}"
-    text = example.replace("FLASK_SECRET_KEY=", secret)
+    text, found = re.subn(r"^FLASK_SECRET_KEY=.*$", secret, example, flags=re.MULTILINE)
+    if not found:  # the project had an example of its own
+        text = f"{text.rstrip()}\n\n{secret}\n".lstrip()
     descriptor = os.open(project.env_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
