@@ -379,9 +379,14 @@ def test_the_wheel_is_the_one_that_was_installed(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
         "from flask_modwsgi.setup import repack; print(repack.put(Path(sys.argv[2])))"
     )
+    words: list[str | Path] = [sys.executable, "-I", wheel / "flask_modwsgi", "init", "--app", "x"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert "Problem  app-not-found\n" in done.stderr
+    typed = done.stderr.strip().splitlines()[-1].removeprefix("Type     ")
+    assert typed == f"{sys.executable} {wheel}/flask_modwsgi init --app module:name"
     for number, source in enumerate((installed, wheel)):
         target = tmp_path / str(number)
-        words: list[str | Path] = [sys.executable, "-I", "-c", code, source, target]
+        words = [sys.executable, "-I", "-c", code, source, target]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         assert Path(done.stdout.strip()).name == wheel.name
         assert (target / wheel.name).read_bytes() == wheel.read_bytes()

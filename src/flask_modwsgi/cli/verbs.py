@@ -70,7 +70,7 @@ def _setup_options(parser: ArgumentParser) -> None:
 def _init(project: Project, options: Namespace) -> int:
     from ..setup import adopt
 
-    return adopt.adopt(Path.cwd(), options.app)
+    return adopt.init(Path.cwd(), options.app)
 
 
 def _init_options(parser: ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ from typing import Any
 from .. import problems
 from ..config.project import Project
 from ..problems import building
+from ..problems.problem import Problem
 from . import applications, files, repack
 from .applications import Application
 
@@ -26,6 +28,19 @@ EXPORTS = {
     "pdm.lock": "pdm export --prod --output requirements.txt",
     "Pipfile": "pipenv requirements --hash > requirements.txt",
 }
+
+
+def init(root: Path, app: str | None) -> int:
+    """`adopt`; what it says to type is how it was called."""
+    try:
+        return adopt(root, app)
+    except Problem as problem:
+        wheel = repack.PACKAGE.parent
+        if not wheel.is_file():
+            raise
+        called = shlex.join([sys.executable, f"{wheel}/{repack.PACKAGE.name}", "init"])
+        remedy = [line.replace("flask-modwsgi init", called) for line in problem.remedy]
+        raise Problem(problem.slug, problem.what, problem.why, remedy) from None
 
 
 def adopt(root: Path, app: str | None) -> int:
