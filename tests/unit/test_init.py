@@ -14,7 +14,7 @@ from conftest import TEMPLATE
 import build_wheel
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import adopt, applications, files, repack
+from flask_modwsgi.setup import adopt, applications, repack
 
 FLASK = "from flask import Flask\n"
 OBJECT = f"{FLASK}app = Flask(__name__)\n"
@@ -363,7 +363,7 @@ def test_at_a_terminal_it_asks(
 
 
 def test_run_is_the_same_as_the_template_s() -> None:
-    assert files.text("run.sh") == (TEMPLATE / "run").read_text("utf-8")
+    assert adopt.run_script() == (TEMPLATE / "run").read_text("utf-8")
 
 
 def test_the_wheel_is_the_one_that_was_installed(tmp_path: Path) -> None:

@@ -215,6 +215,7 @@ VERBS = (
         _init,
         _init_options,
         needs_environment=False,
+        example="init --app blog:create_app",
     ),
     Verb(
         "start",

@@ -8,14 +8,16 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from .. import problems
+from ..config import reference
 from ..config.project import Project
 from ..problems import building
 from ..problems.problem import Problem
-from . import applications, files, repack
+from . import applications, repack
 from .applications import Application
 
 IGNORED = (".env", ".venv", ".venv.*", "var/", "__pycache__/")
@@ -65,8 +67,8 @@ def adopt(root: Path, app: str | None) -> int:
         else:
             pyproject.write_bytes(text)
             say("wrote", "pyproject.toml: [tool.flask-modwsgi]")
-    _write(root / "run", files.text("run.sh"), 0o755)
-    _write(root / ".env.example", files.text("env.txt"))
+    _write(root / "run", run_script(), 0o755)
+    _write(root / ".env.example", reference.env_example(8000, "/"))
     _ignore(root / ".gitignore")
     if list((root / "wheels").glob("flask_modwsgi-*.whl")):
         say("kept", "wheels/")
@@ -81,6 +83,11 @@ def adopt(root: Path, app: str | None) -> int:
     # Where no other Python is found, this one is.
     path = os.environ.get("PATH", os.defpath) + os.pathsep + os.path.dirname(sys.executable)
     return subprocess.call(["./run", "setup"], cwd=root, env={**os.environ, "PATH": path})
+
+
+def run_script() -> str:
+    """The command ``run``, the same as the template's. It may be inside a wheel."""
+    return resources.files(__package__).joinpath("run.sh").read_text(encoding="utf-8")
 
 
 def _refuse_a_foreign_run(file: Path) -> None:
