@@ -43,7 +43,7 @@ def with_a_view(folder: str) -> Flask:
         (lambda f: Flask(__name__, static_folder=f, static_url_path="/a b"), None, "/a b"),
         (lambda f: Flask(__name__, static_folder=f, static_url_path="/(x)"), None, "/(x)"),
         (lambda f: Flask(__name__, static_folder=f"{f}/none"), None, ""),
-        (lambda f: Flask(__name__, static_folder=f'{f}/"odd"'), None, "is called"),
+        (lambda f: Flask(__name__, "/static", f'{f}/"odd"'), None, "is called"),
         (lambda f: Flask(__name__, static_folder=None), None, ""),
         (lambda f: Guarded(__name__, static_folder=f), None, OWN_VIEW),
         (lambda f: with_a_view(f), None, OWN_VIEW),
