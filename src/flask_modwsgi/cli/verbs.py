@@ -211,7 +211,7 @@ VERBS = (
     ),
     Verb(
         "init",
-        "put the Flask project in this folder behind Apache; overwrites nothing",
+        "put an existing Flask project behind Apache; overwrites nothing",
         _init,
         _init_options,
         needs_environment=False,

@@ -1,4 +1,4 @@
-"""What can go wrong while an existing project is put behind Apache by ``flask-modwsgi init``."""
+"""What can go wrong while an existing project is put behind Apache."""
 
 import shlex
 from collections.abc import Sequence
