@@ -5,12 +5,18 @@ cd -- "$(dirname -- "$0")" || exit 1
 for wheel in wheels/flask_modwsgi-*.whl; do :; done
 others="python3 python3.14 python3.13 python3.12 python3.11"
 
-if [ "${1-}" != setup ] && .venv/bin/python -I -c 'import flask_modwsgi' 2>/dev/null; then
-  exec .venv/bin/python -I -m flask_modwsgi "$@"
+environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a setup moves
+if [ "${1-}" != setup ] && "${environment:-.venv}/bin/python" -I -c 'import flask_modwsgi' 2>/dev/null; then
+  exec "$environment/bin/python" -I -m flask_modwsgi "$@"
+fi
+if [ ! -f "$wheel" ]; then
+  echo "There is no wheels/flask_modwsgi-*.whl. Restore it: git checkout wheels" >&2
+  echo "If the project was generated without hooks, build it from the template:" >&2
+  echo "  python3 -m pip wheel --no-deps --wheel-dir wheels FOLDER_OR_URL_OF_THE_TEMPLATE" >&2
+  exit 1
 fi
 for python in ${PYTHON:+"$PYTHON"} $others .venv/bin/python; do
-  if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    [ -f "$wheel" ] || { echo "There is no wheels/flask_modwsgi-*.whl. Restore it: git checkout wheels" >&2; exit 1; }
+  if "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     exec "$python" -I "$wheel/flask_modwsgi" "$@"
   fi
 done
