@@ -12,6 +12,7 @@ from ..machine import capacity
 from ..machine.accounts import Account
 from ..tls import https
 from . import content_types, monitoring
+from .static_files import StaticFiles
 
 # Seconds for the code of a stuck request to come out of what it is in; then its process is
 # replaced. Fewer than 10 are too few (mod_wsgi documentation, --interrupt-timeout).
@@ -63,14 +64,16 @@ def options(project: Project, settings: Settings, account: Account, server_root:
         **https.options(project, settings),
     }
     words = [word for name, value in pairs.items() for word in (f"--{name}", str(value))]
-    prefix = settings.mount_point.rstrip("/")
-    alias = ["--url-alias", f"{prefix}/static", str(project.static_folder)]
     figures = monitoring.options(settings, server_root)
-    return [*words, *alias, *figures, "--access-log", "--chunked-request", "--disable-reloading"]
+    return [*words, *figures, "--access-log", "--chunked-request", "--disable-reloading"]
 
 
 def beginning(
-    project: Project, settings: Settings, server_root: Path, development: bool = False
+    project: Project,
+    settings: Settings,
+    server_root: Path,
+    development: bool = False,
+    static: StaticFiles | None = None,
 ) -> str:
     """What has to be before the rest of ``httpd.conf``.
 
@@ -79,15 +82,17 @@ def beginning(
     size = settings.max_header_kb * 1024
     names = {
         "CONF": CONF,
-        "STATIC_FOLDER": project.static_folder,
-        "STATIC_COPIES": server_root / "static",
-        "STATIC_URL": f"{settings.mount_point.rstrip('/')}/static",
         "COMPRESSIBLE": " ".join(content_types.COMPRESSIBLE),
         "HEADER_TOO_LARGE": size + 1,
         "ERROR_PAGES": server_root / "workers" / "errors",
         "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
         **https.names(project, settings, server_root),
     }
+    if static:
+        names["STATIC_FOLDER"] = static.folder
+        names["STATIC_COPIES"] = server_root / "static"
+        # It stands in regular expressions, where a dot is any character.
+        names["STATIC_URL"] = f"{settings.mount_point.rstrip('/')}{static.url}".replace(".", "\\.")
     if settings.mount_point != "/":
         names["MOUNT_POINT"] = settings.mount_point
     if settings.trusted_proxies:

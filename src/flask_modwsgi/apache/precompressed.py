@@ -20,9 +20,12 @@ from .. import problems
 from ..config.project import Project
 from ..machine.accounts import Account, become
 from . import content_types, fingerprint
+from .static_files import StaticFiles
 
 
-def renew(project: Project, account: Account, environ: Mapping[str, str], root: Path) -> None:
+def renew(
+    project: Project, static: StaticFiles, account: Account, environ: Mapping[str, str], root: Path
+) -> None:
     """Make the copies of all static files that are not there, and remove all others.
 
     As the application's user, because it is that user's files that are read.
@@ -37,7 +40,7 @@ def renew(project: Project, account: Account, environ: Mapping[str, str], root: 
     if not account.is_me:
         os.chown(folder, account.uid, account.gid)
     done = subprocess.run(
-        [project.python, "-I", "-m", __name__, project.static_folder, folder],
+        [project.python, "-I", "-m", __name__, static.folder, folder],
         cwd=project.root,
         env=dict(environ),
         capture_output=True,
@@ -53,7 +56,7 @@ def make(source: Path, target: Path) -> None:
     """Fill `target` with what `source` needs, and with nothing else."""
     types = content_types.table()
     wanted: set[str] = set()
-    for file in _served(source):
+    for file in served(source):
         wanted |= _keep(file, str(file.relative_to(source)), target, types.get(file.suffix, ""))
     for old in target.iterdir():
         if old.name not in wanted:
@@ -75,7 +78,7 @@ def _keep(file: Path, name: str, target: Path, kind: str) -> set[str]:
     return {version, *(copy.name for copy in kept)}
 
 
-def _served(folder: Path) -> Iterator[Path]:
+def served(folder: Path) -> Iterator[Path]:
     """The files Apache answers with: no links, nothing hidden, no copies that editors leave."""
     for path, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -7,6 +7,7 @@ and ``help`` run before anything is installed.
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..config import parsers
 from ..config.project import Project
@@ -64,6 +65,20 @@ def _setup_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--rebuild", action="store_true", help="build even if nothing changed")
     parser.add_argument("--no-dev", action="store_true", help="without the development tools")
+
+
+def _init(project: Project, options: Namespace) -> int:
+    from ..setup import adopt
+
+    return adopt.init(Path.cwd(), options.app)
+
+
+def _init_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--app",
+        metavar="MODULE:NAME",
+        help="a Flask object or a factory, such as blog:create_app; without it, init looks for one",
+    )
 
 
 def _start(project: Project, options: Namespace) -> int:
@@ -195,6 +210,14 @@ VERBS = (
         _setup_options,
         needs_environment=False,
         example="setup --apache bundled",
+    ),
+    Verb(
+        "init",
+        "put an existing Flask project behind Apache; overwrites nothing",
+        _init,
+        _init_options,
+        needs_environment=False,
+        example="init --app blog:create_app",
     ),
     Verb(
         "start",

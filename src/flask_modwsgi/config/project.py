@@ -64,7 +64,7 @@ class Project:
         try:
             table = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
             own = table["tool"]["flask-modwsgi"]
-            return {"name": table["project"]["name"], **own}
+            return {"name": table.get("project", {}).get("name", self.root.name), **own}
         except (OSError, ValueError, TypeError) as error:
             raise problems.pyproject_broken(str(error)) from None
         except KeyError as error:
@@ -78,7 +78,7 @@ class Project:
 
     @property
     def name(self) -> str:
-        """The distribution's name.
+        """The distribution's name; where there is none, that of the folder.
 
         :raises Problem: ``pyproject.toml`` cannot be read.
         """
@@ -86,7 +86,7 @@ class Project:
 
     @property
     def app_name(self) -> str:
-        """The application's import name."""
+        """The application's import name, which is the name of its process group, too."""
         return self._answer("app_name")
 
     @property
@@ -97,14 +97,9 @@ class Project:
     @property
     def wsgi_file(self) -> Path:
         """What Apache loads."""
-        return self.root / f"{self.app_name}.wsgi"
+        return self.root / self._table.get("wsgi", f"{self.app_name}.wsgi")
 
     @property
     def package(self) -> Path:
-        """The Flask application."""
-        return self.root / self.app_name
-
-    @property
-    def static_folder(self) -> Path:
-        """Files that Apache answers by itself."""
-        return self.package / "static"
+        """The Flask application: a package, or a single file."""
+        return self.root / self._table.get("package", self.app_name)

@@ -88,6 +88,12 @@ def check_reach(account: Account, project: Project, python: Iterable[Path]) -> N
             raise problems.python_unreachable(account.user, *denied, part)
 
 
+def check_static(account: Account, folder: Path) -> None:
+    """:raises Problem: `account` cannot reach a file in the static folder."""
+    if obstacle := first_obstacle(account, [folder, *_files(folder)]):
+        raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
+
+
 def _files(folder: Path) -> Iterable[Path]:
     return (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import problems
-from ..apache import content_types
+from ..apache import content_types, state
 from ..setup import environments
 from .facts import Facts
 from .finding import Note
@@ -90,11 +90,15 @@ def defined(tree: ast.Module) -> Iterator[str]:
             yield node.name
 
 
-def static_folder(facts: Facts) -> str:
-    folder = facts.project.static_folder
-    if not folder.is_dir():
-        return Note(f"{folder} does not exist; Apache answers 404 there")
-    return f"{sum(1 for path in folder.rglob('*') if path.is_file())} files"
+def static_folder(facts: Facts) -> str | None:
+    """What the application said at the last start; it is not loaded here."""
+    seen = state.read(state.root(facts.project)).get("static")
+    if not seen:
+        return None
+    folder, url = seen
+    if not Path(folder).is_dir():
+        return Note(f"{folder} is gone since the start; Flask answers for {url}")
+    return f"{sum(1 for path in Path(folder).rglob('*') if path.is_file())} files at {url}"
 
 
 def mime_types(facts: Facts) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import problems
+from ..apache.app_profile import UNASKED, AppProfile
 from ..logs import events
 from ..problems.problem import Problem
 from .deaths import signal_name
@@ -45,6 +46,7 @@ class Rehearsal:
     serves: bool = False
     binds: list[str] = field(default_factory=list)
     names: list[str] | None = None
+    application: AppProfile = UNASKED
 
 
 def refusal(tried: Rehearsal, user: str, own: Path) -> Problem | None:

@@ -115,7 +115,7 @@ def settings(facts: Facts) -> str:
 def permissions(facts: Facts) -> str:
     """Of every folder on the way to what the application's user needs."""
     project = facts.project
-    ends = [project.python, Path(os.__file__), project.wsgi_file, project.static_folder]
+    ends = [project.python, Path(os.__file__), project.wsgi_file, project.package]
     ends += [project.logs, server_root.choose(project, "apache"), project.env_file]
     rows = [f"run user {facts.account.user} {facts.account.uid}:{facts.account.gid}"]
     seen: set[Path] = set()

@@ -1,5 +1,6 @@
 """Every failure we can name. Each function takes the actual values and returns its problem."""
 
+from .adopting import *
 from .apple import *
 from .application import *
 from .building import *

@@ -67,6 +67,18 @@ def app_nameless(file: Path, names: Sequence[str]) -> Problem:
     )
 
 
+@example()
+def sendfile_on() -> Problem:
+    return Problem(
+        "sendfile-on",
+        "The application is configured with USE_X_SENDFILE.",
+        "send_file() then answers with the name of the file, for a server that looks for it in a"
+        " header. This one does not: clients would get an empty file, and its path. Without"
+        " USE_X_SENDFILE the file itself is sent.",
+        ["grep -rn USE_X_SENDFILE --include='*.py' --include=.env --exclude-dir=var ."],
+    )
+
+
 @example("exits with status 3 when it is loaded", "")
 def app_exits(status: str, quote: str, times: int = 1) -> Problem:
     again = f" {times} processes did so." if times > 1 else ""

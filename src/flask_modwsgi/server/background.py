@@ -30,7 +30,7 @@ def start(project: Project, extra: Sequence[str] = ()) -> int:
 def _start(project: Project, extra: Sequence[str]) -> None:
     here = launch.collect(project, logs=project.logs, extra=extra)
     settings.refuse_unsafe(here.environ)
-    launch.check_import(here)
+    here = launch.check_import(here)
     make_logs(project)
     server = Httpd(here)
     server.prepare()

@@ -20,7 +20,8 @@ def configuration(project: Project) -> str:
 
     Directives are listed by mod_info, which only a configuration that is not served may load.
     """
-    server = Httpd(launch.collect(project, root=CONFIGURATION, logs=project.logs))
+    here = launch.collect(project, root=CONFIGURATION, logs=project.logs)
+    server = Httpd(launch.ask_application(here))
     server.prepare()
     with (server.site.root / "httpd.conf").open("a", encoding="utf-8") as file:
         file.write(LOAD_INFO)

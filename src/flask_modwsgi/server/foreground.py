@@ -25,7 +25,7 @@ def serve(project: Project, extra: Sequence[str]) -> int:
     """Serve as in production."""
     here = launch.collect(project, extra=extra)
     settings.refuse_unsafe(here.environ)
-    launch.check_import(here)
+    here = launch.check_import(here)
     with stop_requested() as stop:
         server = Httpd(here)
         try:
@@ -67,9 +67,8 @@ def develop(project: Project, extra: Sequence[str], tls: bool = False) -> int:
 def _development_server(project: Project, extra: Sequence[str]) -> Httpd:
     entry = launch.WORKER.with_name("development.py")
     extra = [*_DEVELOPMENT, *extra]
-    return Httpd(
-        launch.collect(project, entry=entry, extra=extra, unset=monitoring.PORTS), brief=True
-    )
+    here = launch.collect(project, entry=entry, extra=extra, unset=monitoring.PORTS)
+    return Httpd(launch.ask_application(here), brief=True)
 
 
 def announce(server: Httpd, stop: threading.Event) -> None:

@@ -27,7 +27,7 @@ from ..machine.ports import check_port
 from ..problems.problem import Problem
 from ..tls import https
 from .launch import Site, remembered, write_environment
-from .probe import status
+from .probe import NO_ANSWER, ask
 from .worker_monitor import Vigil
 
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
@@ -71,8 +71,9 @@ class Httpd:
         processes.refuse_a_second(site.root)
         server_root.make(site.project, site.root, site.account)
         write_environment(site)
-        if not site.is_development:
-            precompressed.renew(site.project, site.account, site.environ, site.root)
+        static = site.application.static
+        if static and not site.is_development:
+            precompressed.renew(site.project, static, site.account, site.environ, site.root)
         _write(site.root / "mime.types", content_types.as_mime_types())
         _write(site.root / "stand-in", "")
         options = arguments.options(site.project, site.settings, site.account, site.root)
@@ -92,7 +93,9 @@ class Httpd:
             reason = done.stderr.strip().splitlines() or ["mod_wsgi-express said nothing"]
             raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
         httpd_conf = site.root / "httpd.conf"
-        beginning = arguments.beginning(site.project, site.settings, site.root, site.is_development)
+        beginning = arguments.beginning(
+            site.project, site.settings, site.root, site.is_development, static
+        )
         _write(httpd_conf, beginning + arguments.mended(httpd_conf.read_text("utf-8")))
         self.url = https.address(site.settings) or address[1]
         self.check_configuration()
@@ -143,7 +146,9 @@ class Httpd:
                 self._answers()  # of sys.exit() there is a traceback only when it is asked
                 self._end_because_of(self.vigil.not_loaded())
             self.refuse_crash_loop()
-            if self.vigil.all_loaded(self.process.pid) and self._answers():
+            # What an application does for its first page may take long.
+            left = max(5, deadline - time.monotonic())
+            if self.vigil.all_loaded(self.process.pid) and self._answers(left):
                 return
             time.sleep(0.05)
         if not given_up() and not self._answers():
@@ -151,8 +156,9 @@ class Httpd:
             slow = problems.too_slow(limit, evidence.last_words(found.log))
             self._end_because_of(causes.cause(found) or slow)
 
-    def _answers(self) -> bool:
-        return status(f"{self.address}/health/live") not in (0, 502, 503, 504)
+    def _answers(self, timeout: float = 5) -> bool:
+        path, hosts = self.site.application.is_alive_at, self.site.settings.hosts
+        return ask(self.address, path, hosts, timeout) not in NO_ANSWER
 
     def refuse_crash_loop(self) -> None:
         """:raises Problem: the processes of the application die again and again; it is stopped."""

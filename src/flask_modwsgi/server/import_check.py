@@ -6,7 +6,11 @@ import subprocess
 import time
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+from ..apache.app_profile import AppProfile
+from ..apache.static_files import StaticFiles
 from ..config.project import Project
 from ..doctor.import_failures import Rehearsal
 from ..machine.accounts import Account, become
@@ -50,13 +54,22 @@ def rehearse(
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb") as file:
         told = [json.loads(line) for line in (file.read() or b"").splitlines()]
+    loaded = next((one["loaded"] for one in told if "loaded" in one), None)
     return Rehearsal(
         file=wsgi_file,
-        loaded=any(one.get("loaded") for one in told),
+        loaded=loaded is not None,
         status=process.wait(),
         output=output,
         seconds=seconds,
         serves=any("serves" in one for one in told),
         binds=[":".join(map(str, one["binds"])) for one in told if one.get("binds")],
         names=next((one["names"] for one in told if "names" in one), None),
+        application=_application(loaded or {}),
+    )
+
+
+def _application(told: Mapping[str, Any]) -> AppProfile:
+    static = told.get("static")
+    return AppProfile(
+        **{**told, "static": StaticFiles(Path(static[0]), static[1]) if static else None}
     )

@@ -4,15 +4,20 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from .. import problems
 from ..apache import server_root
+from ..apache.app_profile import UNASKED, AppProfile
+from ..apache.static_files import StaticFiles
 from ..config.project import Project
 from ..config.settings import Settings
-from ..doctor import check_settings, import_failures
+from ..doctor import check_environment, check_settings, import_failures
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
+from ..doctor.import_failures import Rehearsal
 from ..machine import oom
 from ..machine.accounts import Account
 from ..tls.certificates import Certificate
@@ -36,6 +41,7 @@ class Site:
     logs: Path | None
     extra: Sequence[str]
     certificate: Certificate | None = None
+    application: AppProfile = UNASKED
 
     @property
     def is_development(self) -> bool:
@@ -117,16 +123,49 @@ def remembered(site: Site, address: str) -> dict[str, object]:
         "memory_kills": oom.kills(),
         "user": site.account.user,
         "environment": str(site.project.environment),
+        "static": _as_json(site.application.static),
+        "is_alive_at": site.application.is_alive_at,
     }
 
 
-def check_import(site: Site) -> None:
+def check_import(site: Site) -> Site:
     """Load the application as Apache will: as that user, in that folder, with that environment.
 
-    :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds.
+    :return: The site, with what the application said of itself.
+    :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds, or not be served.
     """
-    file, account = site.project.wsgi_file, site.account
-    check_settings.check_wsgi_file(file)
-    tried = rehearse(site.project, account, site.environ, site.settings.start_limit)
-    if problem := import_failures.refusal(tried, account.user, site.project.root):
+    check_settings.check_wsgi_file(site.project.wsgi_file)
+    tried = _tried(site)
+    if problem := import_failures.refusal(tried, site.account.user, site.project.root):
         raise problem
+    if tried.application.sends_by_header:
+        raise problems.sendfile_on()
+    if static := tried.application.static:
+        check_environment.check_static(site.account, static.folder)
+    return replace(site, application=tried.application)
+
+
+def ask_application(site: Site) -> Site:
+    """The site, with what the application says of itself if it can be loaded."""
+    return replace(site, application=_tried(site).application)
+
+
+def _tried(site: Site) -> Rehearsal:
+    return rehearse(site.project, site.account, site.environ, site.settings.start_limit)
+
+
+def stale(started: Mapping[str, Any], now: AppProfile) -> list[str]:
+    """What Apache's configuration says of the application that is not so any more.
+
+    :param started: What was remembered at the start.
+    """
+    before, after = started.get("static"), _as_json(now.static)
+    if "static" not in started or before == after:
+        return []
+    return [
+        f"the static files ({' at '.join(before or ['none'])}, now {' at '.join(after or ['none'])})"
+    ]
+
+
+def _as_json(static: StaticFiles | None) -> list[str] | None:
+    return [str(static.folder), static.url] if static else None

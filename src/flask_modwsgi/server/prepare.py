@@ -1,6 +1,7 @@
 """``./run setup``: choose, build, check, prove, and say what to type next."""
 
 import os
+import re
 import secrets
 import subprocess
 import time
@@ -65,13 +66,16 @@ def setup(
         proof = _prove(new)
         _put_to_use(project, new.environment)
     print()
-    say("Ready", f"in {clock(time.monotonic() - started)}: {proof}")
+    answered, *notes = proof.splitlines()
+    say("Ready", f"in {clock(time.monotonic() - started)}: {answered}")
     say(
         "",
         f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
     )
     if not any(map(requirements.are_hashed, requirements.files(project, development=False))):
         say("Note", "requirements.txt has no hashes, so what was downloaded was not compared")
+    for note in notes:
+        say("Note", note)
     say("Next", "./run        serve it        ./run dev    serve and reload")
     return 0
 
@@ -112,7 +116,9 @@ def make_env_file(project: Project) -> None:
         return
     example = (project.root / ".env.example").read_text(encoding="utf-8")
     secret = f"FLASK_SECRET_KEY={secrets.token_hex(32)}"
-    text = example.replace("FLASK_SECRET_KEY=", secret)
+    text, found = re.subn(r"^FLASK_SECRET_KEY=.*$", secret, example, flags=re.MULTILINE)
+    if not found:  # the project had an example of its own
+        text = f"{text.rstrip()}\n\n{secret}\n".lstrip()
     descriptor = os.open(project.env_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

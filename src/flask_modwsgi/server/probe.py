@@ -1,22 +1,48 @@
-"""Asks a server for a status, as whoever watches it does."""
+"""Asks a server whether it answers, as whoever watches it does."""
 
 import ssl
+from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPSHandler, ProxyHandler, build_opener
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
+
+# No answer of the application: there is none, or Apache gave it instead.
+NO_ANSWER = (0, 502, 503, 504)
+
+
+class _Stay(HTTPRedirectHandler):
+    """A redirect is an answer, and where it leads may be nobody."""
+
+    def redirect_request(self, *arguments: Any) -> None:
+        return None
+
 
 # Whether it answers is one question, who vouches for its certificate another.
 _anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _anybody.check_hostname = False
 _anybody.verify_mode = ssl.CERT_NONE
-_directly = build_opener(ProxyHandler({}), HTTPSHandler(context=_anybody))
+_directly = build_opener(ProxyHandler({}), HTTPSHandler(context=_anybody), _Stay)
 
 
-def status(address: str) -> int:
-    """The HTTP status `address` answers with, 0 where nothing answers."""
+def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
+    """The HTTP status that `path` is answered with, 0 where nothing answers.
+
+    :param address: Of the application, without a slash at the end.
+    :param hosts: The setting ``HOSTS``: for other names Apache answers by itself.
+    :param timeout: Seconds without a byte.
+    """
+    name = hosts.split()[:1]
+    headers = {"Host": name[0].replace("*", "www")} if name else {}
     try:
-        with _directly.open(address, timeout=5) as response:
+        with _directly.open(Request(address + path, headers=headers), timeout=timeout) as response:
             return int(response.status)
     except HTTPError as error:
+        error.close()
         return error.code
     except (URLError, OSError):
         return 0

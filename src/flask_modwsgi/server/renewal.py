@@ -40,7 +40,7 @@ def renew(project: Project) -> int:
             raise problems.tls_objection(
                 https.files(project, here.settings)[0], here.certificate.objection
             )
-        launch.check_import(here)
+        here = launch.check_import(here)
         background.make_logs(project)
         with standby.serving(here):
             _let_finish(parent, here)

@@ -38,10 +38,13 @@ def reload(project: Project) -> int:
         settings.refuse_unsafe(here.environ)
         if changes := changed_settings(state.read(root).get("settings", {}), asdict(here.settings)):
             raise problems.restart_needed(changes)
-        launch.check_import(here)
+        here = launch.check_import(here)
+        if changes := launch.stale(state.read(root), here.application):
+            raise problems.restart_needed(changes)
         standby.remove(project, root, seconds=here.settings.stop_limit)
         launch.write_environment(here)
-        precompressed.renew(project, here.account, here.environ, root)
+        if static := here.application.static:
+            precompressed.renew(project, static, here.account, here.environ, root)
         limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
         old = processes.daemons(parent.pid, here.project.app_name)
         log = logs_since(project.logs / "error.log")

@@ -1,4 +1,4 @@
-"""Starts Apache on a free port, asks it for a page, a static file and its health, and stops it."""
+"""Starts Apache on a free port, asks it for a page and a static file, and stops it."""
 
 import json
 import socket
@@ -7,14 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.parse import quote
 
 from ..apache import monitoring
+from ..apache.precompressed import served
+from ..apache.static_files import StaticFiles
 from ..config.project import Project
 from ..problems.problem import Problem
 from . import launch
 from .httpd import Httpd
+from .probe import NO_ANSWER, ask
 
 # Settings of the real address, which is another one than the proof's.
 ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
@@ -25,7 +27,7 @@ def running(project: Project, root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address."""
     extra = ["--host", "127.0.0.1", "--port", str(free_port())]
     here = launch.collect(project, root=root, extra=extra, unset=ELSEWHERE)
-    launch.check_import(here)
+    here = launch.check_import(here)
     server = Httpd(here, quiet=True)
     try:
         server.prepare()
@@ -43,25 +45,37 @@ def free_port() -> int:
 
 
 def prove(project: Project) -> str:
-    """What was asked and how long the first page took, as one line.
+    """What was asked, what it was answered with, and in which time; then notes, a line each.
 
-    :raises Problem: an answer was wrong.
+    Every answer of the application is a proof. Which pages it has, and for whom, is its own business.
+
+    :raises Problem: it did not answer, or Apache did not for a static file.
     """
     started = time.monotonic()
     with running(project) as server:
-        for path in ("/", "/health/live", *_a_static_file(server)):
-            try:
-                urlopen(server.address + path, timeout=10).read()
-            except HTTPError as error:
-                doing = f"Apache answered {error.code} for {path}."
-                raise server.failure(doing) from None
-    return f"page, static file and health answered in {time.monotonic() - started:.1f} s"
+        application, limit = server.site.application, server.site.settings.request_limit
+        found = {}
+        for path in dict.fromkeys(("/", application.is_alive_at)):
+            found[path] = ask(server.address, path, timeout=limit)
+            if found[path] in NO_ANSWER:
+                raise server.failure(f"Nothing answered for {path}.")
+        if application.static and (path := _a_static_file(application.static)):
+            found[path] = ask(server.address, path, timeout=limit)
+            if found[path] != 200:
+                raise server.failure(f"Apache answered {found[path]} for {path}.")
+    answers = ", ".join(f"{status} for {path}" for path, status in found.items())
+    lines = [f"Apache answered {answers} in {time.monotonic() - started:.1f} s"]
+    if found["/"] >= 500:
+        lines.append(f"the application has an error {found['/']} for /: ./run dev shows it")
+    if application.note:
+        lines.append(f"Flask answers for static files, because {application.note}")
+    return "\n".join(lines)
 
 
-def _a_static_file(server: Httpd) -> list[str]:
-    folder = server.site.project.static_folder
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [f"/static/{files[0].relative_to(folder)}"] if files else []
+def _a_static_file(static: StaticFiles) -> str:
+    """The address of one, or nothing."""
+    names = sorted(file.relative_to(static.folder).as_posix() for file in served(static.folder))
+    return quote(f"{static.url}/{names[0]}") if names else ""
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ import psutil
 from ..apache import processes, state
 from ..config.project import Project
 from ..logs import reader
-from . import health_summary
-from .probe import status as http_status
+from . import health_summary, probe
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
 RUNNING, NOT_ANSWERING, NOT_RUNNING = 0, 1, 3
@@ -40,15 +39,19 @@ def collect(project: Project) -> dict[str, Any]:
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "errors": errors}
     address = started.get("address", "")
-    answer = http_status(f"{address}/health/live")
+    path, hosts = started.get("is_alive_at", "/"), started.get("settings", {}).get("hosts", "")
+    answer = probe.ask(address, path, hosts)
+    rows = reports(project, parent, started.get("settings", {}).get("threads", 0))
+    # Of a process that could not load the application there is no report.
+    answers = answer not in probe.NO_ANSWER and (answer != 500 or any(r["responds"] for r in rows))
     return {
-        "state": "running" if 0 < answer < 500 and not in_a_loop(wrong) else "not answering",
+        "state": "running" if answers and not in_a_loop(wrong) else "not answering",
         "trouble": wrong,
         "address": f"{address}/",
         "pid": parent.pid,
         "uptime": round(time.time() - parent.create_time()),
         "release": release(project),
-        "processes": reports(project, parent, started.get("settings", {}).get("threads", 0)),
+        "processes": rows,
         "errors": errors,
     }
 

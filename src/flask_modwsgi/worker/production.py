@@ -47,9 +47,9 @@ if os.environ.get("METRICS_PORT", "").strip():
     from flask_modwsgi.worker import metrics
 
     metrics.record()
-project = Project(Path.cwd())  # mod_wsgi has made it the working directory
-loaded = runpy.run_path(str(project.wsgi_file))["application"]
-static_versions.add_versions(loaded, project.static_folder)
+# mod_wsgi has made the project the working directory.
+loaded = runpy.run_path(str(Project(Path.cwd()).wsgi_file))["application"]
+static_versions.add_versions(loaded)
 error_pages.write(loaded, SERVER_ROOT / "workers" / "errors")
 application = stacks.noted(app_logging.with_request_id(interruption.answered(loaded)))
 mod_wsgi.subscribe_signals(report)  # SIGHUP asks for a report

@@ -5,10 +5,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
 from werkzeug.security import safe_join
 
-from ..apache import fingerprint
+from ..apache import fingerprint, static_files
 
 
 class Versions:
@@ -37,11 +36,12 @@ class Versions:
         return self._known[name][1]
 
 
-def add_versions(application: Any, folder: Path) -> None:
-    """Have ``url_for("static", ...)`` add ``?v=``, if that is the folder that Apache serves."""
-    if not isinstance(application, Flask) or application.static_folder != str(folder):
+def add_versions(application: Any) -> None:
+    """Have ``url_for("static", ...)`` add ``?v=``, where Apache serves the static folder."""
+    static, _ = static_files.of(application)
+    if not static:
         return
-    versions = Versions(folder)
+    versions = Versions(static.folder)
 
     def add(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == "static" and "v" not in values:

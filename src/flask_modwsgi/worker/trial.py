@@ -1,4 +1,4 @@
-"""Loads the application as Apache will, and tells how that went. rehearsal.py runs it.
+"""Loads the application as Apache will, and tells how that went. import_check.py runs it.
 
 Called with the .wsgi file, a number of seconds and a descriptor to tell it through.
 """
@@ -10,6 +10,10 @@ import runpy
 import sys
 from typing import Any
 
+from flask_modwsgi.apache import static_files
+
+# Asked at a start and by ./run status, where the application has it.
+LIVE = "/health/live"
 # Through which every way to start a Python server listens, by module and function.
 _SERVERS = {("werkzeug.serving", "run_simple"), ("wsgiref.simple_server", "make_server")}
 
@@ -32,9 +36,23 @@ def main(wsgi_file: str, seconds: float, told: int) -> None:
     sys.addaudithook(watch)
     sys.argv = ["mod_wsgi"]
     names = runpy.run_path(wsgi_file)
-    tell(loaded="application" in names, names=[name for name in names if callable(names[name])])
+    loaded = {"loaded": described(names["application"])} if "application" in names else {}
+    tell(names=[name for name in names if callable(names[name])], **loaded)
     sys.stdout.flush()
     os._exit(0)  # nobody waits for its threads, as nothing of it is wanted
+
+
+def described(application: Any) -> dict[str, Any]:
+    """What has to be known of the application to serve it."""
+    if not static_files.is_flask(application):
+        return {}
+    static, note = static_files.of(application)
+    return {
+        "static": [str(static.folder), static.url] if static else None,
+        "note": note,
+        "sends_by_header": bool(application.config.get("USE_X_SENDFILE")),
+        "is_alive_at": LIVE if LIVE in map(str, application.url_map.iter_rules()) else "/",
+    }
 
 
 def _is_a_server(frame: Any) -> bool:

@@ -1,0 +1,210 @@
+"""``flask-modwsgi init``: puts an existing Flask project behind Apache. It overwrites nothing."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from .. import problems
+from ..config import reference
+from ..config.project import Project
+from ..problems import building
+from ..problems.problem import Problem
+from . import applications, repack
+from .applications import Application
+
+IGNORED = (".env", ".venv", ".venv.*", "var/", "__pycache__/")
+# What git's own list for Python ignores, although the wheel belongs to the project.
+KEPT = {"wheels/": "!wheels/", "*.whl": "!wheels/*.whl"}
+# How the tools that people lock their packages with write requirements.txt.
+EXPORTS = {
+    "uv.lock": "uv export --no-dev --no-emit-project --format requirements-txt -o requirements.txt",
+    "poetry.lock": "poetry export --output requirements.txt",
+    "pdm.lock": "pdm export --prod --output requirements.txt",
+    "Pipfile": "pipenv requirements --hash > requirements.txt",
+}
+
+
+def init(root: Path, app: str | None) -> int:
+    """`adopt`; what it says to type is how it was called."""
+    try:
+        return adopt(root, app)
+    except Problem as problem:
+        wheel = repack.PACKAGE.parent
+        if not wheel.is_file():
+            raise
+        called = shlex.join([sys.executable, f"{wheel}/{repack.PACKAGE.name}", "init"])
+        remedy = [line.replace("flask-modwsgi init", called) for line in problem.remedy]
+        raise Problem(problem.slug, problem.what, problem.why, remedy) from None
+
+
+def adopt(root: Path, app: str | None) -> int:
+    """Write what is missing, then have `./run setup` prove it.
+
+    :param app: What the application is, such as ``blog:create_app``; None to look for it.
+    :raises Problem: there is no application to be found, or a file is in the way. Nothing was
+        written then. Or there is no ``requirements.txt``.
+    """
+    _refuse_a_foreign_run(root / "run")
+    pyproject = root / "pyproject.toml"
+    table = _read(pyproject)
+    if "flask-modwsgi" in table.get("tool", {}) and Project(root).wsgi_file.exists():
+        say("kept", f"pyproject.toml, {Project(root).wsgi_file.name}")
+    else:
+        found = applications.named(root, app) if app else _chosen(root)
+        say("found", str(found))
+        text = with_section(root, pyproject, table, found)
+        _write(root / f"{found.name}.wsgi", found.wsgi_file)
+        if text is None:
+            say("kept", "pyproject.toml, which has [tool.flask-modwsgi]")
+        else:
+            pyproject.write_bytes(text)
+            say("wrote", "pyproject.toml: [tool.flask-modwsgi]")
+    _write(root / "run", run_script(), 0o755)
+    _write(root / ".env.example", reference.env_example(8000, "/"))
+    _ignore(root / ".gitignore")
+    if list((root / "wheels").glob("flask_modwsgi-*.whl")):
+        say("kept", "wheels/")
+    else:
+        say("wrote", f"wheels/{repack.put(root / 'wheels').name}")
+    requirements = root / "requirements.txt"
+    if not requirements.exists():
+        raise problems.requirements_unlocked(requirements, f"{_export(root)} && ./run setup")
+    if (root / ".venv").is_dir() and not (root / ".venv").is_symlink():
+        say("", ".venv is put aside by ./run setup, as .venv.before")
+    say("runs", "./run setup")
+    # Where no other Python is found, this one is.
+    path = os.environ.get("PATH", os.defpath) + os.pathsep + os.path.dirname(sys.executable)
+    return subprocess.call(["./run", "setup"], cwd=root, env={**os.environ, "PATH": path})
+
+
+def run_script() -> str:
+    """The command ``run``, the same as the template's. It may be inside a wheel."""
+    return resources.files(__package__).joinpath("run.sh").read_text(encoding="utf-8")
+
+
+def _refuse_a_foreign_run(file: Path) -> None:
+    if file.exists() and not (file.is_file() and b"flask_modwsgi" in file.read_bytes()):
+        raise problems.run_taken(file)
+
+
+def _read(pyproject: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise problems.pyproject_broken(str(error)) from None
+
+
+def _chosen(root: Path) -> Application:
+    """The application: the user's choice at a terminal, otherwise the only one there is."""
+    found = applications.search(root)
+    if not found:
+        raise problems.app_not_found("", f"no file in {root} has a call of Flask()", [])
+    usable = [one for one in found if not one.lacking] or [applications.checked(found[0])]
+    if sys.stdin.isatty():
+        for one in usable:
+            print(f"  {one}")
+        try:
+            answer = input(f"Which is the application? [{usable[0]}] ").strip()
+        except EOFError:
+            answer = ""
+        return applications.named(root, answer) if answer else usable[0]
+    if len(usable) > 1:
+        raise problems.app_ambiguous([str(one) for one in usable])
+    return usable[0]
+
+
+def with_section(
+    root: Path, pyproject: Path, table: Mapping[str, Any], found: Application
+) -> bytes | None:
+    """``pyproject.toml`` with the section of this package; None where it has one.
+
+    What stands there stays, byte for byte.
+
+    :raises Problem: nothing can be appended to it.
+    """
+    if "flask-modwsgi" in table.get("tool", {}):
+        return None
+    section = f'[tool.flask-modwsgi]\napp_name = "{found.name}"\n'
+    if found.package != found.name:
+        section += f"package = {json.dumps(found.package, ensure_ascii=False)}\n"
+    section += 'apache = "auto"\n'
+    if not pyproject.exists():
+        # Beside a setup.py, a table [project] would take its place.
+        is_packaged = any((root / name).exists() for name in ("setup.py", "setup.cfg", "Pipfile"))
+        return ("" if is_packaged else _project_table(root)).encode() + section.encode()
+    before = pyproject.read_bytes()
+    end = b"\r\n" if b"\r\n" in before else b"\n"
+    gap = end if before.endswith(b"\n") or not before else end * 2
+    text = before + gap + section.encode().replace(b"\n", end)
+    try:
+        tomllib.loads(text.decode())
+    except ValueError as error:
+        raise problems.pyproject_broken(f"[tool.flask-modwsgi] cannot follow: {error}") from None
+    return text
+
+
+def _project_table(root: Path) -> str:
+    name = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-") or "app"
+    needs = _needs(root / "requirements.txt") or ["Flask"]
+    rows = "".join(f"  {json.dumps(need, ensure_ascii=False)},\n" for need in needs)
+    return (
+        f'[project]\nname = "{name}"\nversion = "0.1.0"\nrequires-python = ">=3.11"\n'
+        f"dependencies = [\n{rows}]\n\n"
+    )
+
+
+def _needs(requirements: Path) -> list[str]:
+    """The packages of a requirements file, without options and hashes."""
+    try:
+        text = requirements.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    lines = re.sub(r"\\\r?\n", " ", text).splitlines()
+    bare = [re.split(r"\s#|\s--|^#", line.strip())[0].strip() for line in lines]
+    return [line for line in bare if re.match(r"[A-Za-z0-9][\w.-]*\s*($|[\[<>=!~;@])", line)]
+
+
+def _export(root: Path) -> str:
+    """The command that writes ``requirements.txt``, by what the project is locked with."""
+    locked = next((EXPORTS[name] for name in EXPORTS if (root / name).exists()), "")
+    source = "pyproject.toml"
+    if not locked and not (_read(root / source).get("project")) and (root / "setup.py").exists():
+        source = "setup.py"
+    return locked or building.COMPILE.replace("pyproject.toml", source)
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
+    if path.exists():
+        say("kept", path.name)
+        return
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    say("wrote", path.name)
+
+
+def _ignore(file: Path) -> None:
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    lines = before.splitlines()
+    wanted = [*IGNORED, *(keep for pattern, keep in KEPT.items() if pattern in lines)]
+    missing = [line for line in wanted if line not in lines]
+    if not missing:
+        say("kept", file.name)
+        return
+    gap = "" if before.endswith("\n") or not before else "\n"
+    file.write_text(before + gap + "\n".join([*missing, ""]), encoding="utf-8")
+    say("wrote", f"{file.name}: {' '.join(missing)}")
+
+
+def say(label: str, text: str) -> None:
+    """A line of the block that init prints."""
+    print(f"{label:<9}{text}", flush=True)

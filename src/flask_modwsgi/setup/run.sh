@@ -1,0 +1,25 @@
+#!/bin/sh
+# The one command: hands over to the package flask-modwsgi, in .venv or, before there is one, in wheels/.
+
+cd -- "$(dirname -- "$0")" || exit 1
+for wheel in wheels/flask_modwsgi-*.whl; do :; done
+others="python3 python3.14 python3.13 python3.12 python3.11"
+
+environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a setup moves
+if [ "${1-}" != setup ] && "${environment:-.venv}/bin/python" -I -c 'import flask_modwsgi' 2>/dev/null; then
+  exec "$environment/bin/python" -I -m flask_modwsgi "$@"
+fi
+if [ ! -f "$wheel" ]; then
+  echo "There is no wheels/flask_modwsgi-*.whl. Restore it: git checkout wheels" >&2
+  echo "If the project was generated without hooks, build it from the template:" >&2
+  echo "  python3 -m pip wheel --no-deps --wheel-dir wheels FOLDER_OR_URL_OF_THE_TEMPLATE" >&2
+  exit 1
+fi
+for python in ${PYTHON:+"$PYTHON"} $others .venv/bin/python; do
+  if "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    exec "$python" -I "$wheel/flask_modwsgi" "$@"
+  fi
+done
+echo "No Python 3.11 or newer was found (tried: ${PYTHON:+$PYTHON }$others)." >&2
+echo "Install one, or name one: PYTHON=/path/to/python3 ./run ${*:-setup}" >&2
+exit 1

@@ -1,0 +1,209 @@
+"""Projects that know nothing of this one, put behind Apache by `flask-modwsgi init`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Built, quicker
+from serving import Project, ask, running
+from test_background import Service
+
+pytestmark = pytest.mark.slow
+
+# Sends everyone to https, as Flask-Talisman does; the static files are beside it.
+REDIRECTING = """
+from flask import Flask, redirect, request
+
+app = Flask(__name__)
+
+
+@app.before_request
+def only_https():
+    if not request.is_secure:
+        return redirect(request.url.replace("http:", "https:", 1))
+"""
+
+# In a package below src/; static files from a build, beside it; a view among them; a login.
+FACTORY = """
+from flask import Flask, abort
+
+
+def create_app():
+    app = Flask(__name__, static_folder="../../dist", static_url_path="/assets")
+
+    @app.get("/")
+    def index():
+        abort(401)
+
+    @app.get("/assets/made/")
+    def made():
+        return "made by a view"
+
+    return app
+"""
+
+FAILING = """
+from flask import Flask
+
+app = Flask(__name__, static_folder=None)
+
+
+@app.get("/")
+def index():
+    raise RuntimeError("no database")
+
+
+@app.get("/static/view")
+def view():
+    return "a view"
+"""
+
+AT_THE_ROOT = """
+from flask import Flask
+
+app = Flask(__name__, static_folder="public", static_url_path="")
+"""
+
+NO_FLASK = """
+def app(environ, start_response):
+    start_response("404 Not Found", [("Content-Type", "text/plain")])
+    return [b"nothing here"]
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Built) -> Path:
+    """The wheel of this package; what it needs is in the cache then."""
+    (found,) = (built(quicker()).path / "wheels").iterdir()
+    return found
+
+
+Adopt = Callable[..., tuple[Project, str]]
+
+
+@pytest.fixture(scope="module")
+def adopt(wheel: Path, workplace: Path) -> Adopt:
+    """`adopt(name, files)` makes a project, and the output of `init` for it."""
+
+    def adopt(name: str, files: dict[str, str], *words: str) -> tuple[Project, str]:
+        folder = workplace / name
+        for file, text in {"requirements.txt": "Flask\n", **files}.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(text, "utf-8")
+        command: list[str | Path] = [sys.executable, "-I", wheel / "flask_modwsgi", "init", *words]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+        return Project(folder, done.stdout, 0), done.stdout
+
+    return adopt
+
+
+@pytest.fixture(scope="module")
+def redirecting(adopt: Adopt) -> Iterator[Service]:
+    """One that redirects everything; started."""
+    project, output = adopt("redirecting", {"app.py": REDIRECTING, "static/a.css": "a {}\n"})
+    assert "Apache answered 302 for /, 200 for /static/a.css in " in output
+    service = Service(project)
+    started = service.run("start")
+    assert started.returncode == 0, started.stderr
+    yield service
+    service.run("stop")
+
+
+def test_a_redirect_is_an_answer(redirecting: Service) -> None:
+    answer = ask(f"{redirecting.url}/page")
+    assert (answer.status, answer.headers["Location"][:5]) == (302, "https")
+    assert redirecting.status()["state"] == "running"
+    reloaded = redirecting.run("reload")
+    assert reloaded.returncode == 0, reloaded.stderr
+
+
+def test_static_files_beside_a_single_module(redirecting: Service) -> None:
+    answer = ask(f"{redirecting.url}/static/a.css")
+    assert (answer.status, answer.text) == (200, "a {}\n")
+    assert "max-age=300" in answer.headers["Cache-Control"]
+
+
+def test_a_project_with_init_can_be_checked_and_changed(redirecting: Service) -> None:
+    """Of the answers about static files that Apache got at its start, none is outdated."""
+    found = json.loads(redirecting.run("doctor", "--json").stdout)
+    (row,) = (row for row in found["checks"] if row["check"] == "static files")
+    assert (row["state"], row["value"]) == ("ok", "1 files at /static")
+    module = redirecting.project.path / "app.py"
+    for text, named in (
+        (REDIRECTING.replace("(__name__)", "(__name__, static_url_path='/s')"), "restart-needed"),
+        (f"{REDIRECTING}\napp.config['USE_X_SENDFILE'] = True\n", "sendfile-on"),
+    ):
+        module.write_text(text, "utf-8")
+        refused = redirecting.run("reload")
+        assert refused.returncode == 1
+        assert f"Problem  {named}" in refused.stderr
+        assert ask(f"{redirecting.url}/static/a.css").status == 200
+    module.write_text(REDIRECTING, "utf-8")
+
+
+def test_static_files_from_elsewhere_and_views_among_them(adopt: Adopt) -> None:
+    files = {
+        "src/shop/__init__.py": FACTORY,
+        "dist/deep/a.css": "a {}\n",
+        "dist/.secret": "s",
+        "dist/copy~": "s",
+    }
+    project, output = adopt("factory", files, "--app", "shop:create_app")
+    assert "Apache answered 401 for /, 200 for /assets/deep/a.css in " in output
+    (project.path / "dist" / "link").symlink_to(project.path / ".env.example")
+    (project.path / "dist" / "folder").symlink_to("/etc")
+    with running(project, env={"MOUNT_POINT": "/app"}) as serving:
+        assert ask(f"{serving.url}/assets/deep/a.css").text == "a {}\n"
+        assert ask(f"{serving.url}/assets/made/").text == "made by a view"
+        assert ask(f"{serving.url}/").status == 401
+        refused = (
+            *("", "deep", "deep/", "none.css", ".secret", ".secret/", "copy~", "copy~/"),
+            *("link", "link/", "link//", "link/.", "folder/passwd", "deep%2f..%2flink"),
+            *("deep%2f..%2f.secret", "%2e%2e/src/shop/__init__.py", "deep/a.css/", "deep/a.css/x"),
+        )
+        found = {name: ask(f"{serving.url}/assets/{name}").status for name in refused}
+        assert set(found.values()) <= {403, 404}, found
+        assert ask(serving.url.removesuffix("/app") + "/assets/deep/a.css").status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "answered", "note"),
+    [
+        ("failing", {"app.py": FAILING}, "500 for /", "the application has an error 500 for /"),
+        (
+            "root",
+            {"app.py": AT_THE_ROOT, "public/index.html": "<p>static"},
+            "404 for /",
+            "Flask answers for static files, because static files have the address /",
+        ),
+        ("plain", {"app.py": NO_FLASK}, "404 for /", ""),
+    ],
+)
+def test_any_answer_is_a_proof(
+    adopt: Adopt, name: str, files: dict[str, str], answered: str, note: str
+) -> None:
+    project, output = adopt(name, files, "--app", "app:app")
+    assert f"Apache answered {answered} in " in output
+    assert note in output
+    service = Service(project)
+    started = service.run("start")
+    try:
+        assert started.returncode == 0, started.stderr
+        assert service.status()["state"] == "running"
+        if name == "root":
+            assert ask(f"{service.url}/index.html").text == "<p>static"
+        if name == "failing":
+            assert ask(f"{service.url}/static/view").text == "a view"
+    finally:
+        service.run("stop")

@@ -1,0 +1,392 @@
+"""`flask-modwsgi init`: which application it finds, and what it writes."""
+
+import io
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import TEMPLATE
+
+import build_wheel
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.setup import adopt, applications, repack
+
+FLASK = "from flask import Flask\n"
+OBJECT = f"{FLASK}app = Flask(__name__)\n"
+FACTORY = f"{FLASK}def create_app(config=None):\n    app = Flask(__name__)\n    return app\n"
+NEEDY = FACTORY.replace("config=None", "name, *, debug")
+
+
+def project(root: Path, **texts: str) -> Path:
+    """A folder with these files; ``__`` in a name is a slash, and ``_init_`` is ``__init__``."""
+    for name, text in texts.items():
+        file = root / f"{name.replace('__', '/').replace('_init_', '__init__')}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    return root
+
+
+def slug(root: Path, app: str) -> str:
+    with pytest.raises(Problem) as caught:
+        applications.named(root, app)
+    return caught.value.slug
+
+
+# The project's files, the likeliest application, its package, and how it is imported.
+SHAPES = [
+    ({"app": OBJECT}, "app:app", "app.py", "from app import app as application"),
+    ({"wsgi": OBJECT}, "wsgi:app", "wsgi.py", "from wsgi import app as application"),
+    (
+        {"app": OBJECT.replace("app =", "application =")},
+        "app:application",
+        "app.py",
+        "from app import application as application",
+    ),
+    (
+        {"blog___init_": FACTORY},
+        "blog:create_app()",
+        "blog",
+        "from blog import create_app\n\napplication = create_app()",
+    ),
+    ({"blog___init_": OBJECT}, "blog:app", "blog", "from blog import app as application"),
+    (
+        {"blog___init_": "", "blog__web__main": OBJECT, "blog__web___init_": ""},
+        "blog.web.main:app",
+        "blog",
+        "from blog.web.main import app as application",
+    ),
+    (
+        {"src__blog___init_": FACTORY},
+        "src/blog:create_app()",
+        "src/blog",
+        'sys.path[:0] = [str(root / "src"), str(root)]\n\nfrom blog import create_app\n',
+    ),
+    (
+        {"backend__app": OBJECT},
+        "backend/app:app",
+        "backend",
+        'sys.path[:0] = [str(root / "backend"), str(root)]\n\nfrom app import app as application',
+    ),
+    (
+        {"shop___init_": FACTORY, "wsgi": "from shop import create_app\nweb = create_app()\n"},
+        "wsgi:web",
+        "wsgi.py",
+        "from wsgi import web as application",
+    ),
+    (
+        {"main": "import flask\nif True:\n    site: flask.Flask = flask.Flask(__name__)\n"},
+        "main:site",
+        "main.py",
+        "from main import site as application",
+    ),
+    (
+        {"app": "from apiflask import APIFlask\napp = APIFlask(__name__)\n"},
+        "app:app",
+        "app.py",
+        "from app import app as application",
+    ),
+]
+
+
+@pytest.mark.parametrize(("texts", "spelled", "package", "imported"), SHAPES)
+def test_an_application_is_found(
+    tmp_path: Path, texts: dict[str, str], spelled: str, package: str, imported: str
+) -> None:
+    best = applications.search(project(tmp_path, **texts))[0]
+    assert (str(best), best.package) == (spelled, package)
+    assert imported in best.wsgi_file
+    compile(best.wsgi_file, "app.wsgi", "exec")
+    assert applications.named(tmp_path, spelled) == best
+    assert applications.named(tmp_path, spelled.partition(":")[0]) == best
+
+
+@pytest.mark.parametrize(("texts", "spelled", "package", "imported"), SHAPES)
+def test_what_is_written_loads_the_application(
+    tmp_path: Path, texts: dict[str, str], spelled: str, package: str, imported: str
+) -> None:
+    """From anywhere, and with modules that only look like Flask's."""
+    best = applications.search(project(tmp_path / "project", **texts))[0]
+    for name in ("flask", "apiflask"):
+        text = "class Flask:\n    def __init__(self, name): pass\nAPIFlask = Flask\n"
+        project(tmp_path / "packages", **{name: text})
+    file = tmp_path / "project" / "it.wsgi"
+    file.write_text(best.wsgi_file, "utf-8")
+    code = (
+        "import runpy, sys; sys.path.append(sys.argv[1]);"
+        "print(type(runpy.run_path(sys.argv[2])['application']).__name__)"
+    )
+    words: list[str | Path] = [sys.executable, "-I", "-c", code, tmp_path / "packages", file]
+    assert subprocess.run(words, cwd="/", capture_output=True, text=True).stdout == "Flask\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("blog", "blog:create_app()"),
+        ("blog:create_app", "blog:create_app()"),
+        ("blog:create_app()", "blog:create_app()"),
+        ("blog:create_app('test', debug=True)", "blog:create_app('test', debug=True)"),
+        ("blog/__init__.py:create_app", "blog:create_app()"),
+        ("again:create_app", "again:create_app()"),
+        ("again:made", "again:made()"),
+        ("blog.deep:app", "blog.deep:app"),
+        ("blog/deep.py", "blog.deep:app"),
+        ("dash:site.server", "dash:site.server"),
+        ("star:anything", "star:anything"),
+        ("plain:serve", "plain:serve"),
+        ("plain:make", "plain:make()"),
+    ],
+)
+def test_how_an_application_may_be_named(tmp_path: Path, asked: str, meant: str) -> None:
+    project(
+        tmp_path,
+        blog___init_=FACTORY,
+        blog__deep=OBJECT,
+        again="from blog import create_app\nfrom blog import create_app as made\n",
+        dash="from dash import Dash\nsite = Dash()\n",
+        star="from blog import *\n",
+        plain="def serve(environ, start_response): ...\ndef make(): ...\n",
+    )
+    assert str(applications.named(tmp_path, asked)) == meant
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        ("nothing:app", "app-not-found"),
+        ("blog:nothing", "app-not-found"),
+        ("blog:", "factory-needs-arguments"),
+        ("blog", "factory-needs-arguments"),
+        ("blog:create_app", "factory-needs-arguments"),
+        ("blog:create_app()", "factory-needs-arguments"),
+        ("blog:create_app(os.environ)", "app-not-found"),
+        ("blog:1+1", "app-not-found"),
+        ("broken:app", "app-not-found"),
+        ("empty", "app-not-found"),
+        ("../outside:app", "app-not-found"),
+        ("/etc/passwd:app", "app-not-found"),
+        (":app", "app-not-found"),
+    ],
+)
+def test_what_is_no_application_is_refused(tmp_path: Path, asked: str, refused: str) -> None:
+    project(tmp_path, outside=OBJECT)
+    project(tmp_path / "here", blog___init_=NEEDY, broken="def (:\n", empty="")
+    assert slug(tmp_path / "here", asked) == refused
+
+
+def test_tests_environments_and_programs_are_no_candidates(tmp_path: Path) -> None:
+    names = ("tests__app", "test_app", "conftest", "venv__lib__app", "var__app", "_hidden__app")
+    project(tmp_path, **dict.fromkeys(names, OBJECT))
+    (tmp_path / "_hidden").rename(tmp_path / ".hidden")
+    (tmp_path / "venv" / "pyvenv.cfg").touch()
+    project(tmp_path, run_it=f"{FLASK}if __name__ == '__main__':\n    app = Flask('x')\n")
+    project(tmp_path, broken="def (:\n", inner=f"{FLASK}def f():\n    app = Flask('x')\n")
+    assert applications.search(tmp_path) == []
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for a project; `./run setup` is not run, and this package is a wheel."""
+    monkeypatch.setattr(subprocess, "call", lambda *words, **options: 0)
+    monkeypatch.setattr(repack, "put", _put)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    return tmp_path / "My blog"
+
+
+def _put(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "flask_modwsgi-1.0-py3-none-any.whl").touch()
+    return folder / "flask_modwsgi-1.0-py3-none-any.whl"
+
+
+def written(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_what_is_written(root: Path) -> None:
+    project(root, blog___init_=FACTORY)
+    (root / "requirements.txt").write_text(
+        "# web\nFlask==3.1.2 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n-r more.txt\n"
+        "requests[socks]>=2 ; python_version > '3'  # a note\n\n./local\n",
+        "utf-8",
+    )
+    before = written(root)
+    assert adopt.adopt(root, None) == 0
+    after = written(root)
+    assert before.items() <= after.items()
+    assert after.keys() - before.keys() == {
+        ".env.example",
+        ".gitignore",
+        "blog.wsgi",
+        "pyproject.toml",
+        "run",
+        "wheels/flask_modwsgi-1.0-py3-none-any.whl",
+    }
+    assert os.access(root / "run", os.X_OK)
+    table = tomllib.loads(after["pyproject.toml"].decode())
+    assert table["tool"]["flask-modwsgi"] == {"app_name": "blog", "apache": "auto"}
+    assert table["project"]["name"] == "My-blog"
+    assert table["project"]["dependencies"] == [
+        "Flask==3.1.2",
+        "requests[socks]>=2 ; python_version > '3'",
+    ]
+    assert Project(root).wsgi_file == root / "blog.wsgi"
+    assert Project(root).package == root / "blog"
+
+    assert adopt.adopt(root, None) == 0
+    assert written(root) == after
+
+
+def test_what_exists_is_kept_byte_for_byte(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project(root, app=OBJECT)
+    kept = {
+        "app.wsgi": b"from app import app as application\n",
+        ".env.example": b"PORT=9000\n",
+        "run": b"# flask_modwsgi of a later version\n",
+        "requirements.txt": b"Flask\n",
+    }
+    for name, data in kept.items():
+        (root / name).write_bytes(data)
+    pyproject = b'[project]\r\nname = "x" # caf\xc3\xa9\r\n[tool.black]'
+    (root / "pyproject.toml").write_bytes(pyproject)
+    (root / ".gitignore").write_bytes(b"*.pyc\nwheels/\n.env\nvar/")
+    adopt.adopt(root, None)
+    after = written(root)
+    assert kept.items() <= after.items()
+    output = capsys.readouterr().out
+    assert all(f"kept     {name}\n" in output for name in kept if name != "requirements.txt")
+    assert after["pyproject.toml"].startswith(pyproject + b"\r\n\r\n[tool.flask-modwsgi]\r\n")
+    assert b"\n" not in after["pyproject.toml"].replace(b"\r\n", b"")
+    assert Project(root).name == "x"
+    assert Project(root).package == root / "app.py"
+    assert after[".gitignore"].startswith(b"*.pyc\nwheels/\n.env\nvar/\n")
+    subprocess.run(["git", "init", "-q", root], check=True)
+    ignored = ["git", "-C", str(root), "check-ignore", *after, ".venv", ".env", "var/x"]
+    found = subprocess.run(ignored, capture_output=True, text=True).stdout.split("\n")
+    assert found == [".venv", ".env", "var/x", ""]
+
+
+def test_a_section_that_exists_is_kept(root: Path) -> None:
+    project(root, app=OBJECT)
+    text = '[tool.flask-modwsgi]\napp_name = "app"\nwsgi = "deploy/site.wsgi"\napache = "system"\n'
+    (root / "pyproject.toml").write_text(text, "utf-8")
+    (root / "requirements.txt").touch()
+    adopt.adopt(root, None)
+    assert (root / "pyproject.toml").read_text("utf-8") == text
+    assert Project(root).wsgi_file == root / "deploy" / "site.wsgi"
+    assert Project(root).name == "My blog"
+
+
+@pytest.mark.parametrize("name", ["setup.py", "setup.cfg"])
+def test_what_is_packaged_gets_no_second_description(root: Path, name: str) -> None:
+    project(root, app=OBJECT)
+    (root / name).touch()
+    (root / "requirements.txt").touch()
+    adopt.adopt(root, None)
+    assert "project" not in tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("texts", "given", "expected"),
+    [
+        ({}, {}, "app-not-found"),
+        ({"app": "print('hello')\n"}, {}, "app-not-found"),
+        ({"app": OBJECT, "admin": OBJECT}, {}, "app-ambiguous"),
+        ({"blog___init_": NEEDY}, {}, "factory-needs-arguments"),
+        ({"app": OBJECT}, {"run": "#!/bin/sh\nflask run\n"}, "run-taken"),
+        ({"app": OBJECT}, {"pyproject.toml": "[project\n"}, "pyproject-broken"),
+        ({"app": OBJECT}, {"pyproject.toml": "tool = {}\n"}, "pyproject-broken"),
+    ],
+)
+def test_a_refusal_writes_nothing(
+    root: Path, texts: dict[str, str], given: dict[str, str], expected: str
+) -> None:
+    project(root, **texts)
+    root.mkdir(exist_ok=True)
+    for name, text in given.items():
+        (root / name).write_text(text, "utf-8")
+    before = written(root)
+    with pytest.raises(Problem) as caught:
+        adopt.adopt(root, None)
+    assert caught.value.slug == expected
+    assert written(root) == before
+
+
+@pytest.mark.parametrize(
+    ("lock", "command"),
+    [
+        ("", "uv pip compile"),
+        ("uv.lock", "uv export"),
+        ("poetry.lock", "poetry export"),
+        ("pdm.lock", "pdm export"),
+        ("Pipfile", "pipenv requirements"),
+    ],
+)
+def test_without_requirements_it_says_what_writes_them(root: Path, lock: str, command: str) -> None:
+    project(root, app=OBJECT)
+    if lock:
+        (root / lock).touch()
+    with pytest.raises(Problem) as caught:
+        adopt.adopt(root, None)
+    assert caught.value.slug == "requirements-unlocked"
+    assert caught.value.remedy[0].startswith(command)
+    assert caught.value.remedy[0].endswith("&& ./run setup")
+    assert (root / "app.wsgi").exists()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("typed", "chosen"),
+    [("\n", "app"), ("", "app"), ("admin:app\n", "admin"), ("admin\n", "admin")],
+)
+def test_at_a_terminal_it_asks(
+    root: Path, monkeypatch: pytest.MonkeyPatch, typed: str, chosen: str
+) -> None:
+    project(root, app=OBJECT, admin=OBJECT)
+    (root / "requirements.txt").touch()
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    adopt.adopt(root, None)
+    assert Project(root).app_name == chosen
+
+
+def test_run_is_the_same_as_the_template_s() -> None:
+    assert adopt.run_script() == (TEMPLATE / "run").read_text("utf-8")
+
+
+def test_the_wheel_is_the_one_that_was_installed(tmp_path: Path) -> None:
+    """Rebuilt where it is installed, copied where it runs from the file: the same bytes."""
+    wheel = tmp_path / build_wheel.build_wheel(str(tmp_path))
+    installed = tmp_path / "site-packages"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    info = next(installed.glob("*.dist-info"))
+    (info / "INSTALLER").write_text("pip\n")
+    (info / "RECORD").write_text("")
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
+        "from flask_modwsgi.setup import repack; print(repack.put(Path(sys.argv[2])))"
+    )
+    words: list[str | Path] = [sys.executable, "-I", wheel / "flask_modwsgi", "init", "--app", "x"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert "Problem  app-not-found\n" in done.stderr
+    typed = done.stderr.strip().splitlines()[-1].removeprefix("Type     ")
+    assert typed == f"{sys.executable} {wheel}/flask_modwsgi init --app module:name"
+    for number, source in enumerate((installed, wheel)):
+        target = tmp_path / str(number)
+        words = [sys.executable, "-I", "-c", code, source, target]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert Path(done.stdout.strip()).name == wheel.name
+        assert (target / wheel.name).read_bytes() == wheel.read_bytes()

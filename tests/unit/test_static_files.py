@@ -1,0 +1,109 @@
+"""Which static files of an application Apache answers for, and what it is told of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, Response
+
+from flask_modwsgi.apache import arguments, static_files
+from flask_modwsgi.apache.static_files import StaticFiles
+from flask_modwsgi.config import settings
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.server import launch, smoke_test
+from flask_modwsgi.server.import_check import Application
+from flask_modwsgi.worker import trial
+
+OWN_VIEW = "a view of its own"
+
+
+class Guarded(Flask):
+    """Static files only for who may see them."""
+
+    def send_static_file(self, filename: str) -> Response:
+        raise NotImplementedError
+
+
+def with_a_view(folder: str) -> Flask:
+    app = Flask(__name__, static_folder=folder)
+    app.view_functions["static"] = lambda filename: filename
+    return app
+
+
+@pytest.mark.parametrize(
+    ("make", "url", "note"),
+    [
+        (lambda f: Flask(__name__, static_folder=f), "/files", ""),
+        (lambda f: Flask(__name__, static_folder=f"{f}/../files/"), "/files", ""),
+        (lambda f: Flask(__name__, static_folder=f, static_url_path="/a/b.c"), "/a/b.c", ""),
+        (lambda f: Flask(__name__, static_folder=f, static_url_path="/a/"), "/a", ""),
+        (lambda f: Flask(__name__, static_folder=f, static_url_path=""), None, "the address /"),
+        (lambda f: Flask(__name__, static_folder=f, static_url_path="/"), None, "the address /"),
+        (lambda f: Flask(__name__, static_folder=f, static_url_path="/a b"), None, "/a b"),
+        (lambda f: Flask(__name__, static_folder=f, static_url_path="/(x)"), None, "/(x)"),
+        (lambda f: Flask(__name__, static_folder=f"{f}/none"), None, ""),
+        (lambda f: Flask(__name__, "/static", f'{f}/"odd"'), None, "is called"),
+        (lambda f: Flask(__name__, static_folder=None), None, ""),
+        (lambda f: Guarded(__name__, static_folder=f), None, OWN_VIEW),
+        (lambda f: with_a_view(f), None, OWN_VIEW),
+        (
+            lambda f: Flask(
+                __name__, static_folder=f, static_host="cdn.example", host_matching=True
+            ),
+            None,
+            "one host name",
+        ),
+        (lambda f: Flask(__name__, static_folder=f).wsgi_app, None, ""),
+        (lambda f: object(), None, ""),
+    ],
+)
+def test_apache_answers_for_what_flask_would_alone(
+    tmp_path: Path, make: Callable[[str], Any], url: str | None, note: str
+) -> None:
+    (tmp_path / "files" / '"odd"').mkdir(parents=True)
+    found, said = static_files.of(make(str(tmp_path / "files")))
+    assert found == (StaticFiles(tmp_path / "files", url) if url else None)
+    assert note in said
+    assert bool(said) == bool(note)
+
+
+def test_apache_is_told_of_them(tmp_path: Path) -> None:
+    project, chosen = Project(tmp_path), settings.load({"MOUNT_POINT": "/app"})
+    static = StaticFiles(Path("/srv/x/dist"), "/v1.0")
+    text = arguments.beginning(project, chosen, Path("/srv/var"), static=static)
+    assert 'Define STATIC_FOLDER "/srv/x/dist"\n' in text
+    assert 'Define STATIC_URL "/app/v1\\.0"\n' in text
+    assert "STATIC" not in arguments.beginning(project, chosen, Path("/srv/var"))
+
+
+def test_another_folder_or_url_needs_a_restart() -> None:
+    now = Application(StaticFiles(Path("/srv/x/dist"), "/static"))
+    assert launch.stale({"static": ["/srv/x/dist", "/static"]}, now) == []
+    assert launch.stale({"static": None}, Application()) == []
+    assert launch.stale({}, now) == []
+    for before in (None, ["/srv/x/static", "/static"], ["/srv/x/dist", "/"]):
+        assert len(launch.stale({"static": before}, now)) == 1
+    assert launch.stale({"static": ["/srv/x/dist", "/static"]}, Application()) == [
+        "the static files (/srv/x/dist at /static, now none)"
+    ]
+
+
+def test_what_is_asked_whether_it_answers() -> None:
+    app = Flask(__name__, static_folder=None)
+    assert trial.described(app)["is_alive_at"] == "/"
+    app.add_url_rule("/health/live", view_func=lambda: "alive")
+    app.config["USE_X_SENDFILE"] = True
+    assert trial.described(app)["is_alive_at"] == "/health/live"
+    assert trial.described(app)["sends_by_header"] is True
+    assert trial.described(lambda environ, start_response: []) == {}
+
+
+def test_the_file_that_is_asked_for_is_one_that_apache_serves(tmp_path: Path) -> None:
+    static = StaticFiles(tmp_path, "/static")
+    for name in (".DS_Store", "a.css~"):
+        (tmp_path / name).touch()
+    (tmp_path / "b.css").symlink_to(tmp_path / "a.css~")
+    assert smoke_test._a_static_file(static) == ""
+    (tmp_path / "c d.css").touch()
+    assert smoke_test._a_static_file(static) == "/static/c%20d.css"
