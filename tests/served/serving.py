@@ -126,6 +126,12 @@ class Project:
     def package(self) -> Path:
         return self.path / "hello_flask"
 
+    @property
+    def server(self) -> Path:
+        """The package that serves it, as it is installed in its environment."""
+        (folder,) = self.path.glob(".venv/lib/python*/site-packages/flask_modwsgi")
+        return folder
+
     def call(self, *words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the project to its end."""
         return subprocess.run(

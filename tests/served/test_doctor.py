@@ -413,12 +413,19 @@ def can_mount() -> bool:
     )
 
 
+# Another file system in the place of `var`, but for the environments there.
+OTHER_VAR = (
+    "mount --bind var/env /mnt; mount -t tmpfs -o {} none var; mkdir var/env;"
+    " mount --bind /mnt var/env"
+)
+
+
 @pytest.mark.parametrize(
     ("mount", "slug"),
     [
-        ("mount -t tmpfs -o size=64k none var; head -c 1m /dev/zero > var/filler", "disk-full"),
-        ("mount -t tmpfs -o nr_inodes=1 none var", "disk-full"),
-        ("mount -t tmpfs -o ro none var", "disk-read-only"),
+        (f"{OTHER_VAR.format('size=64k')}; head -c 1m /dev/zero > var/filler", "disk-full"),
+        (OTHER_VAR.format("nr_inodes=2"), "disk-full"),
+        (f"{OTHER_VAR.format('size=64k')}; mount -o remount,ro none var", "disk-read-only"),
         ("mount --bind .venv .venv; mount -o remount,bind,noexec .venv", "mounted-noexec"),
     ],
 )
@@ -434,7 +441,7 @@ def test_a_disk_that_is_full_or_forbids_something(well: Project, mount: str, slu
 def test_a_disk_that_will_soon_be_full_is_a_problem_of_doctor_only(well: Project) -> None:
     if os.geteuid() != 0 or not can_mount():
         pytest.skip("mounting takes root and unshare (util-linux)")
-    mount = 'mount -t tmpfs -o size=20m none var; exec ./run "$@"'
+    mount = f'{OTHER_VAR.format("size=20m")}; exec ./run "$@"'
     words = ("unshare", "--mount", "sh", "-c", mount, "run")
     checks = rows(well, *words)
     assert slugs(checks) == ["disk-full"]
@@ -544,7 +551,7 @@ def test_it_is_the_application(well: Project) -> None:
 
 
 def test_it_is_apache(well: Project) -> None:
-    with edited(well.path / "server" / "apache" / "main.conf", lambda text: f"Nonsense on\n{text}"):
+    with edited(well.server / "apache" / "conf" / "main.conf", lambda text: f"Nonsense on\n{text}"):
         done = well.call("./run", "doctor", "--hello")
     assert done.returncode == 1
     assert "Apache works" not in done.stdout

@@ -117,9 +117,10 @@ def test_an_address_of_another_machine(service: Service) -> None:
 @pytest.mark.slow
 def test_a_port_that_belongs_to_root(service: Service) -> None:
     source = (
-        "from server import preflight, problem\n"
-        "try: preflight.check_port('127.0.0.1', 80)\n"
-        "except problem.Problem as found: print(found)\n"
+        "from flask_modwsgi.machine.ports import check_port\n"
+        "from flask_modwsgi.problems.problem import Problem\n"
+        "try: check_port('127.0.0.1', 80)\n"
+        "except Problem as found: print(found)\n"
     )
     ordinary = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
     done = subprocess.run(
@@ -241,7 +242,7 @@ def test_mod_wsgi_has_the_apache_that_was_chosen(healthy: Project, kind: str) ->
     source = "from mod_wsgi.express import apxs_config; print(apxs_config.HTTPD)"
     command: list[str | Path] = [healthy.path / ".venv/bin/python", "-c", source]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert Path(found).is_relative_to(healthy.path / ".venv") == (kind == "bundled")
+    assert Path(found).is_relative_to((healthy.path / ".venv").resolve()) == (kind == "bundled")
 
 
 def test_without_expat_the_bundled_apache_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:

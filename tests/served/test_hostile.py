@@ -122,11 +122,12 @@ def test_only_the_static_folder_is_reachable(target: Running, changed: Project) 
     """Every file of the project, asked for by its path from many places."""
     files = [
         path.relative_to(changed.path)
-        for folder in (changed.path, changed.package, changed.path / "server", changed.path / "var")
+        for folder in (changed.path, changed.package, changed.path / "wheels", changed.path / "var")
         for path in folder.iterdir()
         if path.is_file()
     ]
-    assert Path("server/command.py") in files
+    files += [path.relative_to(changed.path) for path in changed.server.rglob("*.conf")]
+    assert {Path("hello_flask/views.py"), Path("run")} < set(files)
     for file in files:
         for start in ("/", "/static/", "/.errors/", "/static/../", "/%2e%2e/"):
             text = answers(target, hostile.get(f"{start}{file}".encode()))

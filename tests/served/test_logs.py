@@ -501,7 +501,7 @@ def test_every_line_is_json_in_the_foreground(other: Project) -> None:
 def is_full(writer: psutil.Process) -> bool:
     """Whether the pipe of the error log takes no more."""
     words = writer.cmdline()
-    number = words[words.index("server.logs.writer") + 2]
+    number = words[words.index("flask_modwsgi.logs.writer") + 2]
     pipe = os.open(f"/proc/{writer.pid}/fd/{number}", os.O_RDONLY | os.O_NONBLOCK)
     try:
         size = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)

@@ -372,9 +372,11 @@ def test_the_second_apache_answers_like_the_first(service: Service) -> None:
     """What an application sees of a request, while a certificate is renewed and before."""
     code = """
 import sys
-from server import site, state
-from server.tls import stand_in
-with stand_in.serving(site.collect(logs=state.LOGS)):
+from pathlib import Path
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.server import launch, standby
+project = Project(Path.cwd())
+with standby.serving(launch.collect(project, logs=project.logs)):
     print("serving", flush=True)
     sys.stdin.read()
 """
