@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -160,7 +161,19 @@ def generate(folder: Path, *answers: str, **env: str) -> Project:
     )
     assert done.returncode == 0, done.stdout
     (path,) = (path for path in folder.iterdir() if (path / "run").exists())
-    return Project(path, done.stdout, time.monotonic() - started)
+    project = Project(path, done.stdout, time.monotonic() - started)
+    if "COVERAGE_PROCESS_CONFIG" in os.environ:
+        measure(project)
+    return project
+
+
+def measure(project: Project) -> None:
+    """Have the Python of its environment count the lines it executes, for `make coverage`."""
+    import coverage
+
+    package = Path(coverage.__file__).parent
+    shutil.copytree(package, project.server.with_name("coverage"))
+    shutil.copy(package.with_name("a1_coverage.pth"), project.server.parent)
 
 
 @dataclass

@@ -284,17 +284,29 @@ def test_a_module_built_for_something_else(service: Service) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path, options: str) -> Iterator[None]:
+def small_disk(var: Path, options: str) -> Iterator[None]:
+    """Another file system in the place of `var`, but for the environments there."""
     if os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("a small disk of its own needs root and mount")
-    folder.mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder])
-    if mounted.returncode != 0:
+    environments = var.with_name("environments")
+    environments.mkdir(exist_ok=True)
+    if subprocess.run(["mount", "--bind", var / "env", environments]).returncode != 0:
+        environments.rmdir()
         pytest.skip("this container may not mount a file system")
+    mounts: list[tuple[str | Path, ...]] = [
+        ("mount", "-t", "tmpfs", "tmpfs", var),
+        ("mkdir", var / "env"),
+        ("mount", "--bind", environments, var / "env"),
+        ("mount", "-o", f"remount,{options}", var),
+    ]
     try:
+        for command in mounts:
+            subprocess.run(command, check=True)
         yield
     finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+        for folder in (var / "env", var, environments):
+            subprocess.run(["umount", "--lazy", folder])
+        environments.rmdir()
 
 
 @pytest.mark.parametrize(

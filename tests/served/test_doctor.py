@@ -213,8 +213,8 @@ def test_a_wsgi_file_without_an_application(well: Project) -> None:
 
 def test_a_broken_pyproject(well: Project) -> None:
     with edited(well.path / "pyproject.toml", lambda text: "[project\n"):
-        done = well.call("./run", "doctor", "--json")
-        assert told(done)["problem"] == "pyproject-broken"
+        assert slugs(rows(well)) == ["pyproject-broken"]
+        assert told(well.call("./run", "start", "--json"))["problem"] == "pyproject-broken"
 
 
 def test_packages_that_are_not_as_pinned(well: Project) -> None:
@@ -428,6 +428,7 @@ OTHER_VAR = (
         (f"{OTHER_VAR.format('size=64k')}; mount -o remount,ro none var", "disk-read-only"),
         ("mount --bind .venv .venv; mount -o remount,bind,noexec .venv", "mounted-noexec"),
     ],
+    ids=["full", "no inodes", "read-only", "noexec"],
 )
 def test_a_disk_that_is_full_or_forbids_something(well: Project, mount: str, slug: str) -> None:
     if os.geteuid() != 0 or not can_mount():

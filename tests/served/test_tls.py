@@ -20,6 +20,7 @@ from load import load
 from serving import Project, ask, free_port, running, wait_for
 
 from flask_modwsgi.config import settings
+from flask_modwsgi.config.project import Project as Site
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import renewal
 from flask_modwsgi.tls import certificates, https
@@ -147,12 +148,12 @@ def test_without_tls_there_is_nothing_to_renew() -> None:
     assert problem.value.slug == "tls-off"
 
 
-def test_both_settings_or_none() -> None:
+def test_both_settings_or_none(tmp_path: Path) -> None:
     for given in ({"TLS_KEY": "/k"}, {"TLS_CERTIFICATE": "/c"}):
         with pytest.raises(Problem, match="is not") as problem:
-            https.check(settings.load(given))
+            https.check(Site(tmp_path), settings.load(given))
         assert problem.value.slug == "tls-incomplete"
-    assert https.check(settings.load({})) is None
+    assert https.check(Site(tmp_path), settings.load({})) is None
 
 
 # --- A server

@@ -1,4 +1,4 @@
-"""Loads the application as Apache will, and tells how that went. rehearsal.py runs it.
+"""Loads the application as Apache will, and tells how that went. import_check.py runs it.
 
 Called with the .wsgi file, a number of seconds and a descriptor to tell it through.
 """
