@@ -15,7 +15,7 @@ test: .venv/test.txt ## all tests, with both Apaches where one is installed
 	$(bin)/python -m pytest $(parallel)
 
 test-fast: .venv/test.txt ## the tests that build and serve nothing
-	$(bin)/python -m pytest $(parallel) -m "not slow"
+	$(bin)/python -m pytest $(parallel) -m "not slow" tests/unit tests/template
 
 lint: .venv/test.txt ## format, lint, types and layers
 	$(bin)/python -m pytest -m lint
