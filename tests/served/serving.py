@@ -1,5 +1,6 @@
 """Generate real projects, run them, and ask them over HTTP."""
 
+import atexit
 import os
 import re
 import shutil
@@ -7,17 +8,23 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 import psutil
+
+from flask_modwsgi.config.project import Project as Site
+from flask_modwsgi.machine import accounts
+from flask_modwsgi.setup import interpreters
 
 ROOT = Path(__file__).parents[2]
 
@@ -153,7 +160,7 @@ def generate(folder: Path, *answers: str, **env: str) -> Project:
     started = time.monotonic()
     done = subprocess.run(
         [*command, *answers],
-        env=os.environ | env,
+        env=os.environ | ({"PYTHON": str(counting_python())} if measured() else {}) | env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -162,18 +169,38 @@ def generate(folder: Path, *answers: str, **env: str) -> Project:
     assert done.returncode == 0, done.stdout
     (path,) = (path for path in folder.iterdir() if (path / "run").exists())
     project = Project(path, done.stdout, time.monotonic() - started)
-    if "COVERAGE_PROCESS_CONFIG" in os.environ:
-        measure(project)
+    if measured():
+        count_lines(project.server.parent)
     return project
 
 
-def measure(project: Project) -> None:
-    """Have the Python of its environment count the lines it executes, for `make coverage`."""
+# --- What `make coverage` needs
+
+
+def measured() -> bool:
+    """Whether the lines are counted that are executed."""
+    return "COVERAGE_PROCESS_CONFIG" in os.environ
+
+
+def count_lines(site_packages: Path) -> None:
+    """Have this Python count the lines it executes."""
     import coverage
 
     package = Path(coverage.__file__).parent
-    shutil.copytree(package, project.server.with_name("coverage"))
-    shutil.copy(package.with_name("a1_coverage.pth"), project.server.parent)
+    shutil.copytree(package, site_packages / "coverage")
+    shutil.copy(package.with_name("a1_coverage.pth"), site_packages)
+
+
+@cache
+def counting_python() -> Path:
+    """A Python that counts the lines it executes out of a wheel, before there is an environment."""
+    folder = Path(tempfile.mkdtemp(prefix="fmw-python-", dir="/tmp"))
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder)
+    python, _ = interpreters.choose(Site(folder), accounts.choose("", folder))
+    subprocess.run([python.path, "-m", "venv", "--without-pip", folder], check=True)
+    count_lines(next(folder.glob("lib/python*/site-packages")))
+    return folder / "bin" / "python"
 
 
 @dataclass
