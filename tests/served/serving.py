@@ -68,14 +68,19 @@ from flask import Blueprint, current_app, redirect, render_template, request, se
 """
 
 
+def patience() -> float:
+    """How many times as long as usual things take here: more than once where processes queue."""
+    return min(10.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+
+
 def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of `condition`; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    """The first true value of `condition`; fails after `seconds`, or later on a busy machine."""
+    started = time.monotonic()
+    while time.monotonic() < started + seconds * patience():
         if value := condition():
             return value
         time.sleep(0.05)
-    raise AssertionError(f"waited {seconds:.0f} seconds for {what}")
+    raise AssertionError(f"waited {time.monotonic() - started:.0f} seconds for {what}")
 
 
 def survivors(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
@@ -83,9 +88,9 @@ def survivors(family: list[psutil.Process], seconds: float) -> list[psutil.Proce
 
     What nobody waits for stays behind as a zombie in a container whose first process is no init.
     """
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
     while alive := [process for process in family if _is_at_work(process)]:
-        if time.monotonic() > deadline:
+        if time.monotonic() > started + seconds * patience():
             break
         time.sleep(0.05)
     return alive
@@ -114,7 +119,7 @@ def ask(url: str, trust: ssl.SSLContext | None = None, /, **headers: str) -> Ans
     """GET `url`; redirects are answers like any other. `trust` says whose certificate will do."""
     try:
         response = build_opener(_Stay, HTTPSHandler(context=trust)).open(
-            Request(url, headers=headers), timeout=20
+            Request(url, headers=headers), timeout=20 * patience()
         )
     except HTTPError as error:
         response = error
@@ -221,7 +226,7 @@ class Running:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=30 * patience())
 
 
 @contextmanager
