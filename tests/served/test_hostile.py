@@ -9,7 +9,7 @@ from pathlib import Path
 import hostile
 import pytest
 from hostile import Row
-from serving import Project, Running, ask, running
+from serving import Project, Running, ask, patience, running
 from test_limits import connect, pids
 
 pytestmark = pytest.mark.slow
@@ -93,7 +93,7 @@ def complaint(serving: Running, row: Row) -> str:
     first = statuses[0] if statuses else 0
     if first not in row.allowed:
         return f"{row.name}: {first}, not {sorted(row.allowed)}"
-    if time.monotonic() - started > 3:
+    if time.monotonic() - started > 3 * patience():
         return f"{row.name}: late"
     if secret := SECRETS.search(text):
         return f"{row.name}: {secret[0]!r}"
