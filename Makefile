@@ -18,7 +18,7 @@ test-fast: .venv/test.txt ## the tests that build and serve nothing
 	$(bin)/python -m pytest $(parallel) -m "not slow" tests/unit tests/template
 
 lint: .venv/test.txt ## format, lint, types and layers
-	$(bin)/python -m pytest -m lint
+	$(bin)/python -m pytest tests/unit/test_lint.py
 
 # Every user may write into the folder of the data, because some tests become another one.
 coverage: .venv/test.txt ## all tests, and which lines of src/ they execute

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, TEMPLATE
 
-pytestmark = pytest.mark.lint
 TOOLS = Path(sys.executable).parent
 PACKAGE = ROOT / "src" / "flask_modwsgi"
 
