@@ -117,10 +117,9 @@ def test_an_address_of_another_machine(service: Service) -> None:
 @pytest.mark.slow
 def test_a_port_that_belongs_to_root(service: Service) -> None:
     source = (
-        "from flask_modwsgi.machine.ports import check_port\n"
-        "from flask_modwsgi.problems.problem import Problem\n"
-        "try: check_port('127.0.0.1', 80)\n"
-        "except Problem as found: print(found)\n"
+        "from server import preflight, problem\n"
+        "try: preflight.check_port('127.0.0.1', 80)\n"
+        "except problem.Problem as found: print(found)\n"
     )
     ordinary = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
     done = subprocess.run(

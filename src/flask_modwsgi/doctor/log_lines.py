@@ -16,7 +16,7 @@ _WRITER = re.compile(r"\[pid (\d+)(?::tid \d+)?\](?: \[id \S+\])?")
 _TIME = re.compile(r"^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6})\]")
 # What runs the application is not what is wrong with it.
 _SCAFFOLD = re.compile(
-    r'File "(<frozen (runpy|importlib)|.*/flask_modwsgi/worker/\w+\.py'
+    r'File "(<frozen (runpy|importlib)|.*/server/(worker/\w+|rehearsed)\.py'
     r"|.*/mod_wsgi/express/|.*/handler\.wsgi)"
 )
 _MARKS = re.compile(r"^\s*[\^~]+[\s\^~]*$")
