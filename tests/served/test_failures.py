@@ -241,7 +241,7 @@ def test_mod_wsgi_has_the_apache_that_was_chosen(healthy: Project, kind: str) ->
     source = "from mod_wsgi.express import apxs_config; print(apxs_config.HTTPD)"
     command: list[str | Path] = [healthy.path / ".venv/bin/python", "-c", source]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert Path(found).is_relative_to((healthy.path / ".venv").resolve()) == (kind == "bundled")
+    assert Path(found).is_relative_to(healthy.path / ".venv") == (kind == "bundled")
 
 
 def test_without_expat_the_bundled_apache_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
