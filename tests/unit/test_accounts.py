@@ -21,13 +21,13 @@ def root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Owned(PosixPath):
-    """A folder that seems to belong to user `owner`."""
+    """A folder that seems to belong to user `uid`."""
 
-    owner = 0
+    uid = 0
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
         real = super().stat(follow_symlinks=follow_symlinks)
-        return os.stat_result((*real[:4], self.owner, *real[5:10]))
+        return os.stat_result((*real[:4], self.uid, *real[5:10]))
 
 
 def test_an_ordinary_user_serves_as_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_root_serves_neither_as_root_nor_as_nobody_known(root: None, user: str) 
 
 def test_root_serves_as_the_owner_even_one_without_a_name(root: None) -> None:
     folder = Owned("/")
-    folder.owner = 54321
+    folder.uid = 54321
     found = accounts.choose("", folder)
     assert (found.user, found.uid) == ("#54321", 54321)
 
