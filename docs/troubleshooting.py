@@ -25,7 +25,8 @@ BEGINNING = """\
 # Troubleshooting
 
 Every problem that `./run` can name, with example values: what is wrong, why it matters, and what to
-type. `./run doctor` looks for them all. Made from `flask_modwsgi.problems` by `make docs`.
+type. `./run doctor` checks for those that can be seen beforehand, and `./run explain NAME` shows one.
+`make docs` makes this page from `src/flask_modwsgi/problems`.
 """
 
 

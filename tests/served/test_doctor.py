@@ -47,6 +47,9 @@ def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return problem
 
 
+CONF = ".venv/lib/python*/site-packages/flask_modwsgi/apache/conf/main.conf"
+
+
 @pytest.fixture(scope="module")
 def port() -> str:
     return str(free_port())
@@ -213,7 +216,7 @@ def test_a_wsgi_file_without_an_application(well: Project) -> None:
 
 def test_a_broken_pyproject(well: Project) -> None:
     with edited(well.path / "pyproject.toml", lambda text: "[project\n"):
-        assert slugs(rows(well)) == ["pyproject-broken"]
+        assert "pyproject-broken" in slugs(rows(well))
         assert told(well.call("./run", "start", "--json"))["problem"] == "pyproject-broken"
 
 
@@ -413,19 +416,20 @@ def can_mount() -> bool:
     )
 
 
-# Another file system in the place of `var`, but for the environments there.
-OTHER_VAR = (
-    "mount --bind var/env /mnt; mount -t tmpfs -o {} none var; mkdir var/env;"
-    " mount --bind /mnt var/env"
-)
+def other_disk(options: str) -> str:
+    """The command that puts ``var`` on another disk, but for the environment in it."""
+    return (
+        f"mount --bind var/env /mnt; mount -t tmpfs -o {options} none var;"
+        " mkdir var/env; mount --bind /mnt var/env"
+    )
 
 
 @pytest.mark.parametrize(
     ("mount", "slug"),
     [
-        (f"{OTHER_VAR.format('size=64k')}; head -c 1m /dev/zero > var/filler", "disk-full"),
-        (OTHER_VAR.format("nr_inodes=2"), "disk-full"),
-        (f"{OTHER_VAR.format('size=64k')}; mount -o remount,ro none var", "disk-read-only"),
+        (f"{other_disk('size=64k')}; head -c 1m /dev/zero > var/filler", "disk-full"),
+        (other_disk("nr_inodes=2"), "disk-full"),
+        (f"{other_disk('size=1m')}; mount -o remount,ro none var", "disk-read-only"),
         ("mount --bind .venv .venv; mount -o remount,bind,noexec .venv", "mounted-noexec"),
     ],
     ids=["full", "no inodes", "read-only", "noexec"],
@@ -442,7 +446,7 @@ def test_a_disk_that_is_full_or_forbids_something(well: Project, mount: str, slu
 def test_a_disk_that_will_soon_be_full_is_a_problem_of_doctor_only(well: Project) -> None:
     if os.geteuid() != 0 or not can_mount():
         pytest.skip("mounting takes root and unshare (util-linux)")
-    mount = f'{OTHER_VAR.format("size=20m")}; exec ./run "$@"'
+    mount = f'{other_disk("size=20m")}; exec ./run "$@"'
     words = ("unshare", "--mount", "sh", "-c", mount, "run")
     checks = rows(well, *words)
     assert slugs(checks) == ["disk-full"]
@@ -552,7 +556,7 @@ def test_it_is_the_application(well: Project) -> None:
 
 
 def test_it_is_apache(well: Project) -> None:
-    with edited(well.server / "apache" / "conf" / "main.conf", lambda text: f"Nonsense on\n{text}"):
+    with edited(next(well.path.glob(CONF)), lambda text: f"Nonsense on\n{text}"):
         done = well.call("./run", "doctor", "--hello")
     assert done.returncode == 1
     assert "Apache works" not in done.stdout

@@ -6,28 +6,36 @@ and of Apple, which are as these systems document them.
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flask_modwsgi.doctor import causes, deaths, explain, explanations, import_failures, log_lines
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.doctor import causes, deaths, explain, import_failures, tracebacks
 from flask_modwsgi.doctor.causes import Evidence
-from flask_modwsgi.logs import rendering
+from flask_modwsgi.doctor.import_failures import Rehearsal
+from flask_modwsgi.logs import events, rendering
+from flask_modwsgi.logs.events import Event
 from flask_modwsgi.logs.noise import is_routine
 from flask_modwsgi.machine import oom, selinux
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.server.import_check import Rehearsal
 
 OWN = Path("/srv/shop")
 
 
-def stamped(*messages: str, pid: int = 7, module: str = "wsgi:info") -> list[str]:
-    """Lines as they are in the log_lines, one a tenth of a second after the other."""
+def written(*messages: str, pid: int = 7, module: str = "wsgi:info") -> list[str]:
+    """Lines as they are in the log, one a tenth of a second after the other."""
     return [
         f"[2026-11-22 19:31:{20 + n // 10:02}.{n % 10}00000] [{module}] [pid {pid}] {message}"
         for n, message in enumerate(messages)
     ]
+
+
+def stamped(*messages: str, pid: int = 7, module: str = "wsgi:info") -> list[Event]:
+    """What such lines say."""
+    return events.read_all(line.encode() for line in written(*messages, pid=pid, module=module))
 
 
 def died(pid: int, number: int, signal: str = "") -> list[str]:
@@ -42,8 +50,8 @@ def died(pid: int, number: int, signal: str = "") -> list[str]:
     ]
 
 
-def evidence(*messages: str, **more: Any) -> Evidence:
-    return Evidence(list(messages), "www-data", OWN, **more)
+def evidence(*log: Event, **more: Any) -> Evidence:
+    return Evidence(log, "www-data", OWN, **more)
 
 
 def cause(found: Evidence) -> Problem:
@@ -153,7 +161,7 @@ def name_of(line: str) -> str:
 @pytest.mark.parametrize("line", SAID, ids=name_of)
 def test_what_apache_says_is_named(line: str) -> None:
     slug, told = SAID[line]
-    problem = cause(evidence(line))
+    problem = cause(evidence(*events.printed(line)))
     assert problem.slug == slug
     assert told in problem.what
     assert cause(evidence(*stamped(line, module="core:error"))).slug == slug
@@ -170,8 +178,9 @@ def test_permissions_that_are_right_hint_at_selinux() -> None:
     line = (
         "(13)Permission denied: WSGI0106: Could not read or compile WSGI script '/srv/shop/x.wsgi'"
     )
-    assert cause(evidence(line)).slug == "permission-denied"
-    problem = cause(evidence(line, selinux=True))
+    log = events.printed(line)
+    assert cause(evidence(*log)).slug == "permission-denied"
+    problem = cause(evidence(*log, selinux=True))
     assert problem.slug == "selinux-denied"
     assert "restorecon -R /srv/shop" in problem.remedy[0]
 
@@ -227,9 +236,10 @@ def test_what_a_loop_is(lines: list[str], ages: list[float], loop: bool) -> None
 
 
 def test_only_the_last_seconds_count() -> None:
-    lines = [*stamped("old"), "its second line", *stamped(*["x"] * 15)[11:], "of the last"]
-    now = (log_lines.moment(lines[-2]) or 0) + 1
-    assert log_lines.within(lines, 1.5, now) == lines[2:]
+    old = [*stamped("old"), *events.printed("its second line")]
+    new = [*stamped(*["x"] * 15)[11:], *events.printed("of the last")]
+    now = (events.moment(new[-2]) or 0) + 1
+    assert events.within([*old, *new], 1.5, now) == new
 
 
 KERNEL = [
@@ -260,7 +270,6 @@ def test_what_the_kernel_says() -> None:
     assert oom.faulty_libraries(KERNEL) == {32470: "libc.so.6"}
     assert selinux.denials(KERNEL) == ["read shop.wsgi"]
     assert oom.kernel_messages("/nonexistent") == []
-    assert not selinux.enforcing(Path("/nonexistent"))
 
 
 @pytest.mark.parametrize(
@@ -292,6 +301,85 @@ def rehearsed(output: str = "", status: int = 1, **more: Any) -> Problem | None:
     return import_failures.refusal(tried, "me", OWN)
 
 
+def raised(own: Path, last: str) -> Problem:
+    """What a traceback with this last line shows of an application in `own`."""
+    return import_failures.from_traceback(f"Traceback (most recent call last):\n{last}", "me", own)
+
+
+def test_a_module_that_no_package_provides(tmp_path: Path) -> None:
+    """No name of a package is guessed from it."""
+    problem = raised(tmp_path, "ModuleNotFoundError: No module named 'yaml'")
+    assert problem.slug == "package-missing"
+    assert "the package that provides yaml" in problem.why
+    assert "yaml" not in "".join(problem.remedy)
+    assert problem.remedy[0].endswith("./run setup")
+
+
+def test_a_module_in_another_folder_of_the_project(tmp_path: Path) -> None:
+    for folder in (".venv/lib", "var/env", "shop", "lib/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / ".venv/lib/yaml.py").touch()
+    (tmp_path / "var/env/yaml.py").touch()
+    (tmp_path / "shop/models.py").touch()
+    problem = raised(tmp_path, "ModuleNotFoundError: No module named 'models'")
+    assert problem.slug == "module-misplaced"
+    assert "shop/models.py exists" in problem.what and "shop.models" in problem.why
+    missing = raised(tmp_path, "ModuleNotFoundError: No module named 'yaml'")
+    assert missing.slug == "package-missing"
+    of_its_own = raised(tmp_path, "ModuleNotFoundError: No module named 'shop.nothing'")
+    assert of_its_own.slug == "app-broken"
+
+
+def test_a_module_that_only_pythonpath_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, shared = tmp_path / "own", tmp_path / "shared folder"
+    (shared / "tools").mkdir(parents=True)
+    own.mkdir()
+    monkeypatch.setenv("PYTHONPATH", f"/nonexistent:{shared}")
+    problem = raised(own, "ModuleNotFoundError: No module named 'tools.csv'")
+    assert problem.slug == "pythonpath-ignored"
+    assert str(shared / "tools") in problem.what
+    subprocess.run(problem.remedy[0], shell=True, cwd=own, check=True)
+    assert (own / "tools").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("token", "ImportError: cannot import name 'EXACT_TOKEN_TYPES' from 'token' (/x/token.py)"),
+        ("types", "AttributeError: module 'types' has no attribute 'CoroutineType'"),
+        (
+            "logging",
+            "AttributeError: partially initialized module 'logging' has no attribute 'getLogger'"
+            " (most likely due to a circular import)",
+        ),
+        ("email", "ModuleNotFoundError: No module named 'email.mime'; 'email' is not a package"),
+        (
+            "flask",
+            "ImportError: cannot import name 'Flask' from partially initialized module 'flask'"
+            " (most likely due to a circular import) (/x/flask.py)",
+        ),
+    ],
+)
+def test_a_file_that_hides_another_module(tmp_path: Path, name: str, last: str) -> None:
+    installed = tmp_path / ".venv/lib/python3.11/site-packages"
+    for package in ("flask", "wtforms"):
+        (installed / package).mkdir(parents=True)
+    assert raised(tmp_path, last).slug != "module-hidden"  # there is no such file
+    file = tmp_path / f"{name}.py"
+    file.touch()
+    problem = raised(tmp_path, last)
+    assert problem.slug == "module-hidden"
+    assert problem.what.startswith(f"{file} hides another module named {name}.")
+    subprocess.run(problem.remedy[0], shell=True, check=True)
+    assert not file.exists() and (tmp_path / f"own_{name}.py").exists()
+
+
+def test_a_circular_import_of_the_applications_own_hides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "models.py").touch()
+    last = "ImportError: cannot import name 'db' from partially initialized module 'models'"
+    assert raised(tmp_path, last).slug == "app-broken"
+
+
 def test_a_time_limit_while_it_listens_is_a_server() -> None:
     """Whatever server it is."""
     stack = (
@@ -308,7 +396,7 @@ def test_of_several_threads_the_main_one_is_shown() -> None:
         'Timeout (0:00:02)!\nThread 0x02 (most recent call first):\n  File "/a/other.py", line 1\n\n'
         'Thread 0x01 (most recent call first):\n  File "/srv/shop/x.py", line 7 in f\n'
     )
-    assert log_lines.crash_stack(stack.splitlines()).splitlines() == [
+    assert tracebacks.crash_stack(events.printed(stack)).splitlines() == [
         "Timeout (0:00:02)!",
         "Thread 0x01 (most recent call first):",
         '  File "/srv/shop/x.py", line 7 in f',
@@ -320,44 +408,73 @@ def test_tracebacks_of_two_threads_are_told_apart() -> None:
     two = ["Traceback (most recent call last):", '  File "b.py", line 2', "ValueError: two"]
     first, second = stamped(*one, pid=1), stamped(*two, pid=2)
     mixed = [line for pair in zip(first, second, strict=True) for line in pair]
-    assert log_lines.tracebacks(mixed) == ["\n".join(one), "\n".join(two)]
+    assert tracebacks.tracebacks(mixed) == ["\n".join(one), "\n".join(two)]
 
 
 # --- Codes
 
 
 def test_the_codes_of_a_text() -> None:
-    assert explanations.codes_in("WSGI0110") == ["WSGI0110"]
-    assert explanations.codes_in("wsgi110 ah72 Ah-72") == ["WSGI0110", "AH00072"]
+    assert explain.codes_in("WSGI0110") == ["WSGI0110"]
+    assert explain.codes_in("wsgi110 ah72 Ah-72") == ["WSGI0110", "AH00072"]
     line = "[x] [core:notice] [pid 3] AH00052: child pid 32645 exit signal Segmentation fault (11)"
-    assert explanations.codes_in(line) == ["AH00052"]
-    assert explanations.codes_in("PORT8000 shah99 nothing") == []
+    assert explain.codes_in(line) == ["AH00052"]
+    assert explain.codes_in("PORT8000 shah99 nothing") == []
 
 
 def test_no_code_and_no_explanation_is_there_twice() -> None:
-    entries = set(explanations.table().values())
-    assert sum(len(entry.codes) for entry in entries) == len(explanations.table())
+    entries = set(explain.table().values())
+    assert sum(len(entry.codes) for entry in entries) == len(explain.table())
     assert len({entry.means for entry in entries}) == len(entries)
     for entry in entries:
         assert all(re.fullmatch(r"WSGI\d{4}|AH\d{5}", code) for code in entry.codes)
         assert entry.means.endswith("."), entry
 
 
-@pytest.mark.parametrize("words", [["WSGI9999"], ["AH1"], ["what", "is", "wrong"]])
-def test_an_unknown_code(words: list[str]) -> None:
+@pytest.mark.parametrize("words", [["port-in-us"], ["what", "is", "wrong"]])
+def test_neither_a_code_nor_a_problem(tmp_path: Path, words: list[str]) -> None:
     with pytest.raises(Problem) as refused:
-        explain.explain(words)
+        explain.explain(Project(tmp_path), words)
     assert refused.value.slug == "code-unknown"
-    assert words[0] in refused.value.what.replace("AH00001", "AH1")
+    assert " ".join(words) in refused.value.what
     command = refused.value.remedy[0].removeprefix("./run explain ")
-    assert explain.explain([command]) == 0
+    assert explain.explain(Project(tmp_path), [command]) == 0
 
 
-def test_several_codes_and_a_pasted_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert explain.explain(["[wsgi:error]", "[pid", "3]", "wsgi110:", "see", "AH00072"]) == 0
-    shown = capsys.readouterr().out
-    assert re.findall(r"^(\w+\d{4,5})  ", shown, re.MULTILINE) == ["WSGI0110", "AH00072"]
-    assert max(map(len, shown.splitlines())) <= 80
+def shown(project: Project, *words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert explain.explain(project, words) == 0
+    return capsys.readouterr().out
+
+
+def test_several_codes_and_a_pasted_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["[wsgi:error]", "[pid", "3]", "wsgi110:", "see", "AH00072"]
+    text = shown(Project(tmp_path), *words, capsys=capsys)
+    assert re.findall(r"^(\w+\d{4,5})  ", text, re.MULTILINE) == ["WSGI0110", "AH00072"]
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_other_codes_are_documented_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the lines of the log with the code are shown."""
+    project = Project(tmp_path)
+    project.logs.mkdir(parents=True)
+    said = [f"WSGI0131: number {number}" for number in range(5)]
+    (project.logs / "error.log").write_text("\n".join(written(*said, "another")) + "\n")
+    text = shown(project, "WSGI0131", capsys=capsys)
+    assert "https://modwsgi.readthedocs.io/en/latest/error-reference.html#wsgi0131" in text
+    assert re.findall(r"^  \| 2026-\S+  WSGI0131: number (\d)$", text, re.MULTILINE) == [*"234"]
+    assert "https://httpd.apache.org/docs/2.4/" in shown(project, "AH01999", capsys=capsys)
+
+
+def test_a_problem_is_explained_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = shown(Project(tmp_path), "install-failed", capsys=capsys)
+    assert text.startswith("Problem  install-failed\n")
+    assert "Type     ./run setup" in text
 
 
 TRACE = [
@@ -368,23 +485,23 @@ TRACE = [
     "RuntimeError: why",
 ]
 LATEST = {
-    "import": (stamped(*TRACE, module="wsgi:error"), "WSGI0174", "RuntimeError: why"),
+    "import": (written(*TRACE, module="wsgi:error"), "WSGI0174", "RuntimeError: why"),
     "one code": (
-        stamped("AH01630: client denied by server configuration: /x", module="authz_core:error"),
+        written("AH01630: client denied by server configuration: /x", module="authz_core:error"),
         "AH01630",
         "client denied",
     ),
-    "of its own": (stamped("KeyError: 'x'", module="wsgi:error"), "Error ", "KeyError: 'x'"),
-    "a death": (stamped(*died(8, 3)), "WSGI0147", "process 8 exited with status 3"),
+    "of its own": (written("KeyError: 'x'", module="wsgi:error"), "Error ", "KeyError: 'x'"),
+    "a death": (written(*died(8, 3)), "WSGI0147", "process 8 exited with status 3"),
     "a stop that took long": (
         [
-            *stamped("KeyError: 'x'", module="wsgi:error"),
-            *stamped("AH00046: child process 3 still did not exit", module="core:error"),
+            *written("KeyError: 'x'", module="wsgi:error"),
+            *written("AH00046: child process 3 still did not exit", module="core:error"),
         ],
         "Error ",
         "KeyError: 'x'",
     ),
-    "nothing": (stamped("Starting daemon process 'shop'."), "No error in", ""),
+    "nothing": (written("Starting daemon process 'shop'."), "No error in", ""),
 }
 
 
@@ -405,24 +522,29 @@ def test_both_styles_of_a_log_say_the_same() -> None:
     trace = ["Traceback (most recent call last):", '  File "a.py", line 1', "ValueError: 'd'"]
     record = json.dumps(own | {"time": 1.5, "exception": "\n".join(trace)})
     printed = "[Sun Nov 22 19:31:20.000000 2026] [core:emerg] [pid 7:tid 8] (24)Too many open files"
-    written = [*stamped(*TRACE, module="wsgi:error"), record, printed]
-    shown = {}
+    lines = [*written(*TRACE, module="wsgi:error"), record, printed]
+    logs = {}
     for style in ("text", "json"):
         render = rendering.error_lines(style)
-        shown[style] = b"".join(render(line.encode()) for line in written).splitlines()
-    assert len(shown["json"]) == len(written) < len(shown["text"])
-    text, as_json = (rendering.plain(lines) for lines in shown.values())
-    assert list(map(log_lines.message, text)) == [*TRACE, "no", *trace, "(24)Too many open files"]
-    assert list(map(log_lines.message, as_json)) == list(map(log_lines.message, text))
-    assert list(map(log_lines.moment, as_json)) == list(map(log_lines.moment, text))
-    assert log_lines.tracebacks(as_json)[-1].splitlines() == trace
+        logs[style] = events.read_all(
+            b"".join(render(line.encode()) for line in lines).splitlines()
+        )
+    assert len(logs["json"]) == len(lines) < len(logs["text"])
+    for log in logs.values():
+        texts = [text for event in log for text in events.messages(event)]
+        assert texts == [*TRACE, "no", *trace, "(24)Too many open files"]
+        assert [event["level"] for event in (log[0], log[-1])] == ["error", "emerg"]
+        assert tracebacks.tracebacks(log)[-1].splitlines() == trace
+    moments = [{events.moment(event) for event in log} for log in logs.values()]
+    assert moments[0] == moments[1]
 
 
 def test_what_need_not_be_seen() -> None:
     assert all(map(is_routine, stamped(*died(8, 0)[0:1], "Stopping process 'shop'.")))
     assert not any(map(is_routine, stamped(*TRACE, "AH00052: child pid 8 exit signal Abort (6)")))
     asked = "GET /Stopping%20process%20'shop HTTP/1.1"
-    assert not is_routine(f'127.0.0.1 - - [22/Nov/2026:19:31:20 +0000] "{asked}" 200 5 "-" "-" 1 x')
+    request = f'127.0.0.1 - - [22/Nov/2026:19:31:20 +0000] "{asked}" 200 5 "-" "-" 1 x'
+    assert not is_routine(events.read(request.encode()))
     assert not is_routine(stamped("Stopping process 'shop'", module="shop:info")[0])
-    (line,) = stamped("Stopping process 'shop'.")
-    assert is_routine(rendering.error_lines("json")(line.encode()))
+    (line,) = written("Stopping process 'shop'.")
+    assert is_routine(events.read(rendering.error_lines("json")(line.encode())))

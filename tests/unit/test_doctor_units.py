@@ -4,6 +4,7 @@ What programs of macOS print was written down from their documentation and from 
 of it was recorded by these tests.
 """
 
+import inspect
 import io
 import json
 import re
@@ -20,34 +21,56 @@ import pytest
 from conftest import ROOT
 
 from flask_modwsgi import problems
+from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import (
-    check_environment,
     check_machine,
     check_macos,
+    check_settings,
     checklist,
     finding,
-    preflight,
     redaction,
     report,
 )
 from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.logs import rendering
-from flask_modwsgi.machine import accounts, capacity
+from flask_modwsgi.machine import accounts, capacity, selinux
 from flask_modwsgi.problems import problem, systems
 from flask_modwsgi.problems.problem import CATALOGUE, Problem
+from flask_modwsgi.setup import requirements
 
 FAMILIES = ("debian", "fedora", "alpine", "arch", "suse", "macos")
 
 
+def every_problem() -> set[str]:
+    """The name of every function that makes a problem."""
+    modules = [module for _, module in inspect.getmembers(problems, inspect.ismodule)]
+    functions = [
+        pair for module in modules for pair in inspect.getmembers(module, inspect.isfunction)
+    ]
+    return {name for name, found in functions if found.__annotations__.get("return") is Problem}
+
+
 def test_every_problem_has_an_example() -> None:
-    named = {make.func.__name__ for _, make in CATALOGUE}  # type: ignore[attr-defined]
-    assert named == set(problems.__all__)
+    named = {make.func for _, make in CATALOGUE}  # type: ignore[attr-defined]
+    assert {function.__name__ for function in named} == every_problem()
     for _, make in CATALOGUE:
         problem = make()
         assert re.fullmatch(r"[a-z]+(-[a-z]+)+|unforeseen|killed", problem.slug)
         assert problem.what and problem.why and problem.remedy
         assert not any("\n" in line for line in (problem.why, *problem.remedy)), problem.slug
-        assert problem.why.splitlines()[0].endswith((".", "log")), problem.slug
+        assert problem.why.splitlines()[0].endswith((".", ":")), problem.slug
+
+
+def test_no_remedy_does_harm() -> None:
+    """None deletes, discards edits, sets a clock, or lets every user read a file."""
+    harmful = r"\brm\b|\bdate -s|\bgit (checkout|restore|reset) (?!-- )|\bchmod (o\+r\b|a|6|7)[^0]"
+    for _, make in CATALOGUE:
+        for command in make().remedy:
+            assert not re.search(harmful, command), command
+    secret = problems.unreachable("www-data", Path("/srv/blog/.env"), "-rw-------", "read")
+    assert secret.remedy == (
+        'chgrp "$(id -gn www-data)" /srv/blog/.env && chmod g+r /srv/blog/.env',
+    )
 
 
 def test_the_page_is_made_from_the_catalogue() -> None:
@@ -121,7 +144,7 @@ def test_no_check_ends_in_a_traceback_and_no_problem_is_told_twice() -> None:
         *(lambda facts: None, lambda facts: "fine", lambda facts: finding.Note("hm")),
     ]
     listed = [finding.Check(str(number), look) for number, look in enumerate(looks)]
-    found = list(finding.run(listed, Facts()))
+    found = list(finding.run(listed, Facts(Project(ROOT))))
     assert [(row.check, row.state) for row in found] == [
         *(("0", "problem"), ("1", "skipped"), ("2", "problem")),
         *(("3", "skipped"), ("5", "ok"), ("6", "note")),
@@ -130,7 +153,7 @@ def test_no_check_ends_in_a_traceback_and_no_problem_is_told_twice() -> None:
     assert "ZeroDivisionError" in str(found[2].problem) and "test_doctor_units" in str(
         found[2].problem
     )
-    assert len(checklist.problems_of(found)) == 2
+    assert len(finding.problems_of(found)) == 2
 
 
 def test_every_check_has_a_name_of_its_own_that_fits_the_table() -> None:
@@ -179,19 +202,20 @@ def test_memory_and_tasks_of_a_container(tmp_path: Path) -> None:
     assert capacity.available_memory(Path("/nonexistent"), Path("/nonexistent")) is None
 
 
-def test_selinux_is_a_hint_and_no_problem(tmp_path: Path) -> None:
-    switch = tmp_path / "enforce"
-    assert check_machine.selinux(Facts(), switch) is None
+def test_selinux_is_a_hint_and_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selinux, "SWITCH", switch := tmp_path / "enforce")
+    facts = Facts(Project(tmp_path))
+    assert check_machine.selinux(facts) is None
     switch.write_text("0")
-    assert check_machine.selinux(Facts(), switch) == "permissive"
+    assert check_machine.selinux(facts) == "permissive"
     switch.write_text("1")
-    assert isinstance(check_machine.selinux(Facts(), switch), finding.Note)
+    assert isinstance(check_machine.selinux(facts), finding.Note)
 
 
 def test_a_system_without_bash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(returncode=127))
-    assert refused(check_machine.shell, Facts()).slug == "bash-missing"
+    assert refused(check_machine.shell, Facts(Project(ROOT))).slug == "bash-missing"
 
 
 def test_pins_are_read_as_pip_writes_them() -> None:
@@ -202,7 +226,7 @@ colorama==0.4.6 ; sys_platform == 'win32' \\
     --hash=sha256:2
 Python_Dotenv==1.2.4
 """
-    assert check_environment.pins([text]) == {
+    assert requirements.pinned([text]) == {
         "blinker": ("1.9.0", False),
         "colorama": ("0.4.6", True),
         "python-dotenv": ("1.2.4", False),
@@ -223,7 +247,7 @@ Python_Dotenv==1.2.4
 def test_a_wsgi_file_may_name_its_application_in_many_ways(source: str, tmp_path: Path) -> None:
     file = tmp_path / "x.wsgi"
     file.write_text(source)
-    preflight.check_wsgi_file(file)
+    check_settings.check_wsgi_file(file)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +262,7 @@ def test_a_wsgi_file_may_name_its_application_in_many_ways(source: str, tmp_path
 def test_a_wsgi_file_that_names_none(source: str, slug: str, tmp_path: Path) -> None:
     file = tmp_path / "x.wsgi"
     file.write_text(source)
-    assert refused(preflight.check_wsgi_file, file).slug == slug
+    assert refused(check_settings.check_wsgi_file, file).slug == slug
 
 
 def test_the_way_to_a_file_leads_through_every_link(tmp_path: Path) -> None:

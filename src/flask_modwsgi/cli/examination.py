@@ -5,9 +5,9 @@ import sys
 import time
 
 from ..config.project import Project
-from ..doctor.checklist import findings, problems_of
+from ..doctor.checklist import findings
 from ..doctor.facts import Facts
-from ..doctor.table import summary, table
+from ..doctor.finding import problems_of, summary, table
 from ..problems.problem import colours
 
 

@@ -142,7 +142,9 @@ def _explain(project: Project, options: Namespace) -> int:
 
 
 def _explain_options(parser: ArgumentParser) -> None:
-    parser.add_argument("code", nargs="*", help="such as WSGI0110; without it, the latest error")
+    parser.add_argument(
+        "code", nargs="*", help="such as WSGI0110 or port-in-use; without it, the latest error"
+    )
 
 
 def _config(project: Project, options: Namespace) -> int:

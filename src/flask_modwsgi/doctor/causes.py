@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import problems
+from ..logs.events import Event
 from ..machine import oom
 from ..problems.problem import Problem
-from . import log_lines
 from .deaths import Death, deaths, signal_name
 from .import_failures import from_traceback
+from .tracebacks import crash_stack, tracebacks
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What a failure left behind.
 
-    :param lines: The error log since the start, as it was written.
+    :param log: The error log since the start.
     :param user: Whom the application runs as.
     :param own: The folder whose modules are the application's own.
     :param memory_kills: How often the kernel killed for memory since the start.
@@ -25,7 +26,7 @@ class Evidence:
     :param selinux: Whether SELinux refuses things on this system.
     """
 
-    lines: Sequence[str]
+    log: Sequence[Event]
     user: str
     own: Path
     memory_kills: int = 0
@@ -38,6 +39,8 @@ def cause(evidence: Evidence) -> Problem | None:
     return said(evidence) or _died_of(evidence) or not_loaded(evidence)
 
 
+_CODE = re.compile(r"\b(WSGI\d{4}|AH\d{5})\b")
+_APACHE = re.compile(r"core|mpm_\w+|-")
 _Match = re.Match[str]
 _Rule = tuple[str, Callable[[_Match, Evidence, str], Problem]]
 
@@ -113,14 +116,20 @@ _RULES: tuple[_Rule, ...] = (
 
 def said(evidence: Evidence) -> Problem | None:
     """What Apache or mod_wsgi says itself; what the application prints has no code."""
-    messages = [
-        log_lines.message(line) for line in evidence.lines if not log_lines.is_printed(line)
-    ]
+    said_by_apache = [event.get("message", "") for event in evidence.log if not _is_printed(event)]
     for pattern, problem in _RULES:
-        for line in messages:
-            if match := re.search(pattern, line):
-                return problem(match, evidence, line)
+        for message in said_by_apache:
+            if match := re.search(pattern, message):
+                return problem(match, evidence, message)
     return None
+
+
+def _is_printed(event: Event) -> bool:
+    """Whether the application wrote it, as far as the line tells."""
+    logger = event.get("logger")
+    return bool(
+        logger and not _APACHE.fullmatch(logger) and not _CODE.search(event.get("message", ""))
+    )
 
 
 def _disk_full(file: str | None, evidence: Evidence) -> Problem:
@@ -144,7 +153,7 @@ def end_of_apache(pid: int, signal: int, evidence: Evidence) -> Problem:
 
 def _died_of(evidence: Evidence) -> Problem | None:
     """What the processes of the application died of."""
-    found = deaths(evidence.lines)
+    found = deaths(evidence.log)
     return death_of(found, evidence) if found else None
 
 
@@ -158,7 +167,7 @@ def death_of(found: Sequence[Death], evidence: Evidence) -> Problem | None:
     if last.is_signal:
         name = f"signal {signal_name(last.number or 0)}"
         library = oom.faulty_libraries(evidence.kernel).get(last.pid, "")
-        stack = log_lines.crash_stack(evidence.lines)
+        stack = crash_stack(evidence.log)
         return problems.app_crashes(name, library, stack, len(found))
     if last.number is None:
         return None
@@ -171,14 +180,14 @@ def death_of(found: Sequence[Death], evidence: Evidence) -> Problem | None:
 
 def not_loaded(evidence: Evidence) -> Problem | None:
     """Why mod_wsgi could not execute the script."""
-    messages = [log_lines.message(line) for line in evidence.lines]
-    if any("WSGI0108" in line or "WSGI0107" in line for line in messages):
+    messages = [event.get("message", "") for event in evidence.log]
+    if any("WSGI0108" in said or "WSGI0107" in said for said in messages):
         return problems.app_exits("calls sys.exit() when it is loaded", _traceback(evidence))
-    if any(re.search(r"WSGI01(10|09|05|06): ", line) for line in messages):
+    if any(re.search(r"WSGI01(10|09|05|06): ", said) for said in messages):
         return from_traceback(_traceback(evidence), evidence.user, evidence.own)
     return None
 
 
 def _traceback(evidence: Evidence) -> str:
-    found = log_lines.tracebacks(evidence.lines)
+    found = tracebacks(evidence.log)
     return found[0] if found else ""

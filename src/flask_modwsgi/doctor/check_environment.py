@@ -2,11 +2,14 @@
 
 import os
 import time
+from collections.abc import Iterable
+from pathlib import Path
 
 from .. import problems
+from ..config.project import Project
+from ..machine.accounts import Account, first_obstacle
 from ..problems.problem import Problem
 from ..setup import apaches, built, environments, interpreters, pins, requirements, wheel_cache
-from . import preflight
 from .facts import Facts
 from .finding import Note
 
@@ -47,14 +50,46 @@ def libpython(facts: Facts) -> str:
 def reach(facts: Facts) -> str:
     found = facts.python
     parts = [found.path, found.stdlib / "os.py", found.libpython]
-    preflight.check_reach(facts.account, facts.project, parts)
+    check_reach(facts.account, facts.project, parts)
     return f"{facts.account.user} reaches Python and the project"
 
 
 def folder_reach(facts: Facts) -> str:
     """What can be said before there is a ``.venv``."""
-    preflight.check_folder(facts.account, facts.project.root)
+    check_folder(facts.account, facts.project.root)
     return str(facts.project.root)
+
+
+def check_folder(account: Account, root: Path) -> None:
+    """:raises Problem: `account` cannot reach the project at all."""
+    if obstacle := first_obstacle(account, [root]):
+        raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
+
+
+def check_reach(account: Account, project: Project, python: Iterable[Path]) -> None:
+    """Look along the way to everything `account` needs.
+
+    :param python: What the interpreter in ``.venv`` is made of, outside of the project.
+    :raises Problem: `account` cannot reach something.
+    """
+    site_packages = project.environment.glob("lib/python*/site-packages")
+    files = [
+        project.root,
+        project.package,
+        *site_packages,
+        project.wsgi_file,
+        *_files(project.package),
+    ]
+    if obstacle := first_obstacle(account, files):
+        raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
+    for part in (project.python, *python):
+        if obstacle := first_obstacle(account, [part]):
+            denied = (obstacle.path, obstacle.mode, obstacle.verb)
+            raise problems.python_unreachable(account.user, *denied, part)
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
 
 
 def packages(facts: Facts) -> str:

@@ -3,10 +3,10 @@
 import resource
 import shutil
 import subprocess
-from pathlib import Path
 
 from .. import problems
 from ..machine import capacity
+from ..machine import selinux as selinux_switch
 from ..machine.ports import check_port
 from .facts import Facts
 from .finding import Note
@@ -15,7 +15,6 @@ from .finding import Note
 DESCRIPTORS = 600
 APACHE_THREADS = 2 * 260
 APACHE_MB, PROCESS_MB = 40, 25  # measured with the example application: the least they take
-SELINUX = Path("/sys/fs/selinux/enforce")
 
 
 def address(facts: Facts) -> str:
@@ -30,7 +29,9 @@ def port(facts: Facts) -> str:
     apache = processes.apache(state.root(facts.project))
     if apache and state.read(state.root(facts.project)).get("settings", {}).get("port") == wanted:
         return f"{wanted}, served by process {apache.pid} of this project"
-    if apache is None and processes.all_of(state.root(facts.project)):  # they are told of elsewhere
+    if apache is None and processes.all_of(
+        state.root(facts.project)
+    ):  # the check of leftovers tells of them
         return f"{wanted}, kept by what is left of Apache"
     check_port(facts.settings.host, wanted)
     if apache is None and facts.settings.tls_certificate:
@@ -95,11 +96,10 @@ def shell(facts: Facts) -> str:
     return "/bin/sh"
 
 
-def selinux(facts: Facts, switch: Path = SELINUX) -> str | None:
+def selinux(facts: Facts) -> str | None:
     """Only a hint: started by hand Apache is unconfined, started by systemd it may not be."""
-    try:
-        enforcing = switch.read_text().strip() == "1"
-    except OSError:
+    enforcing = selinux_switch.enforcing()
+    if enforcing is None:
         return None
     if enforcing:
         return Note(

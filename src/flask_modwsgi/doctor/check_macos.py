@@ -28,7 +28,7 @@ def relocatable_python(otool: str) -> str | None:
 
 
 def is_signed(codesign: str) -> bool:
-    """Whether anybody vouches for a module, as ``codesign -dv`` says. Compilers sign "ad hoc"."""
+    """Whether an authority signed a module, as ``codesign -dv`` says. Compilers sign "ad hoc"."""
     return "not signed at all" not in codesign and "Signature=adhoc" not in codesign
 
 

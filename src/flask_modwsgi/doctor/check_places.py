@@ -3,6 +3,7 @@
 import errno
 import os
 import pwd
+import re
 import shutil
 import socket
 import stat
@@ -14,10 +15,11 @@ from ..apache import server_root
 from ..config.project import Project
 from ..problems.problem import Problem
 from ..setup import wheel_cache
-from . import preflight
 from .facts import Facts
 from .finding import Note
 
+# Apache's control scripts leave paths unquoted; these characters mean nothing to a shell.
+USABLE = re.compile(r"[\w/.+@~=,-]")
 LEAST_MB = 100  # for configuration, logs and sockets
 LEAST_FILES = 1000
 BUILD_MB = 400  # for a virtual environment, and the bundled Apache's sources beside it
@@ -25,8 +27,15 @@ LARGE_LOG_MB = 1000
 
 
 def folder(facts: Facts) -> str:
-    preflight.check_path(facts.project.root)
+    check_path(facts.project.root)
     return str(facts.project.root)
+
+
+def check_path(root: Path) -> None:
+    """:raises Problem: the project's folder has a name that Apache cannot cope with."""
+    for character in str(root):
+        if not USABLE.match(character):
+            raise problems.path_unusable(root, character)
 
 
 def writable(facts: Facts) -> str:
@@ -125,7 +134,7 @@ def logs(facts: Facts) -> str:
     if not place.exists():
         return "none yet"
     check_writable(place)
-    size = sum(file.stat().st_size for file in place.iterdir() if file.is_file()) // 1024**2
+    size = sum(file.stat().st_size for file in place.glob("[!.]*.log*")) // 1024**2
     if size > LARGE_LOG_MB:
         return Note(f"{size} MB in {place}, which LOG_SIZE_MB and LOG_COUNT keep small")
     return f"{size} MB"

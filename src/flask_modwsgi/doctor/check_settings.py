@@ -1,15 +1,17 @@
 """Checks of what the owner of the project writes: settings, secrets, the ``.wsgi`` file."""
 
+import ast
 import locale
 import os
 import stat
 import time
 import zoneinfo
+from collections.abc import Iterator
+from pathlib import Path
 
 from .. import problems
 from ..apache import content_types
 from ..setup import environments
-from . import preflight
 from .facts import Facts
 from .finding import Note
 
@@ -57,8 +59,35 @@ def run_user(facts: Facts) -> str:
 
 
 def wsgi_file(facts: Facts) -> str:
-    preflight.check_wsgi_file(facts.project.wsgi_file)
+    check_wsgi_file(facts.project.wsgi_file)
     return facts.project.wsgi_file.name
+
+
+def check_wsgi_file(file: Path) -> None:
+    """Read the file and do not run it: the application may take long to load.
+
+    :raises Problem: it is missing, is no Python, or defines no ``application``.
+    """
+    try:
+        tree = ast.parse(file.read_bytes(), file.name)
+    except FileNotFoundError:
+        raise problems.wsgi_file_wrong(file, "does not exist") from None
+    except (SyntaxError, ValueError) as error:
+        raise problems.wsgi_file_wrong(file, f"is no Python: {error}") from None
+    names = list(defined(tree))
+    if not {"application", "*"} & set(names):
+        raise problems.app_nameless(file, names)
+
+
+def defined(tree: ast.Module) -> Iterator[str]:
+    """Every name that anything in the file may give a value."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.alias):
+            yield node.asname or node.name
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
 
 
 def static_folder(facts: Facts) -> str:

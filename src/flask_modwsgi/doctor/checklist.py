@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from ..problems.problem import Problem
 from . import check_environment, check_machine, check_macos, check_places, check_settings
 from .facts import Facts
 from .finding import Check, Finding, run
@@ -65,7 +64,3 @@ def before(verb: str, facts: Facts) -> None:
     for check in CHECKS:
         if verb in check.before:
             check.look(facts)
-
-
-def problems_of(found: list[Finding]) -> list[Problem]:
-    return [finding.problem for finding in found if finding.problem]

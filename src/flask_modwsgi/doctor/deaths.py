@@ -5,10 +5,10 @@ import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ..logs.events import Event, moment
 from ..logs.writer import LOOP_DEATHS, LOOP_SECONDS
-from . import log_lines
 
-# A loop: so many deaths within so many seconds, and nobody who has lived for longer than that.
+# A loop: so many deaths within so many seconds, and no process that has lived for longer.
 ENOUGH, WINDOW, SETTLED = LOOP_DEATHS, LOOP_SECONDS, 5.0
 
 _DIED = re.compile(r"Process '.+' \(pid=(\d+)\) has died; deregistering and restarting")
@@ -25,7 +25,7 @@ _SILENT = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP}
 
 @dataclass(frozen=True)
 class Death:
-    """One process that ended although nobody had told it to.
+    """One process that ended without being told to.
 
     ``number`` is a signal or an exit status: mod_wsgi 6.1 calls both a signal, and Apache's own
     line (AH00052), which can tell, does not come for SIGKILL, SIGTERM and SIGHUP.
@@ -60,30 +60,30 @@ def signal_name(number: int) -> str:
         return str(number)
 
 
-def deaths(lines: Iterable[str]) -> list[Death]:
+def deaths(log: Iterable[Event]) -> list[Death]:
     """Every unexpected end of a process of the application, in the order of the log."""
     found: dict[int, Death] = {}
     ended: set[int | None] = set()
     signals: set[int] = set()
     limits: dict[int | None, str] = {}
-    for line in lines:
+    for event in log:
+        line, writer = event.get("message", ""), event.get("pid")
         if match := _LIMIT.search(line):
-            limits.setdefault(log_lines.pid(line), match[0])
+            limits.setdefault(writer, match[0])
         elif _ENDING.search(line):
-            ended.add(log_lines.pid(line))
+            ended.add(writer)
         elif match := _SIGNAL.search(line):
             pid, number = int(match[1]), int(match[2])
             signals.add(pid)
-            found[pid] = Death(pid, log_lines.moment(line), number, is_signal=True)
+            found[pid] = Death(pid, moment(event), number, is_signal=True)
         elif match := _DIED.search(line):
             pid = int(match[1])
-            # The log format of ./run dev does not say who wrote that it ends.
             if limit := limits.pop(pid, ""):
-                found[pid] = Death(pid, log_lines.moment(line), limit=limit)
-            elif expected := {pid, None} & ended:
-                ended -= expected
+                found[pid] = Death(pid, moment(event), limit=limit)
+            elif pid in ended:
+                ended.remove(pid)
             else:
-                found.setdefault(pid, Death(pid, log_lines.moment(line)))
+                found.setdefault(pid, Death(pid, moment(event)))
         elif (match := _HOW.search(line)) and (died := found.get(int(match[1]))):
             number = int(match[2])
             if died.pid not in signals:
@@ -92,30 +92,30 @@ def deaths(lines: Iterable[str]) -> list[Death]:
     return list(found.values())
 
 
-def cut_requests(lines: Iterable[str]) -> int:
+def cut_requests(log: Iterable[Event]) -> int:
     """How many requests lost their process."""
-    return sum(bool(_CUT.search(line)) for line in lines)
+    return sum(bool(_CUT.search(event.get("message", ""))) for event in log)
 
 
-def is_loop(lines: Sequence[str], ages: Sequence[float]) -> bool:
+def is_loop(log: Sequence[Event], ages: Sequence[float]) -> bool:
     """Whether processes die by themselves again and again, so that nothing can be served.
 
     A process that a request killed says nothing about the next one, so an application that
     crashes at one URL is no loop.
 
-    :param lines: The log of the last `WINDOW` seconds.
+    :param log: Of the last `WINDOW` seconds.
     :param ages: For how long, in seconds, each process that has loaded the application lives.
     """
-    alone = sum(not one.limit for one in deaths(lines)) - cut_requests(lines)
+    alone = sum(not one.limit for one in deaths(log)) - cut_requests(log)
     return alone >= ENOUGH and not any(age > SETTLED for age in ages)
 
 
-def is_refused(lines: Iterable[str]) -> bool:
+def is_refused(log: Iterable[Event]) -> bool:
     """Whether a process said that it cannot load the application."""
-    return any(_NOT_LOADED.search(line) for line in lines)
+    return any(_NOT_LOADED.search(event.get("message", "")) for event in log)
 
 
-def no_successor(lines: Sequence[str]) -> bool:
+def no_successor(log: Sequence[Event]) -> bool:
     """Whether new processes cannot load the application: one said so, or several died."""
-    alone = sum(not one.limit for one in deaths(lines)) - cut_requests(lines)
-    return alone >= 3 or is_refused(lines)
+    alone = sum(not one.limit for one in deaths(log)) - cut_requests(log)
+    return alone >= 3 or is_refused(log)

@@ -5,46 +5,49 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import problems
+from ..logs.events import Event, messages
 from ..logs.noise import is_routine
 from ..machine import oom, selinux
 from ..problems.problem import Problem
-from . import causes, log_lines
+from . import causes
 from .causes import Evidence
 from .deaths import deaths
+from .tracebacks import tracebacks
 
 
-def evidence(lines: Sequence[str], user: str, own: Path, kills_before: int) -> Evidence:
+def evidence(log: Sequence[Event], user: str, own: Path, kills_before: int) -> Evidence:
     """All there is to see now.
 
     :param own: The project's folder.
     :param kills_before: What `oom.kills` said at the start.
     """
     kernel = oom.kernel_messages()
-    enforcing = selinux.enforcing() or bool(selinux.denials(kernel))
+    enforcing = bool(selinux.enforcing()) or bool(selinux.denials(kernel))
     kills = max(0, oom.kills() - kills_before)
-    return Evidence(lines, user, own, kills, kernel, enforcing)
+    return Evidence(log, user, own, kills, kernel, enforcing)
 
 
-def settled(read: Callable[[], list[str]], seconds: float = 1.0) -> list[str]:
+def settled(read: Callable[[], list[Event]], seconds: float = 1.0) -> list[Event]:
     """What `read` returns, once the traceback is there that follows a line with a code."""
     deadline = time.monotonic() + seconds
-    while not log_lines.tracebacks(lines := read()) and time.monotonic() < deadline:
+    while not tracebacks(log := read()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return lines
+    return log
 
 
 def failure(doing: str, found: Evidence) -> Problem:
     """Why Apache could not begin or go on, or its last words where they show no cause."""
-    return causes.said(found) or problems.server_failed(doing, last_words(found.lines))
+    return causes.said(found) or problems.server_failed(doing, last_words(found.log))
 
 
 def crash_loop(found: Evidence) -> Problem:
     """Why its processes die again and again."""
-    died = deaths(found.lines)
-    unknown = problems.crash_loop(len(died), died[-1].how, last_words(found.lines, 5))
+    died = deaths(found.log)
+    unknown = problems.crash_loop(len(died), died[-1].how, last_words(found.log, 5))
     return causes.cause(found) or unknown
 
 
-def last_words(lines: Sequence[str], most: int = 8) -> str:
+def last_words(log: Sequence[Event], most: int = 8) -> str:
     """The last lines that say anything, without the columns before the message."""
-    return "\n".join([log_lines.message(line) for line in lines if not is_routine(line)][-most:])
+    texts = [text for event in log if not is_routine(event) for text in messages(event)]
+    return "\n".join(texts[-most:])

@@ -1,15 +1,17 @@
-"""One check, what it found, and how a list of them is run."""
+"""One check, what it found, and how a list of them is run and shown."""
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from .. import problems
-from ..problems.problem import Problem
+from ..problems.problem import BAD, PLAIN, Problem
 from .facts import Facts
 
 State = Literal["ok", "note", "problem", "skipped"]
+GOOD, HINT = "\033[32m", "\033[33m"
+STYLES = {"ok": GOOD, "note": HINT, "skipped": HINT, "problem": BAD}
 
 
 class Note(str):
@@ -69,3 +71,25 @@ def described(error: BaseException) -> str:
     said = traceback.format_exception_only(error)[-1].strip()
     frames = traceback.extract_tb(error.__traceback__)
     return f"{said} ({frames[-1].filename}, line {frames[-1].lineno})" if frames else said
+
+
+def problems_of(found: Iterable[Finding]) -> list[Problem]:
+    """Those among the findings."""
+    return [finding.problem for finding in found if finding.problem]
+
+
+def table(found: Sequence[Finding], coloured: bool = False) -> str:
+    """A line for each check: its name, its state and the value it saw."""
+    lines = []
+    for finding in found:
+        style, end = (STYLES[finding.state], PLAIN) if coloured else ("", "")
+        lines.append(f"{finding.check:<16}{style}{finding.state:<9}{end}{finding.value}")
+    return "\n".join(lines)
+
+
+def summary(found: Sequence[Finding]) -> str:
+    """How many of which state."""
+    wrong = len(problems_of(found))
+    text = f"{len(found)} checks, {wrong} problem{'s' * (wrong != 1)}"
+    skipped = sum(finding.state == "skipped" for finding in found)
+    return f"{text}, {skipped} not possible" if skipped else text

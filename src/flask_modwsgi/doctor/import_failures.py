@@ -1,20 +1,50 @@
-"""Why the application cannot be loaded, from a rehearsal or from a traceback. Pure."""
+"""Why the application cannot be loaded, from a trial or from a traceback."""
 
+import os
 import re
 import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import problems
+from ..logs import events
 from ..problems.problem import Problem
-from ..server.import_check import Rehearsal
-from . import log_lines
 from .deaths import signal_name
+from .tracebacks import crash_stack, tracebacks, without_scaffold
 
 _MISSING = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
 _DENIED = re.compile(r"^PermissionError: \[Errno 13\] .*?: '(.+)'$", re.MULTILINE)
 _FULL = re.compile(r"^OSError: \[Errno (?:28|122)\] .*?(?:: '(.+)')?$", re.MULTILINE)
 _RUN = re.compile(r'^  File ".*/flask/app\.py", line \d+, in run$', re.MULTILINE)
 _TAKEN = re.compile(r"^OSError: \[Errno (?:98|48)\]", re.MULTILINE)
+# What Python says where a file is not the module that was meant.
+_MISTAKEN = re.compile(
+    r"^(?:ImportError: cannot import name .*? from (?:partially initialized module )?'(\w+)'"
+    r"|AttributeError: (?:partially initialized )?module '(\w+)' has no attribute"
+    r"|ModuleNotFoundError: No module named '.*?'; '(\w+)' is not a package)",
+    re.MULTILINE,
+)
+# Folders of a project in which no module of it is looked for.
+_NO_CODE = {"var", "venv", "env", "node_modules", "__pycache__", "build", "dist"}
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How loading the application on trial went. ``status`` is a process's: negative for a signal.
+
+    ``names`` are the callables in the .wsgi file, where it was executed to its end.
+    """
+
+    file: Path
+    loaded: bool
+    status: int
+    output: str
+    seconds: float
+    serves: bool = False
+    binds: list[str] = field(default_factory=list)
+    names: list[str] | None = None
 
 
 def refusal(tried: Rehearsal, user: str, own: Path) -> Problem | None:
@@ -27,11 +57,11 @@ def refusal(tried: Rehearsal, user: str, own: Path) -> Problem | None:
         return None
     if tried.names is not None:
         return problems.app_nameless(tried.file, tried.names)
-    lines = tried.output.splitlines()
-    stack = log_lines.crash_stack(lines)
+    said = events.printed(tried.output)
+    stack = crash_stack(said)
     listens = tried.binds[-1] if tried.binds else ""
     if tried.serves:
-        return problems.app_serves(listens, _last_call(lines))
+        return problems.app_serves(listens, _last_call(tried.output.splitlines()))
     if tried.status < 0:
         how = f"signal {signal_name(-tried.status)}"
         if -tried.status == signal.SIGKILL and not stack:
@@ -41,18 +71,18 @@ def refusal(tried: Rehearsal, user: str, own: Path) -> Problem | None:
         if listens:
             return problems.app_serves(listens, stack)
         return problems.app_blocks(tried.seconds, stack)
-    found = log_lines.tracebacks(lines)
+    found = tracebacks(said)
     if found:
         return from_traceback(found[-1], user, own)
     if tried.output.strip() and "SyntaxError" in tried.output:
-        return problems.app_broken("\n".join(log_lines.without_scaffold(lines)))
+        return problems.app_broken("\n".join(without_scaffold(tried.output.splitlines())))
     return problems.app_exits(f"exits with status {tried.status} when it is loaded", tried.output)
 
 
 def _last_call(lines: list[str]) -> str:
     """Of the stack where a server began to listen, what is the application's own."""
     rows = [line for line in lines if line.startswith("  File ")]
-    own = [row for row in log_lines.without_scaffold(rows) if "/lib/python" not in row]
+    own = [row for row in without_scaffold(rows) if "/lib/python" not in row]
     return "\n".join(own)
 
 
@@ -60,8 +90,12 @@ def from_traceback(traceback: str, user: str, own: Path) -> Problem:
     """The problem that this traceback, raised while the application was loaded, shows."""
     if _RUN.search(traceback):
         return problems.app_serves("a port", traceback)
-    if (match := _MISSING.search(traceback)) and not _is_own(match[1], own):
-        return problems.package_missing(match[1].partition(".")[0], traceback)
+    if (match := _MISTAKEN.search(traceback)) and (
+        hiding := _hides_another(own, match[1] or match[2] or match[3])
+    ):
+        return problems.module_hidden(hiding, traceback)
+    if match := _MISSING.search(traceback):
+        return _not_found(match[1].partition(".")[0], traceback, own)
     if match := _DENIED.search(traceback):
         return problems.permission_denied(user, match[1], traceback)
     if match := _FULL.search(traceback):
@@ -72,6 +106,37 @@ def from_traceback(traceback: str, user: str, own: Path) -> Problem:
     return problems.app_broken(traceback)
 
 
-def _is_own(module: str, own: Path) -> bool:
-    first = module.partition(".")[0]
-    return (own / first).exists() or (own / f"{first}.py").exists()
+def _hides_another(own: Path, name: str) -> Path | None:
+    """The project's file that is imported instead of Python's or a package's module `name`."""
+    installed = own.glob(f".venv/lib/python*/site-packages/{name}")
+    if name in sys.stdlib_module_names or any(installed):
+        return _module(own, name)
+    return None
+
+
+def _not_found(name: str, traceback: str, own: Path) -> Problem:
+    """Why the module `name` is not found: it is elsewhere, or no package provides it."""
+    if _module(own, name):
+        return problems.app_broken(traceback)
+    for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if found := _module(own / folder, name):
+            return problems.python_path_ignored(name, found, traceback)
+    if found := next(_within(own, name), None):
+        return problems.module_misplaced(name, found.relative_to(own), traceback)
+    return problems.package_missing(name, traceback)
+
+
+def _module(folder: Path, name: str) -> Path | None:
+    """The file or the folder in `folder` that is the module `name`."""
+    places = (folder / f"{name}.py", folder / name)
+    return next((place for place in places if place.exists()), None)
+
+
+def _within(own: Path, name: str) -> Iterator[Path]:
+    """Every module `name` in a folder of the project."""
+    for place, folders, files in os.walk(own):
+        folders[:] = sorted(one for one in set(folders) - _NO_CODE if not one.startswith("."))
+        if f"{name}.py" in files:
+            yield Path(place, f"{name}.py")
+        elif name in folders and Path(place, name, "__init__.py").exists():
+            yield Path(place, name)

@@ -17,15 +17,14 @@ from ..problems.problem import Problem
 from ..setup import environments
 from . import redaction
 from .facts import Facts
-from .finding import Finding, described
-from .table import table
+from .finding import Finding, described, problems_of, table
 
 LOG_LINES = 60
 Section = Callable[[], str]
 
 
 def write(project: Project, file: str, findings: Sequence[Finding], configuration: Section) -> Path:
-    """Write the report, readable by nobody else; returns where it is.
+    """Write the report, readable by this user only; returns where it is.
 
     :param configuration: What Apache makes of its configuration.
     """
@@ -40,7 +39,7 @@ def write(project: Project, file: str, findings: Sequence[Finding], configuratio
 def compose(project: Project, findings: Sequence[Finding], configuration: Section) -> str:
     """The whole text. Secrets are masked at the very end, so that no section can forget to."""
     facts = Facts(project)
-    told = "\n\n".join(problem.told() for problem in _problems(findings))
+    told = "\n\n".join(problem.told() for problem in problems_of(findings))
     sections: dict[str, Section] = {
         "Checks": lambda: f"{table(findings)}\n\n{told}".strip(),
         "Versions": lambda: versions(facts),
@@ -56,10 +55,6 @@ def compose(project: Project, findings: Sequence[Finding], configuration: Sectio
     parts = [f"Report of {time.strftime('%Y-%m-%d %H:%M:%S %z')}. Secrets are masked."]
     parts += [f"\n== {name} ==\n{_text(section)}" for name, section in sections.items()]
     return redaction.mask("\n".join(parts) + "\n", hidden(project))
-
-
-def _problems(findings: Sequence[Finding]) -> list[Problem]:
-    return [finding.problem for finding in findings if finding.problem]
 
 
 def _text(section: Section) -> str:

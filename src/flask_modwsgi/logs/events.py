@@ -4,8 +4,9 @@ imports, for the process that does nothing but write logs.
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Required, TypedDict, cast
 
 # Apache writes quotes, backslashes, control characters and what is not ASCII as \", \\, \n, \xHH.
 # The request id is the variable that apache/browsers.conf puts into the header, too.
@@ -22,6 +23,10 @@ _ERROR = re.compile(
     rb"(?:\[id (\S+)\] )?(?:\[client (\S+)\] )?(.*)",
     re.DOTALL,
 )
+# Before it has read its configuration (https://httpd.apache.org/docs/2.4/mod/core.html#errorlogformat).
+_EARLY = re.compile(
+    rb"\[(\w{3} \w{3} [\d :.]+)\] \[([\w.-]*):(\w+)\] \[pid (\d+)(?::tid \d+)?\] (.*)", re.DOTALL
+)
 # mod_wsgi puts this before every line of the application; it is always the same path.
 SCRIPT = re.compile(rb"\[script [^]]*\] ")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
@@ -29,7 +34,31 @@ _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROLS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
-Event = dict[str, Any]
+
+class Event(TypedDict, total=False):
+    """One line of a log; a request has a status, everything else a message."""
+
+    time: Required[str]
+    client: str
+    method: str
+    url: str
+    protocol: str
+    request: str
+    status: int
+    bytes: int
+    microseconds: int
+    referer: str
+    user_agent: str
+    pid: int
+    level: str
+    logger: str
+    request_id: str
+    message: str
+    exception: str
+
+
+_NUMBERS = {"status", "bytes", "microseconds", "pid"}
+_NAMES = Event.__annotations__.keys()
 
 
 def access_format(style: str) -> str:
@@ -44,12 +73,30 @@ def read(line: bytes) -> Event:
     """What a line in one of the files says, in whichever style it was shown."""
     if line.startswith(b"{"):
         try:
-            event = json.loads(line)
-            datetime.fromisoformat(event["time"])
-            return dict(event)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            return _of_ours(json.loads(line))
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return _other(line)
     return read_error(line) if line.startswith(b"[") else read_access(line)
+
+
+def read_all(lines: Iterable[bytes]) -> list[Event]:
+    """What the lines of one of the files say."""
+    return [read(line) for line in lines]
+
+
+def printed(text: str) -> list[Event]:
+    """What the lines say that a program printed, such as Apache with ``-t``."""
+    return [read_error(line.encode(errors="replace")) for line in text.splitlines()]
+
+
+def _of_ours(found: dict[str, Any]) -> Event:
+    datetime.fromisoformat(found["time"])
+    known = {
+        name: int(value) if name in _NUMBERS else str(value)
+        for name, value in found.items()
+        if name in _NAMES
+    }
+    return cast(Event, known)
 
 
 def read_access(line: bytes) -> Event:
@@ -66,12 +113,14 @@ def _of_a_request(line: bytes) -> Event:
         raise ValueError(line)
     client, moment, request, status, size, referer, agent, took, request_id = match.groups()
     words = unescaped(request).split(" ")
-    complete = len(words) == 3 and words[2].startswith("HTTP/")
-    asked = zip(("method", "url", "protocol"), words, strict=True) if complete else ()
+    asked: Event = {"time": _access_time(moment.decode(errors="replace"))}
+    asked["client"] = unescaped(client)
+    if len(words) == 3 and words[2].startswith("HTTP/"):
+        asked["method"], asked["url"], asked["protocol"] = words
+    else:
+        asked["request"] = unescaped(request)
     return {
-        "time": _access_time(moment.decode(errors="replace")),
-        "client": unescaped(client),
-        **(dict(asked) or {"request": unescaped(request)}),
+        **asked,
         "status": int(status),
         "bytes": int(size.replace(b"-", b"0")),
         "microseconds": int(took),
@@ -96,18 +145,21 @@ def read_error(line: bytes) -> Event:
 
 def _of_application(line: bytes) -> Event:
     event = json.loads(line)
-    texts = ("level", "logger", "request_id", "message", "exception")
     return {
         "time": _iso(datetime.fromtimestamp(event["time"])),
         "pid": int(event["pid"]),
-        **{name: str(event[name]) for name in texts},
+        "level": str(event["level"]),
+        "logger": str(event["logger"]),
+        "request_id": str(event["request_id"]),
+        "message": str(event["message"]),
+        "exception": str(event["exception"]),
     }
 
 
 def _of_apache(line: bytes) -> Event:
     match = _ERROR.fullmatch(line)
     if not match:
-        raise ValueError(line)
+        return _early(line)
     moment, module, level, pid, request_id, client, message = match.groups()
     return {
         "time": _iso(datetime.fromisoformat(moment.decode())),
@@ -117,6 +169,20 @@ def _of_apache(line: bytes) -> Event:
         "request_id": unescaped(request_id or b""),
         "client": unescaped(client or b""),
         "message": unescaped(SCRIPT.sub(b"", message, count=1)),
+    }
+
+
+def _early(line: bytes) -> Event:
+    match = _EARLY.fullmatch(line)
+    if not match:
+        raise ValueError(line)
+    moment, module, level, pid, message = match.groups()
+    return {
+        "time": _iso(datetime.strptime(moment.decode(), "%a %b %d %H:%M:%S.%f %Y")),
+        "pid": int(pid),
+        "level": level.decode(),
+        "logger": module.decode(),
+        "message": unescaped(message),
     }
 
 
@@ -132,8 +198,29 @@ def notice(message: str, level: str = "info") -> Event:
 
 def messages(event: Event) -> list[str]:
     """The lines of its message and of its traceback."""
-    texts = (str(event.get(name, "")) for name in ("message", "exception"))
+    texts = (event.get("message", ""), event.get("exception", ""))
     return [line for text in texts if text for line in text.split("\n")] or [""]
+
+
+def is_foreign(event: Event) -> bool:
+    """Whether it is of neither Apache nor the application; its time is not known then."""
+    return event.get("level") == "unknown"
+
+
+def moment(event: Event) -> float | None:
+    """When it was written, in seconds since 1970; None where that is not known."""
+    return None if is_foreign(event) else datetime.fromisoformat(event["time"]).timestamp()
+
+
+def within(log: Iterable[Event], seconds: float, now: float) -> list[Event]:
+    """Those of the last seconds; one without a time belongs to the one before it."""
+    kept, recent = [], True
+    for event in log:
+        written = moment(event)
+        recent = recent if written is None else written > now - seconds
+        if recent:
+            kept.append(event)
+    return kept
 
 
 def printable(text: str) -> str:

@@ -19,11 +19,13 @@ import psutil
 
 from ..config.project import Project
 from ..config.settings import Settings
-from . import rendering
+from . import events, rendering
+from .chunking import Joined
+from .events import Event
 from .noise import is_routine
+from .writer import LONGEST
 
 KEPT = 600  # lines of a terminal that are looked at when something fails
-_LONGEST = 1024 * 1024  # bytes of a line
 _ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
 WRITER = "flask_modwsgi.logs.writer"
 # The time zone, and what decides where a server root is.
@@ -34,10 +36,10 @@ class Terminal:
     """To the output of this process, line by line, whatever that is: a terminal, pipe or file."""
 
     def __init__(self, style: str, quiet: bool) -> None:
-        """:param style: Of `log_lines`."""
+        """:param style: Of `rendering`."""
         self._style = style
         self._quiet = quiet
-        self._kept: collections.deque[tuple[float, str]] = collections.deque(maxlen=KEPT)
+        self._kept: collections.deque[tuple[float, Event]] = collections.deque(maxlen=KEPT)
         self._copiers: list[threading.Thread] = []
 
     def popen(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -45,8 +47,10 @@ class Terminal:
         pipe = subprocess.PIPE
         process = subprocess.Popen(words, stdout=pipe, stderr=pipe, **options)
         assert process.stdout and process.stderr
-        renders = rendering.access_lines(self._style), rendering.error_lines(self._style)
-        copies = zip((process.stdout, process.stderr), (1, 2), renders, strict=True)
+        copies = (
+            (process.stdout, 1, rendering.access_lines(self._style)),
+            (process.stderr, 2, self._error_lines()),
+        )
         self._copiers = [
             threading.Thread(target=self._copy, args=copy, daemon=True) for copy in copies
         ]
@@ -56,23 +60,34 @@ class Terminal:
 
     def _copy(self, source: IO[bytes], target: int, render: rendering.Render) -> None:
         _enlarge(source.fileno())
-        plain = rendering.plain_errors()
         with source:
-            for line in iter(partial(source.readline, _LONGEST), b""):
-                line = line.rstrip(b"\n")
-                if target == 2:
-                    self._kept.extend((time.monotonic(), text) for text in plain(line))
-                if self._quiet or (target == 2 and is_routine(line)):
+            for line in iter(partial(source.readline, LONGEST), b""):
+                shown = render(line.rstrip(b"\n"))
+                if self._quiet:
                     continue
                 try:
-                    _write_all(target, render(line))
-                except OSError:  # whoever read our output is gone; Apache goes on
+                    _write_all(target, shown)
+                except OSError:  # the reader of our output is gone; Apache goes on
                     self._quiet = True
 
-    def lines(self, seconds: float | None = None) -> list[str]:
-        """The error log since the start, or of the last seconds, as `rendering.plain`."""
+    def _error_lines(self) -> rendering.Render:
+        """Keeps what it shows, and shows nothing of what is routine."""
+        joined = Joined()
+
+        def render(piece: bytes) -> bytes:
+            line = joined(piece)
+            if line is None:
+                return b""
+            event = events.read_error(line)
+            self._kept.append((time.monotonic(), event))
+            return b"" if is_routine(event) else rendering.error_line(line, self._style, event)
+
+        return render
+
+    def lines(self, seconds: float | None = None) -> list[Event]:
+        """The error log since the start, or of the last seconds."""
         since = 0.0 if seconds is None else time.monotonic() - seconds
-        return [text for moment, text in list(self._kept) if moment >= since]
+        return [event for moment, event in list(self._kept) if moment >= since]
 
     def join(self) -> None:
         """Wait until all that Apache wrote is there."""
@@ -118,8 +133,8 @@ class Files:
             for end in (access, access_in, error, error_in):
                 os.close(end)
 
-    def lines(self, seconds: float | None = None) -> list[str]:
-        """The error log since the start, whatever `seconds` says, as `rendering.plain`."""
+    def lines(self, seconds: float | None = None) -> list[Event]:
+        """The error log since the start, whatever `seconds` says."""
         return lines_since(self._folder / "error.log", self._before)
 
     def join(self) -> None:
@@ -149,12 +164,12 @@ def size_of(log: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def lines_since(log: Path, position: int) -> list[str]:
-    """What was written to an error log after `position`, as `rendering.plain`."""
+def lines_since(log: Path, position: int) -> list[Event]:
+    """What was written to an error log after `position`."""
     try:
         with log.open("rb") as file:
             file.seek(position if position <= size_of(log) else 0)  # it was put aside
-            return rendering.plain(file.read().splitlines())
+            return events.read_all(file.read().split(b"\n")[:-1])
     except OSError:
         return []
 

@@ -10,17 +10,25 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ..config.project import Project
 from ..problems.problem import colours
-from . import events, rendering
+from . import events
+from .events import Event
 from .noise import is_routine
 
 SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
 MINOR = {"warn", "warning"}
 TAIL = 256 * 1024  # bytes of each log that are read
 RED, YELLOW, PLAIN = "\033[31m", "\033[33m", "\033[0m"
+
+
+class Line(NamedTuple):
+    """As it stands in the file, and what it says."""
+
+    text: str
+    event: Event
 
 
 def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
@@ -32,12 +40,12 @@ def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
     folder = project.logs
     files = [folder / "access.log", folder / "error.log", folder / "stand-in" / "error.log"]
     followers = [Follower(file) for file in files] if follow else []
-    past = [line for line in merged([tail(file) for file in files]) if not is_routine(line)]
+    past = [line for line in merged([tail(file) for file in files]) if not is_routine(line.event)]
     for line in past[max(0, len(past) - lines) :]:
         print(coloured(line), flush=True)
     if follow:
         for line in appended(followers):
-            if not is_routine(line):
+            if not is_routine(line.event):
                 print(coloured(line), flush=True)
     return 0
 
@@ -57,7 +65,7 @@ def generations(path: Path) -> Iterator[BinaryIO]:
             yield stream
 
 
-def tail(path: Path) -> list[str]:
+def tail(path: Path) -> list[Line]:
     """The last lines of a log, some of them from what was put aside; none where there is no log."""
     data = b""
     for stream in generations(path):
@@ -67,40 +75,33 @@ def tail(path: Path) -> list[str]:
             data = stream.read() + data
         if len(data) >= TAIL:
             break
-    lines = data.decode(errors="replace").split("\n")[:-1]
-    return lines[1:] if len(data) >= TAIL else lines
+    lines = data.split(b"\n")[:-1]
+    return [_line(line) for line in (lines[1:] if len(data) >= TAIL else lines)]
 
 
-def error_log(project: Project) -> list[str]:
-    """The last lines of the error log, as `rendering.plain`."""
-    return rendering.plain(line.encode() for line in tail(project.logs / "error.log"))
+def _line(line: bytes) -> Line:
+    return Line(line.decode(errors="replace"), events.read(line))
 
 
-def moment(line: str) -> float | None:
-    """When the line was written, in seconds since 1970; None where it does not say."""
-    event = events.read(line.encode())
-    return None if is_foreign(event) else datetime.fromisoformat(event["time"]).timestamp()
+def error_log(project: Project) -> list[Event]:
+    """The end of the error log."""
+    return [line.event for line in tail(project.logs / "error.log")]
 
 
-def is_foreign(event: events.Event) -> bool:
-    """Whether it is of neither Apache nor the application; it has no time of its own then."""
-    return event.get("level") == "unknown"
-
-
-def level(event: events.Event) -> str:
+def level(event: Event) -> str:
     """Of a request by its status: error from 500 on, warn from 400 on."""
     status = str(event.get("status", ""))
     return str(event.get("level") or {"5": "error", "4": "warn"}.get(status[:1], ""))
 
 
-def merged(logs: list[list[str]]) -> list[str]:
+def merged(logs: list[list[Line]]) -> list[Line]:
     """All lines by time; one without a time stays behind the one before it."""
     keyed = []
     for lines in logs:
         last = 0.0
         rows = []
         for line in lines:
-            last = moment(line) or last
+            last = events.moment(line.event) or last
             rows.append((last, line))
         keyed.append(rows)
     return [line for _, line in heapq.merge(*keyed, key=lambda row: row[0])]
@@ -116,7 +117,7 @@ class Follower:
         if self._stream:
             self._stream.seek(0, os.SEEK_END)
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[Line]:
         """What has come since the last call."""
         old = self._stream
         newer = list(itertools.takewhile(lambda one: not _same(one, old), generations(self._path)))
@@ -124,14 +125,14 @@ class Follower:
         for stream in (old, *reversed(newer)):
             if stream:
                 *complete, self._rest = (self._rest + stream.read()).split(b"\n")
-                yield from (line.decode(errors="replace") for line in complete)
+                yield from map(_line, complete)
 
 
 def _same(one: BinaryIO, other: BinaryIO | None) -> bool:
     return other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
 
 
-def appended(followers: list[Follower]) -> Iterator[str]:
+def appended(followers: list[Follower]) -> Iterator[Line]:
     """Lines as they are written, for ever."""
     while True:
         for follower in followers:
@@ -139,21 +140,20 @@ def appended(followers: list[Follower]) -> Iterator[str]:
         time.sleep(0.2)
 
 
-def coloured(line: str) -> str:
+def coloured(line: Line) -> str:
     """Errors red and refusals yellow, on a terminal."""
     if not colours(sys.stdout):
-        return line
-    how_bad = level(events.read(line.encode()))
+        return line.text
+    how_bad = level(line.event)
     colour = RED if how_bad in SERIOUS else YELLOW if how_bad in MINOR else ""
-    return f"{colour}{line}{PLAIN}" if colour else line
+    return f"{colour}{line.text}{PLAIN}" if colour else line.text
 
 
 def causes(project: Project) -> list[tuple[int, str, str]]:
     """How often each error is in the log, when last, and what it was; the latest cause last."""
     counts: collections.Counter[str] = collections.Counter()
     last: dict[str, float] = {}
-    for line in tail(project.logs / "error.log"):
-        event = events.read(line.encode())
+    for event in error_log(project):
         if level(event) not in SERIOUS:
             continue
         for text in filter(is_cause, events.messages(event)):

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 
 from .chunking import Joined
-from .events import SCRIPT, UNPRINTABLE, Event, messages, printable, read, read_access, read_error
+from .events import SCRIPT, UNPRINTABLE, Event, messages, printable, read_access, read_error
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Render = Callable[[bytes], bytes]
@@ -23,17 +23,20 @@ def access_lines(style: str) -> Render:
 def error_lines(style: str) -> Render:
     """How to show a line of the error log; nothing as long as its end is missing."""
     joined = Joined()
-    show = {"json": as_json, "brief": _brief_error, "text": as_text}[style]
 
     def render(piece: bytes) -> bytes:
         line = joined(piece)
-        if line is None:
-            return b""
-        if style == "text" and not line.startswith(b"{"):
-            return SCRIPT.sub(b"", line, count=1) + b"\n"
-        return show(read_error(line))
+        return b"" if line is None else error_line(line, style)
 
     return render
+
+
+def error_line(line: bytes, style: str, event: Event | None = None) -> bytes:
+    """A whole line of the error log; `event` is what it says, where that was read already."""
+    if style == "text" and not line.startswith(b"{"):
+        return SCRIPT.sub(b"", line, count=1) + b"\n"
+    show = {"json": as_json, "brief": _brief_error, "text": as_text}[style]
+    return show(event or read_error(line))
 
 
 def as_json(event: Event) -> bytes:
@@ -43,30 +46,10 @@ def as_json(event: Event) -> bytes:
     return _line(text)
 
 
-def plain(lines: Iterable[bytes]) -> list[str]:
-    """The lines of an error log in text style, whatever style it has, and unescaped."""
-    return [text for line in lines for text in _texts(read(line))]
-
-
-def plain_errors() -> Callable[[bytes], list[str]]:
-    """The same for lines that come from Apache, one by one."""
-    joined = Joined()
-
-    def texts(piece: bytes) -> list[str]:
-        line = joined(piece)
-        return [] if line is None else _texts(read_error(line))
-
-    return texts
-
-
-def _texts(event: Event) -> list[str]:
-    return as_text(event).decode(errors="replace").splitlines()
-
-
 def as_text(event: Event) -> bytes:
     """A line as Apache's own, or several: each line of a traceback has all the columns."""
     if "pid" not in event:
-        return _line(printable(str(event.get("message", ""))))
+        return _line(printable(event.get("message", "")))
     moment = datetime.fromisoformat(event["time"])
     logger = re.sub(r"[^\w.-]", "_", event.get("logger", ""), flags=re.ASCII)
     level, request_id = event.get("level", ""), event.get("request_id")

@@ -8,7 +8,7 @@ from pathlib import Path
 class RotatedFile:
     """``error.log``, and before it ``error.log.1``, ``error.log.2`` and so on.
 
-    Several processes may write the same one. Opened again when somebody has moved or removed it.
+    Several processes may write the same one. Opened again when it was moved or removed.
     """
 
     def __init__(self, path: Path, size: int, count: int) -> None:
@@ -50,18 +50,39 @@ class RotatedFile:
         return self._file
 
     def _rotate(self, file: int) -> None:
-        """Rename it, unless another process has done so."""
+        """Put it aside, unless another process has done so.
+
+        Each name is replaced and never given up, so that a reader always finds a file. The new
+        file is made first, because there may be no room for it.
+        """
         fcntl.flock(file, fcntl.LOCK_EX)
         if not _same(file, self._path):
             return
+        new = self._path.with_name(f".{self._path.name}.new")
+        new.unlink(missing_ok=True)
+        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         names = [self._path, *(Path(f"{self._path}.{n}") for n in range(1, self._count + 1))]
         for older, newer in zip(reversed(names), reversed(names[:-1]), strict=False):
             if newer.exists():
-                newer.replace(older)
+                _replace(older, newer)
+        new.replace(self._path)
         remaining = Path(f"{self._path}.{self._count + 1}")
         while remaining.exists():  # fewer are kept than before
             remaining.unlink()
             remaining = remaining.with_suffix(f".{int(remaining.suffix[1:]) + 1}")
+
+
+def _replace(older: Path, newer: Path) -> None:
+    """Make `older` another name of the file `newer`."""
+    link = newer.with_name(f".{newer.name}.link")
+    link.unlink(missing_ok=True)
+    try:
+        os.link(newer, link)
+    except OSError:  # some file systems have no hard links
+        newer.replace(older)
+    else:
+        link.replace(older)
+        link.unlink(missing_ok=True)  # which it still is where both were one file already
 
 
 def _same(file: int, path: Path) -> bool:

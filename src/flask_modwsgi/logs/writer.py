@@ -20,7 +20,7 @@ from .rotation import RotatedFile
 # So many deaths within so many seconds may be a crash loop.
 LOOP_DEATHS, LOOP_SECONDS = 5, 30.0
 CHUNK = 65536  # bytes read at once
-LONGEST = 1024 * 1024  # bytes of a line, and of a pipe where the system lets it be larger
+LONGEST = 1024 * 1024  # bytes of a line
 
 
 class Log:

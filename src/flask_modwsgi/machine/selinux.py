@@ -9,12 +9,15 @@ _NAME = re.compile(r'\b(?:path|name)="([^"]*)"')
 _SERVERS = ("httpd", "apache2", "python")
 
 
-def enforcing(file: Path = Path("/sys/fs/selinux/enforce")) -> bool:
-    """Whether SELinux is on and refuses (``man 8 selinux``)."""
+SWITCH = Path("/sys/fs/selinux/enforce")
+
+
+def enforcing() -> bool | None:
+    """Whether SELinux refuses or only reports (``man 8 selinux``); None where it is off."""
     try:
-        return file.read_text(encoding="utf-8").strip() == "1"
+        return SWITCH.read_text(encoding="utf-8").strip() == "1"
     except OSError:
-        return False
+        return None
 
 
 def denials(messages: Iterable[str]) -> list[str]:

@@ -21,8 +21,8 @@ def apple_apache(path: str, protection: str) -> Problem:
     return Problem(
         "apple-apache",
         f"{path} is Apple's own Apache (System Integrity Protection: {protection}).",
-        "It loads only modules that Apple trusts (AH06665: no code signing authority), and nobody"
-        " may add modules to its folder (Operation not permitted). Xcode does not help.",
+        "It loads only modules that Apple trusts (AH06665: no code signing authority), and its"
+        " folder is write-protected (Operation not permitted). Xcode does not help.",
         ["brew install httpd", 'APXS="$(brew --prefix)/bin/apxs" ./run setup --rebuild'],
     )
 

@@ -4,20 +4,55 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from .building import COMPILE
 from .problem import Problem, example, quoted
 
 
-@example("requests", "ModuleNotFoundError: No module named 'requests'")
-def package_missing(name: str, traceback: str) -> Problem:
+@example("yaml", "ModuleNotFoundError: No module named 'yaml'")
+def package_missing(module: str, traceback: str) -> Problem:
     return Problem(
         "package-missing",
-        quoted(f"The application imports {name}, which is not installed.", traceback),
-        "Only what is in .venv can be imported, whatever else the system has.",
-        [
-            f"echo {shlex.quote(name)} | uv pip compile - -c requirements.txt --generate-hashes"
-            " --no-header >> requirements.txt && ./run setup",
-            f".venv/bin/python -m pip install {shlex.quote(name)}    # until the next setup",
-        ],
+        quoted(f"The application imports {module}, which no package in .venv provides.", traceback),
+        f"Add the package that provides {module} to dependencies in pyproject.toml (the names of"
+        " a package and of its module may differ), then:",
+        [f"{COMPILE} && ./run setup"],
+    )
+
+
+@example("models", Path("shop/models.py"), "ModuleNotFoundError: No module named 'models'")
+def module_misplaced(module: str, found: Path, traceback: str) -> Problem:
+    folder = ".".join(found.parent.parts)
+    return Problem(
+        "module-misplaced",
+        quoted(f"The application imports {module}, which is not found; {found} exists.", traceback),
+        f"Modules are found in the project's folder and in .venv: import it as {folder}.{module}, or"
+        f" install {found.parent} as a package.",
+        [f"grep -rnE '(import|from) {module}' --include=*.py --exclude-dir=.venv ."],
+    )
+
+
+@example("tools", Path("/opt/shared/tools"), "ModuleNotFoundError: No module named 'tools'")
+def python_path_ignored(module: str, found: Path, traceback: str) -> Problem:
+    return Problem(
+        "pythonpath-ignored",
+        quoted(f"The application imports {module}, which is in PYTHONPATH: {found}.", traceback),
+        "PYTHONPATH has no effect on the server, so that it does not depend on the shell it is"
+        " started from. Copy the module, or put its folder on sys.path in the .wsgi file.",
+        [f"cp -r {shlex.quote(str(found))} ."],
+    )
+
+
+@example(
+    Path("/srv/blog/token.py"),
+    "ImportError: cannot import name 'EXACT_TOKEN_TYPES' from 'token' (/srv/blog/token.py)",
+)
+def module_hidden(file: Path, traceback: str) -> Problem:
+    return Problem(
+        "module-hidden",
+        quoted(f"{file} hides another module named {file.stem}.", traceback),
+        "The project's folder comes first on sys.path, so Python and its packages import this file"
+        " instead of the module they need. Give it another name, also where you import it.",
+        [f"mv {shlex.quote(str(file))} {shlex.quote(str(file.with_name(f'own_{file.name}')))}"],
     )
 
 
@@ -49,8 +84,8 @@ def app_blocks(limit: float, stack: str) -> Problem:
     return Problem(
         "app-blocks",
         quoted(f"The application is not loaded after {limit:.0f} seconds. It is here:", stack),
-        "Every process loads it before it answers. What waits for something belongs into a request"
-        " or needs a time limit of its own; START_LIMIT allows more time.",
+        "Every process loads it before it answers. Move code that waits out of import time, or give"
+        " it a timeout; START_LIMIT allows more time.",
         [f"START_LIMIT={max(60, int(limit) * 2)} ./run"],
     )
 
@@ -59,7 +94,7 @@ def app_blocks(limit: float, stack: str) -> Problem:
 def app_serves(where: str, stack: str) -> Problem:
     return Problem(
         "app-serves",
-        quoted(f"The application starts a server of its own on {where} when it is loaded.", stack),
+        quoted(f"The application starts another server on {where} when it is loaded.", stack),
         "Apache is the server here. A call of app.run() that is reached by an import never returns;"
         ' it belongs below a line: if __name__ == "__main__".',
         ["grep -rn 'run(' --include=*.py --exclude-dir=.venv ."],
@@ -71,8 +106,8 @@ def app_listens(traceback: str) -> Problem:
     return Problem(
         "app-listens",
         quoted("The application listens on a port when it is loaded, and it is taken.", traceback),
-        "Each of its processes loads it, and only one can have the port. A program of its own, or"
-        " port 0, which is a free one, works.",
+        "Each of its processes loads it, and only one can have the port. Run that listener as a"
+        " separate program, or use port 0, which is a free one.",
         ["./run dev     # has one process only, to try that it is this"],
     )
 
@@ -84,9 +119,9 @@ def app_crashes(signal: str, library: str, stack: str, times: int) -> Problem:
     return Problem(
         "app-crashes",
         quoted(f"{often} ended by {signal}{place}.", stack),
-        "That is a mistake in compiled code: of a package with an extension, or one that was built"
-        " for another Python. The first line of your own above tells which.",
-        ["./run setup --rebuild     # every package anew"],
+        "The fault is in compiled code: in a package with an extension, or one that was built for"
+        " another Python. The first line above that is in your code tells which.",
+        ["./run setup --rebuild     # installs every package again"],
     )
 
 
@@ -109,7 +144,7 @@ def killed(pids: Sequence[int], signal: str) -> Problem:
         "killed",
         f"Process {', '.join(map(str, pids[-5:]))} was ended by {signal}, or exited with that"
         " number, and the kernel counted no lack of memory.",
-        "Somebody or something sends it: an operator, a supervisor, a limit of the system, or the"
+        "Something sends it: an operator, a supervisor, a limit of the system, or the"
         " application itself.",
         ["grep -rnE 'os.kill|_exit|abort' --include=*.py --exclude-dir=.venv ."],
     )
@@ -117,27 +152,26 @@ def killed(pids: Sequence[int], signal: str) -> Problem:
 
 @example("www-data", "/srv/blog/private.txt", "PermissionError: [Errno 13] Permission denied")
 def permission_denied(user: str, path: str, quote: str) -> Problem:
-    where = shlex.quote(path)
     return Problem(
         "permission-denied",
         quoted(f"User {user} may not use {path}.", quote),
-        f"The application runs as {user}. What it reads needs to be readable for that user, and"
-        " each folder above it enterable; what it writes belongs below var/.",
-        [f"namei -l {where}    # shows each step", f"chown {shlex.quote(user)} {where}"],
+        f"The application runs as {user}. What it reads must be readable for that user, and each"
+        " folder above it enterable; what it writes belongs below var/. Who may do what:",
+        [f"namei -l {shlex.quote(path)}"],
     )
 
 
 @example("apache", "/srv/blog/blog.wsgi", "(13)Permission denied: WSGI0106")
 def selinux_denied(user: str, path: str, quote: str) -> Problem:
     where = shlex.quote(str(Path(path).parent if Path(path).suffix else path))
+    label = "httpd_sys_rw_content_t" if "var" in Path(path).parts[2:] else "httpd_sys_content_t"
     return Problem(
         "selinux-denied",
         quoted(f"SELinux refuses {path} to {user}, although the permissions allow it.", quote),
         "It goes by labels. httpd_sys_content_t may be read, httpd_sys_rw_content_t written, and"
         " what is loaded as code is httpd_sys_script_exec_t.",
         [
-            f"sudo semanage fcontext -a -t httpd_sys_rw_content_t '{where}(/.*)?' &&"
-            f" sudo restorecon -R {where}",
+            f"sudo semanage fcontext -a -t {label} '{where}(/.*)?' && sudo restorecon -R {where}",
             "sudo ausearch -m avc -ts recent",
         ],
     )

@@ -73,7 +73,7 @@ def command_failed(doing: str, output: str, log: Path) -> Problem:
     return Problem(
         "network-unreachable" if offline else "install-failed",
         f"{doing} failed. Its last words:\n{tail}",
-        "The package index could not be reached." if offline else f"The whole output: {log}",
+        "The package index could not be reached." if offline else f"The whole output is in {log}.",
         ["./run setup"],
     )
 
@@ -115,5 +115,5 @@ def wheel_missing(folder: Path) -> Problem:
         "wheel-missing",
         f"There is no flask_modwsgi-*.whl in {folder}.",
         "The project runs with the version of flask-modwsgi that this wheel is.",
-        ["git checkout wheels"],
+        ["git checkout -- wheels"],
     )

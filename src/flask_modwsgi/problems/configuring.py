@@ -33,7 +33,7 @@ def setting_unknown(name: str, nearest: str) -> Problem:
     return Problem(
         "setting-unknown",
         f"There is no setting {name}; the nearest is {nearest}.",
-        "A misspelt setting would have no effect, and nobody would notice.",
+        "A misspelt setting would have no effect, silently.",
         [systems.replace_in(".env", f"'s/^{name}=/{nearest}=/'")],
     )
 
@@ -43,7 +43,7 @@ def secret_weak(reason: str) -> Problem:
     return Problem(
         "secret-weak",
         f"FLASK_SECRET_KEY {reason}.",
-        "Whoever guesses it can sign in as anybody. A later line in .env wins over an earlier one.",
+        "Anyone who guesses it can sign in as any user. A later line in .env wins over an earlier one.",
         [
             "echo FLASK_SECRET_KEY=$(.venv/bin/python -c"
             " 'import secrets; print(secrets.token_hex(32))') >> .env"
@@ -56,7 +56,7 @@ def debug_on(value: str) -> Problem:
     return Problem(
         "debug-on",
         f"FLASK_DEBUG is {value}, which is for development.",
-        "Errors would show code and values to everybody.",
+        "Errors would show code and values to every client.",
         ["FLASK_DEBUG=0 ./run", "./run dev"],
     )
 
@@ -132,11 +132,12 @@ def env_file_exposed(file: Path, mode: str) -> Problem:
 
 @example(Path("/srv/blog/blog.wsgi"), "does not exist")
 def wsgi_file_wrong(file: Path, reason: str) -> Problem:
+    name = shlex.quote(file.name)
     return Problem(
         "wsgi-file-wrong",
         f"{file} {reason}.",
         "Apache runs this file and takes the variable called application from it.",
-        [f"git checkout {shlex.quote(file.name)}", f"cat {shlex.quote(str(file))}"],
+        [f"git checkout -- {name}"] if reason == "does not exist" else [f"cat -n {name}"],
     )
 
 
@@ -156,5 +157,5 @@ def pyproject_broken(reason: str) -> Problem:
         "pyproject-broken",
         f"pyproject.toml cannot be read: {reason}.",
         "[project] name and [tool.flask-modwsgi] app_name and apache say what this project is.",
-        ["git checkout pyproject.toml", "cat pyproject.toml"],
+        ["git diff pyproject.toml    # what changed", "cat -n pyproject.toml"],
     )

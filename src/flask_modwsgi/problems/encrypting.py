@@ -23,7 +23,7 @@ def tls_unavailable(module: Path, remedy: Sequence[str]) -> Problem:
     return Problem(
         "tls-unavailable",
         f"This Apache cannot do TLS: {module} is missing.",
-        "mod_ssl is a package of its own on some systems; the bundled Apache has it if OpenSSL's"
+        "mod_ssl is a separate package on some systems; the bundled Apache has it if OpenSSL's"
         " headers were there when it was compiled.",
         remedy,
     )
@@ -68,7 +68,7 @@ def tls_key_encrypted(key: Path) -> Problem:
     return Problem(
         "tls-key-encrypted",
         f"The key {key} is encrypted.",
-        "There is nobody to ask for its passphrase when a server starts at night.",
+        "A server starts unattended and cannot ask for its passphrase.",
         [f"(umask 077; openssl pkey -in {shlex.quote(str(key))} -out decrypted-key.pem)"],
     )
 
@@ -78,7 +78,7 @@ def tls_key_open(key: Path) -> Problem:
     return Problem(
         "tls-key-open",
         f"Every user of this system has rights to the key {key}.",
-        "Whoever has it can pretend to be this server.",
+        "Anyone who has it can impersonate this server.",
         [f"chmod o= {shlex.quote(str(key))}"],
     )
 

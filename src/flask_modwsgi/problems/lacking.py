@@ -70,6 +70,6 @@ def file_missing(path: str, quote: str) -> Problem:
     return Problem(
         "file-missing",
         quoted(f"Apache needs {path}, which is gone.", quote),
-        "Something removed it while the server was starting; ./run writes its own files anew.",
+        "It was removed while the server was starting; each start writes it again.",
         ["./run start"],
     )

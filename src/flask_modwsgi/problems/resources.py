@@ -36,7 +36,7 @@ def folder_unwritable(folder: Path, mode: str, owner: str) -> Problem:
     return Problem(
         "folder-unwritable",
         f"You cannot write to {folder} ({mode}, owned by {owner}).",
-        "Apache's configuration, logs and sockets are there. Whoever runs the project owns them.",
+        "Apache's configuration, logs and sockets are there, and belong to the user who runs it.",
         [f"sudo chown -R $(id -un) {shlex.quote(str(folder))}", f"sudo -u {owner} ./run"],
     )
 
@@ -102,7 +102,10 @@ def clock_wrong(made: str, now: str) -> Problem:
         "clock-wrong",
         f"The environment was made on {made}, and the clock says {now}.",
         "With a clock that is behind, sessions, certificates and log lines are wrong.",
-        ["sudo date -s '2030-12-31 23:59'    # the right time, or start a time service"],
+        [
+            "date -u    # if it is wrong, start a time service such as chrony",
+            "./run setup --rebuild    # if it is right",
+        ],
     )
 
 
@@ -111,7 +114,7 @@ def orphans_left(pids: list[int]) -> Problem:
     return Problem(
         "orphans-left",
         f"Apache has died and left processes behind: {', '.join(map(str, pids))}.",
-        "They keep the port and go on answering, with nobody to replace or stop them.",
+        "They keep the port and go on answering, and are not replaced when they die.",
         ["./run stop"],
     )
 
@@ -121,17 +124,17 @@ def check_failed(name: str, error: str) -> Problem:
     return Problem(
         "check-failed",
         f"The check of {name} itself failed: {error}.",
-        "That is a fault of this project's template, or of a system nobody tried it on.",
+        "This is a bug in flask-modwsgi, or a system it was not tried on. The report says which.",
         ["./run doctor --report"],
     )
 
 
-@example("KeyError: 'address' (server/status.py, line 42)")
+@example("KeyError: 'address' (flask_modwsgi/server/status.py, line 42)")
 def unforeseen(error: str) -> Problem:
     return Problem(
         "unforeseen",
         f"{error}.",
-        "Nobody thought of this one. The report says all that is needed to find out why.",
+        "This is an unexpected internal error. The report has what an issue needs.",
         ["./run doctor --report"],
     )
 

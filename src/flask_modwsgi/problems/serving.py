@@ -9,13 +9,17 @@ from .problem import Problem, example
 
 @example("www-data", Path("/home/ann"), "drwx------", "enter")
 def unreachable(user: str, path: Path, mode: str, verb: str) -> Problem:
-    permission = {"enter": "o+x", "list": "o+rx"}.get(verb, "o+r")
+    where, group = shlex.quote(str(path)), f'"$(id -gn {shlex.quote(user)})"'
+    # Of a file, whose content may be secret, no other user should get to read it.
+    remedy = {"enter": f"chmod o+x {where}", "list": f"chmod o+rx {where}"}.get(
+        verb, f"chgrp {group} {where} && chmod g+r {where}"
+    )
     return Problem(
         "path-unreachable",
         f"User {user} cannot {verb} {path} ({mode}).",
-        f"The application runs as {user}, which needs to {verb} it. Or keep the project where"
-        " everybody may look, such as below /srv, or choose another user with RUN_USER.",
-        [f"chmod {permission} {shlex.quote(str(path))}"],
+        f"The application runs as {user}, which needs to {verb} it. Or keep the project in a folder"
+        " that every user may enter, such as /srv, or choose another user with RUN_USER.",
+        [remedy],
     )
 
 
@@ -77,8 +81,11 @@ def server_root_foreign(folder: Path) -> Problem:
     return Problem(
         "server-root-foreign",
         f"{folder} belongs to another user, or is not a folder.",
-        "Apache executes files it finds there, so nobody else may be able to write them.",
-        [f"ls -ld {shlex.quote(str(folder))}", f"rm -r {shlex.quote(str(folder))}"],
+        "Apache executes files in it, so no other user may be able to write them.",
+        [
+            f"ls -ld {shlex.quote(str(folder))}",
+            f"mv {shlex.quote(str(folder))} {shlex.quote(str(folder))}.old",
+        ],
     )
 
 
@@ -148,16 +155,17 @@ def system_refused(error: OSError) -> Problem:
     return Problem(
         "system-refused",
         f"{error.strerror or error}: {error.filename or 'no file named'}.",
-        "The operating system refused it, for a reason of its own (permission, space, type).",
+        "The operating system refused it: permission, space or type.",
         [f"ls -ld {shlex.quote(str(error.filename))}" if error.filename else "df -h ."],
     )
 
 
-@example("WSGI9999", "WSGI0199")
-def code_unknown(code: str, nearest: str) -> Problem:
+@example("port-in-us", "port-in-use")
+def code_unknown(text: str, nearest: str) -> Problem:
     return Problem(
         "code-unknown",
-        f"{code} is no code of mod_wsgi or Apache that is known here.",
-        "A code looks like WSGI0110 or AH00072; a line of the log that has one will do.",
+        f"{text} has no code of mod_wsgi or Apache and is not the name of a problem.",
+        "A code looks like WSGI0110 or AH00072, a name like port-in-use; a whole line of the log"
+        " will do.",
         [f"./run explain {nearest}", "./run explain    # the latest error in the log"],
     )

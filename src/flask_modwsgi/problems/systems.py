@@ -105,7 +105,7 @@ def port_owner(port: int) -> str:
 
 
 def new_user(name: str) -> str:
-    """The line that makes a system user nobody can log in as."""
+    """The line that makes a system user without a login."""
     usual = "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin {name}"
     return _NEW_USER.get(family(), usual).format(name=name)
 

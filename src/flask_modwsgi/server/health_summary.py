@@ -9,13 +9,14 @@ from typing import Any
 import psutil
 
 from ..apache import processes
-from ..doctor import deaths, log_lines
+from ..doctor import deaths
+from ..logs.events import Event, moment, within
 
 HOUR = 3600
 
 
 def of_a_server(
-    root: Path, parent: psutil.Process, lines: Sequence[str], now: float
+    root: Path, parent: psutil.Process, lines: Sequence[Event], now: float
 ) -> dict[str, Any] | None:
     """What its processes died of lately; None where none did.
 
@@ -27,7 +28,7 @@ def of_a_server(
     if not died:
         return None
     last = died[-1]
-    if is_loop(root, parent, log_lines.within(recent, deaths.WINDOW, now)):
+    if is_loop(root, parent, within(recent, deaths.WINDOW, now)):
         text = f"crash loop: {len(died)} processes died, the last {last.how}"
         return {"slug": "crash-loop", "text": text}
     number = "a process" if len(died) == 1 else f"{len(died)} processes"
@@ -35,21 +36,21 @@ def of_a_server(
     return {"slug": "process-died", "text": text}
 
 
-def is_loop(root: Path, parent: psutil.Process, lines: Sequence[str]) -> bool:
+def is_loop(root: Path, parent: psutil.Process, lines: Sequence[Event]) -> bool:
     """Whether its processes die again and again, by its log of the last `deaths.WINDOW` seconds."""
     ages = processes.ages_of_ready(processes.children_of(parent), root)
     return deaths.is_loop(lines, ages)
 
 
 def since_start(
-    parent: psutil.Process, lines: Sequence[str], seconds: float, now: float
-) -> list[str]:
+    parent: psutil.Process, lines: Sequence[Event], seconds: float, now: float
+) -> list[Event]:
     """Those of the last seconds that are of this server and not of one before it."""
-    return log_lines.within(lines, min(seconds, now - parent.create_time()), now)
+    return within(lines, min(seconds, now - parent.create_time()), now)
 
 
 def of_a_gone_server(
-    root: Path, state: dict[str, Any], lines: Sequence[str], booted: float
+    root: Path, state: dict[str, Any], lines: Sequence[Event], booted: float
 ) -> dict[str, Any] | None:
     """How a server went that was not stopped; None where a user did, or started none.
 
@@ -62,22 +63,27 @@ def of_a_gone_server(
     if "started" not in state or "stopped" in state:
         return None
     started = state["started"]
-    own = [line for line in lines if (log_lines.moment(line) or started) >= started]
+    own = [line for line in lines if (moment(line) or started) >= started]
     left = len(processes.all_of(root))
     if booted > started:
         text = f"the machine restarted at {_clock(booted)} while the server ran"
-    elif end := next((line for line in reversed(own) if "AH0049" in line and "caught" in line), ""):
-        text = f"it was told to end at {_clock(log_lines.moment(end))}, though not by ./run stop"
-    elif end := next((line for line in reversed(own) if "is exiting!" in line), ""):
-        text = f"Apache gave up at {_clock(log_lines.moment(end))}: {log_lines.message(end)}"
+    elif end := _last(own, "AH0049", "caught"):
+        text = f"it was told to end at {_clock(moment(end))}, though not by ./run stop"
+    elif end := _last(own, "is exiting!"):
+        text = f"Apache gave up at {_clock(moment(end))}: {end['message']}"
     else:
         text = "Apache was killed: it wrote nothing at its end"
         text += f"; {left} of its processes are left" if left else ""
     return {"slug": "parent-gone", "text": f"{text}; ./run start starts it anew"}
 
 
+def _last(lines: Sequence[Event], *words: str) -> Event | None:
+    said = (one for one in reversed(lines) if all(word in one.get("message", "") for word in words))
+    return next(said, None)
+
+
 def found(
-    root: Path, parent: psutil.Process | None, state: dict[str, Any], lines: Sequence[str]
+    root: Path, parent: psutil.Process | None, state: dict[str, Any], lines: Sequence[Event]
 ) -> Any:
     """What is wrong, as a slug and a text; None where nothing is."""
     if parent is None:

@@ -21,6 +21,7 @@ from ..apache import (
     state,
 )
 from ..doctor import causes, evidence
+from ..logs import events
 from ..logs.output import Files, Terminal
 from ..machine.ports import check_port
 from ..problems.problem import Problem
@@ -76,7 +77,12 @@ class Httpd:
         _write(site.root / "stand-in", "")
         options = arguments.options(site.project, site.settings, site.account, site.root)
         # The module is in the venv, whose scripts break when it is moved; -m does not.
-        express = (str(site.project.python), "-c", "from mod_wsgi.express.cli import main; main()")
+        express = (
+            str(site.project.python),
+            "-I",
+            "-c",
+            "from mod_wsgi.express.cli import main; main()",
+        )
         words = [*express, "setup-server", str(site.entry), *options, *site.extra]
         done = subprocess.run(
             words, capture_output=True, text=True, env=dict(site.environ), umask=0o022
@@ -97,8 +103,8 @@ class Httpd:
         words = self.apachectl("configtest")
         done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
         if done.returncode != 0:
-            lines = done.stderr.splitlines()
-            raise self.vigil.failure("Apache refuses its configuration.", lines)
+            log = events.printed(done.stderr)
+            raise self.vigil.failure("Apache refuses its configuration.", log)
 
     def apachectl(self, *words: str) -> list[str]:
         # Through a shell, because the server root may be on a file system mounted noexec.
@@ -142,7 +148,7 @@ class Httpd:
             time.sleep(0.05)
         if not given_up() and not self._answers():
             found = self.vigil.evidence()
-            slow = problems.too_slow(limit, evidence.last_words(found.lines))
+            slow = problems.too_slow(limit, evidence.last_words(found.log))
             self._end_because_of(causes.cause(found) or slow)
 
     def _answers(self) -> bool:

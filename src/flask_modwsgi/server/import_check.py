@@ -5,31 +5,13 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from ..config.project import Project
+from ..doctor.import_failures import Rehearsal
 from ..machine.accounts import Account, become
 
 TRIAL = "flask_modwsgi.worker.trial"
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """How it went. ``status`` is that of a process: negative for a signal.
-
-    ``names`` are the callables in the .wsgi file, where it was executed to its end.
-    """
-
-    file: Path
-    loaded: bool
-    status: int
-    output: str
-    seconds: float
-    serves: bool = False
-    binds: list[str] = field(default_factory=list)
-    names: list[str] | None = None
 
 
 def rehearse(

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..apache import server_root
 from ..config.project import Project
 from ..config.settings import Settings
-from ..doctor import import_failures, preflight
+from ..doctor import check_settings, import_failures
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
 from ..machine import oom
@@ -126,7 +126,7 @@ def check_import(site: Site) -> None:
     :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds.
     """
     file, account = site.project.wsgi_file, site.account
-    preflight.check_wsgi_file(file)
+    check_settings.check_wsgi_file(file)
     tried = rehearse(site.project, account, site.environ, site.settings.start_limit)
     if problem := import_failures.refusal(tried, account.user, site.project.root):
         raise problem

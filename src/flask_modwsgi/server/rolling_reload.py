@@ -16,6 +16,7 @@ from ..config import settings
 from ..config.project import Project
 from ..doctor import causes, deaths, evidence
 from ..logs import output
+from ..logs.events import Event
 from ..problems.problem import Problem
 from . import launch, locks, standby
 from .background import changed_settings
@@ -55,12 +56,12 @@ def reload(project: Project) -> int:
     return 0
 
 
-def logs_since(file: Path) -> Callable[[], list[str]]:
+def logs_since(file: Path) -> Callable[[], list[Event]]:
     """What is written to a log from now on, as often as it is asked for."""
     return partial(output.lines_since, file, output.size_of(file))
 
 
-def _why_stuck(here: launch.Site, lines: list[str], stuck: Problem) -> Problem:
+def _why_stuck(here: launch.Site, lines: list[Event], stuck: Problem) -> Problem:
     """What the log shows of successors that died or could not load the application."""
     before = int(state.read(here.root).get("memory_kills", 0))
     found = evidence.evidence(lines, here.account.user, here.project.root, before)
@@ -76,7 +77,7 @@ def _wait_for_successor(
     old: list[psutil.Process],
     done: int,
     limit: float,
-    log: Callable[[], list[str]],
+    log: Callable[[], list[Event]],
 ) -> bool:
     """Wait until as many new processes are ready as old ones were told to go.
 

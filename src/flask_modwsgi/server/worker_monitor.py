@@ -6,6 +6,7 @@ import psutil
 
 from ..apache import processes
 from ..doctor import causes, deaths, evidence
+from ..logs.events import Event
 from ..logs.output import Files, Terminal
 from ..machine import oom
 from ..problems.problem import Problem
@@ -19,18 +20,18 @@ class Vigil:
         self.site, self.output = site, output
         self._kills_before = oom.kills()
 
-    def evidence(self, lines: Sequence[str] | None = None) -> causes.Evidence:
-        """All there is to see now; `lines` stand for the log where Apache has not written yet."""
+    def evidence(self, log: Sequence[Event] | None = None) -> causes.Evidence:
+        """All there is to see now; `log` stands for the log where Apache has not written yet."""
         return evidence.evidence(
-            self.output.lines() if lines is None else lines,
+            self.output.lines() if log is None else log,
             self.site.account.user,
             self.site.project.root,
             self._kills_before,
         )
 
-    def failure(self, doing: str, lines: Sequence[str] | None = None) -> Problem:
+    def failure(self, doing: str, log: Sequence[Event] | None = None) -> Problem:
         """Why it failed: named where the evidence shows it, otherwise Apache's last words."""
-        return evidence.failure(doing, self.evidence(lines))
+        return evidence.failure(doing, self.evidence(log))
 
     def crash_loop(self, pid: int) -> Problem | None:
         """Why the processes of the application die again and again; None where they do not."""

@@ -73,7 +73,12 @@ def _ask(apxs: Path, name: str) -> str:
 def version_of(httpd: Path) -> str:
     """The version an Apache program states, such as ``2.4.62``."""
     done = subprocess.run([httpd, "-v"], capture_output=True, text=True, timeout=30)
-    match = re.search(r"Apache/([\d.]+)", done.stdout)
+    return version_in(done.stdout)
+
+
+def version_in(text: str) -> str:
+    """The version in what ``httpd -v`` prints."""
+    match = re.search(r"Apache/([\d.]+)", text)
     return match[1] if match else "unknown"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .. import problems
 from ..machine.accounts import Account, first_obstacle
+from .apaches import version_in
 from .commands import clean_environment
 from .requirements import normalised
 
@@ -60,8 +61,7 @@ class Built:
 
     def apache_version(self) -> str:
         """Such as ``2.4.62``."""
-        found = re.search(r"Apache/([\d.]+)", self.apache("-v").stdout)
-        return found[1] if found else "unknown"
+        return version_in(self.apache("-v").stdout)
 
 
 _VERSIONS = """

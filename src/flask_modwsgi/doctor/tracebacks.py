@@ -1,0 +1,72 @@
+"""Finds Python's tracebacks and stacks in a log or in what a program printed. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..logs.events import Event, messages
+
+# What runs the application is not what is wrong with it.
+_SCAFFOLD = re.compile(
+    r'File "(<frozen (runpy|importlib)|.*/flask_modwsgi/worker/\w+\.py|.*/mod_wsgi/express/'
+    r"|.*/handler\.wsgi)"
+)
+_UNDERLINING = re.compile(r"^\s*[\^~]+[\s\^~]*$")
+_Writer = tuple[int | None, str | None]
+
+
+def tracebacks(log: Iterable[Event]) -> list[str]:
+    """Every Python traceback, the oldest first, without the frames of what runs the application.
+
+    Lines of several threads may be mixed in a log; each belongs to the one that wrote it.
+    """
+    open_ones: dict[_Writer, list[str]] = {}
+    found: list[list[str]] = []
+    for writer, text in _lines(log):
+        if text.startswith("Traceback (most recent call last)"):
+            open_ones[writer] = [text]
+        elif writer in open_ones and text.strip():
+            open_ones[writer].append(text)
+            if not text.startswith(" "):
+                found.append(open_ones.pop(writer))
+    return ["\n".join(without_scaffold(one)) for one in found]
+
+
+def _lines(log: Iterable[Event]) -> Iterator[tuple[_Writer, str]]:
+    for event in log:
+        writer = event.get("pid"), event.get("request_id")
+        for text in messages(event):
+            yield writer, text
+
+
+def crash_stack(log: Iterable[Event]) -> str:
+    """The stack that Python's faulthandler wrote last, without the frames around the application.
+
+    Of the thread that crashed; after a time limit, of the main thread, which comes last.
+    https://docs.python.org/3/library/faulthandler.html
+    """
+    head, stack = "", list[str]()
+    for _, line in _lines(log):
+        if line.startswith(("Fatal Python error", "Timeout (")):
+            head, stack = line, []
+        elif line.startswith("Thread 0x") and stack and head.startswith("Fatal"):
+            head = ""
+        elif head and line.startswith(("Current thread", "Thread 0x")):
+            stack = [head, line]
+        elif head and stack and line.startswith("  File "):
+            stack.append(line)
+    return "\n".join(without_scaffold(stack))
+
+
+def without_scaffold(lines: Sequence[str]) -> list[str]:
+    """A traceback without the frames that only run the application, and without underlining."""
+    kept, skipping = [], False
+    for line in lines:
+        if _UNDERLINING.match(line):
+            continue
+        if line.startswith("  File "):
+            skipping = bool(_SCAFFOLD.search(line))
+        elif not line.startswith("    "):
+            skipping = False
+        if not skipping:
+            kept.append(line)
+    return kept
