@@ -15,10 +15,17 @@ test: .venv/test.txt ## all tests, with both Apaches where one is installed
 	$(bin)/python -m pytest $(parallel)
 
 test-fast: .venv/test.txt ## the tests that build and serve nothing
-	$(bin)/python -m pytest $(parallel) -m "not slow"
+	$(bin)/python -m pytest $(parallel) -m "not slow" tests/unit tests/template
 
-lint: .venv/test.txt ## format, lint and types
-	$(bin)/python -m pytest -m lint
+lint: .venv/test.txt ## format, lint, types and layers
+	$(bin)/python -m pytest tests/unit/test_lint.py
+
+# Every user may write into the folder of the data, because some tests become another one.
+coverage: .venv/test.txt ## all tests, and which lines of src/ they execute
+	@folder=$$(mktemp -d) && chmod 1777 $$folder && export COVERAGE_FILE=$$folder/data; \
+	$(bin)/python -m coverage run -m pytest $(parallel) $(TESTS); status=$$?; \
+	$(bin)/python -m coverage combine --quiet && $(bin)/python -m coverage report; \
+	rm -r $$folder; exit $$status
 
 docs: ## write .env.example and the tables and pages that are made from the code
 	$(PYTHON) docs/tables.py
@@ -31,4 +38,4 @@ docs: ## write .env.example and the tables and pages that are made from the code
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-fast lint docs
+.PHONY: help demo test test-fast lint coverage docs

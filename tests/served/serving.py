@@ -1,22 +1,30 @@
 """Generate real projects, run them, and ask them over HTTP."""
 
+import atexit
 import os
 import re
+import shutil
 import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 import psutil
+
+from flask_modwsgi.config.project import Project as Site
+from flask_modwsgi.machine import accounts
+from flask_modwsgi.setup import interpreters
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,14 +68,19 @@ from flask import Blueprint, current_app, redirect, render_template, request, se
 """
 
 
+def patience() -> float:
+    """How many times as long as usual things take here: more than once where processes queue."""
+    return min(10.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+
+
 def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of `condition`; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    """The first true value of `condition`; fails after `seconds`, or later on a busy machine."""
+    started = time.monotonic()
+    while time.monotonic() < started + seconds * patience():
         if value := condition():
             return value
         time.sleep(0.05)
-    raise AssertionError(f"waited {seconds:.0f} seconds for {what}")
+    raise AssertionError(f"waited {time.monotonic() - started:.0f} seconds for {what}")
 
 
 def survivors(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
@@ -75,9 +88,9 @@ def survivors(family: list[psutil.Process], seconds: float) -> list[psutil.Proce
 
     What nobody waits for stays behind as a zombie in a container whose first process is no init.
     """
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
     while alive := [process for process in family if _is_at_work(process)]:
-        if time.monotonic() > deadline:
+        if time.monotonic() > started + seconds * patience():
             break
         time.sleep(0.05)
     return alive
@@ -106,7 +119,7 @@ def ask(url: str, trust: ssl.SSLContext | None = None, /, **headers: str) -> Ans
     """GET `url`; redirects are answers like any other. `trust` says whose certificate will do."""
     try:
         response = build_opener(_Stay, HTTPSHandler(context=trust)).open(
-            Request(url, headers=headers), timeout=20
+            Request(url, headers=headers), timeout=20 * patience()
         )
     except HTTPError as error:
         response = error
@@ -125,6 +138,12 @@ class Project:
     @property
     def package(self) -> Path:
         return self.path / "hello_flask"
+
+    @property
+    def server(self) -> Path:
+        """The package that serves it, as it is installed in its environment."""
+        (folder,) = self.path.glob(".venv/lib/python*/site-packages/flask_modwsgi")
+        return folder
 
     def call(self, *words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the project to its end."""
@@ -146,7 +165,7 @@ def generate(folder: Path, *answers: str, **env: str) -> Project:
     started = time.monotonic()
     done = subprocess.run(
         [*command, *answers],
-        env=os.environ | env,
+        env=os.environ | ({"PYTHON": str(counting_python())} if measured() else {}) | env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -154,7 +173,39 @@ def generate(folder: Path, *answers: str, **env: str) -> Project:
     )
     assert done.returncode == 0, done.stdout
     (path,) = (path for path in folder.iterdir() if (path / "run").exists())
-    return Project(path, done.stdout, time.monotonic() - started)
+    project = Project(path, done.stdout, time.monotonic() - started)
+    if measured():
+        count_lines(project.server.parent)
+    return project
+
+
+# --- What `make coverage` needs
+
+
+def measured() -> bool:
+    """Whether the lines are counted that are executed."""
+    return "COVERAGE_PROCESS_CONFIG" in os.environ
+
+
+def count_lines(site_packages: Path) -> None:
+    """Have this Python count the lines it executes."""
+    import coverage
+
+    package = Path(coverage.__file__).parent
+    shutil.copytree(package, site_packages / "coverage")
+    shutil.copy(package.with_name("a1_coverage.pth"), site_packages)
+
+
+@cache
+def counting_python() -> Path:
+    """A Python that counts the lines it executes out of a wheel, before there is an environment."""
+    folder = Path(tempfile.mkdtemp(prefix="fmw-python-", dir="/tmp"))
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder)
+    python, _ = interpreters.choose(Site(folder), accounts.choose("", folder))
+    subprocess.run([python.path, "-m", "venv", "--without-pip", folder], check=True)
+    count_lines(next(folder.glob("lib/python*/site-packages")))
+    return folder / "bin" / "python"
 
 
 @dataclass
@@ -175,7 +226,7 @@ class Running:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=30 * patience())
 
 
 @contextmanager

@@ -147,7 +147,7 @@ def test_a_process_that(service: Service, name: str) -> None:
     text = refused(service, slug, told, **MANY)
     assert time.monotonic() - started < 40  # START_LIMIT is 60
     assert service.run("status").returncode == 3  # nothing is left
-    assert "/server/worker/" not in text
+    assert "flask_modwsgi/worker/" not in text
     if slug == "app-crashes":
         assert "hello_flask/__init__.py" in text  # where in the application it was
 

@@ -217,6 +217,7 @@ def test_a_wsgi_file_without_an_application(well: Project) -> None:
 def test_a_broken_pyproject(well: Project) -> None:
     with edited(well.path / "pyproject.toml", lambda text: "[project\n"):
         assert "pyproject-broken" in slugs(rows(well))
+        assert told(well.call("./run", "start", "--json"))["problem"] == "pyproject-broken"
 
 
 def test_packages_that_are_not_as_pinned(well: Project) -> None:
@@ -431,6 +432,7 @@ def other_disk(options: str) -> str:
         (f"{other_disk('size=1m')}; mount -o remount,ro none var", "disk-read-only"),
         ("mount --bind .venv .venv; mount -o remount,bind,noexec .venv", "mounted-noexec"),
     ],
+    ids=["full", "no inodes", "read-only", "noexec"],
 )
 def test_a_disk_that_is_full_or_forbids_something(well: Project, mount: str, slug: str) -> None:
     if os.geteuid() != 0 or not can_mount():

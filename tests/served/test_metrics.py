@@ -251,10 +251,15 @@ def test_what_cannot_be(watched: Watched, env: dict[str, str], slug: str, text: 
         chosen["METRICS_PORT"] = str(free_port())
     # Beside the service, so on a server root of its own.
     source = (
-        "from server import problem, settings\n"
-        "from server.monitoring import pages\n"
-        "try: pages.check(settings.load(settings.variables()))\n"
-        "except problem.Problem as told: print(told)\n"
+        "from pathlib import Path\n"
+        "from flask_modwsgi.apache import monitoring\n"
+        "from flask_modwsgi.config import settings\n"
+        "from flask_modwsgi.config.project import Project\n"
+        "from flask_modwsgi.problems.problem import Problem\n"
+        "project = Project(Path.cwd())\n"
+        "given = settings.variables(project.env_file)\n"
+        "try: monitoring.check(project, settings.load(given))\n"
+        "except Problem as told: print(told)\n"
     )
     python = watched.project.path / ".venv" / "bin" / "python"
     done = watched.project.call(python, "-c", source, PORT=port, **chosen)

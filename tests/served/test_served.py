@@ -198,9 +198,15 @@ def test_a_stale_pid_file_is_no_obstacle(changed: Project) -> None:
 
 
 def test_a_long_path_gets_a_short_server_root(project: Project, workplace: Path) -> None:
-    source = "from server import server_root; print(server_root.choose('x' * 100))"
+    source = (
+        "from pathlib import Path\n"
+        "from flask_modwsgi.apache import server_root\n"
+        "from flask_modwsgi.config.project import Project\n"
+        "print(server_root.choose(Project(Path.cwd()), 'x' * 100))\n"
+    )
     done = project.call(".venv/bin/python", "-c", source)
     short = Path(done.stdout.strip())
+    assert short.is_absolute(), done.stderr
     assert project.path not in short.parents
     assert len(str(short)) < 80
 

@@ -20,6 +20,7 @@ from load import load
 from serving import Project, ask, free_port, running, wait_for
 
 from flask_modwsgi.config import settings
+from flask_modwsgi.config.project import Project as Site
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import renewal
 from flask_modwsgi.tls import certificates, https
@@ -147,12 +148,12 @@ def test_without_tls_there_is_nothing_to_renew() -> None:
     assert problem.value.slug == "tls-off"
 
 
-def test_both_settings_or_none() -> None:
+def test_both_settings_or_none(tmp_path: Path) -> None:
     for given in ({"TLS_KEY": "/k"}, {"TLS_CERTIFICATE": "/c"}):
         with pytest.raises(Problem, match="is not") as problem:
-            https.check(settings.load(given))
+            https.check(Site(tmp_path), settings.load(given))
         assert problem.value.slug == "tls-incomplete"
-    assert https.check(settings.load({})) is None
+    assert https.check(Site(tmp_path), settings.load({})) is None
 
 
 # --- A server
@@ -372,9 +373,11 @@ def test_the_second_apache_answers_like_the_first(service: Service) -> None:
     """What an application sees of a request, while a certificate is renewed and before."""
     code = """
 import sys
-from server import site, state
-from server.tls import stand_in
-with stand_in.serving(site.collect(logs=state.LOGS)):
+from pathlib import Path
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.server import launch, standby
+project = Project(Path.cwd())
+with standby.serving(launch.collect(project, logs=project.logs)):
     print("serving", flush=True)
     sys.stdin.read()
 """

@@ -1,20 +1,21 @@
-"""Format, lint and types of the template's own files; the generated ones are in test_rendering."""
+"""Format, lint, types and layers of what is here; the generated project is in test_rendering."""
 
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, TEMPLATE
 
-pytestmark = pytest.mark.lint
 TOOLS = Path(sys.executable).parent
+PACKAGE = ROOT / "src" / "flask_modwsgi"
 
 
-def check(*command: str | Path, folder: Path = ROOT) -> None:
-    env = os.environ | {"MYPYPATH": str(TEMPLATE)}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+def check(*command: str | Path) -> None:
+    env = os.environ | {"MYPYPATH": "src", "PYTHONPATH": "src"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -23,12 +24,23 @@ def test_ruff(command: list[str]) -> None:
     check(TOOLS / "ruff", *command, "--no-cache", ".")
 
 
-def test_types_of_the_server_room(tmp_path: Path) -> None:
-    check(TOOLS / "mypy", "--strict", "--cache-dir", tmp_path, "server", folder=TEMPLATE)
+def test_types(tmp_path: Path) -> None:
+    ours = ("src", "tests", "hooks", "build_wheel.py", "template_extensions.py", "demo.py")
+    check(TOOLS / "mypy", "--strict", "--cache-dir", tmp_path, *ours)
 
 
-def test_types_of_the_template(tmp_path: Path) -> None:
-    check(TOOLS / "mypy", "--cache-dir", tmp_path, "tests", "demo.py", "hooks/pre_gen_project.py")
+def test_imports_go_downwards() -> None:
+    check(TOOLS / "lint-imports", "--no-cache")
+
+
+def test_no_name_of_a_module_is_used_twice() -> None:
+    names = Counter(
+        path.stem
+        for path in PACKAGE.rglob("*")
+        if path.suffix == ".py" and not path.stem.startswith("__")
+    )
+    assert len(names) > 50
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("script", [TEMPLATE / "run", ROOT / ".ci" / "run"], ids=["run", "ci"])

@@ -1,0 +1,80 @@
+"""Whom requests run as, and what that user can reach."""
+
+import os
+import pwd
+from pathlib import Path, PosixPath
+
+import pytest
+
+from flask_modwsgi.machine import accounts
+from flask_modwsgi.problems.problem import Problem
+
+WEB_USER = next(
+    (user for user in accounts.WEB_USERS if user in {u.pw_name for u in pwd.getpwall()}), ""
+)
+
+
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice that root would have."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+
+class Owned(PosixPath):
+    """A folder that seems to belong to user `uid`."""
+
+    uid = 0
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        real = super().stat(follow_symlinks=follow_symlinks)
+        return os.stat_result((*real[:4], self.uid, *real[5:10]))
+
+
+def test_an_ordinary_user_serves_as_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    assert accounts.choose("www-data", tmp_path).uid == 65534
+
+
+def test_root_serves_as_whom_it_is_told(root: None) -> None:
+    found = accounts.choose("nobody", Owned("/"))
+    assert (found.user, found.uid) == ("nobody", pwd.getpwnam("nobody").pw_uid)
+
+
+@pytest.mark.parametrize("user", ["root", "no-such-user"])
+def test_root_serves_neither_as_root_nor_as_nobody_known(root: None, user: str) -> None:
+    with pytest.raises(Problem) as refused:
+        accounts.choose(user, Owned("/"))
+    assert refused.value.slug == "run-user-invalid"
+
+
+def test_root_serves_as_the_owner_even_one_without_a_name(root: None) -> None:
+    folder = Owned("/")
+    folder.uid = 54321
+    found = accounts.choose("", folder)
+    assert (found.user, found.uid) == ("#54321", 54321)
+
+
+@pytest.mark.skipif(not WEB_USER, reason="this system has no user for web servers")
+def test_root_serves_its_own_projects_as_the_web_user(root: None) -> None:
+    assert accounts.choose("", Owned("/")).user == WEB_USER
+
+
+def test_the_first_folder_in_the_way_is_named(tmp_path: Path) -> None:
+    """Also behind a link, and to root only as another user."""
+    closed = tmp_path / "closed"
+    (closed / "inner").mkdir(parents=True)
+    file = closed / "inner" / "file"
+    file.touch()
+    (tmp_path / "link").symlink_to(file)
+    for step in (tmp_path, *tmp_path.parents):
+        if not step.stat().st_mode & 0o001:
+            step.chmod(step.stat().st_mode | 0o011)
+    uid = 65534 if os.geteuid() == 0 else os.geteuid()
+    somebody = accounts.Account(f"#{uid}", uid, f"#{uid}", uid)
+    assert accounts.first_obstacle(somebody, [tmp_path / "link"]) is None
+    closed.chmod(0o600)
+    try:
+        found = accounts.first_obstacle(somebody, [tmp_path / "link"])
+    finally:
+        closed.chmod(0o755)
+    assert found and (found.verb, found.path) == ("enter", closed)

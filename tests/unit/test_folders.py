@@ -1,0 +1,20 @@
+"""Folders that Apache can cope with."""
+
+from pathlib import Path
+
+import pytest
+
+from flask_modwsgi.doctor import check_places
+from flask_modwsgi.problems.problem import Problem
+
+
+@pytest.mark.parametrize("character", [" ", "'", '"', "$", "%", "\\", ";", "*", "(", "\n"])
+def test_a_folder_that_apache_cannot_cope_with(character: str) -> None:
+    with pytest.raises(Problem) as refused:
+        check_places.check_path(Path(f"/srv/my{character}app"))
+    assert refused.value.slug == "path-unusable"
+    assert repr(character) in str(refused.value)
+
+
+def test_folders_that_it_can_cope_with() -> None:
+    check_places.check_path(Path("/srv/Ünïcode_1.0-a+b@c~d=e,f"))

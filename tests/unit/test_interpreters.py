@@ -1,0 +1,61 @@
+"""Which Pythons can be built into an Apache, and why the others cannot."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from samples import complete_python, me
+
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.setup import interpreters
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> interpreters.Interpreter:
+    return complete_python(tmp_path)
+
+
+def test_a_python_with_everything_is_taken(python: interpreters.Interpreter) -> None:
+    assert interpreters.objection(python, me()) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"version": (3, 10, 9)}, "Python 3.10.9 is older than 3.11"),
+        ({"shared": False}, "--enable-shared"),
+        ({"libpython": Path("/nonexistent/libpython3.so")}, "/nonexistent/libpython3.so"),
+        ({"include": Path("/nonexistent")}, "/nonexistent/Python.h"),
+    ],
+)
+def test_a_python_that_lacks_something_is_not(
+    python: interpreters.Interpreter, change: dict[str, object], reason: str
+) -> None:
+    lacking = replace(python, **change)  # type: ignore[arg-type]
+    assert reason in str(interpreters.objection(lacking, me()))
+
+
+def test_the_python_of_conda_is_not(python: interpreters.Interpreter) -> None:
+    (python.prefix / "conda-meta").mkdir()
+    assert "conda" in str(interpreters.objection(python, me()))
+
+
+def test_this_python_describes_itself() -> None:
+    found = interpreters.probe(Path(sys.executable))
+    assert found
+    assert found.version == sys.version_info[:3]
+    assert found.prefix == Path(sys.base_prefix)
+    assert interpreters.probe(Path("/nonexistent")) is None
+    assert interpreters.probe(Path("/bin/true")) is None
+
+
+def test_every_python_is_named_when_none_will_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTHON", str(tmp_path / "nothing"))
+    with pytest.raises(Problem) as refused:
+        interpreters.choose(Project(tmp_path), me())
+    assert refused.value.slug == "python-unsuitable"
+    assert f"{tmp_path / 'nothing'}: does not run" in str(refused.value)

@@ -1,0 +1,33 @@
+"""Where the server root is, and whose it has to be."""
+
+import os
+from pathlib import Path
+
+import pytest
+from samples import me
+
+from flask_modwsgi.apache import server_root
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.problems.problem import Problem
+
+
+def test_a_long_path_gets_a_short_server_root(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = Project(Path("/srv") / ("x" * 100))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("y" * 100)))
+    folder = server_root.choose(project, "apache")
+    assert len(os.fsencode(folder)) + len("/wsgi.4194304.9.1.sock") <= 107
+    assert folder == server_root.choose(project, "apache") != server_root.choose(project, "proof")
+
+
+def test_a_server_root_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    folder = project.var / "apache"
+    server_root.make(project, folder, me())
+    assert folder.stat().st_mode & 0o777 == 0o700
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    with pytest.raises(Problem) as refused:
+        server_root.make(project, link, me())
+    assert refused.value.slug == "server-root-foreign"
