@@ -6,6 +6,7 @@ from pathlib import Path
 from samples import me, project
 
 from flask_modwsgi.apache import arguments
+from flask_modwsgi.apache.static_files import StaticFiles
 from flask_modwsgi.config import settings
 from flask_modwsgi.worker import error_pages
 
@@ -13,11 +14,12 @@ from flask_modwsgi.worker import error_pages
 def test_apache_is_told_of_the_mount_point(tmp_path: Path) -> None:
     shop = project(tmp_path / "x")
     chosen = settings.load({"MOUNT_POINT": "/app"})
-    text = arguments.beginning(shop, chosen, Path("/srv/var"))
+    static = StaticFiles(tmp_path / "files", "/static")
+    text = arguments.beginning(shop, chosen, Path("/srv/var"), static=static)
     assert 'Define STATIC_URL "/app/static"\n' in text
-    assert f'Define STATIC_FOLDER "{shop.static_folder}"\n' in text
+    assert f'Define STATIC_FOLDER "{static.folder}"\n' in text
     words = arguments.options(shop, chosen, me(), Path("/srv/var"))
-    assert words[words.index("--url-alias") + 1] == "/app/static"
+    assert words[words.index("--mount-point") + 1] == "/app"
 
 
 def test_the_include_file_uses_what_is_defined_and_has_every_error_page(tmp_path: Path) -> None:
@@ -29,7 +31,12 @@ def test_the_include_file_uses_what_is_defined_and_has_every_error_page(tmp_path
         "TLS_CERTIFICATE": "/srv/c.pem",
         "TLS_KEY": "/srv/k.pem",
     }
-    beginning = arguments.beginning(project(tmp_path), settings.load(given), Path("/srv/var"))
+    beginning = arguments.beginning(
+        project(tmp_path),
+        settings.load(given),
+        Path("/srv/var"),
+        static=StaticFiles(tmp_path, "/static"),
+    )
     used = set(re.findall(r"\$\{(\w+)\}", text)) - {"MOD_WSGI_MODULES_DIRECTORY"}
     assert used == set(re.findall(r"^Define (\w+)", beginning, re.MULTILINE))
     documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", text, re.MULTILINE)

@@ -8,11 +8,11 @@ import pytest
 from flask import Flask, Response
 
 from flask_modwsgi.apache import arguments, static_files
+from flask_modwsgi.apache.app_profile import AppProfile
 from flask_modwsgi.apache.static_files import StaticFiles
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.server import launch, smoke_test
-from flask_modwsgi.server.import_check import Application
 from flask_modwsgi.worker import trial
 
 OWN_VIEW = "a view of its own"
@@ -78,13 +78,13 @@ def test_apache_is_told_of_them(tmp_path: Path) -> None:
 
 
 def test_another_folder_or_url_needs_a_restart() -> None:
-    now = Application(StaticFiles(Path("/srv/x/dist"), "/static"))
+    now = AppProfile(StaticFiles(Path("/srv/x/dist"), "/static"))
     assert launch.stale({"static": ["/srv/x/dist", "/static"]}, now) == []
-    assert launch.stale({"static": None}, Application()) == []
+    assert launch.stale({"static": None}, AppProfile()) == []
     assert launch.stale({}, now) == []
     for before in (None, ["/srv/x/static", "/static"], ["/srv/x/dist", "/"]):
         assert len(launch.stale({"static": before}, now)) == 1
-    assert launch.stale({"static": ["/srv/x/dist", "/static"]}, Application()) == [
+    assert launch.stale({"static": ["/srv/x/dist", "/static"]}, AppProfile()) == [
         "the static files (/srv/x/dist at /static, now none)"
     ]
 
