@@ -220,12 +220,12 @@ def test_a_broken_pyproject(well: Project) -> None:
         assert told(well.call("./run", "start", "--json"))["problem"] == "pyproject-broken"
 
 
-def test_packages_that_are_not_as_pinned(well: Project) -> None:
+def test_requirements_that_changed_since_setup(well: Project) -> None:
     file = well.path / "requirements.txt"
     with edited(file, lambda text: re.sub(r"(?m)^blinker==\S+", "blinker==1.2.3", text)):
         checks = rows(well)
         assert slugs(checks) == ["packages-differ"]
-        assert re.search(r"blinker is [\d.]+ and pinned to 1.2.3", json.dumps(checks))
+        assert "requirements.txt, or what it includes, has changed" in json.dumps(checks)
 
 
 def test_a_package_that_is_missing(well: Project) -> None:

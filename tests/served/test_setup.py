@@ -1,6 +1,8 @@
 """`./run setup` on machines that lack something, are told something odd, or are interrupted."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +14,8 @@ import pytest
 import serving
 from conftest import Bake
 from serving import Project, survivors, wait_for
+
+from flask_modwsgi.setup import pins
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +80,7 @@ def test_a_failed_setup_keeps_the_project_and_says_how_to_continue(
 def test_an_offline_machine(fresh: Project, tmp_path: Path, program: str) -> None:
     if os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("taking the network away needs root and unshare (util-linux)")
-    env = {"XDG_CACHE_HOME": str(tmp_path), "PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0"}
+    env = {"XDG_CACHE_HOME": str(tmp_path), "PIP_RETRIES": "1", "UV_HTTP_RETRIES": "0"}
     env["PATH"] = path_with_uv() if program == "uv" else path_without_uv()
     done = fresh.call("unshare", "--net", "./run", "setup", **env)
     assert done.returncode == 1
@@ -94,7 +98,10 @@ def path_without_uv() -> str:
     return os.pathsep.join(folder for folder in folders if not (Path(folder) / "uv").exists())
 
 
-def test_ctrl_c_in_the_middle_of_a_build(fresh: Project, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_the_middle_of_a_build(
+    fresh: Project, tmp_path: Path, kind: str, number: signal.Signals
+) -> None:
     """Apache's compilers end with it, and the next setup finishes what was begun."""
     log = tmp_path / "log"
     with log.open("w") as output:
@@ -105,12 +112,18 @@ def test_ctrl_c_in_the_middle_of_a_build(fresh: Project, tmp_path: Path, kind: s
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # As a script that is started in the background hands it down.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
-    wait_for(lambda: "apr  " in log.read_text() or build.poll(), 120, "the build of apr")
-    family = psutil.Process(build.pid).children(recursive=True)
-    assert family
-    build.send_signal(signal.SIGINT)
-    assert build.wait(timeout=20) == 130
+    try:
+        wait_for(lambda: "apr  " in log.read_text() or build.poll(), 120, "the build of apr")
+        family = psutil.Process(build.pid).children(recursive=True)
+        assert family
+        build.send_signal(number)
+        assert build.wait(timeout=20) == 130
+    finally:
+        build.terminate()  # compilers that go on would disturb the tests that follow
+        build.wait(timeout=20)
     assert survivors(family, 10) == []
     assert log.read_text().strip().splitlines()[-1].startswith("Interrupted")
 
@@ -138,28 +151,20 @@ def test_leaked_settings_do_not_redirect_it(fresh: Project, kind: str) -> None:
 
 
 def test_pip_and_uv_install_the_same(fresh: Project, kind: str) -> None:
-    def installed(path: str) -> str:
-        shutil.rmtree(fresh.path / ".venv", ignore_errors=True)
-        done = fresh.call("./run", "setup", "--apache", kind, PATH=path)
+    def installed(path: str) -> dict[str, str]:
+        done = fresh.call("./run", "setup", "--rebuild", "--apache", kind, PATH=path)
         assert done.returncode == 0, done.stderr
-        return fresh.call(".venv/bin/python", "-m", "pip", "list", "--format=freeze").stdout
+        facts: dict[str, dict[str, str]] = json.loads((fresh.path / ".venv/setup.json").read_text())
+        return facts["packages"]
 
     with_pip, with_uv = installed(path_without_uv()), installed(path_with_uv())
+    del with_pip["pip"]  # uv needs none
     assert with_pip == with_uv
-    assert "Flask==3.1." in with_pip
-    pinned = {
-        normal(line)
-        for name in ("requirements.txt", "requirements-dev.txt")
-        for line in (fresh.path / name).read_text().splitlines()
-        if "==" in line
-    }
-    unpinned = {normal(line) for line in with_pip.splitlines()} - pinned
-    assert all(name.startswith("mod-wsgi") for name in unpinned), unpinned
-
-
-def normal(requirement: str) -> str:
-    """The name in one spelling: https://packaging.python.org/en/latest/specifications/name-normalization/"""
-    return requirement.split("==")[0].lower().replace("_", "-")
+    assert with_pip["flask"].startswith("3.1.")
+    texts = [(fresh.path / f"requirements{name}.txt").read_text() for name in ("", "-dev")]
+    pinned = re.findall(r"^([\w.-]+)==", "\n".join([*texts, pins.text("server")]), re.MULTILINE)
+    own = {name for name in with_pip if name.startswith(("mod-wsgi", "flask-modwsgi"))}
+    assert with_pip.keys() - own == set(pinned)
 
 
 def test_a_second_project_needs_no_build(changed: Project) -> None:
@@ -169,19 +174,21 @@ def test_a_second_project_needs_no_build(changed: Project) -> None:
 
 def test_a_damaged_wheel_is_not_used(changed: Project) -> None:
     source = """
-from server import project
-from server.machine import accounts
-from server.setup import apaches, interpreters, wheels, environment
-python, _ = interpreters.choose(accounts.choose("", project.ROOT))
-apache, _ = apaches.choose(environment.recorded().apache)
-wheel = wheels.cached(apache, python)[0]
+from pathlib import Path
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.machine import accounts
+from flask_modwsgi.setup import apaches, interpreters, wheel_cache, environments
+project = Project(Path.cwd())
+python, _ = interpreters.choose(project, accounts.choose("", project.root))
+apache, _ = apaches.choose(environments.recorded(project.environment).apache)
+wheel = wheel_cache.cached(project, apache, python)[0]
 intact = wheel.read_bytes()
 wheel.write_bytes(intact[:1000])
-print(wheels.cached(apache, python))
+print(wheel_cache.cached(project, apache, python))
 wheel.write_bytes(intact)
-print(len(wheels.cached(apache, python)) > 0)
+print(len(wheel_cache.cached(project, apache, python)) > 0)
 """
-    done = changed.call(".venv/bin/python", "-c", source)
+    done = changed.call(".venv/bin/python", "-I", "-c", source)
     assert done.stdout.split() == ["[]", "True"], done.stderr
 
 

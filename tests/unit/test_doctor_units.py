@@ -36,7 +36,6 @@ from flask_modwsgi.logs import rendering
 from flask_modwsgi.machine import accounts, capacity, selinux
 from flask_modwsgi.problems import problem, systems
 from flask_modwsgi.problems.problem import CATALOGUE, Problem
-from flask_modwsgi.setup import requirements
 
 FAMILIES = ("debian", "fedora", "alpine", "arch", "suse", "macos")
 
@@ -216,21 +215,6 @@ def test_a_system_without_bash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(returncode=127))
     assert refused(check_machine.shell, Facts(Project(ROOT))).slug == "bash-missing"
-
-
-def test_pins_are_read_as_pip_writes_them() -> None:
-    text = """\
-blinker==1.9.0 \\
-    --hash=sha256:1
-colorama==0.4.6 ; sys_platform == 'win32' \\
-    --hash=sha256:2
-Python_Dotenv==1.2.4
-"""
-    assert requirements.pinned([text]) == {
-        "blinker": ("1.9.0", False),
-        "colorama": ("0.4.6", True),
-        "python-dotenv": ("1.2.4", False),
-    }
 
 
 @pytest.mark.parametrize(

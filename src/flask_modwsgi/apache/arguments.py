@@ -19,7 +19,7 @@ from .static_files import StaticFiles
 INTERRUPT = 15
 
 # Read by Apache beside the file that mod_wsgi-express writes.
-CONF = Path(__file__).parent / "conf"
+CONF = Path(__file__).resolve().parent / "conf"
 INCLUDE = CONF / "main.conf"
 
 

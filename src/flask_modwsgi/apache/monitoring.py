@@ -7,7 +7,7 @@ from ..config.project import Project
 from ..config.settings import Settings, in_address
 from ..machine.ports import check_port
 
-WORKER = Path(__file__).parents[1] / "worker"
+WORKER = Path(__file__).resolve().parents[1] / "worker"
 PORTS = ("METRICS_PORT", "TELEMETRY_PORT")
 # Seconds after which the telemetry page shows a request among the slow ones.
 SLOW = 1

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,13 @@ def read(root: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found
+
+
+def remember_environments(root: Path, environments: Iterable[Path]) -> None:
+    """Remember from which Python environments the server's processes run, Apache's own first."""
+    if facts := read(root):
+        unique = list(dict.fromkeys(map(str, environments)))
+        write(root, facts | {"environments": unique})
 
 
 def mark_stopped(root: Path, because: Problem | None = None) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
-from ..machine.accounts import Account, first_obstacle
+from ..machine.accounts import Account, first_obstacle, obstacles
 from ..problems.problem import Problem
-from ..setup import apaches, built, environments, interpreters, pins, requirements, wheel_cache
+from ..setup import apaches, built, environments, interpreters, requirements, wheel_cache
 from .facts import Facts
 from .finding import Note
 
@@ -62,8 +62,7 @@ def folder_reach(facts: Facts) -> str:
 
 def check_folder(account: Account, root: Path) -> None:
     """:raises Problem: `account` cannot reach the project at all."""
-    if obstacle := first_obstacle(account, [root]):
-        raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
+    _refuse_closed(account, [root])
 
 
 def check_reach(account: Account, project: Project, python: Iterable[Path]) -> None:
@@ -75,13 +74,13 @@ def check_reach(account: Account, project: Project, python: Iterable[Path]) -> N
     site_packages = project.environment.glob("lib/python*/site-packages")
     files = [
         project.root,
+        project.root / "pyproject.toml",
         project.package,
         *site_packages,
         project.wsgi_file,
         *_files(project.package),
     ]
-    if obstacle := first_obstacle(account, files):
-        raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
+    _refuse_closed(account, files)
     for part in (project.python, *python):
         if obstacle := first_obstacle(account, [part]):
             denied = (obstacle.path, obstacle.mode, obstacle.verb)
@@ -90,8 +89,13 @@ def check_reach(account: Account, project: Project, python: Iterable[Path]) -> N
 
 def check_static(account: Account, folder: Path) -> None:
     """:raises Problem: `account` cannot reach a file in the static folder."""
-    if obstacle := first_obstacle(account, [folder, *_files(folder)]):
-        raise problems.unreachable(account.user, obstacle.path, obstacle.mode, obstacle.verb)
+    _refuse_closed(account, [folder, *_files(folder)])
+
+
+def _refuse_closed(account: Account, paths: Iterable[Path]) -> None:
+    if found := obstacles(account, paths):
+        denied = [(obstacle.path, obstacle.mode, obstacle.verb) for obstacle in found]
+        raise problems.unreachable(account.user, denied)
 
 
 def _files(folder: Path) -> Iterable[Path]:
@@ -99,26 +103,20 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def packages(facts: Facts) -> str:
-    """Compares with the pins; a pin that only some systems have may be missing."""
-    made, installed = (
-        facts.recipe,
-        {requirements.normalised(name): version for name, version in facts.built.packages.items()},
-    )
-    files = requirements.with_included(requirements.files(facts.project, made.development))
-    pinned = requirements.pinned(path.read_text("utf-8", "replace") for path in files)
-    own = requirements.pinned([pins.text("server")])
-    differing = [
-        f"{name} is {installed[name]} and pinned to {version}"
-        if name in installed
-        else f"{name} is missing"
-        for name, (version, conditional) in pinned.items()
-        if installed.get(name, version if conditional else None) != version
-    ]
-    differing += [f"{name} is missing" for name in own.keys() - installed.keys()]
+    """Compares with what setup installed, and the files that it read with those of now."""
+    project, made = facts.project, facts.recipe
+    installed = {
+        requirements.normalised(name): version for name, version in facts.built.packages.items()
+    }
+    differing = environments.drift(project.environment, installed)
     differing += requirements.conflicts(environments.NEEDS, installed)
+    if environments.required(project, made.development) != made.requirements:
+        differing.append("requirements.txt, or what it includes, has changed since ./run setup")
     if differing:
         raise problems.packages_differ(differing)
-    return f"{len(installed)} installed, {len(pinned.keys() | own.keys())} of them pinned"
+    own = requirements.files(project, development=False)
+    hashed = "" if any(map(requirements.are_hashed, own)) else "; requirements.txt has no hashes"
+    return f"{len(installed)} installed{hashed}"
 
 
 def apache(facts: Facts) -> str:

@@ -1,6 +1,7 @@
 """The system user the application runs as, and what that user can reach."""
 
 import grp
+import json
 import os
 import pwd
 import stat
@@ -77,30 +78,58 @@ def _by_id(uid: int) -> Account:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """The first thing in the way of a user."""
+    """A file or folder that a user cannot ``enter``, ``list`` or ``read``, and its mode."""
 
     path: Path
     mode: str
     verb: str
 
     @classmethod
-    def at(cls, path: Path, verb: str) -> "Obstacle":
+    def at(cls, path: Path, access: int) -> "Obstacle":
+        verb = {os.X_OK: "enter", os.R_OK: "read"}.get(access, "list")
         return cls(path, stat.filemode(path.stat().st_mode), verb)
 
 
 def first_obstacle(account: Account, paths: Iterable[Path]) -> Obstacle | None:
-    """The first of `paths`, or of the folders above them, that `account` cannot use.
+    """The first of `obstacles`, if there is one."""
+    return next(iter(obstacles(account, paths)), None)
+
+
+def obstacles(account: Account, paths: Iterable[Path]) -> list[Obstacle]:
+    """Those of `paths`, and of the folders above them, that `account` cannot use.
 
     Folders on the way need to be entered; those among `paths` are listed as well, which Python
     does before it imports from one. Asks the kernel as that user, so groups and access control
-    lists count.
+    lists count. It does not answer for what is behind a folder that cannot be entered; there the
+    permissions decide.
     """
     wanted = list(_needs(paths))
-    number = _first_denied(wanted) if account.is_me else _as_account(account, wanted)
-    if number is None:
-        return None
-    path, mode = wanted[number]
-    return Obstacle.at(path, {os.X_OK: "enter", os.R_OK: "read"}.get(mode, "list"))
+    denied = _denied(wanted) if account.is_me else _as_account(account, wanted)
+    found: list[Obstacle] = []
+    closed: set[Path] = set()
+    for path, access in (wanted[number] for number in denied):
+        if closed.isdisjoint(path.parents) or not _permits(path.stat(), account, access):
+            found.append(Obstacle.at(path, access))
+            closed.add(path)
+    return found
+
+
+def _permits(status: os.stat_result, account: Account, access: int) -> bool:
+    """What the permissions of a file grant (``man 7 path_resolution``)."""
+    if status.st_uid == account.uid:
+        granted = status.st_mode >> 6
+    elif status.st_gid in groups(account):
+        granted = status.st_mode >> 3
+    else:
+        granted = status.st_mode
+    return granted & access == access
+
+
+def groups(account: Account) -> list[int]:
+    """The ids of all groups that the account is in."""
+    if account.user.startswith("#"):
+        return [account.gid]
+    return os.getgrouplist(account.user, account.gid)
 
 
 def _needs(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
@@ -133,19 +162,20 @@ def steps(path: Path) -> list[Path]:
     return found
 
 
-def _first_denied(wanted: list[tuple[Path, int]]) -> int | None:
-    denied = (number for number, (path, mode) in enumerate(wanted) if not os.access(path, mode))
-    return next(denied, None)
+def _denied(wanted: list[tuple[Path, int]]) -> list[int]:
+    """The numbers of those that this process cannot use."""
+    return [number for number, (path, mode) in enumerate(wanted) if not os.access(path, mode)]
 
 
-def _as_account(account: Account, wanted: list[tuple[Path, int]]) -> int | None:
+def _as_account(account: Account, wanted: list[tuple[Path, int]]) -> list[int]:
     """Ask in a child process that has become the account."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             become(account)
-            os.write(writer, str(_first_denied(wanted)).encode())
+            with os.fdopen(writer, "w") as answer:
+                json.dump(_denied(wanted), answer)
         finally:
             os._exit(0)
     os.close(writer)
@@ -154,14 +184,12 @@ def _as_account(account: Account, wanted: list[tuple[Path, int]]) -> int | None:
     os.waitpid(child, 0)
     if not denied:
         raise OSError(f"this process cannot become {account.user}")
-    return None if denied == "None" else int(denied)
+    numbers: list[int] = json.loads(denied)
+    return numbers
 
 
 def become(account: Account) -> None:
     """Turn this process into the account for good; only root can."""
     os.setgid(account.gid)
-    if account.user.startswith("#"):
-        os.setgroups([account.gid])
-    else:
-        os.initgroups(account.user, account.gid)
+    os.setgroups(groups(account))
     os.setuid(account.uid)

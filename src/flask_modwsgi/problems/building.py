@@ -7,8 +7,16 @@ from pathlib import Path
 from . import systems
 from .problem import Problem, example
 
-# Makes requirements.txt from the dependencies in pyproject.toml.
+# Either makes requirements.txt from the dependencies in pyproject.toml.
 COMPILE = "uv pip compile --generate-hashes --no-header -o requirements.txt pyproject.toml"
+COMPILE_WITH_PIP_TOOLS = (
+    "pip-compile --generate-hashes --strip-extras --no-header -o requirements.txt pyproject.toml"
+)
+
+
+def compile_and(command: str) -> list[str]:
+    """What to type after a change of the dependencies: with uv, or with pip-tools."""
+    return [f"{COMPILE} && {command}", f"{COMPILE_WITH_PIP_TOOLS} && {command}"]
 
 
 @example("there is no finished .venv")
@@ -66,15 +74,87 @@ def tools_missing(kind: str, missing: Sequence[str]) -> Problem:
 
 
 @example("Building mod_wsgi", "error: command 'gcc' failed", Path("var/log/setup.log"))
-@example("Installing Flask", "Network is unreachable", Path("var/log/setup.log"))
-def command_failed(doing: str, output: str, log: Path) -> Problem:
-    tail = "\n".join(line.strip() for line in output.strip().splitlines()[-6:])
-    offline = any(sign in output for sign in systems.NETWORK_ERRORS)
+def install_failed(doing: str, output: str, log: Path) -> Problem:
     return Problem(
-        "network-unreachable" if offline else "install-failed",
-        f"{doing} failed. Its last words:\n{tail}",
-        "The package index could not be reached." if offline else f"The whole output is in {log}.",
+        "install-failed",
+        f"{doing} failed. Its last words:\n{output}",
+        f"The whole output is in {log}.",
         ["./run setup"],
+    )
+
+
+@example("Installing requirements.txt", "Temporary failure in name resolution")
+def index_unreachable(doing: str, output: str) -> Problem:
+    return Problem(
+        "network-unreachable",
+        f"{doing} failed. Its last words:\n{output}",
+        "The package index could not be reached.",
+        ["./run setup"],
+    )
+
+
+@example("The user requested werkzeug==2.0.0\nflask 3.1.3 depends on werkzeug>=3.1.0")
+def requirements_conflict(reason: str) -> Problem:
+    return Problem(
+        "requirements-conflict",
+        f"The project's packages exclude each other.\n{reason}",
+        "One of them must allow another version: change dependencies in pyproject.toml, and compile"
+        " requirements.txt anew.",
+        compile_and("./run setup"),
+    )
+
+
+@example("Installing requirements.txt", "requests==2.32.3")
+def hashes_missing(doing: str, packages: str) -> Problem:
+    return Problem(
+        "hashes-missing",
+        f"{doing} failed, because some of its lines have hashes and these have none:\n{packages}",
+        "Where one package has a hash, every package needs one. A folder can have none. Add what is"
+        " missing to dependencies in pyproject.toml and compile, or remove all hashes.",
+        compile_and("./run setup"),
+    )
+
+
+@example("blinker==1.9.0")
+def hash_mismatch(package: str) -> Problem:
+    return Problem(
+        "hash-mismatch",
+        f"What was downloaded for {package} is not what requirements.txt has the hash of.",
+        "The hash belongs to another version, or the package was changed after it was tested. If you"
+        " trust the package index, compile requirements.txt anew.",
+        compile_and("./run setup"),
+    )
+
+
+@example("flask==99.0")
+def package_unknown(package: str) -> Problem:
+    return Problem(
+        "package-unknown",
+        f"The package index does not have {package}, or not for this Python and system.",
+        "It may be misspelt, removed, or only on an index that could not be reached.",
+        ["./run setup", *compile_and("./run setup")],
+    )
+
+
+@example("psycopg2==2.9", "fatal error: libpq-fe.h: No such file", Path("var/log/setup.log"))
+def package_unbuildable(package: str, output: str, log: Path) -> Problem:
+    return Problem(
+        "package-unbuildable",
+        f"{package} could not be built.\n{output}",
+        "It is built on this machine, as there is no ready-made binary of it. Most often a compiler"
+        f" or the headers of a library are missing. The whole output is in {log}.",
+        [systems.install("python"), "./run setup"],
+    )
+
+
+@example(["mod-wsgi"], "requirements.txt")
+def requirements_own(names: Sequence[str], file: str) -> Problem:
+    return Problem(
+        "requirements-own",
+        f"{file} asks for {', '.join(names)}, which setup installs by itself.",
+        "mod_wsgi is built for the Apache of this machine, and flask-modwsgi comes from wheels/."
+        " Remove it, and what needs it, from dependencies in pyproject.toml.",
+        compile_and("./run setup"),
     )
 
 
@@ -95,7 +175,7 @@ def requirements_missing(file: Path) -> Problem:
         f"There is no {file}.",
         "setup installs the packages that it lists. It is compiled from the dependencies in"
         " pyproject.toml.",
-        [COMPILE],
+        compile_and("./run setup"),
     )
 
 
@@ -104,8 +184,9 @@ def packages_conflict(findings: Sequence[str]) -> Problem:
     return Problem(
         "packages-conflict",
         f"The project's packages do not fit: {'; '.join(findings)}.",
-        "What the project pins is never replaced. Allow a newer version in pyproject.toml, then:",
-        [f"{COMPILE} && ./run setup"],
+        "What the project pins is never replaced. Change dependencies in pyproject.toml, and compile"
+        " requirements.txt anew.",
+        compile_and("./run setup"),
     )
 
 

@@ -1,26 +1,48 @@
 """What can go wrong when Apache starts and while it runs."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import systems
 from .problem import Problem, example
 
 
-@example("www-data", Path("/home/ann"), "drwx------", "enter")
-def unreachable(user: str, path: Path, mode: str, verb: str) -> Problem:
-    where, group = shlex.quote(str(path)), f'"$(id -gn {shlex.quote(user)})"'
-    # Of a file, whose content may be secret, no other user should get to read it.
-    remedy = {"enter": f"chmod o+x {where}", "list": f"chmod o+rx {where}"}.get(
-        verb, f"chgrp {group} {where} && chmod g+r {where}"
-    )
+@example("www-data", [(Path("/home/ann"), "drwx------", "enter")])
+@example(
+    "www-data",
+    [
+        (Path("/srv/blog"), "drwx------", "list"),
+        (Path("/srv/blog/blog"), "drwx------", "list"),
+        (Path("/srv/blog/blog.wsgi"), "-rw-------", "read"),
+    ],
+)
+def unreachable(user: str, denied: Sequence[tuple[Path, str, str]]) -> Problem:
+    """:param denied: Each file or folder with its mode and what `user` cannot do: enter, list, read."""
+    path, mode, verb = denied[0]
+    others = f", nor use {len(denied) - 1} more below" if denied[1:] else ""
+    rows = [f"{mode} {path}" for path, mode, _ in denied] if denied[1:] else []
+    if len(rows) > 8:
+        rows = [*rows[:7], f"and {len(rows) - 7} more"]
     return Problem(
         "path-unreachable",
-        f"User {user} cannot {verb} {path} ({mode}).",
-        f"The application runs as {user}, which needs to {verb} it. Or keep the project in a folder"
-        " that every user may enter, such as /srv, or choose another user with RUN_USER.",
-        [remedy],
+        "\n".join([f"User {user} cannot {verb} {path} ({mode}){others}.", *rows]),
+        f"The application runs as {user}, which needs to use all of it. Or keep the project in a"
+        " folder that every user may enter, such as /srv, or choose another user with RUN_USER.",
+        [_opening(user, denied)],
     )
+
+
+def _opening(user: str, denied: Sequence[tuple[Path, str, str]]) -> str:
+    """The command that lets `user` use all of them."""
+    group = f'"$(id -gn {shlex.quote(user)})"'
+    # Of a file, whose content may be secret, no other user should get to read it.
+    commands = {"enter": "chmod o+x {0}", "list": "chmod o+rx {0}"}
+    read = "chgrp {1} {0} && chmod g+r {0}"
+    paths: dict[str, list[str]] = {}
+    for path, _, verb in denied:
+        paths.setdefault(commands.get(verb, read), []).append(shlex.quote(str(path)))
+    return " && ".join(command.format(" ".join(of), group) for command, of in paths.items())
 
 
 @example("www-data", Path("/home/ann"), "drwx------", "enter", Path("/home/ann/.pyenv/bin/python3"))
@@ -30,7 +52,7 @@ def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path
         f"User {user} cannot {verb} {path} ({mode}), and Python is behind it: {python}.",
         f"The application runs as {user}. Apache would start, and every request would hang: Python"
         " cannot find its own library (No module named 'encodings').",
-        ["PYTHON=/usr/bin/python3 ./run setup", *unreachable(user, path, mode, verb).remedy],
+        ["PYTHON=/usr/bin/python3 ./run setup", _opening(user, [(path, mode, verb)])],
     )
 
 

@@ -9,7 +9,6 @@ NETWORK_ERRORS = (
     "Name or service not known",
     "NameResolutionError",
     "Failed to establish a new connection",
-    "No matching distribution found",
     "dns error",
     "error sending request",
     "Network is unreachable",

@@ -36,13 +36,14 @@ def python_changed(before: str, now: str) -> Problem:
     )
 
 
-@example(["Flask is 3.0.0 and pinned to 3.1.3", "psutil is missing"])
+@example(["flask is 3.0.0, and setup installed 3.1.3", "psutil is missing"])
+@example(["requirements.txt has changed since ./run setup"])
 def packages_differ(findings: Sequence[str]) -> Problem:
     return Problem(
         "packages-differ",
-        f"What is installed is not what is pinned: {'; '.join(findings)}.",
+        f"What is installed is not what is required: {'; '.join(findings)}.",
         "requirements.txt says with which packages this project was tested.",
-        ["./run setup --rebuild"],
+        ["./run setup"],
     )
 
 

@@ -25,7 +25,8 @@ from .import_check import rehearse
 
 # Of the shell's environment, what would make the application's Python another one.
 _PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-WORKER = Path(__file__).parents[1] / "worker" / "production.py"
+# Apache must not go through the link .venv, which leads elsewhere after a setup.
+WORKER = Path(__file__).resolve().parents[1] / "worker" / "entry.py"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,11 @@ def application_environment(variables: Mapping[str, str], chosen: Settings) -> d
 
 
 def write_environment(site: Site) -> None:
-    """Put the application's environment where its processes read it, and nobody else can."""
+    """Put what the application's processes start with where they read it, and nobody else can.
+
+    They are the variables and the Python environment; ``worker/entry.py`` of an older version may
+    be what reads the latter.
+    """
     file = site.root / "environment.json"
     part = file.with_suffix(".part")
     part.unlink(missing_ok=True)
@@ -109,7 +114,11 @@ def write_environment(site: Site) -> None:
         os.fchmod(descriptor, mode)
         if not site.account.is_me:
             os.fchown(descriptor, 0, site.account.gid)
-        json.dump(dict(site.environ), stream)
+        wanted = {
+            "environment": str(site.project.environment),
+            "variables": dict(site.environ),
+        }
+        json.dump(wanted, stream)
     part.replace(file)
 
 
@@ -122,7 +131,7 @@ def remembered(site: Site, address: str) -> dict[str, object]:
         "logs": str(site.logs) if site.logs else None,
         "memory_kills": oom.kills(),
         "user": site.account.user,
-        "environment": str(site.project.environment),
+        "environments": [str(site.project.environment)],
         "static": _as_json(site.application.static),
         "is_alive_at": site.application.is_alive_at,
     }

@@ -27,6 +27,7 @@ from ..setup.progress import clock
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
+PATIENCE = 900.0  # seconds that a setup waits for another one, which may compile Apache
 
 
 def setup(
@@ -45,9 +46,11 @@ def setup(
     :raises Problem: something is missing; the files stay, and it can be called again.
     """
     started = time.monotonic()
+    # The application's user reads what is made here, whatever this user's umask keeps from it.
+    os.umask(0o022)
     facts = Facts(project)
     before(SETUP, facts)
-    with locks.held(project, "setup"):
+    with locks.held(project, "setup", PATIENCE):
         python, passed_over = interpreters.choose(project, facts.account)
         chosen, lacking = apaches.choose(apache or project.apache)
         say("Python", f"{python.label}  {python.path}")
@@ -61,6 +64,9 @@ def setup(
         if findings := built.findings(made, facts.account):
             raise problems.build_broken(findings)
         make_env_file(project)
+        if not environments.is_usable(project):
+            # There is nothing to lose, and a project that cannot be served yet needs its tools.
+            _put_to_use(project, new.environment)
         if telemetry.wanted(project):
             telemetry.install(new)
         proof = _prove(new)
@@ -87,6 +93,7 @@ def _build(
     python: interpreters.Interpreter,
     wanted: environments.Recipe,
 ) -> Path:
+    environments.prune(project, _served(project))  # what a killed setup left
     if not wheel_cache.cached(project, chosen, python):
         if missing := apaches.missing_tools(chosen, python):
             raise problems.tools_missing(chosen.kind, missing)
@@ -99,15 +106,21 @@ def _build(
 
 
 def _put_to_use(project: Project, environment: Path) -> None:
-    """Switch to an environment, and keep the one before and the one that a server runs from."""
-    previous = environments.put_to_use(project, environment)
-    if previous is None:
+    """Switch to an environment, and keep the one before and those that a server runs from."""
+    if environment == project.venv.resolve():
         return
-    server = state.read(state.root(project))
-    live = None if "stopped" in server else server.get("environment")
-    environments.remove_others(project, [previous, Path(live) if live else None])
-    if live:
+    if aside := environments.put_to_use(project, environment):
+        say("", f".venv was not made by setup; it is {aside.name} now")
+    served = _served(project)
+    environments.prune(project, served)
+    if served:
         say("", "a server runs: ./run reload has it take the new environment")
+
+
+def _served(project: Project) -> list[Path]:
+    """The environments that a server of this project may run from."""
+    server = state.read(state.root(project))
+    return [] if "stopped" in server else [Path(path) for path in server.get("environments", [])]
 
 
 def make_env_file(project: Project) -> None:
@@ -127,14 +140,20 @@ def make_env_file(project: Project) -> None:
 def _prove(project: Project) -> str:
     """Ask the server in the new environment, which has the packages this one lacks."""
     words: list[str | Path] = [project.python, "-I", "-m", SMOKE_TEST, project.root]
-    done = subprocess.run(words, cwd=project.root, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
+    process = subprocess.Popen(words, cwd=project.root, stdout=subprocess.PIPE, text=True)
+    try:
+        told, _ = process.communicate()
+    except BaseException:
+        process.terminate()  # it stops the Apache that it has started
+        process.wait()
+        raise
+    if process.returncode != 0:
         try:
-            raise Problem.from_json(done.stdout)
+            raise Problem.from_json(told)
         except ValueError:
-            ended = f"the proof ended with exit status {done.returncode}"
+            ended = f"the proof ended with exit status {process.returncode}"
             raise problems.build_broken([ended]) from None
-    return done.stdout.strip()
+    return told.strip()
 
 
 def say(label: str, text: str) -> None:

@@ -18,6 +18,7 @@ from ..doctor import causes, deaths, evidence
 from ..logs import output
 from ..logs.events import Event
 from ..problems.problem import Problem
+from ..setup import environments
 from . import launch, locks, standby
 from .background import changed_settings
 from .foreground import say
@@ -36,12 +37,18 @@ def reload(project: Project) -> int:
             raise problems.not_running("this project's Apache does not run")
         here = launch.collect(project, logs=project.logs)
         settings.refuse_unsafe(here.environ)
-        if changes := changed_settings(state.read(root).get("settings", {}), asdict(here.settings)):
+        server = state.read(root)
+        changes = changed_settings(server.get("settings", {}), asdict(here.settings))
+        used = [Path(path) for path in server.get("environments", [here.project.environment])]
+        changes += environments.restart_reasons(used[0], here.project.environment)
+        if changes:
             raise problems.restart_needed(changes)
         here = launch.check_import(here)
         if changes := launch.stale(state.read(root), here.application):
             raise problems.restart_needed(changes)
         standby.remove(project, root, seconds=here.settings.stop_limit)
+        # A setup meanwhile must not remove what the processes of any age run from.
+        state.remember_environments(root, [*used, here.project.environment])
         launch.write_environment(here)
         if static := here.application.static:
             precompressed.renew(project, static, here.account, here.environ, root)
@@ -55,6 +62,7 @@ def reload(project: Project) -> int:
             if not _wait_for_successor(here, parent.pid, old, done, limit, log):
                 stuck = problems.reload_stuck(done, len(old), time.time() - started)
                 raise _why_stuck(here, evidence.settled(log), stuck)
+        state.remember_environments(root, [used[0], here.project.environment])
         say(f"{len(old)} processes were replaced")
     return 0
 

@@ -1,6 +1,7 @@
 """Starts Apache on a free port, asks it for a page and a static file, and stops it."""
 
 import json
+import signal
 import socket
 import sys
 import time
@@ -79,8 +80,12 @@ def _a_static_file(static: StaticFiles) -> str:
 
 
 if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         print(prove(Project(Path(sys.argv[1]), Path(sys.prefix))))
     except Problem as problem:
         print(json.dumps(problem.as_dict()))
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

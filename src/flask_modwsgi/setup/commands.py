@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .. import problems
+from ..config.project import Project
+from . import refusals
 
 # Of pip's and uv's settings, those that say where packages come from and how to get there.
 # https://pip.pypa.io/en/stable/topics/configuration/, https://docs.astral.sh/uv/reference/environment/
@@ -64,18 +65,20 @@ def _is_index_login(name: str) -> bool:
 
 
 def run(
-    log_file: Path,
+    project: Project,
     doing: str,
     *command: str | Path,
     env: Mapping[str, str] | None = None,
     watch: Callable[[str], None] | None = None,
 ) -> None:
-    """Run `command`, keep all it prints in the log, and hand each line to `watch`.
+    """Run `command` in the project's folder; hand each line it prints to `watch`.
 
-    :param log_file: Where it is kept.
+    All of it is kept in ``setup.log``.
+
     :param doing: What it is for, as the beginning of a sentence: ``Installing Flask``.
     :raises Problem: it failed.
     """
+    log_file = project.logs / "setup.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     output: list[str] = []
     with log_file.open("a", encoding="utf-8") as log:
@@ -83,6 +86,7 @@ def run(
         log.flush()
         process = subprocess.Popen(
             command,
+            cwd=project.root,
             env=clean_environment(os.environ) | dict(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -104,7 +108,7 @@ def run(
             _end(process)
             raise
     if status != 0:
-        raise problems.command_failed(doing, "".join(output), log_file)
+        raise refusals.reason(doing, "".join(output), log_file)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

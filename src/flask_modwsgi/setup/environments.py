@@ -1,23 +1,25 @@
 """The project's Python environments: one is in use, a new one is built beside it.
 
-``.venv`` is a link to ``var/env/<key>``, where the key stands for everything the environment is made
-of. A new one is built at its final place and takes over by replacing the link, so that the one in
-use works until then. A server keeps the one it was started with.
+``.venv`` is a link to a folder in ``var/env``. A new environment is built at its final place and
+takes over by replacing the link, so that the one in use works until then. A server keeps the one it
+was started with.
 """
 
 import hashlib
-import itertools
 import json
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import problems
 from ..config.project import Project
+from ..problems.problem import Problem
 from . import built, installers, interpreters, requirements, wheel_cache
 from .apaches import Apache
 from .interpreters import Interpreter
@@ -45,16 +47,15 @@ class Recipe:
     requirements: str
     development: bool
 
-    @property
-    def key(self) -> str:
-        """A short name for it."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
-
 
 def folder(project: Project) -> Path:
     """Where environments are."""
     return project.var / "env"
+
+
+def previous(project: Project) -> Path:
+    """The link to the environment that was in use before."""
+    return folder(project) / "previous"
 
 
 def record(environment: Path) -> Path:
@@ -78,8 +79,6 @@ def recipe(project: Project, python: Interpreter, apache: Apache, development: b
 
     :raises Problem: the requirements or the wheel are missing.
     """
-    files = requirements.with_included(requirements.files(project, development))
-    parts = [*(path.read_bytes() for path in files), own_wheel(project).read_bytes()]
     return Recipe(
         root=str(project.root),
         python=str(python.path.resolve()),
@@ -87,17 +86,51 @@ def recipe(project: Project, python: Interpreter, apache: Apache, development: b
         apache=apache.kind,
         apache_version=apache.version,
         wheels=wheel_cache.key(apache, python),
-        requirements=hashlib.sha256(b"\0".join(parts)).hexdigest()[:16],
+        requirements=required(project, development),
         development=development,
     )
+
+
+def required(project: Project, development: bool) -> str:
+    """Stands for all packages: the project's requirements and the wheel of this package.
+
+    :raises Problem: the requirements or the wheel are missing.
+    """
+    return f"{requirements.digest(project, development)} {_digest(own_wheel(project))[:16]}"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _recorded(environment: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(record(environment).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def recorded(environment: Path) -> Recipe | None:
     """What an environment was made of, or None where it is missing or half-made."""
     try:
-        return Recipe(**json.loads(record(environment).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Recipe(**_recorded(environment)["recipe"])
+    except (KeyError, TypeError):
         return None
+
+
+def drift(environment: Path, installed: Mapping[str, str]) -> list[str]:
+    """What was removed from an environment or replaced since setup, as by ``pip install``.
+
+    :param installed: The version of each package, by normalised name.
+    """
+    return [
+        f"{name} is {installed[name]}, and setup installed {version}"
+        if name in installed
+        else f"{name} is missing"
+        for name, version in _recorded(environment).get("packages", {}).items()
+        if installed.get(name) != version
+    ]
 
 
 def verify(project: Project) -> Recipe:
@@ -128,42 +161,58 @@ def _version(project: Project) -> str | None:
     return found.label if found else None
 
 
+def is_usable(project: Project) -> bool:
+    """Whether the environment in use is worth keeping until a new one is proven."""
+    try:
+        verify(project)
+    except Problem:
+        return False
+    return True
+
+
 def find(project: Project, wanted: Recipe) -> Path | None:
-    """An environment that `wanted` describes; the one in use if it is that."""
-    made = sorted(folder(project).glob(f"{wanted.key}*"))
-    return next((path for path in (project.environment, *made) if recorded(path) == wanted), None)
+    """An environment that is what `wanted` describes; the one in use if it is."""
+    candidates = (project.environment, *sorted(_all(project), reverse=True))
+    return next((path for path in candidates if recorded(path) == wanted and _intact(path)), None)
 
 
-def _free_folder(project: Project, wanted: Recipe) -> Path:
-    """A folder for a new environment; one that was not finished goes."""
-    folder(project).mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        target = folder(project) / (wanted.key if number == 1 else f"{wanted.key}-{number}")
-        if recorded(target) is None:
-            shutil.rmtree(target, ignore_errors=True)
-            return target
-    raise AssertionError("there is always another number")
+def _all(project: Project) -> Iterator[Path]:
+    return (path for path in folder(project).glob("*") if not path.is_symlink())
+
+
+def _intact(environment: Path) -> bool:
+    try:
+        return not drift(environment, built.versions(environment / "bin" / "python"))
+    except (OSError, Problem):
+        return False
 
 
 def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe) -> Path:
     """Make the environment that `wanted` describes; return its folder.
 
+    Nothing is left of it if that fails. Its name was never used before, because what a killed
+    setup has started may still write to an older one.
+
     :raises Problem: something could not be downloaded, built or installed.
     """
-    installer = installers.choose(project.logs / "setup.log")
-    # The application's user reads these files, whatever root's own umask keeps from it.
-    before = os.umask(0o022)
+    requirements.refuse_own(project, wanted.development)
+    target = folder(project) / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    installer = installers.choose(project)
     try:
-        target = _free_folder(project, wanted)
         installer.create(python, target)
-        installers.remove_setuptools(target, installer.log)
         for file in requirements.files(project, wanted.development):
-            installer.install(f"Installing {file.name}", target, f"--requirement={file}")
+            installers.install_file(installer, file, target)
         _install_server(project, python, apache, target, installer)
-        text = json.dumps(asdict(wanted), indent=2)
-        record(target).write_text(f"{text}\n", encoding="utf-8")
-    finally:
-        os.umask(before)
+        _make_readable(target)
+        facts = {
+            "recipe": asdict(wanted),
+            "packages": built.versions(target / "bin" / "python"),
+        }
+        record(target).write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
     return target
 
 
@@ -179,7 +228,9 @@ def _install_server(
     :raises Problem: the project's packages do not fit.
     """
     installed = built.versions(target / "bin" / "python")
-    if found := requirements.conflicts(NEEDS, installed):
+    if own := sorted(installed.keys() & set(requirements.OWN)):
+        raise problems.requirements_own(own, "requirements.txt")
+    if found := requirements.conflicts(NEEDS, requirements.provided("server") | installed):
         raise problems.packages_conflict(found)
     wheels = [*wheel_cache.obtain(project, apache, python, target, installer), own_wheel(project)]
     rows = [f"{wheel} --hash=sha256:{_digest(wheel)}\n" for wheel in wheels]
@@ -189,34 +240,75 @@ def _install_server(
     installer.install("Installing mod_wsgi", target, *options)
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _make_readable(environment: Path) -> None:
+    """Let the application's user read what is there, whatever the umask was.
+
+    An installer's cache may have files that were made with another one.
+    """
+    for place, _, names in os.walk(environment):
+        for path in (Path(place), *(Path(place, name) for name in names)):
+            mode = path.lstat().st_mode
+            wanted = mode | 0o044 | (mode & 0o100 and 0o011)
+            if mode != wanted and not path.is_symlink():
+                path.chmod(wanted & 0o7777)
 
 
 def put_to_use(project: Project, environment: Path) -> Path | None:
-    """Make ``.venv`` lead to `environment`; return the one it led to before, if there was one.
+    """Make ``.venv`` lead to `environment`, and remember where it led to before.
 
-    A folder that is no link was made by somebody else, and is put aside as ``.venv.before``.
+    A folder that is no link was made by somebody else. It is put aside, and its new place
+    returned.
     """
-    link = project.venv
-    before = link.resolve() if link.is_symlink() else None
-    if before == environment.resolve():
-        return None
-    if link.exists() and not link.is_symlink():
-        aside = project.root / ".venv.before"
-        shutil.rmtree(aside, ignore_errors=True)
+    link, aside = project.venv, None
+    if link.is_symlink():
+        before = link.resolve()
+        if before == environment.resolve():
+            return None
+        if recorded(before):
+            _link(previous(project), before)
+    elif link.exists():
+        aside = _unused(project.root / ".venv.before")
         link.rename(aside)
-    part = project.root / ".venv.part"
+    _link(link, environment)
+    return aside
+
+
+def _unused(path: Path) -> Path:
+    while path.exists():
+        path = path.with_name(f"{path.name}.before")
+    return path
+
+
+def _link(link: Path, target: Path) -> None:
+    part = link.with_name(f"{link.name}.part")
     part.unlink(missing_ok=True)
-    part.symlink_to(os.path.relpath(environment, project.root))
+    part.symlink_to(os.path.relpath(target, link.parent))
     part.replace(link)
-    return before
 
 
-def remove_others(project: Project, keep: Iterable[Path | None]) -> None:
-    """Remove all environments but those in `keep` and the one in use."""
-    kept = {path.resolve() for path in keep if path} | {project.venv.resolve()}
-    if folder(project).is_dir():
-        for path in folder(project).iterdir():
-            if path.resolve() not in kept:
-                shutil.rmtree(path, ignore_errors=True)
+def prune(project: Project, others: Iterable[Path]) -> None:
+    """Remove all environments but the one in use, the previous one and `others`."""
+    kept = {path.resolve() for path in (project.venv, previous(project), *others)}
+    for path in _all(project):
+        if path.resolve() not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def restart_reasons(running: Path, new: Path) -> list[str]:
+    """Why an Apache that was started from one environment cannot take the packages of another.
+
+    Empty if it can: Python and mod_wsgi are the same in both.
+    """
+    before, now = recorded(running), recorded(new)
+    if before is None or now is None:
+        return [f"the environment that Apache was started from, {running}, is gone"]
+    if before.wheels == now.wheels:
+        return []
+    pairs = {
+        "Python": (before.python_version, now.python_version),
+        "Apache": (before.apache_version, now.apache_version),
+        "the kind of Apache": (before.apache, now.apache),
+        "Python's place": (before.python, now.python),
+    }
+    changes = [f"{what} ({old} is now {new})" for what, (old, new) in pairs.items() if old != new]
+    return changes or ["mod_wsgi (was built anew)"]

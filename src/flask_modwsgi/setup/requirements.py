@@ -3,6 +3,8 @@
 https://pip.pypa.io/en/stable/reference/requirements-file-format/
 """
 
+import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,9 +13,14 @@ from .. import problems
 from ..config.project import Project
 from . import pins
 
-_INCLUDE = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)", re.MULTILINE)
-_PIN = re.compile(r"^([\w.-]+)(?:\[[^]]*\])?\s*==\s*([^\s;\\#]+)([^\\\n]*)", re.MULTILINE)
+# What setup installs by itself: built for the Apache of this machine, and from wheels/.
+OWN = ("flask-modwsgi", "mod-wsgi", "mod-wsgi-httpd", "mod-wsgi-standalone")
+
+_INCLUDE = re.compile(r"^\s*(?:-[rc]|--requirement|--constraint)[\s=]*(\S+)", re.MULTILINE)
+_NAME = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)", re.MULTILINE)
 _MINIMUM = re.compile(r"([\w.-]+)>=([\d.]+)")
+_EDITABLE = re.compile(r"(-e|--editable)[\s=]+")
+_NAMED = re.compile(r"[\w.-]+(\[[^]]*\])?\s*@\s*")  # name[extra] @ where it is
 
 
 def files(project: Project, development: bool) -> list[Path]:
@@ -30,7 +37,7 @@ def files(project: Project, development: bool) -> list[Path]:
 
 
 def with_included(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files, and those that they include; ``pyproject.toml`` where a project is installed."""
+    """The files, and those that they include by ``-r`` and ``-c``."""
     seen: set[Path] = set()
     waiting = list(paths)
     while waiting:
@@ -39,26 +46,81 @@ def with_included(paths: Iterable[Path]) -> Iterator[Path]:
             continue
         seen.add(path)
         yield path
-        text = path.read_text(encoding="utf-8", errors="replace")
-        waiting += [path.parent / name for name in _INCLUDE.findall(text)]
-        if re.search(r"^\s*(-e|--editable|\.(/|\s*$|\[))", text, re.MULTILINE):
-            waiting.append(path.parent / "pyproject.toml")
+        waiting += [path.parent / name for name in _INCLUDE.findall(_text(path))]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def digest(project: Project, development: bool) -> str:
+    """Stands for everything that decides what is installed; changes when any of it does.
+
+    :raises Problem: there is no ``requirements.txt``.
+    """
+    found = hashlib.sha256()
+    for file in with_included(files(project, development)):
+        lines = _text(file).splitlines()
+        for part in (file, *(part for line in lines for part in _local(project.root, line))):
+            found.update(f"{part}\0{part.stat().st_size}\0".encode(errors="surrogateescape"))
+            found.update(part.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _local(root: Path, line: str) -> Iterator[Path]:
+    """The files that decide what a requirement on this machine is, such as ``-e .``.
+
+    Of a folder that is installed as editable, only what it is built with.
+    """
+    line = line.strip()
+    place = _NAMED.sub("", _EDITABLE.sub("", line, count=1), count=1).removeprefix("file://")
+    word = re.split(r"[\s;[#]", place, maxsplit=1)[0]
+    path = root / word
+    if not (word == "." or "/" in word) or not path.exists():
+        return
+    if path.is_file():
+        yield path
+    elif _EDITABLE.match(line):
+        names = ("pyproject.toml", "setup.py", "setup.cfg")
+        yield from (path / name for name in names if (path / name).is_file())
+    else:
+        yield from _sources(path)
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    """The Python files and the metadata below a folder, in the same order each time."""
+    for place, folders, names in os.walk(folder):
+        made = ("var", "build", "__pycache__", "node_modules")
+        folders[:] = sorted(name for name in folders if name not in made and name[0] != ".")
+        wanted = (name for name in sorted(names) if name.endswith((".py", ".toml", ".cfg")))
+        yield from (Path(place, name) for name in wanted)
 
 
 def are_hashed(path: Path) -> bool:
     """Whether a requirements file has hashes, which installers check then."""
-    return any("--hash=" in file.read_text("utf-8", "replace") for file in with_included([path]))
+    return any("--hash=" in _text(file) for file in with_included([path]))
 
 
-def pinned(texts: Iterable[str]) -> dict[str, tuple[str, bool]]:
-    """Of requirements files: the version of each package, and whether only some systems have it."""
-    found = _PIN.findall("\n".join(texts))
-    return {normalised(name): (version, ";" in rest) for name, version, rest in found}
+def refuse_own(project: Project, development: bool) -> None:
+    """:raises Problem: a file lists what setup installs by itself, in another version."""
+    for file in with_included(files(project, development)):
+        names = {normalised(name) for name in _NAME.findall(_text(file))}
+        if found := sorted(names.intersection(OWN)):
+            raise problems.requirements_own(found, file.name)
 
 
 def normalised(name: str) -> str:
     """https://packaging.python.org/en/latest/specifications/name-normalization/"""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def provided(name: str) -> dict[str, str]:
+    """The version of each package in the pins of this package, by normalised name.
+
+    :param name: Of the pins, such as ``server``.
+    """
+    found = re.findall(r"^([\w.-]+)==([^\s;]+)", pins.text(name), re.MULTILINE)
+    return {normalised(package): version for package, version in found}
 
 
 def lacking(name: str, installed: Mapping[str, str]) -> str:
@@ -73,7 +135,7 @@ def lacking(name: str, installed: Mapping[str, str]) -> str:
 
 
 def conflicts(needs: Iterable[str], installed: Mapping[str, str]) -> list[str]:
-    """Where what is installed is older than what this package needs.
+    """Where a package is missing, or older than what this package needs.
 
     :param needs: Such as ``Flask>=3.0``; other forms are not looked at.
     """
@@ -82,8 +144,11 @@ def conflicts(needs: Iterable[str], installed: Mapping[str, str]) -> list[str]:
         if match := _MINIMUM.fullmatch(need):
             name, minimum = match.groups()
             version = installed.get(normalised(name))
-            if version is not None and _release(version) < _release(minimum):
-                found.append(f"{name} is {version}, and flask-modwsgi needs {minimum} or newer")
+            wants = f"and flask-modwsgi needs {minimum} or newer"
+            if version is None:
+                found.append(f"{name} is missing, {wants}")
+            elif _release(version) < _release(minimum):
+                found.append(f"{name} is {version}, {wants}")
     return found
 
 

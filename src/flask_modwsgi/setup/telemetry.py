@@ -29,12 +29,8 @@ def install(project: Project) -> None:
     if record.exists() and record.read_text(encoding="utf-8") == digest:
         return
     shutil.rmtree(project.telemetry, ignore_errors=True)
-    before = os.umask(0o022)
-    try:
-        file = pins.written("telemetry", project.environment)
-        options = ("--target", project.telemetry, "--require-hashes", "--requirement", file)
-        installer = installers.choose(project.logs / "setup.log")
-        installer.install("Installing the telemetry page", project.environment, *options)
-        record.write_text(digest, encoding="utf-8")
-    finally:
-        os.umask(before)
+    file = pins.written("telemetry", project.environment)
+    options = ("--target", project.telemetry, "--require-hashes", "--requirement", file)
+    installer = installers.choose(project)
+    installer.install("Installing the telemetry page", project.environment, *options)
+    record.write_text(digest, encoding="utf-8")

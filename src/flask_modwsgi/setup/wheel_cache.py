@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +15,9 @@ from ..config.project import Project
 from ..machine import capacity
 from . import commands, pins
 from .apaches import Apache, optional_headers
-from .installers import Pip, Uv
+from .installers import Installer
 from .interpreters import Interpreter
-from .progress import Progress
+from .progress import PHASES, Progress
 
 # What is built for each kind of Apache, in this order.
 STEPS = {"bundled": ("bundled-httpd", "bundled"), "system": ("system",)}
@@ -78,7 +79,7 @@ def _sha256(path: Path) -> str:
 
 
 def obtain(
-    project: Project, apache: Apache, python: Interpreter, venv: Path, installer: Pip | Uv
+    project: Project, apache: Apache, python: Interpreter, venv: Path, installer: Installer
 ) -> list[Path]:
     """The wheels to install, from the cache or built now.
 
@@ -105,17 +106,20 @@ def _locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _workshop(folder: Path) -> Iterator[Path]:
-    """An empty folder to build in; what a killed build left there goes first."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """An empty folder to build in; what a killed build left goes first.
+
+    It has a name of its own each time, because what a killed build has started may still write.
+    """
+    for left in folder.parent.glob(f"{folder.name}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=folder.name, ignore_cleanup_errors=True
+    ) as work:
+        yield Path(work)
 
 
 def _build(
-    apache: Apache, python: Interpreter, venv: Path, installer: Pip | Uv, work: Path
+    apache: Apache, python: Interpreter, venv: Path, installer: Installer, work: Path
 ) -> list[Path]:
     """Build with the base interpreter itself, not the virtual environment's.
 
@@ -125,18 +129,19 @@ def _build(
     pinned = ("--require-hashes", "-r", pins.written("build", work))
     installer.install("Installing the build tools", venv, "--target", tools, *pinned)
 
-    phases = ["apr", "apr-util", "pcre2", "httpd", "mod_wsgi"]
-    progress = Progress(phases if apache.kind == "bundled" else ["mod_wsgi"])
+    progress = Progress(PHASES if apache.kind == "bundled" else ["mod_wsgi"])
     env = _build_environment(apache, tools, work)
     built: list[Path] = []
     try:
         for step in STEPS[apache.kind]:
             output = work / step
-            pip = (python.path, "-m", "pip", "wheel", "--verbose", "--no-cache-dir")
+            pip = (python.path, "-P", "-m", "pip", "wheel", "--verbose", "--no-cache-dir")
             source = ("--no-deps", "--no-build-isolation", "--no-binary", ":all:")
             pinned = ("--require-hashes", "-r", pins.written(step, work))
             command = (*pip, *source, *pinned, "--wheel-dir", output)
-            commands.run(installer.log, "Building mod_wsgi", *command, env=env, watch=progress.feed)
+            commands.run(
+                installer.project, "Building mod_wsgi", *command, env=env, watch=progress.feed
+            )
             (wheel,) = output.glob("*.whl")
             built.append(wheel)
             if wheel.name.startswith("mod_wsgi_httpd"):

@@ -1,4 +1,4 @@
-"""What Apache loads: the environment as it is now, then the application of the ``.wsgi`` file.
+"""Takes the variables as they are now, then loads the application of the ``.wsgi`` file.
 
 Apache's own environment is that of its start. Reading it anew in every process is what lets a
 reload take new settings without a restart.
@@ -22,7 +22,7 @@ SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
 
 def take_environment(file: Path) -> None:
     """Make ``os.environ`` what `file` says, but for what Apache itself put there."""
-    wanted: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    wanted: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))["variables"]
     own = {name: value for name, value in os.environ.items() if name.startswith("MOD_WSGI_")}
     os.environ.clear()
     os.environ.update(wanted | own)

@@ -1,0 +1,127 @@
+"""Environments beside each other: which is in use, which are kept, which a server can take."""
+
+import json
+import os
+import shlex
+import subprocess
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from flask_modwsgi import problems
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.machine import accounts
+from flask_modwsgi.setup import environments
+from flask_modwsgi.setup.environments import Recipe
+
+RECIPE = Recipe("/srv/blog", "/usr/bin/python3", "3.11.2", "system", "2.4.62", "key", "x", True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def made(project: Project, name: str, recipe: Recipe | None = RECIPE) -> Path:
+    """An environment; without a recipe, one that is half-made."""
+    path = environments.folder(project) / name
+    path.mkdir(parents=True)
+    if recipe:
+        facts = {"recipe": asdict(recipe), "packages": {"flask": "3.1.3", "click": "8.1"}}
+        environments.record(path).write_text(json.dumps(facts))
+    return path
+
+
+def names(project: Project) -> list[str]:
+    return sorted(p.name for p in environments.folder(project).iterdir() if not p.is_symlink())
+
+
+def test_the_link_and_what_is_kept(project: Project) -> None:
+    first, second, third, fourth = (made(project, name) for name in "1234")
+    made(project, "half", None)
+    assert environments.put_to_use(project, first) is None
+    assert (project.root / ".venv").readlink() == Path("var/env/1")
+    assert environments.put_to_use(project, second) is None
+    assert environments.put_to_use(project, second) is None  # changes nothing
+    assert Project(project.root).environment == second
+    environments.prune(project, [third])
+    assert names(project) == ["1", "2", "3"]
+    environments.put_to_use(project, third)
+    environments.prune(project, [])
+    assert names(project) == ["2", "3"]
+    assert not fourth.exists()
+
+
+def test_a_folder_of_the_users_is_never_removed(project: Project) -> None:
+    new = made(project, "1")
+    for expected in (".venv.before", ".venv.before.before"):
+        project.venv.unlink(missing_ok=True)
+        project.venv.mkdir()
+        (project.venv / "mine").touch()
+        assert environments.put_to_use(project, new) == project.root / expected
+        assert (project.root / expected / "mine").exists()
+        assert project.venv.resolve() == new
+
+
+def test_half_made_is_none(project: Project) -> None:
+    path = made(project, "1", None)
+    for text in ("", "{}", '{"recipe": {}}', '{"recipe": {"other": 1}}', '{"recipe": '):
+        environments.record(path).write_text(text)
+        assert environments.recorded(path) is None
+        assert environments.find(project, RECIPE) is None
+
+
+def test_drift(project: Project) -> None:
+    path = made(project, "1")
+    installed = {"flask": "3.1.3", "click": "8.1", "more": "1"}
+    assert environments.drift(path, installed) == []
+    assert environments.drift(path, {"flask": "3.0.0"}) == [
+        "flask is 3.0.0, and setup installed 3.1.3",
+        "click is missing",
+    ]
+
+
+def test_when_a_running_apache_can_take_an_environment(project: Project) -> None:
+    old = made(project, "old")
+
+    def reasons(**changes: str) -> str:
+        new = made(project, "-".join(changes.values()), replace(RECIPE, **changes))
+        return ", ".join(environments.restart_reasons(old, new))
+
+    assert reasons(requirements="other") == ""
+    assert reasons(wheels="k2", python_version="3.13.1") == "Python (3.11.2 is now 3.13.1)"
+    assert reasons(wheels="k3", apache_version="2.4.66") == "Apache (2.4.62 is now 2.4.66)"
+    assert reasons(wheels="k4", apache="bundled") == "the kind of Apache (system is now bundled)"
+    assert reasons(wheels="k5") == "mod_wsgi (was built anew)"
+    gone = environments.restart_reasons(project.root / "gone", old)
+    assert gone == [f"the environment that Apache was started from, {project.root}/gone, is gone"]
+
+
+def test_all_closed_folders_are_found_at_once(tmp_path: Path) -> None:
+    """Also those behind one that is closed; what is open behind one is none of them."""
+    if os.geteuid() != 0:
+        pytest.skip("only root serves as another user")
+    account = accounts.choose("nobody", tmp_path)
+    for step in (tmp_path, *tmp_path.parents):
+        if step.stat().st_uid == 0 and step.is_relative_to("/tmp") and step != Path("/tmp"):
+            step.chmod(0o755)
+    for name in ("closed", "closed/open", "closed/open/inner", "beside"):
+        (tmp_path / name).mkdir(mode=0o755)
+    for name in ("closed", "closed/open/inner", "beside"):
+        (tmp_path / name).chmod(0o700)
+    secret = tmp_path / "closed/open/secret.py"
+    secret.touch(mode=0o600)
+    paths = [tmp_path / "closed/open/inner", secret, tmp_path / "beside"]
+    found = accounts.obstacles(account, paths)
+    assert [(one.path.name, one.verb) for one in found] == [
+        ("closed", "enter"),
+        ("inner", "list"),
+        ("secret.py", "read"),
+        ("beside", "list"),
+    ]
+    denied = [(one.path, one.mode, one.verb) for one in found]
+    command = problems.unreachable("nobody", denied).remedy[0]
+    assert shlex.split(command).count("chmod") == 3
+    subprocess.run(command, shell=True, check=True)
+    assert accounts.obstacles(account, paths) == []

@@ -1,0 +1,259 @@
+"""What a project requires, and why an installer refused it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.setup import environments, refusals, requirements
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "requirements.txt").write_text("Flask\n")
+    return Project(tmp_path)
+
+
+def require(project: Project, text: str) -> None:
+    (project.root / "requirements.txt").write_text(text)
+
+
+def test_the_tools_come_first_so_that_the_application_wins(project: Project) -> None:
+    own, tools = project.root / "requirements.txt", project.root / "requirements-dev.txt"
+    assert requirements.files(project, development=True) == [own]
+    tools.touch()
+    assert requirements.files(project, development=True) == [tools, own]
+    assert requirements.files(project, development=False) == [own]
+    own.unlink()
+    with pytest.raises(Problem) as caught:
+        requirements.files(project, development=True)
+    assert caught.value.slug == "requirements-missing"
+
+
+@pytest.mark.parametrize(
+    "line", ["-r more.txt", "-rmore.txt", "--requirement=more.txt", "-c more.txt", "  -r more.txt"]
+)
+def test_what_is_included_counts(project: Project, line: str) -> None:
+    require(project, f"Flask\n{line}\n")
+    more = project.root / "more.txt"
+    more.write_text("click\n")
+    before = requirements.digest(project, development=True)
+    assert not requirements.are_hashed(project.root / "requirements.txt")
+    more.write_text("click==8.1 --hash=sha256:1\n")
+    assert requirements.digest(project, development=True) != before
+    assert requirements.are_hashed(project.root / "requirements.txt")
+
+
+def test_files_that_include_each_other(project: Project) -> None:
+    require(project, "-r more.txt\n-r gone.txt\n")
+    (project.root / "more.txt").write_text("-r requirements.txt\n")
+    found = [path.name for path in requirements.with_included([project.root / "requirements.txt"])]
+    assert found == ["requirements.txt", "more.txt"]
+
+
+@pytest.mark.parametrize(
+    ("line", "changed", "counts"),
+    [
+        ("./lib", "lib/code.py", True),
+        ("./lib[extra] ; python_version > '3'", "lib/code.py", True),
+        ("code @ file:lib", "lib/code.py", False),  # a name without a slash is none of a folder
+        ("code @ ./lib", "lib/code.py", True),
+        ("-e ./lib", "lib/code.py", False),
+        ("-e ./lib", "lib/pyproject.toml", True),
+        ("--editable=./lib#egg=code", "lib/setup.cfg", True),
+        (".", "lib/code.py", True),
+        (".", "var/code.py", False),
+        (".", ".venv/code.py", False),
+        ("-e .", "lib/code.py", False),
+        ("./lib/code-1.0.whl", "lib/code-1.0.whl", True),
+        ("git+https://example.org/lib/code", "lib/code.py", False),
+        ("lib", "lib/code.py", False),
+    ],
+)
+def test_local_requirements(project: Project, line: str, changed: str, counts: bool) -> None:
+    require(project, f"{line}\n")
+    names = ("code.py", "pyproject.toml", "setup.cfg", "code-1.0.whl")
+    for folder in ("lib", "var", ".venv"):
+        (project.root / folder).mkdir()
+        for name in names:
+            (project.root / folder / name).write_text("before")
+    before = requirements.digest(project, development=True)
+    assert requirements.digest(project, development=True) == before
+    (project.root / changed).write_text("after")
+    assert (requirements.digest(project, development=True) != before) == counts
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("mod_wsgi==5.0.0", "mod-wsgi"),
+        ("  Mod-WSGI_standalone>=5", "mod-wsgi-standalone"),
+        ("flask_modwsgi", "flask-modwsgi"),
+        ("mod_wsgi_telemetry==1", ""),
+        ("# mod_wsgi", ""),
+        ("flask  # for mod_wsgi", ""),
+    ],
+)
+def test_what_setup_installs_by_itself(project: Project, line: str, refused: str) -> None:
+    require(project, f"Flask\n{line}\n")
+    try:
+        requirements.refuse_own(project, development=True)
+        assert not refused
+    except Problem as problem:
+        assert problem.slug == "requirements-own"
+        assert f"asks for {refused}," in problem.what
+
+
+def test_what_the_project_has_is_not_installed_again() -> None:
+    text = requirements.lacking("server", {"psutil": "5.9.0", "python-dotenv": "1.0.0"})
+    assert "psutil==" not in text and "python-dotenv==" not in text
+    assert "prometheus-client==" in text and "--hash=sha256:" in text
+    assert requirements.lacking("server", requirements.provided("server")).strip() == ""
+    assert requirements.conflicts(environments.NEEDS, requirements.provided("server")) == [
+        "Flask is missing, and flask-modwsgi needs 3.0 or newer"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("installed", "found"),
+    [
+        ({"flask": "3.1.3"}, []),
+        ({"flask": "3"}, []),
+        ({"flask": "3.0.0rc1"}, []),
+        ({"flask": "2.3.3"}, ["Flask is 2.3.3, and flask-modwsgi needs 3.0 or newer"]),
+        ({}, ["Flask is missing, and flask-modwsgi needs 3.0 or newer"]),
+    ],
+)
+def test_versions_that_are_too_old(installed: dict[str, str], found: list[str]) -> None:
+    assert requirements.conflicts(["Flask>=3.0"], installed) == found
+
+
+def test_needs_are_those_of_the_package() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert sorted(environments.NEEDS) == sorted(tomllib.loads(text)["project"]["dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("requirements.txt", "pyproject.toml"), ("requirements-dev.txt", "pyproject.toml:dev")],
+)
+def test_the_templates_pins_are_compiled_from_its_dependencies(name: str, source: str) -> None:
+    """As the command in its README does it; a package that was added there only would be missed."""
+    folder = next(ROOT.glob("{{cookiecutter.*}}"))
+    project = tomllib.loads(re.sub(r"{{.*?}}", "1", (folder / "pyproject.toml").read_text("utf-8")))
+    listed = {
+        "requirements.txt": project["project"]["dependencies"],
+        "requirements-dev.txt": project["dependency-groups"]["dev"],
+    }[name]
+    blocks = re.split(r"\n(?=\S)", (folder / name).read_text("utf-8"))
+    direct = [block.partition("==")[0] for block in blocks if f"({source})" in block]
+    assert direct == sorted(map(requirements.normalised, listed))
+    assert all("--hash=sha256:" in block for block in blocks)
+
+
+# What pip 23 and 26 and uv 0.13 print.
+REFUSALS = {
+    "requirements-conflict": [
+        """\
+ERROR: Cannot install -r requirements.txt (line 1) and werkzeug==2.0.0 because these package \
+versions have conflicting dependencies.
+
+The conflict is caused by:
+    The user requested werkzeug==2.0.0
+    flask 3.1.3 depends on werkzeug>=3.1.0
+
+To fix this you could try to:
+1. loosen the range of package versions you've specified
+
+ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/
+""",
+        """\
+Using Python 3.11.2 environment at: v
+error: No solution found when resolving dependencies
+  cause: Because flask>=3.1.3 depends on werkzeug>=3.1.0 and you require flask==3.1.3, we can \
+conclude that you require werkzeug>=3.1.0.
+         And because you require werkzeug==2.0.0, we can conclude that your requirements are \
+unsatisfiable.
+""",
+    ],
+    "package-unknown": [
+        """\
+ERROR: Could not find a version that satisfies the requirement werkzeug==2.0.0 (from versions: none)
+ERROR: No matching distribution found for werkzeug==2.0.0
+""",
+        """\
+error: No solution found when resolving dependencies
+  cause: Because werkzeug was not found in the package registry and you require werkzeug==2.0.0, \
+we can conclude that your requirements are unsatisfiable.
+""",
+        """\
+  cause: Because there is no version of werkzeug==2.0.0 and you require werkzeug==2.0.0, we can
+""",
+    ],
+    "hashes-missing": [
+        """\
+ERROR: Hashes are required in --require-hashes mode, but they are missing from some requirements. \
+Here is a list of those requirements along with the hashes their downloaded archives actually had.
+    werkzeug==2.0.0 --hash=sha256:70761cfe
+""",
+        "error: In `--require-hashes` mode, all requirements must have a hash, but none were "
+        "provided for: werkzeug==2.0.0\n",
+        "ERROR: The editable requirement file:///werkzeug (from -r requirements.txt (line 9)) cannot "
+        "be installed when requiring hashes, because there is no single file to hash.\n",
+        "ERROR: In --require-hashes mode, all requirements must have their versions pinned with ==. "
+        "These do not:\n    werkzeug from https://files.example.org/werkzeug.whl (from flask)\n",
+    ],
+    "hash-mismatch": [
+        """\
+ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated
+    werkzeug==2.0.0 from https://files.example.org/werkzeug.whl:
+        Expected sha256 00000000
+             Got        ba0efaa9
+""",
+        """\
+error: Failed to download `werkzeug==2.0.0`
+  cause: Hash mismatch for `werkzeug==2.0.0`
+""",
+    ],
+    "package-unbuildable": [
+        """\
+      bad.c:1:10: fatal error: nothing.h: No such file or directory
+      [end of output]
+  ERROR: Failed building wheel for werkzeug
+Failed to build werkzeug
+""",
+        """\
+error: Failed to build `werkzeug @ file:///lib`
+         bad.c:1:10: fatal error: nothing.h: No such file or directory
+""",
+    ],
+    "network-unreachable": [
+        "WARNING: Retrying: NewConnectionError: Failed to establish a new connection\n"
+        "ERROR: No matching distribution found for werkzeug==2.0.0\n",
+        "error: Failed to fetch: https://example.org/werkzeug/\n  cause: dns error\n",
+    ],
+    "disk-full": [
+        "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
+    ],
+    "install-failed": ["ERROR: Invalid requirement: 'werkzeug @@ x'\n"],
+}
+
+
+@pytest.mark.parametrize(
+    ("slug", "output"), [(slug, output) for slug, texts in REFUSALS.items() for output in texts]
+)
+def test_why_an_installer_refused(slug: str, output: str) -> None:
+    problem = refusals.reason("Installing requirements.txt", output, Path("/srv/var/log/setup.log"))
+    assert problem.slug == slug
+    if slug != "disk-full":
+        assert "werkzeug" in problem.what
+    if slug == "requirements-conflict":
+        assert "flask" in problem.what
+        assert "To fix this" not in problem.what
+    if slug == "package-unbuildable":
+        assert "nothing.h" in problem.what
