@@ -66,7 +66,7 @@ def test_no_remedy_does_harm() -> None:
     for _, make in CATALOGUE:
         for command in make().remedy:
             assert not re.search(harmful, command), command
-    secret = problems.unreachable("www-data", Path("/srv/blog/.env"), "-rw-------", "read")
+    secret = problems.unreachable("www-data", [(Path("/srv/blog/.env"), "-rw-------", "read")])
     assert secret.remedy == (
         'chgrp "$(id -gn www-data)" /srv/blog/.env && chmod g+r /srv/blog/.env',
     )
