@@ -36,7 +36,7 @@ def python_changed(before: str, now: str) -> Problem:
     )
 
 
-@example(["Flask is 3.0.0 and pinned to 3.1.3", "psutil is missing"])
+@example(["Flask is 3.0.0 and pinned to 3.1.3", "brotli is missing"])
 def packages_differ(findings: Sequence[str]) -> Problem:
     return Problem(
         "packages-differ",

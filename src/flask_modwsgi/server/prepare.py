@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 from .. import problems
-from ..apache import state
+from ..apache import processes, state
 from ..config.project import Project
 from ..doctor.checklist import SETUP, before
 from ..doctor.facts import Facts
+from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
 from ..setup import (
@@ -23,7 +24,6 @@ from ..setup import (
     telemetry,
     wheel_cache,
 )
-from ..setup.progress import clock
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
@@ -67,7 +67,7 @@ def setup(
         _put_to_use(project, new.environment)
     print()
     answered, *notes = proof.splitlines()
-    say("Ready", f"in {clock(time.monotonic() - started)}: {answered}")
+    say("Ready", f"in {duration(time.monotonic() - started)}: {answered}")
     say(
         "",
         f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
@@ -103,8 +103,8 @@ def _put_to_use(project: Project, environment: Path) -> None:
     previous = environments.put_to_use(project, environment)
     if previous is None:
         return
-    server = state.read(state.root(project))
-    live = None if "stopped" in server else server.get("environment")
+    root = state.root(project)
+    live = state.read(root).environment if processes.all_of(root) else ""
     environments.remove_others(project, [previous, Path(live) if live else None])
     if live:
         say("", "a server runs: ./run reload has it take the new environment")

@@ -5,6 +5,8 @@ import sys
 import time
 from typing import TextIO
 
+from ..machine.times import duration
+
 # The share of a build's time each phase takes, and the lines it prints, as counted once.
 PHASES = {
     "apr": (0.17, 1200),
@@ -24,12 +26,6 @@ def phase_of(line: str) -> str | None:
     if match:
         return match[1]
     return "mod_wsgi" if _COLLECTING.match(line) else None
-
-
-def clock(seconds: float) -> str:
-    """Seconds as people read them: ``48 s``, ``3 min 12 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 class Progress:
@@ -71,7 +67,7 @@ class Progress:
         return f"  [{'#' * filled}{'.' * (WIDTH - filled)}] {place} {self._elapsed()}"
 
     def _elapsed(self) -> str:
-        return clock(time.monotonic() - self.started)
+        return duration(time.monotonic() - self.started)
 
     def _write(self, text: str) -> None:
         self.stream.write(text)
