@@ -74,7 +74,7 @@ def _link(project: Project, folder: Path) -> None:
         if link.is_symlink():
             link.unlink()
     elif folder == choose(project, "apache"):
-        project.var.mkdir(exist_ok=True)
+        project.var.mkdir(parents=True, exist_ok=True)
         if link.is_dir() and not link.is_symlink():
             shutil.rmtree(link)
         link.unlink(missing_ok=True)
