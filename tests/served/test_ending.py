@@ -246,10 +246,9 @@ def test_after_a_move_setup_and_restart_serve_the_new_place(service: Service) ->
 
 def test_a_copy_stops_nothing(service: Service, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    (copy / "var").mkdir(parents=True)
-    shutil.copytree(service.project.path / "var" / "apache", copy / "var" / "apache")
-    for name in ("run", "pyproject.toml"):
-        shutil.copy2(service.project.path / name, copy)
+    (copy / "var" / "apache").mkdir(parents=True)
+    for name in ("run", "pyproject.toml", "var/apache/state.json", "var/apache/httpd.pid"):
+        shutil.copy2(service.project.path / name, copy / name)
     shutil.copytree(service.project.path / "wheels", copy / "wheels")
     assert subprocess.run([copy / "run", "status"], capture_output=True).returncode == 3
     stopped = subprocess.run([copy / "run", "stop"], capture_output=True, text=True)
