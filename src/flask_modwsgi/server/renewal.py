@@ -7,6 +7,7 @@ open before gets an error from mod_wsgi. So a second Apache stands in while the 
 
 import signal
 import time
+from dataclasses import replace
 from typing import Any
 
 from .. import problems
@@ -33,7 +34,7 @@ def renew(project: Project) -> int:
         if parent is None:
             raise problems.not_running("this project's Apache does not run", "renew")
         state.refuse_moved(root)
-        here = launch.collect(project, logs=project.logs)
+        here = replace(launch.collect(project, logs=project.logs), root=root)
         check_files(state.read(root).settings, here.settings)
         assert here.certificate
         if here.certificate.objection:

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def reload(project: Project) -> int:
         if not processes.apache(root):
             raise problems.not_running("this project's Apache does not run")
         state.refuse_moved(root)
-        here = launch.collect(project, logs=project.logs)
+        here = replace(launch.collect(project, logs=project.logs), root=root)
         settings.refuse_unsafe(here.environ)
         if changes := changed_settings(state.read(root).settings, asdict(here.settings)):
             raise problems.restart_needed(changes)
