@@ -1,16 +1,23 @@
-"""Finds and marks the processes of this project's Apache."""
+"""Finds and ends the processes of this project's Apache.
 
-import contextlib
+Apache leads a session of its own, which all its processes belong to, also when it has died. Which
+process it is was recorded at its start (`state`).
+"""
+
 import ctypes
 import os
+import pwd
 import signal
 import sys
 import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
-import psutil
-
 from .. import problems
+from ..machine import process_table
+from ..machine.process_table import Process
+from . import state
 
 
 def end_with_parent() -> None:
@@ -29,102 +36,165 @@ def refuse_a_second(root: Path) -> None:
     (root / "httpd.pid").unlink(missing_ok=True)
 
 
-def apache(root: Path) -> psutil.Process | None:
+def apache(root: Path) -> Process | None:
     """The parent process of the Apache with this server root, if it runs.
 
-    Looks for the configuration file in command lines: process ids are used again, and the
-    folder with the pid file may be gone.
+    It has the process id and the start time that were recorded, and belongs to the user who
+    recorded them. Where the record is lost, it is the leader of a session that was started with
+    the configuration in this server root by a user who may serve the project.
     """
-    ours = all_of(root)
-    above = {process.info["ppid"] for process in ours}
-    return next((process for process in ours if process.pid in above), None)
+    recorded = state.read(root)
+    if not recorded.pid:
+        return next((one for one in _started_with(root) if one.pid == one.session), None)
+    found = process_table.find(recorded.pid)
+    same = found and (found.start, found.uid) == (recorded.start, recorded.owner)
+    return found if same else None
 
 
-def all_of(root: Path) -> list[psutil.Process]:
-    """Every process of the Apache with this server root, orphans included."""
-    file = str(root / "httpd.conf")
+def all_of(root: Path) -> list[Process]:
+    """Every process of the Apache with this server root, and of the application.
+
+    Those that a dead Apache left are told by its configuration: no other process can lead their
+    session, but one that ended long ago may have had the same process id.
+    """
+    recorded = state.read(root)
+    if parent := apache(root):
+        return [one for one in process_table.running(parent.session) if _may_be_of(one, parent.uid)]
+    if not recorded.pid:
+        return _started_with(root)
+    left = process_table.running(recorded.pid)
+    left = [one for one in left if _may_be_of(one, recorded.owner) and one.pid != recorded.pid]
+    file = _configuration(root)
+    return left if any(_has_configuration(one, file) for one in left) else []
+
+
+def _may_be_of(process: Process, owner: int) -> bool:
+    """Only an Apache of root has processes of other users."""
+    return owner in (0, process.uid)
+
+
+def _configuration(root: Path) -> str:
+    """The configuration as command lines have it: the project may have been moved since."""
+    return f"{state.read(root).server_root or root}/httpd.conf"
+
+
+def _has_configuration(process: Process, file: str) -> bool:
+    """Whether its command line is that of Apache with this configuration."""
+    return ("-f", file) in pairwise(process.command) and "-k" in process.command
+
+
+def _started_with(root: Path) -> list[Process]:
+    """Apache's own processes by their command line, for when nothing is recorded of them.
+
+    Anybody can write a command line, so those of other users do not count: the user who asks, root
+    and the owner of the project may serve it.
+    """
+    file = _configuration(root)
+    found = [one for one in process_table.running() if _has_configuration(one, file)]
+    users = {0, os.geteuid(), _owner(root)}
+    leaders = {one.pid: one.uid for one in found if one.pid == one.session and one.uid in users}
     return [
-        process
-        for process in psutil.process_iter(["cmdline", "ppid"])
-        if file in (words := process.info["cmdline"] or []) and "-k" in words
+        one
+        for one in found
+        if (one.session in leaders and _may_be_of(one, leaders[one.session]))
+        or (not leaders and one.uid in users)
     ]
 
 
-def wait_until_gone(root: Path, seconds: float) -> None:
-    """Wait for every process of this server root to end, but no longer than `seconds`.
+def _owner(root: Path) -> int:
+    """Whom the nearest folder above the server root that is still there belongs to."""
+    folder = next(one for one in (root, *root.parents) if one.exists())
+    return folder.stat().st_uid
 
-    Goes by command lines, which a zombie has none of: in a container whose first process is no
-    init, nobody collects what an ended Apache leaves.
-    """
+
+def wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it comes true in that time."""
     deadline = time.monotonic() + seconds
-    while all_of(root) and time.monotonic() < deadline:
+    while not (true := condition()) and time.monotonic() < deadline:
         time.sleep(0.05)
+    return true
 
 
-def end(pid: int, root: Path, grace: float) -> None:
-    """End the Apache of this server root, which leads its session with process id `pid`.
+def end(root: Path, grace: float) -> None:
+    """End the Apache of this server root.
 
     Requests under way may finish for `grace` seconds: SIGWINCH is Apache's graceful stop. Then all
     its processes get a SIGTERM at once; Apache itself would take ten seconds to tell them all.
     mod_wsgi gives a stuck one five seconds to end.
+
+    :raises Problem: it belongs to another user.
     """
-    graceful, forced = (os.kill, signal.SIGWINCH, grace), (os.killpg, signal.SIGTERM, 6.0)
-    for tell, number, seconds in (graceful, forced):
-        if seconds and all_of(root):
-            with contextlib.suppress(ProcessLookupError):
-                tell(pid, number)
-            wait_until_gone(root, seconds)
+    parent = apache(root)
+    if parent and grace:
+        file = _configuration(root)
+        _send(parent, signal.SIGWINCH, root)
+        # What the application started for itself need not end by this.
+        wait(lambda: not any(_has_configuration(one, file) for one in all_of(root)), grace)
+    for process in all_of(root):
+        _send(process, signal.SIGTERM, root)
+    wait(lambda: not all_of(root), 6.0)
     kill(root)
 
 
 def kill(root: Path) -> None:
-    """End every process of this server root that is still there, at once."""
-    for process in all_of(root):
-        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
-            process.kill()
-    wait_until_gone(root, 5)
+    """End every process of this server root that is still there, at once.
+
+    :raises Problem: they belong to another user.
+    """
+
+    def are_gone() -> bool:
+        left = all_of(root)
+        for process in left:
+            _send(process, signal.SIGKILL, root)
+        return not left
+
+    wait(are_gone, 5)
 
 
-def daemons(pid: int, app_name: str) -> list[psutil.Process]:
-    """The processes that run the application, of the Apache with process id `pid`."""
-    title = f"(wsgi:{app_name})"
+def _send(process: Process, number: int, root: Path) -> None:
     try:
-        children = psutil.Process(pid).children()
-    except psutil.NoSuchProcess:
-        return []
-    return [child for child in children if _title(child).startswith(title)]
+        process_table.send(process, number)
+    except PermissionError:
+        raise problems.not_permitted("stop", user_name(process.uid)) from None
 
 
-def children_of(parent: psutil.Process) -> list[psutil.Process]:
-    """Its children; none where it has just ended."""
+def user_name(uid: int) -> str:
+    """The name of a user, or the number where it has none."""
     try:
-        return parent.children()
-    except psutil.Error:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def daemons(root: Path) -> list[Process]:
+    """The processes that run the application, of the Apache with this server root.
+
+    Apache's own children: what the application forks has the same title, but another parent.
+    """
+    parent = apache(root)
+    if parent is None:
         return []
+    return [
+        one
+        for one in process_table.running(parent.session)
+        if one.parent == parent.pid and _runs_the_application(one.command[0])
+    ]
 
 
-def is_ready(daemon: psutil.Process, root: Path) -> bool:
+def _runs_the_application(title: str) -> bool:
+    """Whether it is a daemon process of mod_wsgi, but not of the metrics or telemetry page."""
+    return title.startswith("(wsgi:") and not title.startswith("(wsgi:service:")
+
+
+def is_ready(daemon: Process, root: Path) -> bool:
     """Whether the process has loaded the application: it reports then, in its server root."""
     try:
-        written = (root / "workers" / f"{daemon.pid}.json").stat().st_mtime
-        return written >= daemon.create_time() - 1
-    except (OSError, psutil.Error):
+        return (root / "workers" / f"{daemon.pid}.json").lstat().st_mtime >= daemon.began - 1
+    except OSError:
         return False
 
 
-def ages_of_ready(running: list[psutil.Process], root: Path) -> list[float]:
-    """For how long those of the processes live that have loaded the application, in seconds."""
-    ages = []
-    for process in running:
-        with contextlib.suppress(psutil.Error):
-            if is_ready(process, root):
-                ages.append(time.time() - process.create_time())
-    return ages
-
-
-def _title(process: psutil.Process) -> str:
-    """The first word of a process's command line; empty for one that has just ended."""
-    try:
-        return (process.cmdline() or [""])[0]
-    except psutil.Error:
-        return ""
+def ages_of_ready(root: Path) -> list[float]:
+    """For how long the processes live that have loaded the application, in seconds."""
+    now = time.time()
+    return [now - daemon.began for daemon in daemons(root) if is_ready(daemon, root)]

@@ -28,6 +28,15 @@ def choose(project: Project, name: str) -> Path:
     return (fitting or [folder])[0]
 
 
+def find(project: Project, name: str) -> Path:
+    """The server root that was made; the one to make where there is none.
+
+    They differ when the project was moved since, or ``TMPDIR`` is another one now.
+    """
+    made = project.var / name
+    return made.resolve() if made.is_dir() else choose(project, name)
+
+
 def make(project: Project, folder: Path, account: Account) -> None:
     """Create it, or make sure that nobody else could have put anything into it.
 
@@ -37,6 +46,7 @@ def make(project: Project, folder: Path, account: Account) -> None:
     :raises Problem: somebody else owns it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _link(project, folder)
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
@@ -55,3 +65,17 @@ def make(project: Project, folder: Path, account: Account) -> None:
     shutil.rmtree(workers, ignore_errors=True)
     workers.mkdir(mode=0o700)
     os.chown(workers, account.uid, account.gid)
+
+
+def _link(project: Project, folder: Path) -> None:
+    """Have ``var/apache`` lead to the server root where that is elsewhere, for `find`."""
+    link = project.var / "apache"
+    if folder == link:
+        if link.is_symlink():
+            link.unlink()
+    elif folder == choose(project, "apache"):
+        project.var.mkdir(parents=True, exist_ok=True)
+        if link.is_dir() and not link.is_symlink():
+            shutil.rmtree(link)
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder)

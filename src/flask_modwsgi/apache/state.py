@@ -1,49 +1,151 @@
-"""What is remembered of a server from its start to its end, and where; found again by any verb."""
+"""What is recorded of a server at its start, in its server root; any verb finds it there again."""
 
 import contextlib
 import json
+import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from .. import problems
 from ..config.project import Project
+from ..machine import files
 from ..problems.problem import Problem
 from . import server_root
+
+_Value = TypeVar("_Value", int, str, float)
+
+
+@dataclass(frozen=True)
+class State:
+    """The start of a server, and its end if it was stopped.
+
+    `owner` is the user the file belongs to and `fault` why it could not be read; both are found
+    when it is read, and not recorded.
+    """
+
+    address: str = ""
+    started: float = 0.0  # seconds since 1970
+    stopped: float = 0.0  # 0: it was not stopped on purpose
+    because: dict[str, Any] = field(default_factory=dict)  # the problem that made us stop it
+    settings: dict[str, Any] = field(default_factory=dict)
+    server_root: str = ""  # as it was at the start
+    inode: int = 0  # of the server root
+    logs: str = ""
+    user: str = ""
+    environments: list[str] = field(default_factory=list)  # Apache's own comes first
+    static_folder: str = ""  # empty: Apache serves no files by itself
+    static_url: str = ""
+    is_alive_at: str = "/"  # the path that is asked whether the application answers
+    memory_kills: int = 0
+    pid: int = 0  # Apache's; it leads a session of its own
+    start: str = ""  # Apache's start time, as `process_table.Process.start`
+    owner: int = -1
+    fault: str = ""
+
+    def setting(self, name: str, otherwise: _Value) -> _Value:
+        """A setting the server was started with."""
+        value = self.settings.get(name)
+        return value if type(value) is type(otherwise) else otherwise
+
+
+_RECORDED = {
+    name: value for name, value in asdict(State()).items() if name not in ("owner", "fault")
+}
 
 
 def root(project: Project) -> Path:
     """The server root of the server that serves this project."""
-    return server_root.choose(project, "apache")
+    return server_root.find(project, "apache")
 
 
-def write(root: Path, facts: Mapping[str, Any]) -> None:
-    """Remember the start of the server with this server root."""
-    (root / "site.json").write_text(json.dumps(facts), encoding="utf-8")
+def write(root: Path, state: State) -> None:
+    """Record it in the server root.
+
+    :raises OSError: there is no room, for example.
+    """
+    recorded = {name: value for name, value in asdict(state).items() if name in _RECORDED}
+    own = {"server_root": str(root), "inode": root.stat().st_ino}
+    files.write(_file(root), json.dumps(recorded | own), 0o600)
 
 
-def read(root: Path) -> dict[str, Any]:
-    """What was remembered at the start; empty if that is lost."""
+def read(root: Path) -> State:
+    """What was recorded at the start; the defaults where that is lost.
+
+    Nothing is taken from a file of another user, except by root, and from the copy of a project
+    whose original is elsewhere: it would speak of the original's server.
+    """
     try:
-        found: dict[str, Any] = json.loads((root / "site.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found
+        with files.opened(_file(root)) as stream:
+            owner = os.fstat(stream.fileno()).st_uid
+            values = json.loads(stream.read(files.LIMIT), parse_constant=_refuse)
+        found = State(**_checked(values), owner=owner)
+        if os.geteuid() not in (0, owner) and owner != 0:
+            return State(fault=f"{_file(root)} belongs to another user")
+        return found if _belongs(found, root) else State()
+    except FileNotFoundError:
+        return State()
+    except OSError as error:
+        return State(fault=f"{_file(root)} cannot be read: {error.strerror}")
+    except (TypeError, ValueError, RecursionError):
+        return State(fault=f"{_file(root)} is damaged")
 
 
-def remember_environments(root: Path, environments: Iterable[Path]) -> None:
-    """Remember from which Python environments the server's processes run, Apache's own first."""
-    if facts := read(root):
-        unique = list(dict.fromkeys(map(str, environments)))
-        write(root, facts | {"environments": unique})
+def refuse_moved(root: Path) -> None:
+    """:raises Problem: the project was moved or renamed after its server was started."""
+    before = read(root).server_root
+    if before and before != str(root):
+        raise problems.moved_while_running(before, root)
+
+
+def record_process(root: Path, pid: int, start: str) -> None:
+    """Add which process Apache is."""
+    write(root, replace(read(root), pid=pid, start=start))
+
+
+def record_environments(root: Path, environments: Iterable[Path]) -> None:
+    """Record from which Python environments the server's processes run, Apache's own first."""
+    unique = list(dict.fromkeys(map(str, environments)))
+    write(root, replace(read(root), environments=unique))
 
 
 def mark_stopped(root: Path, because: Problem | None = None) -> None:
-    """Remember that it was stopped on purpose; without that, it died.
+    """Record that it was stopped on purpose; without that, it died.
 
     :param because: Why it was not a user who stopped it.
     """
-    if facts := read(root):
-        facts |= {"because": because.as_dict()} if because else {}
+    found = read(root)
+    if not found.started:
+        return
+    why = because.as_dict() if because else {}
+    try:
+        write(root, replace(found, stopped=time.time(), because=why))
+    except OSError:  # no room; without a record it did not die, either
         with contextlib.suppress(OSError):
-            write(root, facts | {"stopped": time.time()})
+            _file(root).unlink()
+
+
+def _file(root: Path) -> Path:
+    return root / "state.json"
+
+
+def _checked(values: Any) -> dict[str, Any]:
+    """:raises ValueError: a value has another type than was recorded."""
+    own = {name: value for name, value in dict(values).items() if name in _RECORDED}
+    for name, value in own.items():
+        expected = type(_RECORDED[name])
+        if type(value) is not expected and (expected, type(value)) != (float, int):
+            raise ValueError(name)
+    return own
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(constant)
+
+
+def _belongs(found: State, root: Path) -> bool:
+    """Whether the state is of a server with this server root, which may have been moved since."""
+    recorded = Path(found.server_root)
+    return recorded == root or found.inode == root.stat().st_ino or not recorded.exists()

@@ -58,8 +58,14 @@ def run() -> None:
 
 
 def find_root(folder: Path) -> Path:
-    """The project's folder: this one, or the nearest above it with ``[tool.flask-modwsgi]``."""
+    """The project's folder: this one, or the nearest above it with ``[tool.flask-modwsgi]``.
+
+    It is also told by its ``run`` and ``var/``, so that a broken ``pyproject.toml`` does not keep a
+    server from being stopped, or have another project's one stopped that lies around this one.
+    """
     for step in (folder, *folder.parents):
+        if (step / "run").is_file() and (step / "var").is_dir():
+            return step
         with contextlib.suppress(OSError, UnicodeDecodeError):
             if "[tool.flask-modwsgi]" in (step / "pyproject.toml").read_text(encoding="utf-8"):
                 return step

@@ -88,9 +88,9 @@ def _start(project: Project, options: Namespace) -> int:
 
 
 def _stop(project: Project, options: Namespace) -> int:
-    from ..server import background
+    from ..server import ending
 
-    return background.stop(project)
+    return ending.stop(project)
 
 
 def _restart(project: Project, options: Namespace) -> int:
@@ -226,7 +226,9 @@ VERBS = (
         passes_on=True,
         example="start --threads 10",
     ),
-    Verb("stop", "let requests under way finish, then end the server", _stop),
+    Verb(
+        "stop", "let requests under way finish, then end the server", _stop, needs_environment=False
+    ),
     Verb(
         "restart",
         "stop and start: a short outage, and all settings are read anew",
@@ -236,9 +238,26 @@ VERBS = (
     ),
     Verb("reload", "new code, packages and settings without a failed request", _reload),
     Verb("renew", "serve a new certificate without a failed request", _renew),
-    Verb("status", "whether it is up and busy, and what went wrong last", _status),
-    Verb("logs", "requests and errors by time", _logs, _logs_options, example="logs -n 100 -f"),
-    Verb("dump", "the stack of every thread of every process: where it is stuck", _dump),
+    Verb(
+        "status",
+        "whether it is up and busy, and what went wrong last",
+        _status,
+        needs_environment=False,
+    ),
+    Verb(
+        "logs",
+        "requests and errors by time",
+        _logs,
+        _logs_options,
+        needs_environment=False,
+        example="logs -n 100 -f",
+    ),
+    Verb(
+        "dump",
+        "the stack of every thread of every process: where it is stuck",
+        _dump,
+        needs_environment=False,
+    ),
     Verb(
         "explain",
         "what a code in the log means, or the latest error there",

@@ -27,7 +27,7 @@ def port(facts: Facts) -> str:
 
     wanted = facts.settings.port
     apache = processes.apache(state.root(facts.project))
-    if apache and state.read(state.root(facts.project)).get("settings", {}).get("port") == wanted:
+    if apache and state.read(state.root(facts.project)).setting("port", 0) == wanted:
         return f"{wanted}, served by process {apache.pid} of this project"
     if apache is None and processes.all_of(
         state.root(facts.project)

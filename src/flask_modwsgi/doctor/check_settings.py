@@ -92,10 +92,10 @@ def defined(tree: ast.Module) -> Iterator[str]:
 
 def static_folder(facts: Facts) -> str | None:
     """What the application said at the last start; it is not loaded here."""
-    seen = state.read(state.root(facts.project)).get("static")
-    if not seen:
+    seen = state.read(state.root(facts.project))
+    folder, url = seen.static_folder, seen.static_url
+    if not folder:
         return None
-    folder, url = seen
     if not Path(folder).is_dir():
         return Note(f"{folder} is gone since the start; Flask answers for {url}")
     return f"{sum(1 for path in Path(folder).rglob('*') if path.is_file())} files at {url}"

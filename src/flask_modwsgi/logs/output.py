@@ -13,17 +13,18 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
-
-import psutil
+from typing import IO, TYPE_CHECKING, Any
 
 from ..config.project import Project
-from ..config.settings import Settings
+from ..machine import process_table
 from . import events, rendering
 from .chunking import Joined
 from .events import Event
 from .noise import is_routine
 from .writer import LONGEST
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
 
 KEPT = 600  # lines of a terminal that are looked at when something fails
 _ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
@@ -98,7 +99,7 @@ class Terminal:
 class Files:
     """To ``access.log`` and ``error.log`` in a folder, by a process that outlives this one."""
 
-    def __init__(self, project: Project, folder: Path, settings: Settings) -> None:
+    def __init__(self, project: Project, folder: Path, settings: "Settings") -> None:
         self._project = project
         self._folder = folder
         self._settings = settings
@@ -144,19 +145,22 @@ class Files:
                 self._writer.wait(timeout=2)
 
 
-def wait_for_writer(folder: Path, seconds: float) -> None:
-    """Wait until all that an ended Apache wrote is in the files of `folder`."""
+def wait_for_writer(folder: str, owner: int, seconds: float) -> None:
+    """Wait until all that an ended Apache wrote is in the files of `folder`.
+
+    :param folder: As it was at the start of Apache.
+    :param owner: The user id of who started it.
+    """
     deadline = time.monotonic() + seconds
-    while _writers(folder) and time.monotonic() < deadline:
+    while _is_being_written(folder, owner) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def _writers(folder: Path) -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if {WRITER, str(folder)} <= set(process.info["cmdline"] or [])
-    ]
+def _is_being_written(folder: str, owner: int) -> bool:
+    return any(
+        {WRITER, folder} <= set(process.command) and process.uid == owner
+        for process in process_table.running()
+    )
 
 
 def size_of(log: Path) -> int:

@@ -8,11 +8,12 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..config.project import Project
+from ..machine.times import clock
 from ..problems.problem import colours
 from . import events
 from .events import Event
@@ -161,7 +162,7 @@ def causes(project: Project) -> list[tuple[int, str, str]]:
             counts[cause] += 1
             last[cause] = datetime.fromisoformat(event["time"]).timestamp()
     ordered = sorted(counts, key=lambda cause: last[cause])
-    return [(counts[cause], _clock(last[cause]), cause) for cause in ordered]
+    return [(counts[cause], clock(last[cause]), cause) for cause in ordered]
 
 
 def is_cause(text: str) -> bool:
@@ -173,7 +174,3 @@ def is_cause(text: str) -> bool:
 def last_errors(project: Project, number: int) -> list[str]:
     """The latest causes, the newest first."""
     return [f"{last}  {cause}" for _, last, cause in reversed(causes(project)[-number:])]
-
-
-def _clock(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%m-%d %H:%M:%S")

@@ -5,6 +5,7 @@ and nothing has to end it. Should it be killed, its parent puts another one in i
 """
 
 import collections
+import contextlib
 import os
 import select
 import signal
@@ -82,7 +83,8 @@ class Deaths:
         if self._are_many():
             self._times.clear()
             words = [sys.executable, "-I", "-m", "flask_modwsgi.server.crash_loop", self._root]
-            subprocess.Popen(words)
+            with contextlib.suppress(OSError):  # the environment is gone
+                subprocess.Popen(words)
 
     def _are_many(self) -> bool:
         times = self._times

@@ -145,5 +145,5 @@ def lock_held(holder: str, seconds: float) -> Problem:
         "lock-held",
         f"Another ./run is at work in this project: process {holder}.",
         f"It was waited for {seconds:.0f} seconds.",
-        [f"ps -f -p {holder}"],
+        [f"ps -f -p {holder}" if holder.isdecimal() else "fuser -v var/*.lock"],
     )

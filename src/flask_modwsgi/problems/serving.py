@@ -141,6 +141,27 @@ def reload_stuck(done: int, total: int, seconds: float) -> Problem:
     )
 
 
+@example()
+def nothing_replaced() -> Problem:
+    return Problem(
+        "nothing-replaced",
+        "Apache runs, but no process of the application, so none was replaced.",
+        "They have all ended, and Apache has not started others.",
+        ["./run logs --errors", "./run restart"],
+    )
+
+
+@example("/srv/blog/var/apache", Path("/srv/shop/var/apache"))
+def moved_while_running(before: str, now: Path) -> Problem:
+    return Problem(
+        "moved-while-running",
+        f"The server was started in {before}, and the project was moved while it ran: {now}.",
+        "It still looks for its files in the old place. Setup makes an environment for the new"
+        " one; the restart is a short outage.",
+        ["./run setup && ./run restart"],
+    )
+
+
 @example("ModuleNotFoundError: No module named 'requests'")
 def app_broken(traceback: str) -> Problem:
     return Problem(

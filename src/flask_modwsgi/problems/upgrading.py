@@ -36,7 +36,7 @@ def python_changed(before: str, now: str) -> Problem:
     )
 
 
-@example(["flask is 3.0.0, and setup installed 3.1.3", "psutil is missing"])
+@example(["flask is 3.0.0, and setup installed 3.1.3", "brotli is missing"])
 @example(["requirements.txt has changed since ./run setup"])
 def packages_differ(findings: Sequence[str]) -> Problem:
     return Problem(

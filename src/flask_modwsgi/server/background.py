@@ -1,4 +1,4 @@
-"""start, stop, restart: Apache in the background, found again by its server root."""
+"""``./run start`` and ``./run restart``: Apache in the background, found again by its server root."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 from ..apache import processes, state
 from ..config import settings
 from ..config.project import Project
-from ..logs import output
-from . import launch, locks, standby
-from .foreground import say, say_where
+from . import launch, locks
+from .ending import end
+from .foreground import say_where
 from .httpd import Httpd
+from .messages import say
 
 
 def start(project: Project, extra: Sequence[str] = ()) -> int:
@@ -20,7 +21,8 @@ def start(project: Project, extra: Sequence[str] = ()) -> int:
     with locks.held(project, "server"):
         root = state.root(project)
         if running := processes.apache(root):
-            say(f"already running: process {running.pid}, {state.read(root).get('address', '')}/")
+            state.refuse_moved(root)
+            say(f"already running: process {running.pid}, {state.read(root).address}/")
             return 0
         end(project)  # what a killed Apache left keeps the port
         _start(project, extra)
@@ -46,33 +48,6 @@ def make_logs(project: Project) -> None:
     """Create the folder for log files; they are for whoever serves only."""
     project.logs.mkdir(parents=True, exist_ok=True)
     project.logs.chmod(0o700)
-
-
-def stop(project: Project) -> int:
-    """Let requests under way finish, for ``STOP_LIMIT`` seconds at most, then end Apache."""
-    with locks.held(project, "server"):
-        say("stopped" if end(project) else "not running")
-    return 0
-
-
-def end(project: Project, grace: float | None = None) -> bool:
-    """End Apache and what is left of one; return whether there was anything.
-
-    :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
-    """
-    root = state.root(project)
-    standby.remove(project, root, seconds=0)  # one that was left by a renewal that was killed
-    parent = processes.apache(root)
-    if not processes.all_of(root):
-        return False
-    if grace is None:
-        grace = state.read(root).get("settings", {}).get("stop_limit", 10)
-    if parent:
-        processes.end(parent.pid, root, grace)
-    processes.kill(root)
-    output.wait_for_writer(project.logs, 5)
-    state.mark_stopped(root)
-    return True
 
 
 def restart(project: Project, extra: Sequence[str] = ()) -> int:

@@ -11,23 +11,22 @@ from ..apache import processes, state
 from ..config.project import Project
 from ..doctor import deaths, evidence
 from ..logs import reader
-from . import background, health_summary, locks
+from . import ending, health_summary, locks
 
 
 def main(project: Project) -> None:
     """Look whether it is a loop; if so, end Apache and remember why."""
     with locks.held(project, "server"):
         root = state.root(project)
-        parent, started = processes.apache(root), state.read(root)
+        parent, recorded = processes.apache(root), state.read(root)
         if not parent:
             return
         lines = health_summary.since_start(
             parent, reader.error_log(project), deaths.WINDOW, time.time()
         )
-        if health_summary.is_loop(root, parent, lines):
-            user, kills = started.get("user", ""), started.get("memory_kills", 0)
-            found = evidence.evidence(lines, user, project.root, kills)
-            background.end(project, grace=0)
+        if health_summary.is_loop(root, lines):
+            found = evidence.evidence(lines, recorded.user, project.root, recorded.memory_kills)
+            ending.end(project, grace=0)
             state.mark_stopped(root, evidence.crash_loop(found))
 
 

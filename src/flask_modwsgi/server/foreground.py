@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from ..tls import local_certificate
 from . import launch
 from .file_watcher import Watch
 from .httpd import Httpd
+from .messages import say, write
 
 # One process, so that every request sees the same state.
 _DEVELOPMENT = ("--processes", "1")
@@ -91,26 +91,9 @@ def say_where(server: Httpd) -> None:
         lines.append(f"careful, browsers refuse its certificate: {certificate.objection}")
     for line in lines:
         if server.log_style == "json":
-            _print(rendering.as_json(events.notice(line)).decode().rstrip())
+            write(rendering.as_json(events.notice(line)).decode().rstrip())
         else:
             say(line)
-
-
-def say(text: str) -> None:
-    """Tell the user."""
-    _print(f"* {text}")
-
-
-def _print(line: str) -> None:
-    """A reader who has gone stops no server.
-
-    https://docs.python.org/3/library/signal.html#note-on-sigpipe
-    """
-    try:
-        sys.stderr.write(f"{line}\n")  # in one piece, because Apache's lines come in between
-        sys.stderr.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 @contextmanager

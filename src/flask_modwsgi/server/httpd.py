@@ -23,12 +23,13 @@ from ..apache import (
 from ..doctor import causes, evidence
 from ..logs import events
 from ..logs.output import Files, Terminal
+from ..machine import process_table
 from ..machine.ports import check_port
 from ..problems.problem import Problem
 from ..tls import https
-from .launch import Site, remembered, write_environment
+from .launch import Site, recorded, write_environment
 from .probe import NO_ANSWER, ask
-from .worker_monitor import Vigil
+from .worker_monitor import WorkerMonitor
 
 _URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
 LATELY = 60.0  # seconds of log in which the reason for an end is looked for
@@ -53,7 +54,7 @@ class Httpd:
             if site.logs
             else Terminal(self.log_style, quiet)
         )
-        self.vigil = Vigil(site, self.output)
+        self.monitor = WorkerMonitor(site, self.output)
         self.url = ""
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -99,7 +100,7 @@ class Httpd:
         _write(httpd_conf, beginning + arguments.mended(httpd_conf.read_text("utf-8")))
         self.url = https.address(site.settings) or address[1]
         self.check_configuration()
-        state.write(site.root, remembered(site, self.address))
+        state.write(site.root, recorded(site, self.address))
 
     def check_configuration(self) -> None:
         """:raises Problem: Apache could not start, or restart, with the server root as it is."""
@@ -107,7 +108,7 @@ class Httpd:
         done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
         if done.returncode != 0:
             log = events.printed(done.stderr)
-            raise self.vigil.failure("Apache refuses its configuration.", log)
+            raise self.monitor.failure("Apache refuses its configuration.", log)
 
     def apachectl(self, *words: str) -> list[str]:
         # Through a shell, because the server root may be on a file system mounted noexec.
@@ -132,6 +133,8 @@ class Httpd:
             start_new_session=True,
             preexec_fn=None if self.site.logs else processes.end_with_parent,
         )
+        if started := process_table.find(self.process.pid):
+            state.record_process(self.site.root, started.pid, started.start)
         self._wait_until_it_answers(given_up)
 
     def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
@@ -142,17 +145,17 @@ class Httpd:
             if self.process.poll() is not None:
                 self.output.join()
                 raise self.failure("Apache ended at once.")
-            if self.vigil.is_refused():
+            if self.monitor.is_refused():
                 self._answers()  # of sys.exit() there is a traceback only when it is asked
-                self._end_because_of(self.vigil.not_loaded())
+                self._end_because_of(self.monitor.not_loaded())
             self.refuse_crash_loop()
             # What an application does for its first page may take long.
             left = max(5, deadline - time.monotonic())
-            if self.vigil.all_loaded(self.process.pid) and self._answers(left):
+            if self.monitor.all_loaded() and self._answers(left):
                 return
             time.sleep(0.05)
         if not given_up() and not self._answers():
-            found = self.vigil.evidence()
+            found = self.monitor.evidence()
             slow = problems.too_slow(limit, evidence.last_words(found.log))
             self._end_because_of(causes.cause(found) or slow)
 
@@ -163,7 +166,7 @@ class Httpd:
     def refuse_crash_loop(self) -> None:
         """:raises Problem: the processes of the application die again and again; it is stopped."""
         assert self.process
-        self._end_because_of(self.vigil.crash_loop(self.process.pid))
+        self._end_because_of(self.monitor.crash_loop())
 
     def _end_because_of(self, problem: Problem | None) -> None:
         if problem:
@@ -174,14 +177,13 @@ class Httpd:
         """Why it ended: named where the evidence shows it, otherwise Apache's last words."""
         code = self.process.returncode if self.process else None
         if self.process and code and code < 0:
-            return causes.end_of_apache(self.process.pid, -code, self.vigil.evidence())
-        return self.vigil.failure(doing, self.output.lines(LATELY))
+            return causes.end_of_apache(self.process.pid, -code, self.monitor.evidence())
+        return self.monitor.failure(doing, self.output.lines(LATELY))
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""
-        assert self.process
-        for daemon in processes.daemons(self.process.pid, self.site.project.app_name):
-            daemon.send_signal(signal.SIGUSR1)
+        for daemon in processes.daemons(self.site.root):
+            process_table.send(daemon, signal.SIGUSR1)
 
     def stop(self, grace: float | None = None) -> None:
         """Let requests under way finish for `grace` seconds (``STOP_LIMIT``), then end Apache."""
@@ -189,7 +191,7 @@ class Httpd:
             return
         grace = self.site.settings.stop_limit if grace is None else grace
         if self.process.poll() is None:
-            processes.end(self.process.pid, self.site.root, grace)
+            processes.end(self.site.root, grace)
         self.kill()
 
     def kill(self) -> None:

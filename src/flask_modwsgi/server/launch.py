@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from .. import problems
 from ..apache import server_root
 from ..apache.app_profile import UNASKED, AppProfile
+from ..apache.state import State
 from ..apache.static_files import StaticFiles
 from ..config.project import Project
 from ..config.settings import Settings
@@ -122,19 +122,21 @@ def write_environment(site: Site) -> None:
     part.replace(file)
 
 
-def remembered(site: Site, address: str) -> dict[str, object]:
+def recorded(site: Site, address: str) -> State:
     """What verbs that come later need to know of its start."""
-    return {
-        "address": address,
-        "started": time.time(),
-        "settings": asdict(site.settings),
-        "logs": str(site.logs) if site.logs else None,
-        "memory_kills": oom.kills(),
-        "user": site.account.user,
-        "environments": [str(site.project.environment)],
-        "static": _as_json(site.application.static),
-        "is_alive_at": site.application.is_alive_at,
-    }
+    folder, url = _as_text(site.application.static)
+    return State(
+        address=address,
+        started=time.time(),
+        settings=asdict(site.settings),
+        logs=str(site.logs or ""),
+        memory_kills=oom.kills(),
+        user=site.account.user,
+        environments=[str(site.project.environment)],
+        static_folder=folder,
+        static_url=url,
+        is_alive_at=site.application.is_alive_at,
+    )
 
 
 def check_import(site: Site) -> Site:
@@ -163,18 +165,17 @@ def _tried(site: Site) -> Rehearsal:
     return rehearse(site.project, site.account, site.environ, site.settings.start_limit)
 
 
-def stale(started: Mapping[str, Any], now: AppProfile) -> list[str]:
+def stale(started: State, now: AppProfile) -> list[str]:
     """What Apache's configuration says of the application that is not so any more.
 
     :param started: What was remembered at the start.
     """
-    before, after = started.get("static"), _as_json(now.static)
-    if "static" not in started or before == after:
+    before, after = (started.static_folder, started.static_url), _as_text(now.static)
+    if not started.started or before == after:
         return []
-    return [
-        f"the static files ({' at '.join(before or ['none'])}, now {' at '.join(after or ['none'])})"
-    ]
+    was, will_be = (" at ".join(filter(None, one)) or "none" for one in (before, after))
+    return [f"the static files ({was}, now {will_be})"]
 
 
-def _as_json(static: StaticFiles | None) -> list[str] | None:
-    return [str(static.folder), static.url] if static else None
+def _as_text(static: StaticFiles | None) -> tuple[str, str]:
+    return (str(static.folder), static.url) if static else ("", "")

@@ -2,13 +2,14 @@
 
 import fcntl
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
+from .messages import say
 
 PATIENCE = 120.0  # seconds
 
@@ -17,15 +18,14 @@ PATIENCE = 120.0  # seconds
 def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[None]:
     """Hold the lock ``var/NAME.lock``; say so where another process has it.
 
-    Where no file can be made, there is nobody to wait for either: a full disk must not keep a
+    Where the file can be neither made nor opened, nothing is locked: a full disk must not keep a
     server from being stopped.
 
     :param patience: Seconds to wait.
     :raises Problem: another process still has it.
     """
     try:
-        project.var.mkdir(exist_ok=True)
-        file = os.open(project.var / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        file = _open(project.var / f"{name}.lock")
     except OSError:
         yield
         return
@@ -39,6 +39,17 @@ def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[No
         os.close(file)
 
 
+def _open(path: Path) -> int:
+    """For reading where it cannot be written, which is enough for a lock.
+
+    :raises OSError: neither can be done.
+    """
+    with suppress(OSError):
+        path.parent.mkdir(exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 def _take(file: int, patience: float) -> None:
     deadline, told = time.monotonic() + patience, False
     while True:
@@ -46,10 +57,16 @@ def _take(file: int, patience: float) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            holder = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            holder = _holder(file)
         if time.monotonic() > deadline:
             raise problems.lock_held(holder, patience)
         if not told:
-            print(f"* waiting for another ./run (process {holder})", file=sys.stderr, flush=True)
+            say(f"waiting for another ./run (process {holder}), for {patience:.0f} s at most")
             told = True
         time.sleep(0.1)
+
+
+def _holder(file: int) -> str:
+    """The process id that the holder wrote; there may have been no room for it."""
+    text = os.pread(file, 20, 0).decode("ascii", "replace").strip()
+    return text if text.isdecimal() else "unknown"

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 from .. import problems
-from ..apache import state
+from ..apache import processes, state
 from ..config.project import Project
 from ..doctor.checklist import SETUP, before
 from ..doctor.facts import Facts
+from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
 from ..setup import (
@@ -23,7 +24,6 @@ from ..setup import (
     telemetry,
     wheel_cache,
 )
-from ..setup.progress import clock
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
@@ -73,7 +73,7 @@ def setup(
         _put_to_use(project, new.environment)
     print()
     answered, *notes = proof.splitlines()
-    say("Ready", f"in {clock(time.monotonic() - started)}: {answered}")
+    say("Ready", f"in {duration(time.monotonic() - started)}: {answered}")
     say(
         "",
         f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
@@ -119,8 +119,9 @@ def _put_to_use(project: Project, environment: Path) -> None:
 
 def _served(project: Project) -> list[Path]:
     """The environments that a server of this project may run from."""
-    server = state.read(state.root(project))
-    return [] if "stopped" in server else [Path(path) for path in server.get("environments", [])]
+    root = state.root(project)
+    found = state.read(root).environments if processes.all_of(root) else []
+    return [Path(path) for path in found]
 
 
 def make_env_file(project: Project) -> None:

@@ -7,19 +7,19 @@ open before gets an error from mod_wsgi. So a second Apache stands in while the 
 
 import signal
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
-
-import psutil
 
 from .. import problems
 from ..apache import processes, state
 from ..config.project import Project
 from ..config.settings import Settings
+from ..machine import process_table
+from ..machine.process_table import Process
 from ..tls import certificates, https
 from . import background, launch, locks, standby, status
-from .foreground import say
 from .httpd import Httpd
+from .messages import say
 
 
 def renew(project: Project) -> int:
@@ -32,9 +32,10 @@ def renew(project: Project) -> int:
         root = state.root(project)
         parent = processes.apache(root)
         if parent is None:
-            raise problems.not_running("this project's Apache does not run")
-        here = launch.collect(project, logs=project.logs)
-        check_files(state.read(root).get("settings", {}), here.settings)
+            raise problems.not_running("this project's Apache does not run", "renew")
+        state.refuse_moved(root)
+        here = replace(launch.collect(project, logs=project.logs), root=root)
+        check_files(state.read(root).settings, here.settings)
         assert here.certificate
         if here.certificate.objection:
             raise problems.tls_objection(
@@ -43,7 +44,7 @@ def renew(project: Project) -> int:
         here = launch.check_import(here)
         background.make_logs(project)
         with standby.serving(here):
-            _let_finish(parent, here)
+            _let_finish(here)
             _restart(parent, here)
         say(f"renewed: {here.certificate}")
     return 0
@@ -58,7 +59,7 @@ def check_files(before: dict[str, Any], now: Settings) -> None:
         raise problems.restart_needed(changes)
 
 
-def _let_finish(parent: psutil.Process, here: launch.Site) -> None:
+def _let_finish(here: launch.Site) -> None:
     """Wait for what Apache's own processes of the application work on still.
 
     And for as long as a connection may be idle: then every client that has one was told to close.
@@ -67,50 +68,38 @@ def _let_finish(parent: psutil.Process, here: launch.Site) -> None:
     time.sleep(settings.keep_alive + 1)
 
     def is_idle() -> bool:
-        rows = status.reports(here.project, parent, settings.threads)
+        rows = status.reports(here.root, settings.threads)
         return all(row["responds"] and not row["busy"] for row in rows)
 
-    _wait(is_idle, standby.longest_request(settings))
+    processes.wait(is_idle, standby.longest_request(settings))
 
 
-def _restart(parent: psutil.Process, here: launch.Site) -> None:
+def _restart(parent: Process, here: launch.Site) -> None:
     """Restart gracefully, until all is new and the old is gone.
 
     :raises Problem: the new certificate is not served.
     """
     Httpd(here).check_configuration()
     certificate = here.certificate
-    settings, old = here.settings, parent.children()
-    parent.send_signal(signal.SIGUSR1)
+    settings = here.settings
+    old = [one for one in processes.all_of(here.root) if one.parent == parent.pid]
+    process_table.send(parent, signal.SIGUSR1)
 
     def is_served() -> bool:
         found = certificates.served(settings.host, settings.https_port)
         return certificate is not None and found == certificate.der
 
     def is_ready() -> bool:
-        daemons = processes.daemons(parent.pid, here.project.app_name)
-        new = [one for one in daemons if one not in old]
+        new = [one for one in processes.daemons(here.root) if one not in old]
         ready = [one for one in new if processes.is_ready(one, here.root)]
         return len(ready) >= settings.processes
 
-    if not _wait(is_served, settings.start_limit):
+    if not processes.wait(is_served, settings.start_limit):
         raise problems.tls_not_renewed(f"it was not seen in {settings.start_limit} seconds")
-    if not _wait(is_ready, settings.start_limit):
+    if not processes.wait(is_ready, settings.start_limit):
         raise problems.tls_not_renewed("the application did not start again")
     # Those that Apache told to go may have clients that are slow to send or to read.
-    _wait(lambda: not any(map(_is_at_work, old)), standby.longest_request(settings))
-
-
-def _is_at_work(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _wait(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether it came true in that time."""
-    deadline = time.monotonic() + seconds
-    while not (true := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return true
+    processes.wait(
+        lambda: not any(one in old for one in processes.all_of(here.root)),
+        standby.longest_request(settings),
+    )

@@ -1,14 +1,11 @@
 """``./run reload``: every process of the application replaced by one that loads it anew."""
 
-import contextlib
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-
-import psutil
 
 from .. import problems
 from ..apache import precompressed, processes, state
@@ -17,11 +14,14 @@ from ..config.project import Project
 from ..doctor import causes, deaths, evidence
 from ..logs import output
 from ..logs.events import Event
+from ..machine import process_table
+from ..machine.process_table import Process
 from ..problems.problem import Problem
 from ..setup import environments
-from . import launch, locks, standby
+from . import launch, locks
 from .background import changed_settings
-from .foreground import say
+from .ending import end_standby
+from .messages import say
 
 
 def reload(project: Project) -> int:
@@ -32,39 +32,52 @@ def reload(project: Project) -> int:
     """
     with locks.held(project, "server"):
         root = state.root(project)
-        parent = processes.apache(root)
-        if parent is None:
+        if not processes.apache(root):
             raise problems.not_running("this project's Apache does not run")
-        here = launch.collect(project, logs=project.logs)
+        state.refuse_moved(root)
+        here = replace(launch.collect(project, logs=project.logs), root=root)
         settings.refuse_unsafe(here.environ)
         server = state.read(root)
-        changes = changed_settings(server.get("settings", {}), asdict(here.settings))
-        used = [Path(path) for path in server.get("environments", [here.project.environment])]
-        changes += environments.restart_reasons(used[0], here.project.environment)
+        changes = changed_settings(server.settings, asdict(here.settings))
+        current = here.project.environment
+        used = [Path(path) for path in server.environments] or [current]
+        changes += environments.restart_reasons(used[0], current)
         if changes:
             raise problems.restart_needed(changes)
         here = launch.check_import(here)
         if changes := launch.stale(state.read(root), here.application):
             raise problems.restart_needed(changes)
-        standby.remove(project, root, seconds=here.settings.stop_limit)
+        end_standby(project, root, seconds=here.settings.stop_limit)
         # A setup meanwhile must not remove what the processes of any age run from.
-        state.remember_environments(root, [*used, here.project.environment])
+        state.record_environments(root, [*used, current])
         launch.write_environment(here)
         if static := here.application.static:
             precompressed.renew(project, static, here.account, here.environ, root)
         limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
-        old = processes.daemons(parent.pid, here.project.app_name)
+        old = processes.daemons(root)
+        if not old:
+            raise problems.nothing_replaced()
         log = logs_since(project.logs / "error.log")
         for done, daemon in enumerate(old):
             started = time.time()
-            with contextlib.suppress(psutil.NoSuchProcess):  # then it has a successor already
-                daemon.send_signal(signal.SIGUSR1)
-            if not _wait_for_successor(here, parent.pid, old, done, limit, log):
+            _ask_to_go(daemon)
+            if not _wait_for_successor(root, old, done, limit, log):
                 stuck = problems.reload_stuck(done, len(old), time.time() - started)
                 raise _why_stuck(here, evidence.settled(log), stuck)
-        state.remember_environments(root, [used[0], here.project.environment])
+        state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
     return 0
+
+
+def _ask_to_go(daemon: Process) -> None:
+    """One that has ended has a successor already.
+
+    :raises Problem: another user started it.
+    """
+    try:
+        process_table.send(daemon, signal.SIGUSR1)
+    except PermissionError:
+        raise problems.not_permitted("reload", processes.user_name(daemon.uid)) from None
 
 
 def logs_since(file: Path) -> Callable[[], list[Event]]:
@@ -74,7 +87,7 @@ def logs_since(file: Path) -> Callable[[], list[Event]]:
 
 def _why_stuck(here: launch.Site, lines: list[Event], stuck: Problem) -> Problem:
     """What the log shows of successors that died or could not load the application."""
-    before = int(state.read(here.root).get("memory_kills", 0))
+    before = state.read(here.root).memory_kills
     found = evidence.evidence(lines, here.account.user, here.project.root, before)
     cause = causes.cause(found)
     if cause:
@@ -83,9 +96,8 @@ def _why_stuck(here: launch.Site, lines: list[Event], stuck: Problem) -> Problem
 
 
 def _wait_for_successor(
-    here: launch.Site,
-    pid: int,
-    old: list[psutil.Process],
+    root: Path,
+    old: list[Process],
     done: int,
     limit: float,
     log: Callable[[], list[Event]],
@@ -94,12 +106,10 @@ def _wait_for_successor(
 
     No longer than until it is seen in the log that they cannot load the application.
     """
-    known = {process.pid for process in old}
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
-        current = processes.daemons(pid, here.project.app_name)
-        new = [one for one in current if one.pid not in known]
-        ready = [one for one in new if processes.is_ready(one, here.root)]
+        current = processes.daemons(root)
+        ready = [one for one in current if one not in old and processes.is_ready(one, root)]
         if len(ready) > done and old[done] not in current:
             return True
         if deaths.no_successor(log()):

@@ -1,28 +1,17 @@
 """A second Apache of this project that answers while the first one restarts."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
-from ..apache import processes, server_root
+from ..apache import server_root
 from ..apache.arguments import INTERRUPT
-from ..config.project import Project
 from ..config.settings import Settings
 from ..machine import capacity
 from . import smoke_test
+from .ending import STANDBY_PORTS, end_standby
 from .httpd import Httpd
 from .launch import Site
-
-# While this file of a server root names ports, Apache hands its requests on to them
-# (apache/tls.conf).
-PORTS = "stand-in"
-
-
-def own_root(project: Project) -> Path:
-    """The server root of the second Apache."""
-    return server_root.choose(project, "stand-in")
 
 
 @contextmanager
@@ -33,7 +22,7 @@ def serving(here: Site) -> Iterator[None]:
 
     :raises Problem: it does not start; nothing is handed to it then.
     """
-    remove(here.project, here.root, longest_request(here.settings))
+    end_standby(here.project, here.root, longest_request(here.settings))
     ports = {"http": smoke_test.free_port(), "https": smoke_test.free_port()}
     own = replace(
         here.settings,
@@ -47,7 +36,7 @@ def serving(here: Site) -> Iterator[None]:
     )
     logs = here.logs and here.logs / "stand-in"
     extra = ("--access-log-name", "/dev/null")
-    root = own_root(here.project)
+    root = server_root.choose(here.project, "stand-in")
     server = Httpd(replace(here, settings=own, root=root, logs=logs, extra=extra))
     try:
         if logs:
@@ -55,25 +44,10 @@ def serving(here: Site) -> Iterator[None]:
         server.prepare()
         server.start()
         lines = (f"{scheme} {port}\n" for scheme, port in ports.items())
-        (here.root / PORTS).write_text("".join(lines))
+        (here.root / STANDBY_PORTS).write_text("".join(lines))
         yield
     finally:
-        remove(here.project, here.root, longest_request(here.settings))
-
-
-def remove(project: Project, root: Path, seconds: float) -> None:
-    """Have the Apache of this server root answer by itself again, then end the stand-in.
-
-    :param seconds: How long it may take to finish what it works on.
-    """
-    own = own_root(project)
-    if not processes.all_of(own):
-        return
-    (root / PORTS).write_text("")
-    time.sleep(1)  # for requests that are just being handed on
-    if apache := processes.apache(own):
-        processes.end(apache.pid, own, seconds)
-    processes.kill(own)
+        end_standby(here.project, here.root, longest_request(here.settings))
 
 
 def longest_request(settings: Settings) -> float:

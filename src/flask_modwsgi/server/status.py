@@ -1,21 +1,25 @@
 """``./run status``: is it up, is it busy, what went wrong last."""
 
-import contextlib
 import json
-import os
-import signal
 import subprocess
 import textwrap
 import time
 from datetime import datetime
+from http.client import HTTPException
 from pathlib import Path
+from signal import SIGHUP
 from typing import Any
 
-import psutil
-
 from ..apache import processes, state
+from ..apache.state import State
 from ..config.project import Project
 from ..logs import reader
+from ..logs.events import printable
+from ..machine import files, process_table
+from ..machine.process_table import Process
+from ..machine.times import duration
+from ..problems.problem import Problem
+from ..setup import environments
 from . import health_summary, probe
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
@@ -36,24 +40,48 @@ def collect(project: Project) -> dict[str, Any]:
     started = state.read(root)
     errors = reader.last_errors(project, 3)
     wrong = health_summary.found(root, parent, started, reader.error_log(project))
+    notes = list(filter(None, (started.fault, _moved(root, started, parent), _unready(project))))
     if parent is None:
-        return {"state": "stopped", "trouble": wrong, "errors": errors}
-    address = started.get("address", "")
-    path, hosts = started.get("is_alive_at", "/"), started.get("settings", {}).get("hosts", "")
-    answer = probe.ask(address, path, hosts)
-    rows = reports(project, parent, started.get("settings", {}).get("threads", 0))
+        return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
+    answer = _ask(started)
+    rows = reports(root, started.setting("threads", 0))
     # Of a process that could not load the application there is no report.
     answers = answer not in probe.NO_ANSWER and (answer != 500 or any(r["responds"] for r in rows))
     return {
         "state": "running" if answers and not in_a_loop(wrong) else "not answering",
         "trouble": wrong,
-        "address": f"{address}/",
+        "notes": notes,
+        "address": f"{started.address}/" if started.address else "unknown",
         "pid": parent.pid,
-        "uptime": round(time.time() - parent.create_time()),
+        "uptime": round(time.time() - parent.began),
         "release": release(project),
         "processes": rows,
         "errors": errors,
     }
+
+
+def _ask(started: State) -> int:
+    try:
+        return probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
+    except (ValueError, HTTPException):  # what was recorded is no address
+        return 0
+
+
+def _moved(root: Path, started: State, parent: Process | None) -> str:
+    if parent is None or started.server_root in ("", str(root)):
+        return ""
+    return f"the server was started in {started.server_root}, and the project is elsewhere now"
+
+
+def _unready(project: Project) -> str:
+    """Why no server could be started from the environment now."""
+    try:
+        environments.verify(project)
+    except Problem as problem:
+        return problem.what
+    except (OSError, RuntimeError) as error:  # such as a link that leads to itself
+        return f"The environment cannot be used: {error}"
+    return ""
 
 
 def in_a_loop(wrong: dict[str, Any] | None) -> bool:
@@ -65,58 +93,58 @@ def release(project: Project) -> str:
     """The commit that is checked out here, or the name of the folder."""
     command = ["git", "-C", str(project.root), "describe", "--always", "--dirty"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     except OSError:
         return project.root.name
     return done.stdout.strip() or project.root.name
 
 
-def reports(project: Project, parent: psutil.Process, threads: int) -> list[dict[str, Any]]:
+def reports(root: Path, threads: int) -> list[dict[str, Any]]:
     """Ask every process of the application how busy it is; wait a second for the answers."""
-    daemons = processes.daemons(parent.pid, project.app_name)
+    daemons = processes.daemons(root)
     asked = time.time()
     for daemon in daemons:
-        with contextlib.suppress(psutil.Error):
-            daemon.send_signal(signal.SIGHUP)
+        try:
+            process_table.send(daemon, SIGHUP)
+        except PermissionError:  # another user asks than the one who started it
+            break
     found: dict[int, dict[str, Any]] = {}
     while len(found) < len(daemons) and time.time() < asked + 1:
         for daemon in daemons:
-            report = _read(state.root(project), daemon.pid)
+            report = _report(root / "workers" / f"{daemon.pid}.json")
             if report and report["time"] >= asked:
                 found[daemon.pid] = report
         time.sleep(0.01)
-    rows = []
-    for daemon in daemons:
-        with contextlib.suppress(psutil.Error):  # it has just died
-            rows.append(_row(daemon, found.get(daemon.pid), threads))
-    return rows
+    now = filter(None, (process_table.find(daemon.pid) for daemon in daemons))
+    return [_row(one, found.get(one.pid), threads) for one in now]
 
 
-def _row(daemon: psutil.Process, report: dict[str, Any] | None, threads: int) -> dict[str, Any]:
-    row = {"pid": daemon.pid, "memory": daemon.memory_info().rss, "responds": report is not None}
+def _row(daemon: Process, report: dict[str, Any] | None, threads: int) -> dict[str, Any]:
+    row = {"pid": daemon.pid, "memory": daemon.memory, "responds": report is not None}
     if report:
         row |= {"requests": report["requests"], "busy": report["busy"]}
         row["idle"] = max(0, threads - report["busy"])
     return row
 
 
-def _read(root: Path, pid: int) -> dict[str, Any] | None:
-    """The application's user owns the folder, so a link there is not followed."""
+def _report(file: Path) -> dict[str, Any] | None:
+    """What a process wrote of itself; its user can write anything there."""
     try:
-        file = os.open(root / "workers" / f"{pid}.json", os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(file) as stream:
-            report: dict[str, Any] = json.load(stream)
-    except (OSError, ValueError):
+        report = json.loads(files.text(file))
+        numbers = report["time"], report["requests"], report["busy"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return report
+    kinds = (float, int), (int,), (int,)
+    fits = all(type(one) in kind for one, kind in zip(numbers, kinds, strict=True))
+    return dict(report) if fits else None
 
 
 def as_text(found: dict[str, Any]) -> str:
     """The table people read."""
     lines = [f"{'State':<10}{found['state']}"]
-    if found["trouble"]:
-        text = found["trouble"]["text"]
-        lines += textwrap.wrap(text, 80, initial_indent="Trouble   ", subsequent_indent=" " * 10)
+    trouble = [("Trouble", found["trouble"]["text"])] if found["trouble"] else []
+    for label, text in [*trouble, *(("Note", note) for note in found["notes"])]:
+        lines += textwrap.wrap(text, 80, initial_indent=f"{label:<10}", subsequent_indent=" " * 10)
     if found["state"] != "stopped":
         since = datetime.fromtimestamp(time.time() - found["uptime"]).strftime("%Y-%m-%d %H:%M:%S")
         lines += [
@@ -136,12 +164,4 @@ def as_text(found: dict[str, Any]) -> str:
             lines.append(f"{row['pid']:>9} {memory:>9} {counts}")
     lines += ["", "Last errors" if found["errors"] else "No errors in the log"]
     lines += [f"  {line[:77]}" for line in found["errors"]]
-    return "\n".join(lines)
-
-
-def duration(seconds: int) -> str:
-    """``3 d 4 h``, ``5 min``, ``12 s``."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return "\n".join(map(printable, lines))

@@ -1,6 +1,5 @@
 """``./run dump``: where every thread of every process is, for "where is it stuck?"."""
 
-import contextlib
 import json
 import os
 import re
@@ -11,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from .. import problems
 from ..apache import processes, state
 from ..config.project import Project
-from ..machine import kernel_threads
-from .foreground import say
-from .status import duration
+from ..logs.events import printable
+from ..machine import files, kernel_threads, process_table
+from ..machine.process_table import Process
+from ..machine.times import duration
+from .messages import say
 
 PATIENCE = 2  # seconds for an answer in Python, and then as many for one without
 WIDTH = 80
@@ -31,14 +30,16 @@ def show(project: Project) -> int:
 
     :raises Problem: nothing runs, or somebody else started it.
     """
-    parent = processes.apache(state.root(project))
+    root = state.root(project)
+    parent = processes.apache(root)
     if parent is None:
         raise problems.not_running("this project's Apache does not run", "dump")
-    daemons = processes.daemons(parent.pid, project.app_name)
+    state.refuse_moved(root)
+    daemons = processes.daemons(root)
     try:
         accounts = [account(project, daemon, answer) for daemon, answer in ask(project, daemons)]
-    except (psutil.AccessDenied, PermissionError):
-        raise problems.not_permitted("dump", parent.username()) from None
+    except PermissionError:
+        raise problems.not_permitted("dump", processes.user_name(parent.uid)) from None
     text = "\n".join(filter(None, accounts))
     for line in text.splitlines():
         print(line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}...")
@@ -55,37 +56,40 @@ def keep(project: Project, text: str) -> Path:
     return file
 
 
-def ask(
-    project: Project, daemons: list[psutil.Process]
-) -> list[tuple[psutil.Process, dict[str, Any] | None]]:
+def ask(project: Project, daemons: list[Process]) -> list[tuple[Process, dict[str, Any] | None]]:
     """What each process says of its threads; None for one that says nothing."""
     asked = time.time()
     for daemon in daemons:
         if _file(project, daemon, "stuck").exists():  # otherwise it does not listen yet
-            with contextlib.suppress(psutil.NoSuchProcess):
-                daemon.send_signal(signal.SIGUSR2)
+            process_table.send(daemon, signal.SIGUSR2)
     answers: dict[int, dict[str, Any]] = {}
     while len(answers) < len(daemons) and time.time() < asked + PATIENCE:
         time.sleep(0.01)
         for daemon in daemons:
-            answer = json.loads(_read(_file(project, daemon, "stacks")) or "{}")
-            if answer.get("time", 0) >= asked:
+            answer = _answer(_file(project, daemon, "stacks"))
+            if answer and answer["time"] >= asked:
                 answers[daemon.pid] = answer
     return [(daemon, answers.get(daemon.pid)) for daemon in daemons]
 
 
-def account(project: Project, daemon: psutil.Process, answer: dict[str, Any] | None) -> str:
+def account(project: Project, daemon: Process, answer: dict[str, Any] | None) -> str:
     """The paragraph about one process; empty for one that has ended."""
-    try:
-        memory = daemon.memory_info().rss / 1024 / 1024
-        since = duration(round(time.time() - daemon.create_time()))
-        silent = [] if answer else [*kernel_threads.account(daemon.pid), *alarm(project, daemon)]
-    except psutil.NoSuchProcess:
+    if process_table.find(daemon.pid) != daemon:
         return ""
+    memory = daemon.memory / 1024 / 1024
+    since = duration(time.time() - daemon.began)
+    silent = [] if answer else [*kernel_threads.account(daemon.pid), *alarm(project, daemon)]
     head = f"Process {daemon.pid}: {memory:.0f} MB, runs for {since}, "
     if answer is None:
         reason = "  Python cannot run in it: it is inside C code, or it is starting"
-        return printable([head + "does not respond", reason, *silent, ""])
+        return _joined([head + "does not respond", reason, *silent, ""])
+    try:
+        return _joined([*_told(project, head, answer), ""])
+    except (KeyError, TypeError, ValueError, AttributeError):  # its user can write anything there
+        return _joined([f"{head}what it reported cannot be read", ""])
+
+
+def _told(project: Project, head: str, answer: dict[str, Any]) -> list[str]:
     busy = [thread for thread in answer["threads"] if thread["request"]]
     other = [thread for thread in answer["threads"] if not thread["request"]]
     lines = [head + f"requests under way: {len(busy)}"]
@@ -96,7 +100,7 @@ def account(project: Project, daemon: psutil.Process, answer: dict[str, Any] | N
         lines += [f"  request id {request['id']}", *_calls(project, thread["calls"])]
     for thread in other:
         lines += ["", f"  thread {thread['name']}, no request", *_calls(project, thread["calls"])]
-    return printable([*lines, ""])
+    return lines
 
 
 def _calls(project: Project, calls: Sequence[tuple[str, Any, str, str]]) -> list[str]:
@@ -113,11 +117,11 @@ def shortened(project: Project, path: str) -> str:
     return _LIBRARY.sub("", path).removeprefix(f"{project.root}/")
 
 
-def alarm(project: Project, daemon: psutil.Process) -> list[str]:
+def alarm(project: Project, daemon: Process) -> list[str]:
     """The threads of a process that cannot run Python, which it writes in C; no requests."""
     file = _file(project, daemon, "stuck")
     before = len(_read(file))
-    daemon.send_signal(signal.SIGURG)
+    process_table.send(daemon, signal.SIGURG)
     deadline = time.monotonic() + PATIENCE
     text, last = "", "-"
     while text != last and time.monotonic() < deadline:
@@ -131,23 +135,27 @@ def alarm(project: Project, daemon: psutil.Process) -> list[str]:
     return lines or ["  and it wrote nothing when asked without Python"]
 
 
-def printable(lines: list[str]) -> str:
-    """Without characters that a client could have put into an address to steer a terminal."""
-    return "\n".join(
-        "".join(character if character.isprintable() else "?" for character in line)
-        for line in lines
-    )
+def _answer(file: Path) -> dict[str, Any] | None:
+    """What a process wrote; None if that is nothing or has no time."""
+    try:
+        found = json.loads(_read(file))
+        return dict(found) if isinstance(found["time"], float) else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
-def _file(project: Project, daemon: psutil.Process, kind: str) -> Path:
+def _joined(lines: list[str]) -> str:
+    """In one, without characters that a client could have sent to steer a terminal."""
+    return "\n".join(map(printable, lines))
+
+
+def _file(project: Project, daemon: Process, kind: str) -> Path:
     return state.root(project) / "workers" / f"{daemon.pid}.{kind}"
 
 
 def _read(file: Path) -> str:
-    """The application's user owns the folder, so a link there is not followed."""
+    """The application's user owns the folder and can write anything there."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except FileNotFoundError:
+        return files.text(file)
+    except OSError:
         return ""

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import psutil
-
 from ..apache import processes
 from ..doctor import causes, deaths, evidence
 from ..logs.events import Event
@@ -13,7 +11,7 @@ from ..problems.problem import Problem
 from .launch import WORKER, Site
 
 
-class Vigil:
+class WorkerMonitor:
     """Begins before Apache starts, so that what the kernel counted before does not count."""
 
     def __init__(self, site: Site, output: Files | Terminal) -> None:
@@ -33,12 +31,12 @@ class Vigil:
         """Why it failed: named where the evidence shows it, otherwise Apache's last words."""
         return evidence.failure(doing, self.evidence(log))
 
-    def crash_loop(self, pid: int) -> Problem | None:
+    def crash_loop(self) -> Problem | None:
         """Why the processes of the application die again and again; None where they do not."""
         lines = self.output.lines(deaths.WINDOW)
         if not deaths.deaths(lines):  # nearly always, and cheaper than to look for processes
             return None
-        ages = processes.ages_of_ready(self._running(pid), self.site.root)
+        ages = processes.ages_of_ready(self.site.root)
         if deaths.is_loop(lines, ages):
             return evidence.crash_loop(self.evidence())
         return None
@@ -51,12 +49,9 @@ class Vigil:
         """Why a process could not load the application."""
         return causes.not_loaded(self.evidence(evidence.settled(self.output.lines)))
 
-    def all_loaded(self, pid: int) -> bool:
+    def all_loaded(self) -> bool:
         """Whether every process has loaded the application, as far as it reports that."""
         if self.site.entry != WORKER:
             return True
-        running = self._running(pid)
+        running = processes.daemons(self.site.root)
         return bool(running) and all(processes.is_ready(one, self.site.root) for one in running)
-
-    def _running(self, pid: int) -> list[psutil.Process]:
-        return processes.daemons(pid, self.site.project.app_name)

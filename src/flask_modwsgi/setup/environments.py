@@ -29,7 +29,6 @@ NEEDS = (
     "Brotli>=1.1",
     "Flask>=3.0",
     "prometheus-client>=0.20",
-    "psutil>=5.9",
     "python-dotenv>=1.0",
 )
 

@@ -19,12 +19,6 @@ def phase_of(line: str) -> str | None:
     return "mod_wsgi" if _COLLECTING.match(line) else None
 
 
-def clock(seconds: float) -> str:
-    """Seconds as people read them: ``48 s``, ``3 min 12 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 class Progress:
     """Follows the output of a build, one `feed` a line. The bar has the same length each phase."""
 
@@ -41,7 +35,7 @@ class Progress:
         begins = phase in self.phases and phase != self.current
         if begins:
             self.current = phase
-        elapsed = clock(time.monotonic() - self.started)
+        elapsed = duration(time.monotonic() - self.started)
         if self.terminal:
             self._write(f"\r{self._bar()} {self.current or 'starting'}, {elapsed}\033[K")
         elif begins:

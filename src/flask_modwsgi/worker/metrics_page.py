@@ -5,13 +5,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from flask_modwsgi.config import settings
+from flask_modwsgi.machine import process_table
 from flask_modwsgi.worker import slots
 
 
@@ -49,11 +49,9 @@ def _processes(pids: list[int]) -> Iterator[Metric]:
     )
     cpu = CounterMetricFamily("wsgi_process_cpu_seconds", "Processor time.", labels=["pid"])
     for pid in pids:
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(pid)
-            times = process.cpu_times()
-            memory.add_metric([str(pid)], process.memory_info().rss)
-            cpu.add_metric([str(pid)], times.user + times.system)
+        if process := process_table.find(pid):
+            memory.add_metric([str(pid)], process.memory)
+            cpu.add_metric([str(pid)], process.processor)
     count.add_metric([], len(memory.samples))
     yield from (count, memory, cpu)
 

@@ -1,0 +1,49 @@
+"""Reads files that others may have made, and writes files that are never seen half written."""
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+LIMIT = 4 * 1024 * 1024  # bytes
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file for reading, but neither a link nor a pipe, which could block for ever.
+
+    :raises OSError: it is none, or cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "It is no regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def text(path: Path) -> str:
+    """What is in a file, up to `LIMIT`.
+
+    :raises OSError: it is no regular file, or cannot be read.
+    """
+    with opened(path) as stream:
+        return stream.read(LIMIT).decode(errors="replace")
+
+
+def write(path: Path, content: str, mode: int = 0o644) -> None:
+    """Replace a file in one step, so that a full disk leaves the old one.
+
+    :raises OSError: it cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(content)
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise

@@ -1,0 +1,65 @@
+"""``./run stop``: ends Apache, whatever else is broken in the project.
+
+So it needs the standard library alone, reads neither ``.env`` nor ``pyproject.toml``, and needs no
+room on the disk.
+"""
+
+import contextlib
+import time
+from pathlib import Path
+
+from ..apache import processes, server_root, state
+from ..config.project import Project
+from ..logs import output
+from . import locks
+from .messages import say
+
+# While this file of a server root names ports, Apache hands its requests on to them
+# (apache/tls.conf).
+STANDBY_PORTS = "stand-in"
+
+
+def stop(project: Project) -> int:
+    """Let requests under way finish, for ``STOP_LIMIT`` seconds at most, then end Apache.
+
+    :raises Problem: another verb is at work for too long, or another user started Apache.
+    """
+    with locks.held(project, "server"):
+        say("stopped" if end(project) else "not running")
+    return 0
+
+
+def end(project: Project, grace: float | None = None) -> bool:
+    """End Apache and what is left of one; return whether there was anything.
+
+    :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
+    """
+    root = state.root(project)
+    end_standby(project, root, seconds=0)  # one that was left by a renewal that was killed
+    if not processes.all_of(root):
+        return False
+    recorded = state.read(root)
+    processes.end(root, recorded.setting("stop_limit", 10) if grace is None else grace)
+    if recorded.logs:
+        output.wait_for_writer(recorded.logs, recorded.owner, 5)
+    state.mark_stopped(root)
+    return True
+
+
+def standby_root(project: Project) -> Path:
+    """The server root of the second Apache, which answers while the first one restarts."""
+    return server_root.find(project, "stand-in")
+
+
+def end_standby(project: Project, root: Path, seconds: float) -> None:
+    """Have the Apache of this server root answer by itself again, then end the second one.
+
+    :param seconds: How long that may take to finish what it works on.
+    """
+    own = standby_root(project)
+    if not processes.all_of(own):
+        return
+    with contextlib.suppress(OSError):
+        (root / STANDBY_PORTS).write_text("")
+    time.sleep(1)  # for requests that are just being handed on
+    processes.end(own, seconds)

@@ -1,0 +1,21 @@
+"""What a verb tells the user while it works, on standard error."""
+
+import os
+import sys
+
+
+def say(text: str) -> None:
+    """A line with a mark, so that it stands out between lines of a log."""
+    write(f"* {text}")
+
+
+def write(line: str) -> None:
+    """A reader who has gone, or a full disk, keeps nothing from being done.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    try:
+        sys.stderr.write(f"{line}\n")  # in one piece, because Apache's lines come in between
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -1,0 +1,472 @@
+"""The table of processes, and which of them are Apache's: no server is started."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from serving import wait_for
+
+from flask_modwsgi.apache import processes, server_root, state
+from flask_modwsgi.cli.main import find_root
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.logs.output import wait_for_writer
+from flask_modwsgi.machine import accounts, files, process_table, times
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.server import locks, status
+
+SLEEP = "import time; print(flush=True); time.sleep(120)"
+FORK = "import os, time; os.fork(); print(flush=True); time.sleep(120)"
+# A parent that leads a session, and ends before its child does.
+DIE = "import os, sys, time; os.fork() and sys.exit(); print(flush=True); time.sleep(120)"
+
+Launch = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """`launch(code, *words)` starts a Python in a session of its own, and waits for its first line.
+
+    Whatever is left of its session ends with the test.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+
+    def launch(code: str, *words: str, user: int | None = None) -> "subprocess.Popen[bytes]":
+        # Python stops looking for options at -c, so the words are as in Apache's command line.
+        process = subprocess.Popen(
+            ["/usr/bin/python3" if user else sys.executable, "-c", code, *words],
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            user=user,
+            cwd="/",
+        )
+        started.append(process)
+        assert process.stdout
+        process.stdout.readline()
+        return process
+
+    yield launch
+    for process in started:
+        for member in process_table.running(process.pid):
+            process_table.send(member, signal.SIGKILL)
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
+
+
+@pytest.fixture(params=["kernel", "ps"])
+def source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the table comes from: /proc, or ps as on macOS."""
+    if request.param == "ps":
+        monkeypatch.setattr(process_table, "_PROC", Path("/nonexistent"))
+    elif not Path("/proc/self/stat").exists():
+        pytest.skip("this system has no /proc")
+    return str(request.param)
+
+
+def test_a_process_is_what_others_say_it_is(source: str, launch: Launch) -> None:
+    started = launch("for _ in range(10**6): pass\n" + SLEEP, "one word")
+    found, other = process_table.find(started.pid), psutil.Process(started.pid)
+    assert found
+    assert (found.pid, found.parent) == (started.pid, os.getpid())
+    assert found.session == started.pid
+    assert found.uid == os.getuid()
+    assert " ".join(found.command).split() == " ".join(other.cmdline()).split()
+    assert abs(found.began - other.create_time()) < 2
+    assert abs(found.memory - other.memory_info().rss) < 4 * 1024 * 1024
+    spent = other.cpu_times()
+    assert abs(found.processor - spent.user - spent.system) <= 1
+    assert found in process_table.running()
+    assert process_table.running(started.pid) == [found]
+
+
+def test_one_that_has_ended_is_not_listed_even_before_its_parent_asks(
+    source: str, launch: Launch
+) -> None:
+    started = launch(SLEEP)
+    os.kill(started.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)  # a zombie now
+    assert process_table.find(started.pid) is None
+    assert process_table.running(started.pid) == []
+
+
+def test_no_signal_reaches_a_process_that_has_the_same_id(source: str, launch: Launch) -> None:
+    started = launch(SLEEP)
+    found = process_table.find(started.pid)
+    assert found
+    assert not process_table.send(replace(found, start="before"), signal.SIGKILL)
+    assert process_table.find(started.pid) == found
+    assert process_table.send(found, signal.SIGKILL)
+    started.wait()
+    assert not process_table.send(found, signal.SIGKILL)
+
+
+def test_the_time_a_process_used_as_ps_writes_it() -> None:
+    assert [process_table._seconds(text) for text in ("0:01.50", "01:02:03", "2-00:00:01")] == [
+        1.5,
+        3723,
+        172801,
+    ]
+
+
+def test_the_start_of_the_machine() -> None:
+    assert abs(process_table.booted() - psutil.boot_time()) < 5
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "blog" / "var" / "apache"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def apache_words(root: Path) -> list[str]:
+    return ["-f", f"{root}/httpd.conf", "-k", "start", "-DFOREGROUND"]
+
+
+def record(root: Path, pid: int) -> process_table.Process:
+    """What a start records of the process."""
+    found = process_table.find(pid)
+    assert found
+    state.write(root, state.State(started=time.time()))
+    state.record_process(root, pid, found.start)
+    return found
+
+
+def test_apache_is_the_process_that_was_recorded(root: Path, launch: Launch) -> None:
+    started = launch(FORK, *apache_words(root))
+    found = record(root, started.pid)
+    assert processes.apache(root) == found
+    wait_for(lambda: len(processes.all_of(root)) == 2, 5, "the fork")
+    assert found in processes.all_of(root)
+    assert processes.daemons(root) == []  # what it forked has no title
+
+
+def test_another_process_with_its_id_is_not_apache(root: Path, launch: Launch) -> None:
+    started = launch(SLEEP, *apache_words(root))
+    state.write(root, state.State(started=1.0, pid=started.pid, start="before"))
+    assert processes.apache(root) is None
+    assert processes.all_of(root) == []
+    assert started.poll() is None
+
+
+def test_what_a_dead_apache_left_is_found(root: Path, launch: Launch) -> None:
+    started = launch(FORK, *apache_words(root))
+    record(root, started.pid)
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    assert processes.apache(root) is None
+    (left,) = wait_for(lambda: processes.all_of(root), 5, "the fork")
+    assert left.session == started.pid
+    processes.end(root, grace=5)
+    assert processes.all_of(root) == []
+    assert process_table.find(left.pid) is None
+
+
+def test_the_session_of_somebody_who_got_the_id_later_is_not_ours(
+    root: Path, launch: Launch
+) -> None:
+    started = launch(DIE, "of another program")
+    state.write(root, state.State(started=1.0, pid=started.pid, start="before"))
+    started.wait()
+    assert len(process_table.running(started.pid)) == 1
+    assert processes.all_of(root) == []
+
+
+def test_it_is_found_when_nothing_is_recorded(root: Path, launch: Launch) -> None:
+    started = launch(FORK, *apache_words(root))
+    found = processes.apache(root)
+    assert found
+    assert found.pid == started.pid
+    wait_for(lambda: len(processes.all_of(root)) == 2, 5, "the fork")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["-f", "CONF"], ["-k", "start", "CONF"], ["-f", "CONF.old", "-k"]],
+    ids=["tail -f", "an editor", "another file"],
+)
+def test_who_only_has_the_name_of_the_file_is_not_apache(
+    root: Path, launch: Launch, words: list[str]
+) -> None:
+    launch(SLEEP, *(word.replace("CONF", f"{root}/httpd.conf") for word in words))
+    assert processes.apache(root) is None
+    assert processes.all_of(root) == []
+
+
+def test_another_user_cannot_pretend_to_be_apache(root: Path, launch: Launch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("another user's process needs root")
+    nobody = 65534
+    pretender = launch(SLEEP, *apache_words(root), user=nobody)
+    assert processes.apache(root) is None
+    assert processes.all_of(root) == []
+    # Nor by a state of his own that names somebody else's process.
+    victim = launch(SLEEP, *apache_words(root))
+    record(root, victim.pid)
+    os.chown(root / "state.json", nobody, nobody)
+    assert processes.apache(root) is None
+    assert processes.all_of(root) == []
+    record(root, pretender.pid)
+    assert processes.apache(root) is None
+
+
+def test_a_user_stops_the_servers_of_others_only_as_root(
+    root: Path, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = launch(SLEEP, *apache_words(root))
+    record(root, started.pid)
+
+    def refused(pid: int, number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", refused)
+    with pytest.raises(Problem) as problem:
+        processes.end(root, grace=1)
+    monkeypatch.undo()
+    assert problem.value.slug == "not-permitted"
+    assert "sudo ./run stop" in problem.value.remedy
+
+
+def test_the_record_moves_with_the_project(root: Path, launch: Launch) -> None:
+    started = launch(SLEEP, *apache_words(root))
+    found = record(root, started.pid)
+    project = root.parents[1]
+    moved = project.with_name("renamed")
+    project.rename(moved)
+    new = Project(moved)
+    assert processes.apache(state.root(new)) == found
+    assert processes.all_of(state.root(new)) == [found]
+    with pytest.raises(Problem) as problem:
+        state.refuse_moved(state.root(new))
+    assert problem.value.slug == "moved-while-running"
+    assert str(root) in problem.value.what
+    project.mkdir()  # the next release is put into the old place
+    assert processes.apache(state.root(new)) == found
+
+
+def test_a_copy_of_the_project_has_no_server(root: Path, launch: Launch, tmp_path: Path) -> None:
+    started = launch(SLEEP, *apache_words(root))
+    record(root, started.pid)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "state.json").write_bytes((root / "state.json").read_bytes())
+    assert processes.apache(copy) is None
+    assert processes.all_of(copy) == []
+    assert state.read(copy) == state.State()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        "null",
+        '{"pid": "1"}',
+        '{"pid": true}',
+        '{"started": NaN}',
+        '{"settings": []}',
+        "[" * 100_000,
+        "\0",
+    ],
+)
+def test_a_damaged_record_is_told_of_and_harms_nobody(root: Path, text: str) -> None:
+    (root / "state.json").write_text(text)
+    found = state.read(root)
+    assert found == state.State(fault=found.fault)
+    assert "is damaged" in found.fault
+    state.mark_stopped(root)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_only_regular_files_are_read(root: Path, tmp_path: Path, kind: str) -> None:
+    state.write(root, state.State(started=1.0, address="http://127.0.0.1"))
+    file = root / "state.json"
+    file.rename(tmp_path / "elsewhere")
+    if kind == "link":
+        file.symlink_to(tmp_path / "elsewhere")
+    elif kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.mkdir()
+    assert state.read(root).address == ""
+    assert "cannot be read" in state.read(root).fault
+
+
+def test_a_stop_is_recorded_or_the_record_goes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.write(root, state.State(started=1.0))
+    state.mark_stopped(root)
+    assert state.read(root).stopped > 1
+
+    def full(*of_file: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write", full)
+    state.mark_stopped(root)
+    assert not (root / "state.json").exists()
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    files.write(file, "before", 0o600)
+    assert file.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(UnicodeEncodeError):
+        files.write(file, "half \ud800")
+    assert files.text(file) == "before"
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "[]",
+        "{}",
+        '{"time": "now", "requests": 1, "busy": 0}',
+        '{"time": 1.0, "requests": null, "busy": 0}',
+        '{"time": 1.0, "requests": "\\u001b[2J", "busy": 0}',
+        '{"time": 1.0, "requests": 1, "busy": []}',
+        "[" * 100_000,
+    ],
+)
+def test_a_report_with_other_types_is_none(tmp_path: Path, report: str) -> None:
+    file = tmp_path / "1.json"
+    file.write_text(report)
+    assert status._report(file) is None
+    good = {"time": 1.0, "requests": 3, "busy": 1}
+    file.write_text(json.dumps(good))
+    assert status._report(file) == good
+
+
+def test_a_report_that_is_a_pipe_or_a_link_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "1.json")
+    (tmp_path / "secret").write_text('{"time": 1.0, "requests": 3, "busy": 1}')
+    (tmp_path / "2.json").symlink_to(tmp_path / "secret")
+    assert status._report(tmp_path / "1.json") is None
+    assert status._report(tmp_path / "2.json") is None
+
+
+def test_status_sends_nothing_to_a_terminal_but_text() -> None:
+    bad = "\x1b[2J\x07"
+    found = {
+        "state": "running",
+        "trouble": {"slug": "x", "text": f"died {bad}"},
+        "notes": [f"moved {bad}"],
+        "address": f"http://{bad}/",
+        "uptime": 1,
+        "release": bad,
+        "processes": [],
+        "errors": [bad],
+    }
+    shown = status.as_text(found)
+    assert "died" in shown and "moved" in shown
+    assert all(character.isprintable() or character == "\n" for character in shown)
+
+
+def test_the_lock_is_waited_for_and_given_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], launch: Launch
+) -> None:
+    project = Project(tmp_path)
+    file = tmp_path / "var" / "server.lock"
+    file.parent.mkdir()
+    holder = launch(
+        f"import fcntl, os, time; f = open({str(file)!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX);"
+        " f.write(str(os.getpid())); f.flush(); print(flush=True); time.sleep(120)"
+    )
+    with pytest.raises(Problem) as refused, locks.held(project, "server", patience=0.3):
+        raise AssertionError("it was taken twice")
+    assert refused.value.slug == "lock-held"
+    assert str(holder.pid) in refused.value.what
+    assert f"(process {holder.pid}), for 0 s at most" in capsys.readouterr().err
+    with locks.held(project, "setup", patience=0.3):
+        pass  # another lock
+    holder.kill()
+    holder.wait()
+    with locks.held(project, "server", patience=5):
+        assert file.read_text() == str(os.getpid())
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "no room"])
+def test_where_no_lock_can_be_made_the_work_is_done(tmp_path: Path, kind: str) -> None:
+    project = Project(tmp_path)
+    lock = tmp_path / "var" / "server.lock"
+    if kind == "no room":
+        lock.parent.write_text("a file")
+    else:
+        lock.parent.mkdir()
+    if kind == "folder":
+        lock.mkdir()
+    elif kind == "link":
+        lock.symlink_to("/nonexistent/target")
+    with locks.held(project, "server"):
+        pass
+
+
+def test_a_writer_of_logs_is_waited_for(tmp_path: Path, launch: Launch) -> None:
+    code = "import time; print(flush=True); time.sleep(0.5)"
+    writer = launch(code, "flask_modwsgi.logs.writer", str(tmp_path))
+    started = time.monotonic()
+    wait_for_writer(str(tmp_path), os.getuid() + 1, 5)
+    assert time.monotonic() - started < 0.4
+    wait_for_writer(str(tmp_path), os.getuid(), 5)
+    assert process_table.find(writer.pid) is None
+
+
+def test_a_server_root_elsewhere_is_found_from_any_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long path has its server root in TMPDIR, which another shell may not have."""
+    project = Project(tmp_path / ("x" * 100))
+    monkeypatch.setattr(server_root, "LONGEST", len(str(tmp_path)) + 60)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = server_root.choose(project, "apache")
+    assert folder.parent == tmp_path
+    me = accounts.Account("me", os.geteuid(), "us", os.getegid())
+    server_root.make(project, folder, me)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/nonexistent")
+    assert server_root.choose(project, "apache") != folder
+    assert server_root.find(project, "apache") == folder
+    moved = Project(tmp_path / "short")
+    project.root.rename(moved.root)
+    assert server_root.find(moved, "apache") == folder
+    # The next start makes one where it belongs now.
+    new = server_root.choose(moved, "apache")
+    assert new == moved.var / "apache"
+    server_root.make(moved, new, me)
+    assert server_root.find(moved, "apache") == new
+    assert not new.is_symlink()
+
+
+def test_a_project_without_its_pyproject_is_not_the_one_around_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.flask-modwsgi]\n")
+    inner = tmp_path / "inner"
+    (inner / "var").mkdir(parents=True)
+    assert find_root(inner / "var") == tmp_path
+    (inner / "run").touch()
+    assert find_root(inner / "var") == inner
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (-1, "0 s"),
+        (59.6, "1 min"),
+        (192, "3 min 12 s"),
+        (3600, "1 h"),
+        (90_061, "1 d 1 h"),
+        (86_400, "1 d"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert times.duration(seconds) == text
+
+
+def test_moments_that_no_calendar_has() -> None:
+    assert [times.clock(moment) for moment in (None, 0, 1e30, float("inf"))] == ["?"] * 4
+    assert times.clock(time.time())[2] == "-"
