@@ -215,7 +215,7 @@ def test_no_dependency_is_hidden_by_the_app() -> None:
     files = {*TEMPLATE.rglob("*.txt"), *pins.glob("*.txt")} - {pins / "telemetry.txt"}
     requirements = "".join(file.read_text("utf-8") for file in files)
     distributions = set(re.findall(r"^[\w.-]+(?===)", requirements, re.MULTILINE))
-    assert {"flask", "psutil"} <= distributions
+    assert {"flask", "prometheus-client"} <= distributions
     for distribution in distributions:
         module = distribution.lower().replace("-", "_")
         assert CHECKS["app_name"](modules.get(module, module)), distribution

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_drift(project: Project) -> None:
 def test_when_a_running_apache_can_take_an_environment(project: Project) -> None:
     old = made(project, "old")
 
-    def reasons(**changes: str) -> str:
+    def reasons(**changes: Any) -> str:
         new = made(project, "-".join(changes.values()), replace(RECIPE, **changes))
         return ", ".join(environments.restart_reasons(old, new))
 

@@ -1,6 +1,7 @@
 """Which static files of an application Apache answers for, and what it is told of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from flask import Flask, Response
 
 from flask_modwsgi.apache import arguments, static_files
 from flask_modwsgi.apache.app_profile import AppProfile
+from flask_modwsgi.apache.state import State
 from flask_modwsgi.apache.static_files import StaticFiles
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project
@@ -79,12 +81,17 @@ def test_apache_is_told_of_them(tmp_path: Path) -> None:
 
 def test_another_folder_or_url_needs_a_restart() -> None:
     now = AppProfile(StaticFiles(Path("/srv/x/dist"), "/static"))
-    assert launch.stale({"static": ["/srv/x/dist", "/static"]}, now) == []
-    assert launch.stale({"static": None}, AppProfile()) == []
-    assert launch.stale({}, now) == []
-    for before in (None, ["/srv/x/static", "/static"], ["/srv/x/dist", "/"]):
-        assert len(launch.stale({"static": before}, now)) == 1
-    assert launch.stale({"static": ["/srv/x/dist", "/static"]}, AppProfile()) == [
+    before = State(started=1.0, static_folder="/srv/x/dist", static_url="/static")
+    assert launch.stale(before, now) == []
+    assert launch.stale(State(started=1.0), AppProfile()) == []
+    assert launch.stale(State(), now) == []  # the state is lost
+    for other in (
+        State(started=1.0),
+        replace(before, static_folder="/srv/x/static"),
+        replace(before, static_url="/"),
+    ):
+        assert len(launch.stale(other, now)) == 1
+    assert launch.stale(before, AppProfile()) == [
         "the static files (/srv/x/dist at /static, now none)"
     ]
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from ..machine.times import duration
+
 PHASES = ("apr", "apr-util", "pcre2", "httpd", "mod_wsgi")  # of the bundled Apache, in order
 _COLLECTING = re.compile(r"^\s*Collecting mod_wsgi(-standalone)?==")
 _UNPACKING = re.compile(r"^\s*(apr-util|apr|pcre2|httpd)-\d[\d.]*/")
