@@ -330,7 +330,7 @@ def test_secrets_are_in_no_command_line_and_no_readable_file(service: Service) -
         ({"FLASK_SECRET_KEY": "short"}, "secret-weak"),
         ({"FLASK_SECRET_KEY": "changeme"}, "secret-weak"),
         ({"FLASK_DEBUG": "1"}, "debug-on"),
-        ({"PROCESSES": "1"}, "setting-invalid"),
+        ({"PROCESSES": "0"}, "setting-invalid"),
         ({"REQUEST_LIMIT": "4"}, "setting-invalid"),
     ],
 )
