@@ -31,6 +31,9 @@ docs: ## write .env.example and the tables and pages that are made from the code
 	$(PYTHON) docs/tables.py
 	$(PYTHON) docs/troubleshooting.py
 
+bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wrk, better on a quiet machine
+	$(bin)/python -m benchmarks $(CONTENDERS)
+
 # The environment with the packages of requirements/<name>.txt; the copy of the list is the stamp.
 .venv/%.txt: requirements/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one: make $* PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -38,4 +41,4 @@ docs: ## write .env.example and the tables and pages that are made from the code
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-fast lint coverage docs
+.PHONY: help demo test test-fast lint coverage docs bench

@@ -2,38 +2,52 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Client = Callable[[str, int], Awaitable[None]]
+
+
+@asynccontextmanager
+async def connected(host: str, port: int, limit: int = 65536) -> AsyncIterator[Streams]:
+    """A connection that is closed at the end, whatever became of it."""
+    reader, writer = await asyncio.open_connection(host, port, limit=limit)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 async def upload(host: str, port: int) -> None:
     """Send a body of 6,000 bytes, 60 bytes at a time, ten times a second."""
-    _, writer = await asyncio.open_connection(host, port)
-    writer.write(b"POST /benchmark/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\r\n")
-    for _ in range(100):
-        writer.write(b"x" * 60)
-        await writer.drain()
-        await asyncio.sleep(0.1)
+    async with connected(host, port) as (_, writer):
+        writer.write(b"POST /benchmark/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\r\n")
+        for _ in range(100):
+            writer.write(b"x" * 60)
+            await writer.drain()
+            await asyncio.sleep(0.1)
 
 
 async def read(host: str, port: int) -> None:
     """Read an answer of 5 MB, 50,000 bytes a second."""
-    reader, writer = await asyncio.open_connection(host, port, limit=4096)
-    writer.write(b"GET /benchmark/large HTTP/1.1\r\nHost: x\r\n\r\n")
-    while await reader.read(5000):
-        await asyncio.sleep(0.1)
+    async with connected(host, port, limit=4096) as (reader, writer):
+        writer.write(b"GET /benchmark/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        while await reader.read(5000):
+            await asyncio.sleep(0.1)
 
 
 async def drip(host: str, port: int) -> None:
     """Send a header byte by byte, ten bytes a second."""
-    _, writer = await asyncio.open_connection(host, port)
-    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-    while True:
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.1)
+    async with connected(host, port) as (_, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.1)
 
 
 CLIENTS: dict[str, Client] = {"uploads": upload, "readers of 5 MB": read, "dripping headers": drip}
@@ -47,10 +61,8 @@ def latencies(address: str, client: Client, count: int, seconds: float) -> list[
 
 async def _measure(host: str, port: int, client: Client, count: int, seconds: float) -> list[float]:
     async def patient() -> None:
-        try:
+        with suppress(OSError):
             await client(host, port)
-        except OSError:
-            return
 
     slow = [asyncio.create_task(patient()) for _ in range(count)]
     found = []
@@ -68,13 +80,8 @@ async def _measure(host: str, port: int, client: Client, count: int, seconds: fl
 
 
 async def _get(host: str, port: int) -> None:
-    """One request of one's own connection; as long as a client that gives up after 20 s."""
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        async with asyncio.timeout(20):
+    """One request over a new connection; the client gives up after 20 s."""
+    with suppress(TimeoutError):
+        async with connected(host, port) as (reader, writer), asyncio.timeout(20):
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             await reader.read()
-    except TimeoutError:
-        pass
-    finally:
-        writer.close()

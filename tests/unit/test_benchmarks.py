@@ -1,0 +1,98 @@
+"""The benchmarks: what is read from wrk, the tables, and slow clients against a small server."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from benchmarks import contenders, measure, report, slow_clients
+from benchmarks.measure import Figures
+
+WRK = """\
+Running 2s test @ http://127.0.0.1:8000/
+  1 threads and 32 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency    12.02ms    3.50ms  40.00ms   80.00%
+    Req/Sec     2.63k   300.00     3.20k    70.00%
+  Latency Distribution
+     50%   11.50ms
+     75%   13.00ms
+     90%   16.00ms
+     99%    1.34s
+  5263 requests in 2.00s, 3.10MB read
+  Socket errors: connect 0, read 242, write 1, timeout 3
+  Non-2xx or 3xx responses: 7
+Requests/sec:   2630.55
+Transfer/sec:      1.55MB
+"""
+
+
+def test_what_wrk_prints_is_read() -> None:
+    assert measure.read(WRK) == (5263, 2630.55, 1340.0, 253)
+
+
+def figures(rate: float) -> Figures:
+    return Figures(rate, p99=10, errors=1, cpu=300, memory=70)
+
+
+def test_ratios_are_those_of_each_round() -> None:
+    ours = [figures(100), figures(400), figures(90)]
+    theirs = [figures(200), figures(400), figures(100)]
+    assert report.ratio(ours, theirs) == 0.9
+    assert report.summary(ours) == Figures(100, 10, 3, 300, 70)
+
+
+def test_the_table_is_ordered_by_rate() -> None:
+    results = {"page": {"slow": [figures(10)], "fast": [figures(20)]}}
+    rows = report.table(results, "slow").splitlines()[4:]
+    assert rows[0].startswith("| fast | 20 | 2.00 | 10.0 | 1 | 300 | 70 |")
+    assert rows[1].startswith("| slow | 10 | 1.00 |")
+
+
+def test_the_plot_is_well_formed_and_names_every_contender() -> None:
+    from xml.etree import ElementTree
+
+    text = report.plot({"a & b": 10.0, "c": 20.0}, "rates")
+    names = [element.text for element in ElementTree.fromstring(text).iter() if element.text]
+    assert {"a & b", "c", "20"} <= set(names)
+
+
+def test_the_reference_is_a_contender() -> None:
+    names = [contender.name for contender in contenders.CONTENDERS]
+    assert contenders.REFERENCE in names
+    assert len(names) == len(set(names))
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Slow clients leave in the middle."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("kind", slow_clients.CLIENTS)
+def test_normal_requests_are_timed_beside_slow_ones(address: str, kind: str) -> None:
+    times = slow_clients.latencies(address, slow_clients.CLIENTS[kind], count=3, seconds=0.3)
+    assert times == sorted(times)
+    assert all(0 < milliseconds < 20_000 for milliseconds in times)
