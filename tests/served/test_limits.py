@@ -124,7 +124,7 @@ def is_the_page(answer: Answer, status: int, kind: str, prefix: str = "") -> Non
         assert answer.headers.get_content_charset() == "utf-8"
         assert f"<h1>{status} " in answer.text
         assert f'href="{prefix}/static/style.css?v=' in answer.text
-        assert f"<p>Request {request_id}</p>" in answer.text
+        assert f"<dt>Request</dt><dd><code>{request_id}</code></dd>" in answer.text
         assert answer.text.count("</html>") == 1
 
 

@@ -232,7 +232,7 @@ def test_a_prefix_that_the_proxy_takes_off(
     for page in (get("/none"), get("/static/none")):
         assert page.status == 404
         assert 'href="/shop/static/style.css?v=' in page.text
-        assert f"<p>Request {page.headers['X-Request-ID']}</p>" in page.text
+        assert f"<dt>Request</dt><dd><code>{page.headers['X-Request-ID']}</code></dd>" in page.text
 
 
 def test_a_stranger_is_not_believed(trusting: Running, ports: tuple[int, int]) -> None:
@@ -290,7 +290,7 @@ def test_the_id_of_a_proxy_is_on_the_error_page(
 ) -> None:
     page = fetch(ports[0], path, {"X-Request-ID": "from-the-proxy"}, source=PROXY)
     assert page.headers.get_all("X-Request-ID") == ["from-the-proxy"]
-    assert "<p>Request from-the-proxy</p>" in page.text
+    assert "<dt>Request</dt><dd><code>from-the-proxy</code></dd>" in page.text
 
 
 @pytest.mark.parametrize("value", ["short", "x" * 129, "a b c d e f", "<script>", "evil\u00e9evil"])
@@ -321,7 +321,7 @@ def test_other_hosts(trusting: Running, ports: tuple[int, int], host: str) -> No
     for path in PATHS:
         page = fetch(ports[0], path, {"Accept": "text/html"}, host, STRANGER)
         assert (page.status, "<h1>421 " in page.text) == (421, True)
-        assert f"<p>Request {page.headers['X-Request-ID']}</p>" in page.text
+        assert f"<dt>Request</dt><dd><code>{page.headers['X-Request-ID']}</code></dd>" in page.text
     said = {"Accept": "application/json", "X-Forwarded-Host": "example.com"}
     answer = fetch(ports[0], "/", said, host, STRANGER)
     assert (answer.status, json.loads(answer.text)["code"]) == (421, 421)

@@ -1,5 +1,7 @@
 """The command line: verbs, options, help, and what is said of those that do not exist."""
 
+import importlib
+import inspect
 import json
 import os
 import subprocess
@@ -76,6 +78,17 @@ def test_the_example_of_a_verb_is_possible(verb: Verb) -> None:
     assert read == verb
 
 
+@pytest.mark.parametrize("verb", VERBS, ids=NAMES)
+def test_the_function_of_a_verb_takes_its_options(verb: Verb) -> None:
+    _, options = command_line.read([verb.name], "./run")
+    module, _, name = verb.function.partition(":")
+    function = getattr(importlib.import_module(f"flask_modwsgi.{module}"), name)
+    given = options | ({"as_json": True} if verb.prints_json else {})
+    signature = inspect.signature(function)
+    signature.bind(object(), **given)
+    assert set(signature.parameters) == {"project", *given}
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert helped(capsys, "--version") == f"flask-modwsgi {__version__}\n"
 
@@ -88,14 +101,14 @@ def test_serve_is_the_default_verb() -> None:
 def test_other_options_are_passed_on(words: list[str]) -> None:
     given = ["--processes", "2", "--host=::1", "--access-log"]
     verb, options = command_line.read([*words, *given], "./run")
-    assert options.extra == given
+    assert options["extra"] == given
     assert verb.name == (words[0] if words else "serve")
 
 
 def test_the_options_of_a_verb_that_passes_others_on() -> None:
     _, options = command_line.read(["dev", "--threads", "3", "--tls"], "./run")
-    assert options.tls
-    assert options.extra == ["--threads", "3"]
+    assert options["tls"]
+    assert options["extra"] == ["--threads", "3"]
 
 
 @pytest.mark.parametrize(

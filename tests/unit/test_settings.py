@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from flask_modwsgi.cli import show_settings
-from flask_modwsgi.config import reference, settings
+from flask_modwsgi.config import env_file, reference, settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import report
 from flask_modwsgi.machine import capacity
@@ -81,8 +81,8 @@ def test_what_a_reload_takes() -> None:
 
 def test_a_default_is_given_in_words_where_it_is_empty_or_computed() -> None:
     for name, declared in settings.SETTINGS.items():
-        assert declared.default_in_words, name
-        assert bool(declared.default_means) == (not declared.written_default), name
+        assert declared.default_means, name
+        assert (declared.default_means == declared.default) == bool(declared.default), name
 
 
 def test_units_are_in_the_documentation() -> None:
@@ -95,7 +95,7 @@ def test_units_are_in_the_documentation() -> None:
 def test_the_example_means_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(reference.env_example(8000, "/"))
-    values = settings.written(file)
+    values = env_file.read(file)
     assert set(values) == {*settings.NAMES, "FLASK_SECRET_KEY"}
     assert settings.load(values) == settings.load({})
 
@@ -123,7 +123,7 @@ def written(text: str | bytes) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / ".env"
         file.write_bytes(text.encode() if isinstance(text, str) else text)
-        return settings.written(file)
+        return env_file.read(file)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_is_in_a_file(text: str, values: dict[str, str]) -> None:
 
 
 def test_no_file_has_no_variables(tmp_path: Path) -> None:
-    assert settings.written(tmp_path / ".env") == {}
+    assert env_file.read(tmp_path / ".env") == {}
 
 
 @pytest.mark.parametrize(
@@ -174,9 +174,9 @@ def test_the_remedy_for_another_encoding_works(encoding: str, tmp_path: Path) ->
     file.parent.mkdir()
     file.write_bytes("A=café\n".encode(encoding))
     with pytest.raises(Problem) as broken:
-        settings.written(file)
+        env_file.read(file)
     subprocess.run(["sh", "-c", broken.value.remedy[0]], check=True)
-    assert settings.written(file) == {"A": "café"}
+    assert env_file.read(file) == {"A": "café"}
     assert file.stat().st_mode & 0o077 == 0
     assert [path.name for path in file.parent.iterdir()] == [".env"]
 

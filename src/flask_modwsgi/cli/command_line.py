@@ -4,7 +4,7 @@ import argparse
 import difflib
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__, problems
 from ..problems.problem import WIDTH, Problem
@@ -20,8 +20,10 @@ in .env; {prog} config shows them.
 PASSES_ON = """\
 Other options go to mod_wsgi-express and win over settings. They are listed by
   .venv/bin/mod_wsgi-express start-server --help
+
 """
 VERBS_BY_NAME = {verb.name: verb for verb in VERBS}
+ASKING = ("-h", "--help", "--version")
 
 
 class _Wrong(Exception):
@@ -29,33 +31,39 @@ class _Wrong(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **settings: Any) -> None:
+        shape = argparse.RawDescriptionHelpFormatter
+        super().__init__(formatter_class=shape, allow_abbrev=False, **settings)
+
     def error(self, message: str) -> NoReturn:
         raise _Wrong(f"cannot run: {message.removeprefix('argument ')}")
 
 
-def read(words: Sequence[str], prog: str) -> tuple[Verb, argparse.Namespace]:
-    """The verb and its options; those for mod_wsgi-express are ``options.extra``.
+def read(words: Sequence[str], prog: str) -> tuple[Verb, dict[str, Any]]:
+    """The verb and its options, by name; those for mod_wsgi-express are `extra`.
 
     Prints the help or the version and exits with 0 where that is asked for.
 
     :param prog: The command as it is typed.
     :raises Problem: a verb, option or value that is not possible.
     """
-    words = _with_verb(words)
-    if words[0] not in (*VERBS_BY_NAME, "-h", "--help", "--version"):
-        what, nearest = f"There is no verb {words[0]!r}", _nearest(words[0], VERBS_BY_NAME)
-        if nearest:
-            raise problems.command_wrong(f"{what}; the nearest is {nearest}", f"{prog} {nearest}")
-        raise problems.command_wrong(what, f"{prog} help")
+    name, *rest = _with_verb(words)
+    if name not in (*VERBS_BY_NAME, *ASKING):
+        found = _nearest(name, VERBS_BY_NAME)
+        what = f"There is no verb {name!r}{found and f'; the nearest is {found}'}"
+        raise problems.command_wrong(what, f"{prog} {found or 'help'}")
     whole, of_verb = _parsers(prog)
     try:
-        options, options_left = whole.parse_known_args(words)
-        verb = VERBS_BY_NAME[options.verb]
-        _check_extra(verb, of_verb[verb.name], options_left)
+        found_options, extra = whole.parse_known_args([name, *rest])
+        options = vars(found_options)
+        verb = VERBS_BY_NAME[options.pop("verb")]
+        if extra and not (verb.passes_on and extra[0].startswith("-")):
+            raise _Wrong(_unknown(extra[0], of_verb[name]))
+        if verb.passes_on:
+            options["extra"] = extra
     except _Wrong as wrong:
-        example = VERBS_BY_NAME[words[0]].example or words[0]
-        raise problems.command_wrong(f"{prog} {words[0]} {wrong}", f"{prog} {example}") from None
-    options.extra = options_left
+        example = VERBS_BY_NAME[name].example or name
+        raise problems.command_wrong(f"{prog} {name} {wrong}", f"{prog} {example}") from None
     return verb, options
 
 
@@ -63,7 +71,7 @@ def _with_verb(words: Sequence[str]) -> list[str]:
     """The words with the verb first: ``help VERB`` is ``VERB --help``, nothing is serve."""
     if words and words[0] == "help":
         return [*(word for word in words[1:2] if word != "help"), "--help"]
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+    if not words or (words[0].startswith("-") and words[0] not in ASKING):
         return ["serve", *words]
     return list(words)
 
@@ -76,44 +84,30 @@ def _parsers(prog: str) -> tuple[_Parser, dict[str, _Parser]]:
         usage=f"{prog} [VERB] [OPTIONS]",
         description=f"{DESCRIPTION}\n\n{listed}",
         epilog=EPILOG.format(prog=prog),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
-        allow_abbrev=False,
     )
     whole.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     version = f"flask-modwsgi {__version__}"
     whole.add_argument("--version", action="version", version=version, help=argparse.SUPPRESS)
     verbs = whole.add_subparsers(dest="verb", required=True, help=argparse.SUPPRESS, prog=prog)
     for verb in VERBS:
-        own = verbs.add_parser(
-            verb.name,
-            description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
-            epilog=_epilog(verb, prog),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        verb.add_options(own)
-        own.add_argument("--json", action="store_true", help="problems, status and doctor as JSON")
+        about = f"{verb.summary[0].upper()}{verb.summary[1:]}."
+        example = f"Example: {prog} {verb.example}" if verb.example else ""
+        epilog = PASSES_ON * verb.passes_on + example
+        own = verbs.add_parser(verb.name, description=about, epilog=epilog)
+        for names, settings in verb.options:
+            own.add_argument(*names, **settings)
+        json = "problems, status and doctor as JSON"
+        own.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=json)
     return whole, verbs.choices
 
 
-def _epilog(verb: Verb, prog: str) -> str:
-    lines = [PASSES_ON] if verb.passes_on else []
-    if verb.example:
-        lines.append(f"Example: {prog} {verb.example}")
-    return "\n".join(lines)
-
-
-def _check_extra(verb: Verb, parser: _Parser, extra: Sequence[str]) -> None:
-    """Options that nobody knows; mod_wsgi-express refuses those that are passed on by itself."""
-    if not extra:
-        return
-    name = extra[0].partition("=")[0]
+def _unknown(word: str, parser: _Parser) -> str:
+    name = word.partition("=")[0]
     if not name.startswith("-"):
-        raise _Wrong(f"does not take {name!r}")
-    if not verb.passes_on:
-        nearest = _nearest(name, parser._option_string_actions)
-        raise _Wrong(f"has no option {name!r}{nearest and f'; the nearest is {nearest}'}")
+        return f"does not take {name!r}"
+    found = _nearest(name, parser._option_string_actions)
+    return f"has no option {name!r}{found and f'; the nearest is {found}'}"
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:

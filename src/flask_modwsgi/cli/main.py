@@ -27,11 +27,24 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     # Python ignores SIGINT where a script started it with "&"; a build must be ended all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    project = Project(find_root(Path.cwd()))
+    here = Path.cwd()
+    project = Project(here if words[:1] == ["init"] else find_root(here))
     try:
-        return dispatch(project, words, prog, as_json)
+        verb, options = command_line.read(words, prog)
+        if verb.needs_environment:
+            from ..setup import environments
+
+            environments.verify(project)
+        if verb.prints_json:
+            options["as_json"] = as_json
+        return verb.run(project, options)
     except Problem as problem:
-        tell(problem, as_json)
+        is_wrong_command = problem.slug == "command-wrong"
+        if is_wrong_command and not as_json:
+            print(command_line.told(problem), file=sys.stderr)
+        else:
+            tell(problem, as_json)
+        return 2 if is_wrong_command else 1
     except BrokenPipeError:  # whoever read our output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -70,27 +83,6 @@ def find_root(folder: Path) -> Path:
             if "[tool.flask-modwsgi]" in (step / "pyproject.toml").read_text(encoding="utf-8"):
                 return step
     return folder
-
-
-def dispatch(project: Project, words: Sequence[str], prog: str, as_json: bool) -> int:
-    """Call the function of the verb.
-
-    :raises Problem: what the verb raises, or the environment is missing.
-    """
-    try:
-        verb, options = command_line.read(words, prog)
-    except Problem as problem:
-        if as_json:
-            tell(problem, as_json)
-        else:
-            print(command_line.told(problem), file=sys.stderr)
-        return 2
-    options.json = as_json
-    if verb.needs_environment:
-        from ..setup import environments
-
-        environments.verify(project)
-    return verb.run(project, options)
 
 
 def keep(project: Project, error: Exception) -> None:

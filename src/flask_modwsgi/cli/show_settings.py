@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..apache import monitoring
 from ..apache.arguments import INTERRUPT
-from ..config import proxies, settings
+from ..config import env_file, proxies, settings
 from ..config.project import Project
 from ..doctor.redaction import masked
 from ..machine import capacity
@@ -19,7 +19,7 @@ def show(project: Project) -> int:
 
     :raises Problem: a setting is not possible.
     """
-    written = settings.written(project.env_file)
+    written = env_file.read(project.env_file)
     settings.refuse_misspelt(written)
     variables = settings.variables(project.env_file)
     chosen = settings.load(variables)
@@ -59,17 +59,14 @@ def aligned(rows: Sequence[Row]) -> list[str]:
 
 def consequences(chosen: settings.Settings) -> list[str]:
     """What the numbers mean, in sentences."""
-    at_once = chosen.processes * chosen.threads
+    alone = chosen.processes == 1
+    number = "1 process" if alone else f"{chosen.processes} processes"
     limit = capacity.effective_limit(chosen.request_limit, chosen.threads)
-    number = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
-    alone = [
-        "With 1 process, all requests wait while it is stuck, or loads the application anew at a"
-        " reload."
-    ]
+    price = "With 1 process, all requests wait while it is stuck, or loads new code at a reload."
     return [
-        f"{number} x {chosen.threads} threads: {at_once} requests at once"
+        f"{number} x {chosen.threads} threads: {chosen.processes * chosen.threads} requests at once"
         f" ({capacity.cores()} cores here); more wait in line.",
-        *(alone if chosen.processes == 1 else []),
+        *[price] * alone,
         f"A stuck request gets its 504 after about {limit:.0f} s; if its code cannot be"
         f" interrupted, its process is replaced {INTERRUPT} s later.",
         f"Requests under way have {chosen.stop_limit} s to finish at a stop or a reload.",

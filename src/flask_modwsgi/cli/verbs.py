@@ -1,126 +1,55 @@
-"""Every verb: its name, its help, its options and its function.
+"""Every verb, as data: its name, its function, its help and its options.
 
-The functions import what they need when they are called, because ``setup``, ``doctor``, ``explain``
-and ``help`` run before anything is installed.
+The function is imported when the verb is called, because ``setup``, ``doctor``, ``explain`` and
+``help`` run before anything is installed.
 """
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+import importlib
+from argparse import ArgumentTypeError
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from ..config import parsers
 from ..config.project import Project
 
-
-def _no_options(parser: ArgumentParser) -> None:
-    pass
+Option = tuple[tuple[str, ...], dict[str, Any]]  # the arguments of ArgumentParser.add_argument
 
 
 @dataclass(frozen=True)
 class Verb:
     """One verb of the command line.
 
-    `run` returns the exit status. A verb that passes options on hands those it does not know to
-    mod_wsgi-express, as ``options.extra``. One that needs the environment is refused without it.
-    The example is for its help, without ``./run``.
+    :param function: Where it is, as ``module:name``. It takes the project, and each option by name;
+        it returns the exit status.
+    :param example: For its help, without ``./run``.
+    :param passes_on: Options it does not know go to mod_wsgi-express; the function takes `extra`.
+    :param prints_json: The function takes `as_json`.
+    :param needs_environment: Without the environment, the verb is refused.
     """
 
     name: str
+    function: str
     summary: str
-    run: Callable[[Project, Namespace], int]
-    add_options: Callable[[ArgumentParser], None] = _no_options
-    passes_on: bool = False
-    needs_environment: bool = True
     example: str = ""
+    options: tuple[Option, ...] = ()
+    passes_on: bool = False
+    prints_json: bool = False
+    needs_environment: bool = True
+
+    def run(self, project: Project, options: dict[str, Any]) -> int:
+        """Call the function.
+
+        :raises Problem: what the function raises.
+        """
+        module, _, name = self.function.partition(":")
+        found = getattr(importlib.import_module(f"flask_modwsgi.{module}"), name)
+        status: int = found(project, **options)
+        return status
 
 
-def _serve(project: Project, options: Namespace) -> int:
-    from ..server import foreground
-
-    return foreground.serve(project, options.extra)
-
-
-def _dev(project: Project, options: Namespace) -> int:
-    from ..server import foreground
-
-    return foreground.develop(project, options.extra, tls=options.tls)
-
-
-def _dev_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--tls", action="store_true", help="HTTPS, with a certificate made here")
-
-
-def _setup(project: Project, options: Namespace) -> int:
-    from ..server import prepare
-
-    return prepare.setup(project, options.apache, options.rebuild, not options.no_dev)
-
-
-def _setup_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--apache",
-        choices=["auto", "system", "bundled"],
-        help="the Apache to build against; the default is the one in pyproject.toml",
-    )
-    parser.add_argument("--rebuild", action="store_true", help="build even if nothing changed")
-    parser.add_argument("--no-dev", action="store_true", help="without the development tools")
-
-
-def _init(project: Project, options: Namespace) -> int:
-    from ..setup import adopt
-
-    return adopt.init(Path.cwd(), options.app)
-
-
-def _init_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--app",
-        metavar="MODULE:NAME",
-        help="a Flask object or a factory, such as blog:create_app; without it, init looks for one",
-    )
-
-
-def _start(project: Project, options: Namespace) -> int:
-    from ..server import background
-
-    return background.start(project, options.extra)
-
-
-def _stop(project: Project, options: Namespace) -> int:
-    from ..server import ending
-
-    return ending.stop(project)
-
-
-def _restart(project: Project, options: Namespace) -> int:
-    from ..server import background
-
-    return background.restart(project, options.extra)
-
-
-def _reload(project: Project, options: Namespace) -> int:
-    from ..server import rolling_reload
-
-    return rolling_reload.reload(project)
-
-
-def _renew(project: Project, options: Namespace) -> int:
-    from ..server import renewal
-
-    return renewal.renew(project)
-
-
-def _status(project: Project, options: Namespace) -> int:
-    from ..server import status
-
-    return status.show(project, options.json)
-
-
-def _logs(project: Project, options: Namespace) -> int:
-    from ..logs import reader
-
-    return reader.show(project, options.lines, options.follow, options.errors)
+def option(*names: str, **about: Any) -> Option:
+    """One option of a verb."""
+    return names, about
 
 
 def _number_of_lines(text: str) -> int:
@@ -131,148 +60,156 @@ def _number_of_lines(text: str) -> int:
         raise ArgumentTypeError(f"{text!r} is not {lines.allowed}") from None
 
 
-def _logs_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "-n",
-        "--lines",
-        metavar="N",
-        type=_number_of_lines,
-        default=20,
-        help="how many; 20 by default",
-    )
-    parser.add_argument("-f", "--follow", action="store_true", help="show new lines as they come")
-    parser.add_argument("--errors", action="store_true", help="only errors, grouped by cause")
-
-
-def _dump(project: Project, options: Namespace) -> int:
-    from ..server import thread_dump
-
-    return thread_dump.show(project)
-
-
-def _explain(project: Project, options: Namespace) -> int:
-    from ..doctor import explain
-
-    return explain.explain(project, options.code)
-
-
-def _explain_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "code", nargs="*", help="such as WSGI0110 or port-in-use; without it, the latest error"
-    )
-
-
-def _config(project: Project, options: Namespace) -> int:
-    from . import show_settings
-
-    return show_settings.show(project)
-
-
-def _doctor(project: Project, options: Namespace) -> int:
-    from . import examination
-
-    return examination.examine(project, options.report, options.hello, options.json)
-
-
-def _doctor_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        nargs="?",
-        const="var/report.txt",
-        help="write a text for an issue report, without secrets",
-    )
-    parser.add_argument(
-        "--hello", action="store_true", help="serve mod_wsgi's own page: is it Apache or the app?"
-    )
-
-
 VERBS = (
     Verb(
         "serve",
+        "server.foreground:serve",
         "serve in the foreground; the default verb",
-        _serve,
+        "--threads 10",
         passes_on=True,
-        example="--threads 10",
     ),
     Verb(
         "dev",
+        "server.foreground:develop",
         "serve with reload on save and tracebacks in the browser",
-        _dev,
-        _dev_options,
+        "dev --tls",
+        (option("--tls", action="store_true", help="HTTPS, with a certificate made here"),),
         passes_on=True,
-        example="dev --tls",
     ),
     Verb(
         "setup",
+        "server.prepare:setup",
         "build what serving needs and prove it; safe to repeat",
-        _setup,
-        _setup_options,
+        "setup --apache bundled",
+        (
+            option(
+                "--apache",
+                choices=["auto", "system", "bundled"],
+                help="the Apache to build against; the default is the one in pyproject.toml",
+            ),
+            option("--rebuild", action="store_true", help="build even if nothing changed"),
+            option(
+                "--no-dev",
+                dest="development",
+                action="store_false",
+                help="without the development tools",
+            ),
+        ),
         needs_environment=False,
-        example="setup --apache bundled",
     ),
     Verb(
         "init",
+        "setup.adopt:init",
         "put an existing Flask project behind Apache; overwrites nothing",
-        _init,
-        _init_options,
+        "init --app blog:create_app",
+        (
+            option(
+                "--app",
+                metavar="MODULE:NAME",
+                help="a Flask object or a factory, such as blog:create_app;"
+                " without it, init looks for one",
+            ),
+        ),
         needs_environment=False,
-        example="init --app blog:create_app",
     ),
     Verb(
         "start",
+        "server.background:start",
         "serve in the background; returns when the application answers",
-        _start,
+        "start --threads 10",
         passes_on=True,
-        example="start --threads 10",
     ),
     Verb(
-        "stop", "let requests under way finish, then end the server", _stop, needs_environment=False
+        "stop",
+        "server.ending:stop",
+        "let requests under way finish, then end the server",
+        needs_environment=False,
     ),
     Verb(
         "restart",
-        "stop and start: a short outage, and all settings are read anew",
-        _restart,
+        "server.background:restart",
+        "stop and start: a short outage, and all settings are read again",
+        "restart --threads 10",
         passes_on=True,
-        example="restart --threads 10",
     ),
-    Verb("reload", "new code, packages and settings without a failed request", _reload),
-    Verb("renew", "serve a new certificate without a failed request", _renew),
+    Verb(
+        "reload",
+        "server.rolling_reload:reload",
+        "new code, packages and settings without a failed request",
+    ),
+    Verb("renew", "server.renewal:renew", "serve a new certificate without a failed request"),
     Verb(
         "status",
+        "server.status:show",
         "whether it is up and busy, and what went wrong last",
-        _status,
+        prints_json=True,
         needs_environment=False,
     ),
     Verb(
         "logs",
+        "logs.reader:show",
         "requests and errors by time",
-        _logs,
-        _logs_options,
+        "logs -n 100 -f",
+        (
+            option(
+                "-n",
+                "--lines",
+                metavar="N",
+                type=_number_of_lines,
+                default=20,
+                help="how many; 20 by default",
+            ),
+            option("-f", "--follow", action="store_true", help="show new lines as they come"),
+            option("--errors", action="store_true", help="only errors, grouped by cause"),
+        ),
         needs_environment=False,
-        example="logs -n 100 -f",
     ),
     Verb(
         "dump",
+        "server.thread_dump:show",
         "the stack of every thread of every process: where it is stuck",
-        _dump,
         needs_environment=False,
     ),
     Verb(
         "explain",
+        "doctor.explain:explain",
         "what a code in the log means, or the latest error there",
-        _explain,
-        _explain_options,
+        "explain WSGI0110",
+        (
+            option(
+                "words",
+                metavar="code",
+                nargs="*",
+                help="such as WSGI0110 or port-in-use; without it, the latest error",
+            ),
+        ),
         needs_environment=False,
-        example="explain WSGI0110",
     ),
-    Verb("config", "every setting, where it comes from and what follows from it", _config),
+    Verb(
+        "config",
+        "cli.show_settings:show",
+        "every setting, where it comes from and what follows from it",
+    ),
     Verb(
         "doctor",
+        "cli.examination:examine",
         "find out what is wrong and what to type",
-        _doctor,
-        _doctor_options,
+        "doctor --report",
+        (
+            option(
+                "--report",
+                metavar="FILE",
+                nargs="?",
+                const="var/report.txt",
+                help="write a text for an issue report, without secrets",
+            ),
+            option(
+                "--hello",
+                action="store_true",
+                help="serve mod_wsgi's own page: is it Apache or the app?",
+            ),
+        ),
+        prints_json=True,
         needs_environment=False,
-        example="doctor --report",
     ),
 )

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Value = TypeVar("Value")
+Value = TypeVar("Value", covariant=True)
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,9 @@ def one_of(*words: str) -> Parser[str]:
     return Parser(f"{', '.join(words[:-1])} or {words[-1]}", matching("|".join(words)))
 
 
-def optional(parser: Parser[Value]) -> Parser[Value | None]:
-    """The same, and None for an empty text."""
-    allowed = f"{parser.allowed}, or nothing"
-    return Parser(allowed, lambda text: parser.parse(text) if text else None, parser.unit)
+def if_empty(parser: Parser[Value], value: Callable[[], Other]) -> Parser[Value | Other]:
+    """The same, and `value()` for an empty text."""
+    return Parser(parser.allowed, lambda text: parser.parse(text) if text else value(), parser.unit)
 
 
 def normal_url_path(text: str) -> str:

@@ -2,14 +2,12 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from .. import problems
 
 
-@dataclass(frozen=True)
 class Project:
     """A folder with a Flask application and a section ``[tool.flask-modwsgi]``.
 
@@ -17,21 +15,21 @@ class Project:
     asked for, and raises a Problem where it cannot be read.
     """
 
-    root: Path
-    chosen_environment: Path | None = None
-
-    @property
-    def venv(self) -> Path:
-        """The link to the environment in use."""
-        return self.root / ".venv"
+    def __init__(self, root: Path, chosen_environment: Path | None = None) -> None:
+        self.root = root
+        self.venv = root / ".venv"  # the link to the environment in use
+        self.var = root / "var"  # everything that is made while the project runs
+        self.logs = self.var / "log"  # of the server in the background
+        self.env_file = root / ".env"  # settings and secrets
+        self._chosen_environment = chosen_environment
 
     @cached_property
     def environment(self) -> Path:
-        """The environment itself: `chosen_environment`, or where the link leads.
+        """The environment itself: the chosen one, or where the link leads.
 
         A server must not go through the link, or it would mix two environments when that moves.
         """
-        return (self.chosen_environment or self.venv).resolve()
+        return (self._chosen_environment or self.venv).resolve()
 
     @property
     def python(self) -> Path:
@@ -42,21 +40,6 @@ class Project:
     def telemetry(self) -> Path:
         """Packages of mod_wsgi's telemetry page, apart from what the application imports."""
         return self.environment / "telemetry"
-
-    @property
-    def var(self) -> Path:
-        """Everything that is made while the project runs."""
-        return self.root / "var"
-
-    @property
-    def logs(self) -> Path:
-        """The log files of the server in the background."""
-        return self.var / "log"
-
-    @property
-    def env_file(self) -> Path:
-        """Settings and secrets."""
-        return self.root / ".env"
 
     @cached_property
     def _table(self) -> Mapping[str, str]:
@@ -78,15 +61,12 @@ class Project:
 
     @property
     def name(self) -> str:
-        """The distribution's name; where there is none, that of the folder.
-
-        :raises Problem: ``pyproject.toml`` cannot be read.
-        """
+        """The distribution's name; where there is none, that of the folder."""
         return self._answer("name")
 
     @property
     def app_name(self) -> str:
-        """The application's import name, which is the name of its process group, too."""
+        """The application's import name, and the name of its process group."""
         return self._answer("app_name")
 
     @property

@@ -7,7 +7,6 @@ effect in the application alone, not in redirects, error pages, the log and what
 import ipaddress
 import re
 
-SEPARATORS = re.compile(r"[\s,]+")
 HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 
 
@@ -16,14 +15,10 @@ def networks(text: str) -> str:
 
     :raises ValueError: one is neither, or Apache would never see it as it is written.
     """
-    return " ".join(str(_network(word)) for word in _words(text))
-
-
-def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    network = ipaddress.ip_network(word)
-    if "%" in word or (network.version == 6 and network.network_address.ipv4_mapped):
-        raise ValueError(word)
-    return network
+    found = [ipaddress.ip_network(word) for word in _words(text)]
+    if "%" in text or any(one.version == 6 and one.network_address.ipv4_mapped for one in found):
+        raise ValueError(text)
+    return " ".join(map(str, found))
 
 
 def hosts(text: str) -> str:
@@ -31,15 +26,14 @@ def hosts(text: str) -> str:
 
     :raises ValueError: one is no host name, or has a port.
     """
-    words = [word.lower() for word in _words(text)]
-    for word in words:
-        if not HOST.fullmatch(word):
-            raise ValueError(word)
+    words = _words(text.lower())
+    if not all(map(HOST.fullmatch, words)):
+        raise ValueError(text)
     return " ".join(words)
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in SEPARATORS.split(text) if word]
+    return text.replace(",", " ").split()
 
 
 def as_expression(trusted: str) -> str:
@@ -47,8 +41,7 @@ def as_expression(trusted: str) -> str:
 
     https://httpd.apache.org/docs/2.4/expr.html#binop
     """
-    tests = (f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in trusted.split())
-    return " || ".join(tests)
+    return " || ".join(f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in trusted.split())
 
 
 def as_pattern(names: str) -> str:
@@ -62,7 +55,6 @@ def consequences(trusted: str, names: str) -> list[str]:
     if trusted:
         lines.append(f"X-Forwarded fields are used from {', '.join(trusted.split())} only.")
     if names:
-        lines.append(
-            f"Requests for other hosts than {', '.join(names.split())} get a 421, except for health."
-        )
+        others = ", ".join(names.split())
+        lines.append(f"Requests for other hosts than {others} get a 421, except for health.")
     return lines

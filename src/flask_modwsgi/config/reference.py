@@ -6,10 +6,9 @@ from .settings import SETTINGS, SHORTEST_SECRET, Setting
 
 WIDTH = 99
 
-BEGINNING = r"""
-Settings. `./run setup` makes `.env` from this file; real environment variables win over it. An empty
-value means the default. `./run config` shows what is in force. Put a value with spaces, quotes or
-signs in double quotes, and write \" and \\ for a quote and a backslash in it.
+BEGINNING = r"""Settings. `./run setup` makes `.env` from this file; real environment variables win over
+it. An empty value means the default. `./run config` shows what is in force. Put a value with
+spaces, quotes or signs in double quotes, and write \" and \\ for a quote and a backslash in it.
 """
 END = f"""\
 # Flask reads every variable that begins with FLASK_. The secret key signs sessions; `./run setup`
@@ -23,17 +22,11 @@ FLASK_SECRET_KEY=
 
 def env_example(port: int | str, mount_point: str) -> str:
     """The whole text of ``.env.example``, with these two values for the project."""
-    own = {"PORT": str(port), "MOUNT_POINT": mount_point}
+    own = {"PORT": port, "MOUNT_POINT": mount_point}
     blocks = [
-        "\n".join(
-            [
-                _comment(_about(setting)),
-                _comment(
-                    f"Allowed: {setting.parser.allowed}. Default: {setting.default_in_words}."
-                ),
-                f"{name}={own.get(name, setting.written_default)}",
-            ]
-        )
+        f"{_comment(_about(setting))}\n"
+        f"{_comment(f'Allowed: {setting.parser.allowed}. Default: {setting.default_means}.')}\n"
+        f"{name}={own.get(name, setting.default)}"
         for name, setting in SETTINGS.items()
     ]
     return "\n\n".join([_comment(BEGINNING), *blocks, END])
@@ -42,7 +35,7 @@ def env_example(port: int | str, mount_point: str) -> str:
 def markdown_table() -> str:
     """A row for each setting."""
     rows = [
-        f"| `{name}` | {setting.default_in_words} | {setting.parser.allowed} | {_about(setting)} |"
+        f"| `{name}` | {setting.default_means} | {setting.parser.allowed} | {_about(setting)} |"
         for name, setting in SETTINGS.items()
     ]
     return "\n".join(["| setting | default | allowed | what it is |", "|---|---|---|---|", *rows])
@@ -53,11 +46,5 @@ def _about(setting: Setting) -> str:
 
 
 def _comment(text: str) -> str:
-    return textwrap.fill(
-        " ".join(text.split()),
-        WIDTH,
-        initial_indent="# ",
-        subsequent_indent="# ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines = textwrap.wrap(text, WIDTH - 2, break_long_words=False, break_on_hyphens=False)
+    return textwrap.indent("\n".join(lines), "# ")

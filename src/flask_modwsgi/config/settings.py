@@ -7,7 +7,7 @@ table of the documentation, and ``./run config`` shows them, all from that decla
 import dataclasses
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from .. import problems
 from ..machine import capacity
 from . import env_file as env_files
 from . import parsers, proxies
-from .parsers import Parser, Value, number, one_of, optional
+from .parsers import Parser, Value, if_empty, number, one_of
 
 
 @dataclass(frozen=True)
@@ -24,46 +24,32 @@ class Setting:
     """The declaration of one setting.
 
     :param about: What it is for, in sentences. Range, unit and default are added to it.
-    :param default: The text that stands for it where none is given, or a function that computes it.
-    :param default_means: The default in words, where it is empty or computed.
+    :param default: The text that stands for it where none is given.
+    :param default_means: The default in words, where it is empty.
+    :param example: A possible value, for a remedy.
     :param at_reload: Only the application reads it, so that ``./run reload`` is enough.
     """
 
     parser: Parser[Any]
     about: str
-    default: str | Callable[[], object]
+    default: str
     default_means: str
     example: str
     at_reload: bool
-
-    @property
-    def standard(self) -> str:
-        """The default on this machine."""
-        return self.default if isinstance(self.default, str) else str(self.default())
-
-    @property
-    def written_default(self) -> str:
-        """The default if it is the same on every machine, otherwise nothing."""
-        return self.default if isinstance(self.default, str) else ""
-
-    @property
-    def default_in_words(self) -> str:
-        """The default as the documentation has it."""
-        return self.default_means or self.written_default
 
 
 def setting(
     parser: Parser[Value],
     about: str,
-    default: str | Callable[[], object] = "",
+    default: str = "",
     *,
     default_means: str = "",
     example: str = "",
     at_reload: bool = False,
 ) -> Value:
     """A field of `Settings`; its type is what the parser returns."""
-    example = example or (default if isinstance(default, str) else "")
-    declared = Setting(parser, about, default, default_means, example, at_reload)
+    example = example or default
+    declared = Setting(parser, about, default, default_means or default, example, at_reload)
     field: Value = dataclasses.field(metadata={"setting": declared})
     return field
 
@@ -76,7 +62,6 @@ class Settings:
         parsers.address,
         "Address that Apache listens on; 0.0.0.0 is every IPv4 address of this machine.",
         "127.0.0.1",
-        example="0.0.0.0",
     )
     port: int = setting(parsers.port, "Port that Apache listens on.", "8000", example="8080")
     mount_point: str = setting(
@@ -89,11 +74,9 @@ class Settings:
         example="app",
     )
     processes: int = setting(
-        number(1, 512),
-        "Processes that run the application. They share no variables: a value that one request"
-        " keeps in a global variable is missing in the other processes. With 1 process it is not,"
-        " but all requests wait while it is stuck, or loads the application anew at a reload.",
-        capacity.processes,
+        if_empty(number(1, 512), capacity.processes),
+        "Processes that run the application. They do not share global variables. With 1 process,"
+        " all requests wait while it is stuck or loads the application at a reload.",
         default_means="one for each core, 2 to 8",
         example="2",
     )
@@ -116,26 +99,22 @@ class Settings:
     )
     keep_alive: int = setting(
         number(0, 3600, "seconds"),
-        "Time that an idle connection is kept open for the client's next request.",
+        "Time that an idle connection is kept open for the next request.",
         "5",
     )
     max_upload_mb: int = setting(
-        number(1, 10240, "megabytes"),
-        "Largest upload; a larger one gets a 413.",
-        "10",
-        example="100",
+        number(1, 10240, "megabytes"), "Largest upload; a larger one gets a 413.", "10"
     )
     max_header_kb: int = setting(
         number(1, 63, "kilobytes"),
         "Largest URL, and largest Cookie, Authorization and Referer fields together; larger ones"
         " get a 414 and a 431. Any field of four times that size gets a 400.",
         "8",
-        example="16",
     )
     trusted_proxies: str = setting(
         Parser("IP addresses or networks, separated by commas or spaces", proxies.networks),
-        "Proxies in front of Apache. What they send in X-Forwarded-For, -Proto, -Host, -Port and"
-        " -Prefix and in X-Request-ID is used.",
+        "Proxies in front of Apache. Their X-Forwarded-For, -Proto, -Host, -Port and -Prefix and"
+        " X-Request-ID are used.",
         default_means="no proxy is trusted",
         example="10.0.0.0/8,::1",
     )
@@ -150,24 +129,19 @@ class Settings:
         one_of("text", "json"),
         "Format of the logs: text for people, or one JSON object a line for programs.",
         "text",
-        example="json",
     )
     log_level: str = setting(
         one_of("debug", "info", "warning", "error", "critical"),
         "Lowest level of the application's messages that is logged.",
         "info",
-        example="warning",
         at_reload=True,
     )
     log_size_mb: int = setting(
         number(1, 1024, "megabytes"),
         "Size at which a log in `var/log` is rotated. In the foreground, logs go to the terminal.",
         "10",
-        example="100",
     )
-    log_count: int = setting(
-        number(1, 100, "files"), "Rotated files that are kept of each log.", "5", example="10"
-    )
+    log_count: int = setting(number(1, 100, "files"), "Rotated files kept of each log.", "5")
     tls_certificate: str = setting(
         parsers.pem_file,
         "Certificate, followed by the intermediate ones, as in fullchain.pem of certbot. With it"
@@ -185,21 +159,17 @@ class Settings:
         parsers.port, "Port that Apache listens on for HTTPS; not the same as PORT.", "8443"
     )
     monitoring_host: str = setting(
-        parsers.address,
-        "Address that the pages of METRICS_PORT and TELEMETRY_PORT listen on.",
-        "127.0.0.1",
-        example="10.0.0.5",
+        parsers.address, "Address of the pages of METRICS_PORT and TELEMETRY_PORT.", "127.0.0.1"
     )
     metrics_port: int | None = setting(
-        optional(number(1024, 65535)),
+        if_empty(number(1024, 65535), lambda: None),
         "Port of the page with metrics for Prometheus.",
         default_means="off, and nothing is counted",
         example="9100",
     )
     telemetry_port: int | None = setting(
-        optional(number(1024, 65535)),
-        "Port of mod_wsgi's page of live figures and slow requests. `./run setup` installs what it"
-        " needs.",
+        if_empty(number(1024, 65535), lambda: None),
+        "Port of mod_wsgi's page of live figures and slow requests. `./run setup` installs it.",
         default_means="off",
         example="8888",
     )
@@ -217,23 +187,15 @@ def in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def written(env_file: Path) -> dict[str, str]:
-    """The variables in ``.env``.
-
-    :raises Problem: it cannot be read as such.
-    """
-    return env_files.read(env_file)
-
-
 def variables(env_file: Path) -> dict[str, str]:
     """All environment variables the application gets: those of ``.env`` and the real ones."""
-    return written(env_file) | dict(os.environ)
+    return env_files.read(env_file) | dict(os.environ)
 
 
 def source(name: str, in_file: Mapping[str, str]) -> str:
     """Where the value of a setting comes from: environment, .env or default.
 
-    :param in_file: What `written` returned.
+    :param in_file: The variables in ``.env``.
     """
     if os.environ.get(name, "").strip():
         return "environment"
@@ -256,9 +218,9 @@ def load(given: Mapping[str, str]) -> Settings:
 
     :raises Problem: one has a value it cannot have.
     """
-    values: dict[str, Any] = {}
+    values = {}
     for name, declared in SETTINGS.items():
-        text = given.get(name, "").strip() or declared.standard
+        text = given.get(name, "").strip() or declared.default
         try:
             values[name.lower()] = declared.parser.parse(text)
         except ValueError:

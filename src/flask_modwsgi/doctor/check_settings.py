@@ -29,10 +29,10 @@ def env_file(facts: Facts) -> str:
 
 
 def settings(facts: Facts) -> str:
-    from ..config import settings
+    from ..config import env_file, settings
 
     chosen = facts.settings
-    written = settings.written(facts.project.env_file)
+    written = env_file.read(facts.project.env_file)
     given = [name for name in settings.NAMES if settings.source(name, written) != "default"]
     return f"{len(given)} of {len(settings.NAMES)} given; {chosen.processes} x {chosen.threads}"
 

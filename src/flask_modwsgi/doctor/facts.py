@@ -38,9 +38,9 @@ class Facts:
     @cached_property
     def settings(self) -> "Settings":
         """The settings in force. Needs the packages in ``.venv``."""
-        from ..config import settings
+        from ..config import env_file, settings
 
-        settings.refuse_misspelt(settings.written(self.project.env_file))
+        settings.refuse_misspelt(env_file.read(self.project.env_file))
         return settings.load(self.variables)
 
     @cached_property

@@ -70,9 +70,10 @@ def _text(section: Section) -> str:
 def hidden(project: Project) -> list[str]:
     """Every secret this project knows of; every value in ``.env`` where settings cannot be read."""
     try:
+        from ..config import env_file
         from ..config import settings as module
 
-        written = module.written(project.env_file)
+        written = env_file.read(project.env_file)
         own = {key: text for key, text in written.items() if key not in module.NAMES}
     except (ModuleNotFoundError, Problem):
         file = project.env_file
@@ -100,9 +101,10 @@ def versions(facts: Facts) -> str:
 
 def settings(facts: Facts) -> str:
     """Settings in full; of the rest only names and lengths."""
+    from ..config import env_file
     from ..config import settings as module
 
-    written = module.written(facts.project.env_file)
+    written = env_file.read(facts.project.env_file)
     own = {name: text for name, text in written.items() if name not in module.NAMES}
     rows = [
         f"{name:<16} {getattr(facts.settings, name.lower())!s:<20} {module.source(name, written)}"

@@ -32,10 +32,10 @@ EXPORTS = {
 }
 
 
-def init(root: Path, app: str | None) -> int:
+def init(project: Project, app: str | None) -> int:
     """`adopt`; what it says to type is how it was called."""
     try:
-        return adopt(root, app)
+        return adopt(project.root, app)
     except Problem as problem:
         wheel = repack.PACKAGE.parent
         if not wheel.is_file():
