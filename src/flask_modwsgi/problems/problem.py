@@ -4,9 +4,8 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, TextIO, TypeVar
+from collections.abc import Sequence
+from typing import TextIO
 
 WIDTH = 80
 BAD, STRONG, COMMAND, PLAIN = "\033[1;31m", "\033[1m", "\033[36m", "\033[0m"
@@ -59,14 +58,6 @@ class Problem(Exception):
             raise ValueError(text) from error
 
 
-def quoted(sentence: str, quote: str, first: int = 7, last: int = 7) -> str:
-    """A sentence, then the first and last lines of what is quoted."""
-    lines = [line for line in quote.splitlines() if line.strip()]
-    if len(lines) > first + last:
-        lines = [*lines[:first], "  ...", *lines[-last:]]
-    return "\n".join([sentence, *lines])
-
-
 def _row(label: str, text: str, style: str = "") -> str:
     """A label and its sentence, wrapped; lines after the first are quoted output, left alone."""
     sentence, *quoted = text.splitlines()
@@ -94,18 +85,3 @@ def tell(problem: Problem, as_json: bool) -> None:
         print(json.dumps(problem.as_dict()), file=sys.stderr)
     else:
         print(f"\n{problem.told(colours(sys.stderr))}", file=sys.stderr)
-
-
-# A call of each function in `problems`, with the module it is in.
-CATALOGUE: list[tuple[str, Callable[[], Problem]]] = []
-Named = TypeVar("Named", bound=Callable[..., Problem])
-
-
-def example(*values: Any) -> Callable[[Named], Named]:
-    """Enter the function into the catalogue, with values for docs/troubleshooting.md."""
-
-    def enter(function: Named) -> Named:
-        CATALOGUE.append((function.__module__, partial(function, *values)))
-        return function
-
-    return enter

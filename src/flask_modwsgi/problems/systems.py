@@ -1,4 +1,4 @@
-"""What to type on which operating system."""
+"""What to type, on which operating system."""
 
 import os
 import platform
@@ -12,6 +12,12 @@ NETWORK_ERRORS = (
     "dns error",
     "error sending request",
     "Network is unreachable",
+)
+
+# Either makes requirements.txt from the dependencies in pyproject.toml.
+COMPILE = "uv pip compile --generate-hashes --no-header -o requirements.txt pyproject.toml"
+COMPILE_WITH_PIP_TOOLS = (
+    "pip-compile --generate-hashes --strip-extras --no-header -o requirements.txt pyproject.toml"
 )
 
 _COMMAND = {
