@@ -87,7 +87,7 @@ def _filled(function: Callable[..., object], values: Values) -> Problem:
         slug,
         "\n".join([sentences.vformat(what, (), values), *after("| ")]),
         sentences.vformat(" ".join(why), (), values),
-        after("$ "),
+        tuple(after("$ ")),
     )
 
 

@@ -4,22 +4,21 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TextIO
 
 WIDTH = 80
 BAD, STRONG, COMMAND, PLAIN = "\033[1;31m", "\033[1m", "\033[36m", "\033[0m"
 
 
+@dataclass(eq=False)
 class Problem(Exception):
     """Something foreseen went wrong; the command line prints it and exits with 1."""
 
-    def __init__(self, slug: str, what: str, why: str, remedy: Sequence[str]) -> None:
-        super().__init__(what)
-        self.slug = slug
-        self.what = what
-        self.why = why
-        self.remedy = tuple(remedy)
+    slug: str
+    what: str
+    why: str
+    remedy: tuple[str, ...]
 
     def __str__(self) -> str:
         return self.told()
@@ -38,12 +37,7 @@ class Problem(Exception):
 
     def as_dict(self) -> dict[str, object]:
         """The same for programs."""
-        return {
-            "problem": self.slug,
-            "what": self.what,
-            "why": self.why,
-            "type": list(self.remedy),
-        }
+        return {"problem": self.slug, "what": self.what, "why": self.why, "type": self.remedy}
 
     @classmethod
     def from_json(cls, text: str) -> "Problem":
@@ -53,7 +47,7 @@ class Problem(Exception):
         """
         try:
             found = json.loads(text)
-            return cls(found["problem"], found["what"], found["why"], found["type"])
+            return cls(found["problem"], found["what"], found["why"], tuple(found["type"]))
         except (TypeError, KeyError) as error:
             raise ValueError(text) from error
 

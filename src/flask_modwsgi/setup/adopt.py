@@ -42,7 +42,7 @@ def init(root: Path, app: str | None) -> int:
             raise
         called = shlex.join([sys.executable, f"{wheel}/{repack.PACKAGE.name}", "init"])
         remedy = [line.replace("flask-modwsgi init", called) for line in problem.remedy]
-        raise Problem(problem.slug, problem.what, problem.why, remedy) from None
+        raise Problem(problem.slug, problem.what, problem.why, tuple(remedy)) from None
 
 
 def adopt(root: Path, app: str | None) -> int:
