@@ -8,9 +8,9 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from flask_modwsgi import problems
 from flask_modwsgi.problems import systems
-from flask_modwsgi.problems.problem import CATALOGUE, Problem
+from flask_modwsgi.problems.catalogue import CATALOGUE
+from flask_modwsgi.problems.problem import Problem
 
 PAGE = Path(__file__).with_suffix(".md")
 SYSTEMS = {
@@ -34,41 +34,33 @@ def page() -> str:
     """The whole page, a section for each module of problems."""
     lines = [BEGINNING]
     section = ""
-    for module, make in sorted(CATALOGUE, key=lambda entry: entry[0]):
-        if module != section:
-            section = module
-            title = getattr(problems, module.rpartition(".")[2]).__doc__
-            lines.append(f"## {title.rstrip('.')}\n")
+    for make in sorted(CATALOGUE, key=lambda make: make.func.__module__):
+        if make.func.__module__ != section:
+            section = make.func.__module__
+            lines.append(f"## {(sys.modules[section].__doc__ or '').rstrip('.')}\n")
         lines += entry(make)
     return "\n".join(lines)
 
 
 def entry(make: Callable[[], Problem]) -> Iterator[str]:
     """One problem: the commands once, or for each system where they differ."""
-    typed = {family: on(family, make).remedy for family in SYSTEMS}
-    problem = on("debian", make)
+    problem, *others = (on(family, make) for family in SYSTEMS)
     what, *quoted = problem.what.splitlines()
     yield f"### `{problem.slug}`\n"
     yield f"{what}\n"
     if quoted:
         yield "".join(f"    {line}\n" for line in quoted)
     yield f"{problem.why}\n"
-    for number, command in enumerate(typed["debian"]):
-        commands = {family: lines[number] for family, lines in typed.items()}
+    for number, commands in enumerate(
+        zip(problem.remedy, *(other.remedy for other in others), strict=True)
+    ):
         yield "Or:\n" if number else "Type:\n"
-        if len(set(commands.values())) == 1:
-            yield f"    {command}\n"
+        if len(set(commands)) == 1:
+            yield f"    {commands[0]}\n"
         else:
-            yield (
-                "\n".join(
-                    ["| system | |", "|---|---|"]
-                    + [
-                        f"| {SYSTEMS[name]} | `{escaped(line)}` |"
-                        for name, line in commands.items()
-                    ]
-                )
-                + "\n"
-            )
+            rows = zip(SYSTEMS.values(), commands, strict=True)
+            cells = [f"| {name} | `{escaped(line)}` |" for name, line in rows]
+            yield "\n".join(["| system | |", "|---|---|", *cells, ""])
 
 
 def escaped(line: str) -> str:

@@ -106,7 +106,7 @@ def test_what_setup_installs_by_itself(project: Project, line: str, refused: str
         assert not refused
     except Problem as problem:
         assert problem.slug == "requirements-own"
-        assert f"asks for {refused}," in problem.what
+        assert f"lists {refused}," in problem.what
 
 
 def test_what_the_project_has_is_not_installed_again() -> None:

@@ -95,7 +95,7 @@ def check_static(account: Account, folder: Path) -> None:
 def _refuse_closed(account: Account, paths: Iterable[Path]) -> None:
     if found := obstacles(account, paths):
         denied = [(obstacle.path, obstacle.mode, obstacle.verb) for obstacle in found]
-        raise problems.unreachable(account.user, denied)
+        raise problems.path_unreachable(account.user, denied)
 
 
 def _files(folder: Path) -> Iterable[Path]:
@@ -143,7 +143,7 @@ def module(facts: Facts) -> str:
 def modules(facts: Facts) -> str:
     there = built.modules_of(facts.built)
     if missing := sorted(NEEDED - there):
-        raise problems.modules_missing(missing, facts.built.modules)
+        raise problems.apache_modules_missing(missing, facts.built.modules)
     absent = [name for name in OPTIONAL if name not in there]
     present = [name for name in OPTIONAL if name in there]
     return f"all needed; also {', '.join(present) or 'none of'}" + (
@@ -163,5 +163,5 @@ def builders(facts: Facts) -> str | None:
     if not wheel_cache.cached(facts.project, wanted, found) and (
         missing := apaches.missing_tools(wanted, found)
     ):
-        raise problems.tools_missing(wanted.kind, missing)
+        raise problems.build_tools_missing(wanted.kind, missing)
     return f"setup can build with Python {found.label} and Apache {wanted.version} ({wanted.kind})"

@@ -15,7 +15,8 @@ from .. import problems
 from ..config.project import Project
 from ..logs import events
 from ..logs.events import Event, messages
-from ..problems.problem import CATALOGUE, Problem
+from ..problems.catalogue import CATALOGUE
+from ..problems.problem import Problem
 from . import deaths
 from .tracebacks import crash_stack, tracebacks
 
@@ -65,7 +66,7 @@ def explain(project: Project, words: Sequence[str]) -> int:
 
 def catalogue() -> dict[str, Problem]:
     """Every problem by its name, with the values of an example."""
-    return {problem.slug: problem for problem in (make() for _, make in CATALOGUE)}
+    return {problem.slug: problem for problem in (make() for make in CATALOGUE)}
 
 
 @cache

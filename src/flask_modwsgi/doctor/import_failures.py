@@ -122,7 +122,7 @@ def _not_found(name: str, traceback: str, own: Path) -> Problem:
         return problems.app_broken(traceback)
     for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
         if found := _module(own / folder, name):
-            return problems.python_path_ignored(name, found, traceback)
+            return problems.pythonpath_ignored(name, found, traceback)
     if found := next(_within(own, name), None):
         return problems.module_misplaced(name, found.relative_to(own), traceback)
     return problems.package_missing(name, traceback)

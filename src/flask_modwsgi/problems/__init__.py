@@ -6,7 +6,6 @@ from .application import *
 from .building import *
 from .configuring import *
 from .encrypting import *
-from .lacking import *
 from .resources import *
 from .serving import *
 from .upgrading import *

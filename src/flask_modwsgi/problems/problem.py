@@ -4,23 +4,21 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, TextIO, TypeVar
+from dataclasses import dataclass
+from typing import TextIO
 
 WIDTH = 80
 BAD, STRONG, COMMAND, PLAIN = "\033[1;31m", "\033[1m", "\033[36m", "\033[0m"
 
 
+@dataclass(eq=False)
 class Problem(Exception):
     """Something foreseen went wrong; the command line prints it and exits with 1."""
 
-    def __init__(self, slug: str, what: str, why: str, remedy: Sequence[str]) -> None:
-        super().__init__(what)
-        self.slug = slug
-        self.what = what
-        self.why = why
-        self.remedy = tuple(remedy)
+    slug: str
+    what: str
+    why: str
+    remedy: tuple[str, ...]
 
     def __str__(self) -> str:
         return self.told()
@@ -39,12 +37,7 @@ class Problem(Exception):
 
     def as_dict(self) -> dict[str, object]:
         """The same for programs."""
-        return {
-            "problem": self.slug,
-            "what": self.what,
-            "why": self.why,
-            "type": list(self.remedy),
-        }
+        return {"problem": self.slug, "what": self.what, "why": self.why, "type": self.remedy}
 
     @classmethod
     def from_json(cls, text: str) -> "Problem":
@@ -54,17 +47,9 @@ class Problem(Exception):
         """
         try:
             found = json.loads(text)
-            return cls(found["problem"], found["what"], found["why"], found["type"])
+            return cls(found["problem"], found["what"], found["why"], tuple(found["type"]))
         except (TypeError, KeyError) as error:
             raise ValueError(text) from error
-
-
-def quoted(sentence: str, quote: str, first: int = 7, last: int = 7) -> str:
-    """A sentence, then the first and last lines of what is quoted."""
-    lines = [line for line in quote.splitlines() if line.strip()]
-    if len(lines) > first + last:
-        lines = [*lines[:first], "  ...", *lines[-last:]]
-    return "\n".join([sentence, *lines])
 
 
 def _row(label: str, text: str, style: str = "") -> str:
@@ -94,18 +79,3 @@ def tell(problem: Problem, as_json: bool) -> None:
         print(json.dumps(problem.as_dict()), file=sys.stderr)
     else:
         print(f"\n{problem.told(colours(sys.stderr))}", file=sys.stderr)
-
-
-# A call of each function in `problems`, with the module it is in.
-CATALOGUE: list[tuple[str, Callable[[], Problem]]] = []
-Named = TypeVar("Named", bound=Callable[..., Problem])
-
-
-def example(*values: Any) -> Callable[[Named], Named]:
-    """Enter the function into the catalogue, with values for docs/troubleshooting.md."""
-
-    def enter(function: Named) -> Named:
-        CATALOGUE.append((function.__module__, partial(function, *values)))
-        return function
-
-    return enter

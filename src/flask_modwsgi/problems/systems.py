@@ -1,4 +1,4 @@
-"""What to type on which operating system."""
+"""What to type, on which operating system."""
 
 import os
 import platform
@@ -14,6 +14,12 @@ NETWORK_ERRORS = (
     "Network is unreachable",
 )
 
+# Either makes requirements.txt from the dependencies in pyproject.toml.
+COMPILE = "uv pip compile --generate-hashes --no-header -o requirements.txt pyproject.toml"
+COMPILE_WITH_PIP_TOOLS = (
+    "pip-compile --generate-hashes --strip-extras --no-header -o requirements.txt pyproject.toml"
+)
+
 _COMMAND = {
     "debian": "apt-get install -y",
     "fedora": "dnf install -y",
@@ -24,6 +30,7 @@ _COMMAND = {
 }
 
 # Package names: the mod_wsgi documentation's "installation" pages and each system's own index.
+# What is not here is named as what is needed.
 _PACKAGES = {
     "system": {
         "debian": "apache2-bin apache2-dev python3-dev python3-venv gcc",
@@ -49,16 +56,12 @@ _PACKAGES = {
         "suse": "apache2",
         "macos": "httpd",
     },
-    "openssl": dict.fromkeys(_COMMAND, "openssl"),
     "python": {
         "debian": "python3 python3-dev python3-venv",
         "fedora": "python3 python3-devel",
         "alpine": "python3 python3-dev",
-        "arch": "python",
         "suse": "python3 python3-devel",
-        "macos": "python",
     },
-    "bash": dict.fromkeys(_COMMAND, "bash"),
 }
 
 # Where a command is another one than on most systems.
@@ -94,7 +97,7 @@ def install(need: str, on: str | None = None) -> str:
     """The line that installs what `need` (system, bundled, python) takes on this system."""
     name = on or family()
     sudo = "" if os.geteuid() == 0 or name == "macos" else "sudo "
-    return f"{sudo}{_COMMAND[name]} {_PACKAGES[need][name]}"
+    return f"{sudo}{_COMMAND[name]} {_PACKAGES.get(need, {}).get(name, need)}"
 
 
 def port_owner(port: int) -> str:

@@ -96,7 +96,7 @@ def _build(
     environments.prune(project, _served(project))  # what a killed setup left
     if not wheel_cache.cached(project, chosen, python):
         if missing := apaches.missing_tools(chosen, python):
-            raise problems.tools_missing(chosen.kind, missing)
+            raise problems.build_tools_missing(chosen.kind, missing)
         if chosen.kind == "bundled":
             say("", "is compiled now, once for this machine: 2 to 5 minutes")
             if lacking:

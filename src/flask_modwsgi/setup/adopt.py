@@ -15,7 +15,7 @@ from typing import Any
 from .. import problems
 from ..config import reference
 from ..config.project import Project
-from ..problems import building
+from ..problems import systems
 from ..problems.problem import Problem
 from . import applications, repack
 from .applications import Application
@@ -42,7 +42,7 @@ def init(project: Project, app: str | None) -> int:
             raise
         called = shlex.join([sys.executable, f"{wheel}/{repack.PACKAGE.name}", "init"])
         remedy = [line.replace("flask-modwsgi init", called) for line in problem.remedy]
-        raise Problem(problem.slug, problem.what, problem.why, remedy) from None
+        raise Problem(problem.slug, problem.what, problem.why, tuple(remedy)) from None
 
 
 def adopt(root: Path, app: str | None) -> int:
@@ -180,7 +180,7 @@ def _export(root: Path) -> str:
     source = "pyproject.toml"
     if not locked and not (_read(root / source).get("project")) and (root / "setup.py").exists():
         source = "setup.py"
-    return locked or building.COMPILE.replace("pyproject.toml", source)
+    return locked or systems.COMPILE.replace("pyproject.toml", source)
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:

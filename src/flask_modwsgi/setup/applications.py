@@ -100,7 +100,7 @@ def named(root: Path, text: str) -> Application:
 def checked(found: Application) -> Application:
     """:raises Problem: it is a factory that cannot be called without arguments."""
     if found.lacking:
-        raise problems.factory_needs(str(found).removesuffix("()"), found.lacking)
+        raise problems.factory_needs_arguments(str(found).removesuffix("()"), found.lacking)
     return found
 
 

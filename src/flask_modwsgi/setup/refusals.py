@@ -37,7 +37,7 @@ def reason(doing: str, output: str, log: Path) -> Problem:
     :param log: Where all of it is kept.
     """
     if any(sign in output for sign in systems.NETWORK_ERRORS):
-        return problems.index_unreachable(doing, _tail(output))
+        return problems.network_unreachable(doing, _tail(output))
     if "No space left on device" in output or "Disk quota exceeded" in output:
         return problems.disk_full(log.parent, f"{doing} failed")
     if found := _first(_UNHASHED, output):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
-from ..problems import systems
 from ..problems.problem import Problem
 from .certificates import load
 from .https import local_folder
@@ -50,6 +49,6 @@ def _make(certificate: Path, key: Path) -> None:
     try:
         done = subprocess.run(words, capture_output=True, text=True)
     except FileNotFoundError:
-        raise problems.openssl_missing(systems.install("openssl")) from None
+        raise problems.openssl_missing() from None
     if done.returncode != 0:
         raise problems.tls_refused(certificate, done.stderr.strip())
