@@ -26,7 +26,7 @@ def test_it_skips_and_says_what_to_type(defaults: Baked) -> None:
 
 
 def test_without_the_package_the_file_is_skipped(defaults: Baked) -> None:
-    words = ("-I", "-m", "pytest", "-p", "no:cacheprovider")
+    words = ("-B", "-I", "-m", "pytest", "-p", "no:cacheprovider")
     shown = python(defaults.path, *words, "--override-ini=pythonpath=.", "tests")
     assert "1 skipped" in shown
     assert "no Apache is set up here; type ./run setup" in shown
