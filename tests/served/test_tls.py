@@ -375,9 +375,9 @@ def test_the_second_apache_answers_like_the_first(service: Service) -> None:
 import sys
 from pathlib import Path
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.server import launch, standby
+from flask_modwsgi.server import launch, renewal
 project = Project(Path.cwd())
-with standby.serving(launch.collect(project, logs=project.logs)):
+with renewal.standby(launch.collect(project, logs=project.logs)):
     print("serving", flush=True)
     sys.stdin.read()
 """

@@ -18,9 +18,9 @@ def examine(project: Project, report: str | None, hello: bool, as_json: bool) ->
     :raises Problem: `hello` did not answer.
     """
     if hello:
-        from ..server.apache_only import show
+        from ..server import smoke_test
 
-        return show(project)
+        return smoke_test.hello(project)
     started = time.monotonic()
     found = list(findings(Facts(project)))
     wrong = problems_of(found)

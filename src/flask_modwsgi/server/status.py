@@ -51,7 +51,7 @@ def collect(project: Project) -> dict[str, Any]:
     responds = any(row["responds"] for row in rows)
     is_up = answer not in probe.NO_ANSWER and (answer != 500 or responds)
     # In a loop an answer was luck: its process dies soon, like those before it.
-    is_in_a_loop = bool(wrong) and wrong["slug"] == "crash-loop"
+    is_in_a_loop = wrong is not None and wrong["slug"] == "crash-loop"
     return {
         "state": "running" if is_up and not is_in_a_loop else "not answering",
         "trouble": wrong,
