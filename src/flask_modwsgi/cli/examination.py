@@ -26,9 +26,9 @@ def examine(project: Project, report: str | None, hello: bool, as_json: bool) ->
     wrong = problems_of(found)
     if report is not None:
         from ..doctor.report import write
-        from ..server.configuration_dump import configuration
+        from ..server import smoke_test
 
-        path = write(project, report, found, lambda: configuration(project))
+        path = write(project, report, found, lambda: smoke_test.configuration(project))
         print(f"The report is in {path}; secrets in it are masked.")
     elif as_json:
         checks = [finding.as_dict() for finding in found]

@@ -24,15 +24,13 @@ def ask(
 ) -> dict[int, Answer]:
     """What the processes answer to a signal, by process id; some may not answer in this time.
 
-    :param number: The signal.
     :param suffix: Of the files they write.
-    :param kinds: What an answer has at least, beside the ``time``, and of which type.
+    :param kinds: The type of each value that an answer has to have.
     :raises PermissionError: another user asks than the one who started them.
     """
     asked = time.time()
     for daemon in daemons:
         process_table.send(daemon, number)
-
     found: dict[int, Answer] = {}
 
     def are_complete() -> bool:
@@ -50,7 +48,6 @@ def read(path: Path, kinds: Kinds) -> Answer | None:
     """What a process wrote; None if that is no answer."""
     try:
         answer = dict(json.loads(files.text(path)))
-        fits = all(type(answer[name]) is kind for name, kind in {"time": float, **kinds}.items())
+        return answer if all(type(answer[name]) is kinds[name] for name in kinds) else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return answer if fits else None

@@ -1,5 +1,6 @@
 """Asks a server whether it answers, as whoever watches it does."""
 
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
@@ -36,5 +37,5 @@ def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
     except HTTPError as error:
         error.close()
         return error.code
-    except OSError:
+    except (OSError, HTTPException, ValueError):  # ValueError: it is no address
         return 0

@@ -1,6 +1,7 @@
-"""Starts Apache on a free port, asks it for a page and a static file, and stops it."""
+"""Apache on trial: it serves a page and a static file, mod_wsgi's own page, or only its settings."""
 
 import json
+import shutil
 import signal
 import socket
 import sys
@@ -23,6 +24,11 @@ from .probe import NO_ANSWER, ask
 
 # Settings of the real address, which is another one than the proof's.
 ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
+LOAD_INFO = """
+<IfModule !info_module>
+    LoadModule info_module "${MOD_WSGI_MODULES_DIRECTORY}/mod_info.so"
+</IfModule>
+"""
 
 
 def _here(project: Project, root: str, entry: Path = launch.WORKER) -> launch.Site:
@@ -113,6 +119,22 @@ def _page(address: str) -> bytes:
             return bytes(response.read())
     except HTTPError as error:
         return f"with status {error.code}".encode()
+
+
+def configuration(project: Project) -> str:
+    """What Apache makes of its configuration, and the modules it loads, for the report.
+
+    Directives are listed by mod_info, which only a configuration that is not served may load.
+    """
+    here = import_check.ask_application(launch.collect(project, root="report"))
+    server = Httpd(here)
+    server.prepare()
+    with (here.root / "httpd.conf").open("a", encoding="utf-8") as file:
+        file.write(LOAD_INFO)
+    dumps = (f"-DDUMP_{name}" for name in ("MODULES", "RUN_CFG", "VHOSTS", "CONFIG"))
+    told = server.told("-t", *dumps)
+    shutil.rmtree(here.root)
+    return told
 
 
 if __name__ == "__main__":

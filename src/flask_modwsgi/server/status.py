@@ -6,7 +6,6 @@ import subprocess
 import textwrap
 import time
 from datetime import datetime
-from http.client import HTTPException
 from pathlib import Path
 from signal import SIGHUP
 from typing import Any
@@ -25,7 +24,7 @@ from . import answers, health_summary, probe
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
 EXIT_STATUSES = {"running": 0, "not answering": 1, "stopped": 3}
-REPORT = {"requests": int, "busy": int}  # what a process says of itself
+REPORT = {"time": float, "requests": int, "busy": int}  # what a process says of itself
 
 
 def show(project: Project, as_json: bool) -> int:
@@ -45,7 +44,7 @@ def collect(project: Project) -> dict[str, Any]:
     notes = list(filter(None, (started.fault, _moved(root, started, parent), _unready(project))))
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
-    answer = _ask(started)
+    answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
     rows = reports(root, started.setting("threads", 0))
     # Of a process that could not load the application there is no report.
     responds = any(row["responds"] for row in rows)
@@ -63,13 +62,6 @@ def collect(project: Project) -> dict[str, Any]:
         "processes": rows,
         "errors": errors,
     }
-
-
-def _ask(started: State) -> int:
-    try:
-        return probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
-    except (ValueError, HTTPException):  # what was recorded is no address
-        return 0
 
 
 def _moved(root: Path, started: State, parent: Process | None) -> str:

@@ -20,6 +20,7 @@ from .messages import say
 
 PATIENCE = 2  # seconds for an answer in Python, and then as many for one without
 WIDTH = 80
+ANSWER = {"time": float, "threads": list}
 _CALL = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 _LIBRARY = re.compile(r"^.*/(site-packages|python3\.\d+)/")
 
@@ -35,7 +36,7 @@ def show(project: Project) -> int:
     try:
         # The others do not listen yet.
         listening = [one for one in daemons if answers.file(root, one, "stuck").exists()]
-        found = answers.ask(root, listening, signal.SIGUSR2, "stacks", {}, PATIENCE)
+        found = answers.ask(root, listening, signal.SIGUSR2, "stacks", ANSWER, PATIENCE)
         accounts = [account(project, root, one, found.get(one.pid)) for one in daemons]
     except PermissionError:
         raise problems.not_permitted("dump", processes.user_name(parent.uid)) from None
