@@ -16,10 +16,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Apache:
-    """A server that runs for the tests.
-
-    :param url: The address of the application, without a slash at its end.
-    """
+    """A server that runs for the tests; `url` is its address, without a slash at the end."""
 
     url: str
 

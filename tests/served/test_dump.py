@@ -119,7 +119,7 @@ def test_every_request_while_all_threads_are_stuck(stuck: Project) -> None:
     for path, id, function in zip(paths, ids, functions, strict=True):
         about = paragraph(text, f"request id {id}")
         assert f" {function}  " in about.splitlines()[-1]
-        name = path.replace("%1b", "?").replace("%5b", "[")
+        name = path.replace("%1b", r"\x1b").replace("%5b", "[")
         seconds = re.search(rf"^  GET {re.escape(name)} for (\d+\.\d) s$", about, re.MULTILINE)
         assert seconds, about
         assert 0 <= float(seconds[1]) <= SECONDS + 1

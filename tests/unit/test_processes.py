@@ -20,7 +20,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.logs.output import wait_for_writer
 from flask_modwsgi.machine import accounts, files, process_table, times
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.server import locks, status
+from flask_modwsgi.server import answers, locks, status
 
 SLEEP = "import time; print(flush=True); time.sleep(120)"
 FORK = "import os, time; os.fork(); print(flush=True); time.sleep(120)"
@@ -337,18 +337,18 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_report_with_other_types_is_none(tmp_path: Path, report: str) -> None:
     file = tmp_path / "1.json"
     file.write_text(report)
-    assert status._report(file) is None
+    assert answers.read(file, status.REPORT) is None
     good = {"time": 1.0, "requests": 3, "busy": 1}
     file.write_text(json.dumps(good))
-    assert status._report(file) == good
+    assert answers.read(file, status.REPORT) == good
 
 
 def test_a_report_that_is_a_pipe_or_a_link_is_none(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "1.json")
     (tmp_path / "secret").write_text('{"time": 1.0, "requests": 3, "busy": 1}')
     (tmp_path / "2.json").symlink_to(tmp_path / "secret")
-    assert status._report(tmp_path / "1.json") is None
-    assert status._report(tmp_path / "2.json") is None
+    assert answers.read(tmp_path / "1.json", status.REPORT) is None
+    assert answers.read(tmp_path / "2.json", status.REPORT) is None
 
 
 def test_status_sends_nothing_to_a_terminal_but_text() -> None:

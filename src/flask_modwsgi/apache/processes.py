@@ -51,6 +51,18 @@ def apache(root: Path) -> Process | None:
     return found if same else None
 
 
+def require_apache(root: Path, verb: str) -> Process:
+    """The parent process of the Apache with this server root.
+
+    :param verb: What needs it.
+    :raises Problem: it does not run, or the project was moved since its start.
+    """
+    if process := apache(root):
+        state.refuse_moved(root)
+        return process
+    raise problems.not_running("this project's Apache does not run", verb)
+
+
 def all_of(root: Path) -> list[Process]:
     """Every process of the Apache with this server root, and of the application.
 

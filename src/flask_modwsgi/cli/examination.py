@@ -18,17 +18,17 @@ def examine(project: Project, report: str | None, hello: bool, as_json: bool) ->
     :raises Problem: `hello` did not answer.
     """
     if hello:
-        from ..server.apache_only import show
+        from ..server import smoke_test
 
-        return show(project)
+        return smoke_test.hello(project)
     started = time.monotonic()
     found = list(findings(Facts(project)))
     wrong = problems_of(found)
     if report is not None:
         from ..doctor.report import write
-        from ..server.configuration_dump import configuration
+        from ..server import smoke_test
 
-        path = write(project, report, found, lambda: configuration(project))
+        path = write(project, report, found, lambda: smoke_test.configuration(project))
         print(f"The report is in {path}; secrets in it are masked.")
     elif as_json:
         checks = [finding.as_dict() for finding in found]

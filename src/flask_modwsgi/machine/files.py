@@ -31,9 +31,11 @@ def text(path: Path) -> str:
         return stream.read(LIMIT).decode(errors="replace")
 
 
-def write(path: Path, content: str, mode: int = 0o644) -> None:
+def write(path: Path, content: str, mode: int = 0o644, group: int = -1) -> None:
     """Replace a file in one step, so that a full disk leaves the old one.
 
+    :param mode: Of the file, whatever the umask is.
+    :param group: Its group id; -1 for that of this process.
     :raises OSError: it cannot be written.
     """
     part = path.with_name(f"{path.name}.part")
@@ -41,6 +43,8 @@ def write(path: Path, content: str, mode: int = 0o644) -> None:
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            os.fchmod(descriptor, mode)
+            os.fchown(descriptor, -1, group)
             stream.write(content)
         part.replace(path)
     except OSError:

@@ -6,7 +6,7 @@ from typing import Any
 from ..apache import processes, state
 from ..config import settings
 from ..config.project import Project
-from . import launch, locks
+from . import import_check, launch, locks
 from .ending import end
 from .foreground import say_where
 from .httpd import Httpd
@@ -30,24 +30,10 @@ def start(project: Project, extra: Sequence[str] = ()) -> int:
 
 
 def _start(project: Project, extra: Sequence[str]) -> None:
-    here = launch.collect(project, logs=project.logs, extra=extra)
-    settings.refuse_unsafe(here.environ)
-    here = launch.check_import(here)
-    make_logs(project)
-    server = Httpd(here)
-    server.prepare()
-    try:
-        server.start()
-    except BaseException:
-        server.stop(grace=0)
-        raise
+    here = launch.for_production(project, logs=project.logs, extra=extra)
+    server = Httpd(import_check.check(here))
+    server.start()
     say_where(server)
-
-
-def make_logs(project: Project) -> None:
-    """Create the folder for log files; they are for whoever serves only."""
-    project.logs.mkdir(parents=True, exist_ok=True)
-    project.logs.chmod(0o700)
 
 
 def restart(project: Project, extra: Sequence[str] = ()) -> int:

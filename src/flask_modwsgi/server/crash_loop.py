@@ -4,7 +4,6 @@ Nobody is above such a server, so what writes its logs calls this when it has se
 """
 
 import sys
-import time
 from pathlib import Path
 
 from ..apache import processes, state
@@ -21,9 +20,7 @@ def main(project: Project) -> None:
         parent, recorded = processes.apache(root), state.read(root)
         if not parent:
             return
-        lines = health_summary.since_start(
-            parent, reader.error_log(project), deaths.WINDOW, time.time()
-        )
+        lines = health_summary.lately(parent, reader.error_log(project), deaths.WINDOW)
         if health_summary.is_loop(root, lines):
             found = evidence.evidence(lines, recorded.user, project.root, recorded.memory_kills)
             ending.end(project, grace=0)

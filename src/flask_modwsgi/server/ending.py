@@ -46,17 +46,14 @@ def end(project: Project, grace: float | None = None) -> bool:
     return True
 
 
-def standby_root(project: Project) -> Path:
-    """The server root of the second Apache, which answers while the first one restarts."""
-    return server_root.find(project, "stand-in")
-
-
 def end_standby(project: Project, root: Path, seconds: float) -> None:
     """Have the Apache of this server root answer by itself again, then end the second one.
 
+    The second one answers while the first one restarts (`renewal`).
+
     :param seconds: How long that may take to finish what it works on.
     """
-    own = standby_root(project)
+    own = server_root.find(project, "stand-in")
     if not processes.all_of(own):
         return
     with contextlib.suppress(OSError):

@@ -3,38 +3,29 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from types import FrameType
 
 from ..apache import monitoring
-from ..config import settings
 from ..config.project import Project
 from ..logs import events, rendering
 from ..tls import local_certificate
-from . import launch
-from .file_watcher import Watch
+from . import import_check, launch
 from .httpd import Httpd
 from .messages import say, write
 
 # One process, so that every request sees the same state.
 _DEVELOPMENT = ("--processes", "1")
+_WATCHED = {".py", ".wsgi", ".html", ".toml", ".json"}
 
 
 def serve(project: Project, extra: Sequence[str]) -> int:
     """Serve as in production."""
-    here = launch.collect(project, extra=extra)
-    settings.refuse_unsafe(here.environ)
-    here = launch.check_import(here)
-    with stop_requested() as stop:
-        server = Httpd(here)
-        try:
-            announce(server, stop)
-            while server.process and server.process.poll() is None and not stop.wait(0.5):
-                server.refuse_crash_loop()
-        finally:
-            server.stop()
-    return exit_status(server, stop)
+    here = import_check.check(launch.for_production(project, extra=extra))
+    return _serve(partial(Httpd, here))
 
 
 def develop(project: Project, extra: Sequence[str], tls: bool = False) -> int:
@@ -42,44 +33,71 @@ def develop(project: Project, extra: Sequence[str], tls: bool = False) -> int:
     os.environ.setdefault("FLASK_DEBUG", "1")
     if tls:
         os.environ.update(local_certificate.settings(project))
-    watch = Watch([project.package, project.wsgi_file, project.env_file])
-    with stop_requested() as stop:
-        server = _development_server(project, extra)
-        try:
-            announce(server, stop)
-            while server.process and server.process.poll() is None and not stop.wait(0.5):
-                server.refuse_crash_loop()
-                saved = watch.changed()
-                if project.env_file in saved:
-                    say("restarting, because .env was saved")
-                    server.stop(grace=0)
-                    server = _development_server(project, extra)
-                    announce(server, stop)
-                elif saved:
-                    names = ", ".join(str(path.relative_to(project.root)) for path in saved)
-                    say(f"reloading, because of {names}")
-                    server.reload()
-        finally:
-            server.stop(grace=0)
-    return exit_status(server, stop)
+
+    def make() -> Httpd:
+        entry = launch.WORKER.with_name("development.py")
+        words = [*_DEVELOPMENT, *extra]
+        here = launch.collect(project, entry=entry, extra=words, unset=monitoring.PORTS)
+        return Httpd(import_check.ask_application(here), brief=True)
+
+    return _serve(make, (project.package, project.wsgi_file, project.env_file), grace=0)
 
 
-def _development_server(project: Project, extra: Sequence[str]) -> Httpd:
-    entry = launch.WORKER.with_name("development.py")
-    extra = [*_DEVELOPMENT, *extra]
-    here = launch.collect(project, entry=entry, extra=extra, unset=monitoring.PORTS)
-    return Httpd(launch.ask_application(here), brief=True)
+def _serve(
+    make: Callable[[], Httpd], watched: Sequence[Path] = (), grace: float | None = None
+) -> int:
+    """Serve until a signal comes; `make` gives what is started, again when ``.env`` was saved.
 
-
-def announce(server: Httpd, stop: threading.Event) -> None:
-    """Start, and say where; not before it answers."""
-    server.prepare()
-    server.start(given_up=stop.is_set)
+    :param watched: Files and folders; when one is saved, the application is loaded anew.
+    :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
+    """
+    seen = set(_files(watched))
+    stop = _stop_requested()
+    server = make()
+    project = server.site.project
+    try:
+        _announce(server, stop)
+        while server.is_running and not stop.wait(0.5):
+            server.refuse_crash_loop()
+            before, seen = seen, set(_files(watched))
+            saved = sorted({path for path, *_ in before ^ seen})
+            if project.env_file in saved:
+                say("restarting, because .env was saved")
+                server.stop(grace)
+                server = make()
+                _announce(server, stop)
+            elif saved:
+                names = ", ".join(str(path.relative_to(project.root)) for path in saved)
+                say(f"reloading, because of {names}")
+                server.reload()
+    finally:
+        server.stop(grace)
     if stop.is_set():
-        return
-    say_where(server)
-    if server.log_style != "json":
-        say("Ctrl-C stops it")
+        return 0
+    raise server.failure("Apache ended by itself.")
+
+
+def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, int, int]]:
+    """What the files there look like now.
+
+    Polling works on every file system, in containers and across machines.
+    """
+    for path in paths:
+        found = path.rglob("*") if path.is_dir() else [path]
+        for file in found:
+            if file == path or file.suffix in _WATCHED:
+                with suppress(OSError):  # removed since it was listed
+                    status = file.stat()
+                    yield file, status.st_mtime_ns, status.st_size
+
+
+def _announce(server: Httpd, stop: threading.Event) -> None:
+    """Start, and say where; not before it answers."""
+    server.start(given_up=stop.is_set)
+    if not stop.is_set():
+        say_where(server)
+        if server.log_style != "json":
+            say("Ctrl-C stops it")
 
 
 def say_where(server: Httpd) -> None:
@@ -96,8 +114,7 @@ def say_where(server: Httpd) -> None:
             say(line)
 
 
-@contextmanager
-def stop_requested() -> Iterator[threading.Event]:
+def _stop_requested() -> threading.Event:
     """An event that SIGINT, SIGTERM and SIGHUP set; a second signal interrupts at once."""
     event = threading.Event()
 
@@ -106,17 +123,6 @@ def stop_requested() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         event.set()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, on_signal) for number in numbers]
-    try:
-        yield event
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
-def exit_status(server: Httpd, stop: threading.Event) -> int:
-    """0 after a stop that was asked for; otherwise Apache ended by itself, which is an error."""
-    if stop.is_set():
-        return 0
-    raise server.failure("Apache ended by itself.")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    return event

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..apache import processes
 from ..apache.state import State
@@ -14,58 +13,58 @@ from ..machine.process_table import Process
 from ..machine.times import clock
 
 HOUR = 3600
+Trouble = dict[str, str]
 
 
-def of_a_server(
-    root: Path, parent: Process, lines: Sequence[Event], now: float
-) -> dict[str, Any] | None:
-    """What its processes died of lately; None where none did.
+def found(
+    root: Path, parent: Process | None, recorded: State, lines: Sequence[Event]
+) -> Trouble | None:
+    """What is wrong, as a slug and a text; None where nothing is.
 
+    :param parent: Apache, if it runs.
+    :param recorded: What was recorded at its start.
     :param lines: The last lines of its error log.
     """
-    since = max(now - HOUR, parent.began)
-    recent = since_start(parent, lines, HOUR, now)
-    died = deaths.deaths(recent)
+    if parent is None:
+        return _of_a_gone_server(root, recorded, lines)
+    return _of_a_server(root, parent, lines)
+
+
+def _of_a_server(root: Path, parent: Process, lines: Sequence[Event]) -> Trouble | None:
+    """What its processes died of in the last hour."""
+    died = deaths.deaths(lately(parent, lines, HOUR))
     if not died:
         return None
-    last = died[-1]
-    if is_loop(root, within(recent, deaths.WINDOW, now)):
-        text = f"crash loop: {len(died)} processes died, the last {last.how}"
-        return {"slug": "crash-loop", "text": text}
-    number = "a process" if len(died) == 1 else f"{len(died)} processes"
-    text = f"{number} died since {clock(since)}; the last, at {clock(last.time)}, {last.how}"
+    last, number = died[-1], f"{len(died)} processes"
+    if is_loop(root, lately(parent, lines, deaths.WINDOW)):
+        return {"slug": "crash-loop", "text": f"crash loop: {number} died, the last {last.how}"}
+    since = clock(max(time.time() - HOUR, parent.began))
+    number = "a process" if len(died) == 1 else number
+    text = f"{number} died since {since}; the last, at {clock(last.time)}, {last.how}"
     return {"slug": "process-died", "text": text}
 
 
 def is_loop(root: Path, lines: Sequence[Event]) -> bool:
     """Whether its processes die again and again, by its log of the last `deaths.WINDOW` seconds."""
-    return deaths.is_loop(lines, processes.ages_of_ready(root))
+    # Mostly none died, which is cheaper to see than for how long each process lives.
+    return bool(deaths.deaths(lines)) and deaths.is_loop(lines, processes.ages_of_ready(root))
 
 
-def since_start(parent: Process, lines: Sequence[Event], seconds: float, now: float) -> list[Event]:
+def lately(parent: Process, lines: Sequence[Event], seconds: float) -> list[Event]:
     """Those of the last seconds that are of this server and not of one before it."""
+    now = time.time()
     return within(lines, min(seconds, now - parent.began), now)
 
 
-def of_a_gone_server(
-    root: Path, recorded: State, lines: Sequence[Event], booted: float
-) -> dict[str, Any] | None:
-    """How a server went that was not stopped; None where a user did, or started none.
-
-    :param recorded: What was recorded at its start.
-    :param booted: When the machine started.
-    """
+def _of_a_gone_server(root: Path, recorded: State, lines: Sequence[Event]) -> Trouble | None:
+    """How a server went that was not stopped by a user."""
     if because := recorded.because:
         text = f"stopped at {clock(recorded.stopped)}, because its processes died again and again"
-        return {
-            "slug": str(because.get("problem")),
-            "text": f"{text}: {because.get('what')}",
-        }
-    started = recorded.started
+        return {"slug": str(because.get("problem")), "text": f"{text}: {because.get('what')}"}
+    started, booted = recorded.started, process_table.booted()
     if not started or recorded.stopped:
         return None
     own = [line for line in lines if (moment(line) or started) >= started]
-    left = len(processes.all_of(root))
     if booted > started:
         text = f"the machine restarted at {clock(booted)} while the server ran"
     elif end := _last(own, "AH0049", "caught"):
@@ -73,6 +72,7 @@ def of_a_gone_server(
     elif end := _last(own, "is exiting!"):
         text = f"Apache gave up at {clock(moment(end))}: {end['message']}"
     else:
+        left = len(processes.all_of(root))
         text = "Apache was killed: it wrote nothing at its end"
         text += f"; {left} of its processes are left" if left else ""
     return {"slug": "parent-gone", "text": f"{text}; ./run start starts it anew"}
@@ -81,10 +81,3 @@ def of_a_gone_server(
 def _last(lines: Sequence[Event], *words: str) -> Event | None:
     said = (one for one in reversed(lines) if all(word in one.get("message", "") for word in words))
     return next(said, None)
-
-
-def found(root: Path, parent: Process | None, recorded: State, lines: Sequence[Event]) -> Any:
-    """What is wrong, as a slug and a text; None where nothing is."""
-    if parent is None:
-        return of_a_gone_server(root, recorded, lines, process_table.booted())
-    return of_a_server(root, parent, lines, time.time())

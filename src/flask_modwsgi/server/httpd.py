@@ -6,8 +6,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from .. import problems
@@ -20,18 +19,19 @@ from ..apache import (
     server_root,
     state,
 )
-from ..doctor import causes, evidence
+from ..doctor import causes, deaths, evidence
 from ..logs import events
+from ..logs.events import Event
 from ..logs.output import Files, Terminal
-from ..machine import process_table
+from ..machine import files, oom, process_table
 from ..machine.ports import check_port
 from ..problems.problem import Problem
 from ..tls import https
+from . import health_summary
 from .launch import Site, recorded, write_environment
 from .probe import NO_ANSWER, ask
-from .worker_monitor import WorkerMonitor
 
-_URL = re.compile(r"^Server URL +: (http://\S+?:?(\d+)?/)$", re.MULTILINE)
+_URL = re.compile(r"^Server URL +: (http://\S+?)/$", re.MULTILINE)
 LATELY = 60.0  # seconds of log in which the reason for an end is looked for
 
 
@@ -40,6 +40,8 @@ class Httpd:
 
     In its own session neither Ctrl-C nor a resized terminal reaches it (Apache takes SIGWINCH
     for an order to stop), and a SIGTERM it sends to its process group reaches nobody else.
+
+    `address` is where the application is, without a slash at the end.
     """
 
     def __init__(self, site: Site, quiet: bool = False, brief: bool = False) -> None:
@@ -54,80 +56,103 @@ class Httpd:
             if site.logs
             else Terminal(self.log_style, quiet)
         )
-        self.monitor = WorkerMonitor(site, self.output)
-        self.url = ""
+        self.address = ""
         self.process: subprocess.Popen[bytes] | None = None
+        self._kills_before = oom.kills()
 
     @property
-    def address(self) -> str:
-        """Where the application is, without a slash at the end."""
-        return (self.url.rstrip("/") + self.site.settings.mount_point).rstrip("/")
+    def is_running(self) -> bool:
+        """Whether Apache was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
 
     def prepare(self) -> None:
         """Write the server root and have Apache read it.
 
         :raises Problem: an option or the configuration is refused.
         """
-        site = self.site
-        processes.refuse_a_second(site.root)
-        server_root.make(site.project, site.root, site.account)
+        site, root = self.site, self.site.root
+        processes.refuse_a_second(root)
+        server_root.make(site.project, root, site.account)
+        if site.logs:  # they are for whoever serves only
+            site.logs.mkdir(parents=True, exist_ok=True)
+            site.project.logs.chmod(0o700)
         write_environment(site)
         static = site.application.static
         if static and not site.is_development:
-            precompressed.renew(site.project, static, site.account, site.environ, site.root)
-        _write(site.root / "mime.types", content_types.as_mime_types())
-        _write(site.root / "stand-in", "")
-        options = arguments.options(site.project, site.settings, site.account, site.root)
-        # The module is in the venv, whose scripts break when it is moved; -m does not.
-        express = (
-            str(site.project.python),
-            "-I",
-            "-c",
-            "from mod_wsgi.express.cli import main; main()",
-        )
-        words = [*express, "setup-server", str(site.entry), *options, *site.extra]
-        done = subprocess.run(
-            words, capture_output=True, text=True, env=dict(site.environ), umask=0o022
-        )
+            precompressed.renew(site.project, static, site.account, site.environ, root)
+        files.write(root / "mime.types", content_types.as_mime_types())
+        files.write(root / "stand-in", "")
+        options = arguments.options(site.project, site.settings, site.account, root)
+        # The module is in the venv, whose scripts break when it is moved; -c does not.
+        express = ("-I", "-c", "from mod_wsgi.express.cli import main; main()", "setup-server")
+        done = self._run(site.project.python, *express, site.entry, *options, *site.extra)
         address = _URL.search(done.stdout)
         if done.returncode != 0 or not address:
             reason = done.stderr.strip().splitlines() or ["mod_wsgi-express said nothing"]
             raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
-        httpd_conf = site.root / "httpd.conf"
+        httpd_conf = root / "httpd.conf"
         beginning = arguments.beginning(
-            site.project, site.settings, site.root, site.is_development, static
+            site.project, site.settings, root, site.is_development, static
         )
-        _write(httpd_conf, beginning + arguments.mended(httpd_conf.read_text("utf-8")))
-        self.url = https.address(site.settings) or address[1]
+        files.write(httpd_conf, beginning + arguments.mended(httpd_conf.read_text("utf-8")))
+        url = https.address(site.settings) or address[1]
+        self.address = (url + site.settings.mount_point).rstrip("/")
         self.check_configuration()
-        state.write(site.root, recorded(site, self.address))
+        state.write(root, recorded(site, self.address))
 
-    def check_configuration(self) -> None:
-        """:raises Problem: Apache could not start, or restart, with the server root as it is."""
-        words = self.apachectl("configtest")
-        done = subprocess.run(words, capture_output=True, text=True, env=dict(self.site.environ))
-        if done.returncode != 0:
-            log = events.printed(done.stderr)
-            raise self.monitor.failure("Apache refuses its configuration.", log)
+    def _run(self, *words: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=dict(self.site.environ),
+            umask=0o022,
+        )
 
-    def apachectl(self, *words: str) -> list[str]:
+    def _apachectl(self, *words: str) -> list[str]:
         # Through a shell, because the server root may be on a file system mounted noexec.
         shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
         return [shell, str(self.site.root / "apachectl"), *words]
 
-    def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
-        """Start Apache and return when the application answers, or `given_up` says yes.
+    def check_configuration(self) -> None:
+        """:raises Problem: Apache could not start, or restart, with the server root as it is."""
+        done = self._run(*self._apachectl("configtest"))
+        if done.returncode != 0:
+            found = self._evidence(events.printed(done.stderr))
+            raise evidence.failure("Apache refuses its configuration.", found)
 
-        :raises Problem: it ended, or did not answer in ``START_LIMIT`` seconds.
+    def told(self, *options: str) -> str:
+        """What Apache tells of its configuration with these options."""
+        done = self._run(*self._apachectl(*options))
+        return done.stdout + done.stderr
+
+    def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
+        """Prepare, start Apache and return when the application answers, or `given_up` says yes.
+
+        :raises Problem: it ended, or did not answer in ``START_LIMIT`` seconds; nothing of it is
+            left then.
         """
-        settings = self.site.settings
-        port = int(urlsplit(self.url).port or 443)
+        self.prepare()
+        try:
+            self._start()
+            self._wait_until_it_answers(given_up)
+        except Problem:
+            self.kill()
+            raise
+        except BaseException:
+            self.stop(grace=0)
+            raise
+
+    def _start(self) -> None:
+        settings, url = self.site.settings, urlsplit(self.address)
+        port = url.port or {"http": 80, "https": 443}[url.scheme]
         check_port(settings.host, port, "HTTPS_PORT" if settings.tls_certificate else "PORT")
         if settings.tls_certificate:
             check_port(settings.host, settings.port)
         monitoring.check(self.site.project, settings)
         self.process = self.output.popen(
-            self.apachectl("start", "-DFOREGROUND"),
+            self._apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -135,41 +160,52 @@ class Httpd:
         )
         if started := process_table.find(self.process.pid):
             state.record_process(self.site.root, started.pid, started.start)
-        self._wait_until_it_answers(given_up)
 
     def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
         limit = self.site.settings.start_limit
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline and not given_up():
-            assert self.process
-            if self.process.poll() is not None:
+            if not self.is_running:
                 self.output.join()
                 raise self.failure("Apache ended at once.")
-            if self.monitor.is_refused():
+            if deaths.is_refused(self.output.lines()):
                 self._answers()  # of sys.exit() there is a traceback only when it is asked
-                self._end_because_of(self.monitor.not_loaded())
+                settled = evidence.settled(self.output.lines)
+                if problem := causes.not_loaded(self._evidence(settled)):
+                    raise problem
             self.refuse_crash_loop()
             # What an application does for its first page may take long.
             left = max(5, deadline - time.monotonic())
-            if self.monitor.all_loaded() and self._answers(left):
+            if self._all_loaded() and self._answers(left):
                 return
             time.sleep(0.05)
         if not given_up() and not self._answers():
-            found = self.monitor.evidence()
+            found = self._evidence()
             slow = problems.start_too_slow(limit, evidence.last_words(found.log))
-            self._end_because_of(causes.cause(found) or slow)
+            raise causes.cause(found) or slow
+
+    def _all_loaded(self) -> bool:
+        """Whether every process has loaded the application, as far as it reports that."""
+        root = self.site.root
+        running = processes.daemons(root)
+        return self.site.is_development or (
+            bool(running) and all(processes.is_ready(one, root) for one in running)
+        )
 
     def _answers(self, timeout: float = 5) -> bool:
         path, hosts = self.site.application.is_alive_at, self.site.settings.hosts
         return ask(self.address, path, hosts, timeout) not in NO_ANSWER
 
+    def _evidence(self, log: Sequence[Event] | None = None) -> causes.Evidence:
+        """All there is to see now; `log` stands for the log where Apache has not written yet."""
+        lines = self.output.lines() if log is None else log
+        user, own = self.site.account.user, self.site.project.root
+        return evidence.evidence(lines, user, own, self._kills_before)
+
     def refuse_crash_loop(self) -> None:
         """:raises Problem: the processes of the application die again and again; it is stopped."""
-        assert self.process
-        self._end_because_of(self.monitor.crash_loop())
-
-    def _end_because_of(self, problem: Problem | None) -> None:
-        if problem:
+        if health_summary.is_loop(self.site.root, self.output.lines(deaths.WINDOW)):
+            problem = evidence.crash_loop(self._evidence())
             self.kill()
             raise problem
 
@@ -177,8 +213,8 @@ class Httpd:
         """Why it ended: named where the evidence shows it, otherwise Apache's last words."""
         code = self.process.returncode if self.process else None
         if self.process and code and code < 0:
-            return causes.end_of_apache(self.process.pid, -code, self.monitor.evidence())
-        return self.monitor.failure(doing, self.output.lines(LATELY))
+            return causes.end_of_apache(self.process.pid, -code, self._evidence())
+        return evidence.failure(doing, self._evidence(self.output.lines(LATELY)))
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""
@@ -187,24 +223,31 @@ class Httpd:
 
     def stop(self, grace: float | None = None) -> None:
         """Let requests under way finish for `grace` seconds (``STOP_LIMIT``), then end Apache."""
-        if self.process is None:
-            return
-        grace = self.site.settings.stop_limit if grace is None else grace
-        if self.process.poll() is None:
-            processes.end(self.site.root, grace)
-        self.kill()
+        if self.is_running:
+            limit = self.site.settings.stop_limit
+            processes.end(self.site.root, limit if grace is None else grace)
+        if self.process:
+            self.kill()
 
     def kill(self) -> None:
         """End whatever of it is still there, at once."""
-        if self.process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.output.join()
+        if self.process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.output.join()
         state.mark_stopped(self.site.root)
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o644)
+@contextlib.contextmanager
+def running(site: Site) -> Iterator[Httpd]:
+    """The site under Apache, which shows nothing and is stopped in the end.
+
+    :raises Problem: it does not answer.
+    """
+    server = Httpd(site, quiet=True)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop(grace=1)

@@ -5,41 +5,60 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .. import problems
 from ..apache.app_profile import AppProfile
 from ..apache.static_files import StaticFiles
-from ..config.project import Project
+from ..doctor import check_environment, check_settings, import_failures
 from ..doctor.import_failures import Rehearsal
-from ..machine.accounts import Account, become
+from ..machine.accounts import become
+from .launch import Site
 
 TRIAL = "flask_modwsgi.worker.trial"
 
 
-def rehearse(
-    project: Project, account: Account, environ: Mapping[str, str], limit: float
-) -> Rehearsal:
-    """Load the application: as `account`, in the project's folder, for `limit` seconds at most.
+def check(site: Site) -> Site:
+    """Load the application as Apache will: as that user, in that folder, with that environment.
 
-    What it prints is shown only if it fails.
+    :return: The site, with what the application said of itself.
+    :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds, or not be served.
     """
-    wsgi_file = project.wsgi_file
-    words = (wsgi_file, str(limit))
+    check_settings.check_wsgi_file(site.project.wsgi_file)
+    tried = _rehearse(site)
+    if problem := import_failures.refusal(tried, site.account.user, site.project.root):
+        raise problem
+    if tried.application.sends_by_header:
+        raise problems.sendfile_on()
+    if static := tried.application.static:
+        check_environment.check_static(site.account, static.folder)
+    return replace(site, application=tried.application)
+
+
+def ask_application(site: Site) -> Site:
+    """The site, with what the application says of itself if it can be loaded."""
+    return replace(site, application=_rehearse(site).application)
+
+
+def _rehearse(site: Site) -> Rehearsal:
+    """Load the application; what it prints is shown only if that fails."""
+    wsgi_file, limit = site.project.wsgi_file, site.settings.start_limit
     reader, writer = os.pipe()
     started = time.monotonic()
     process = subprocess.Popen(
-        [project.python, "-I", "-m", TRIAL, *words, str(writer)],
-        cwd=project.root,
-        env=dict(environ),
+        [site.project.python, "-I", "-m", TRIAL, wsgi_file, str(limit), str(writer)],
+        cwd=site.project.root,
+        env=dict(site.environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         pass_fds=(writer,),
         text=True,
         errors="replace",
-        preexec_fn=None if account.is_me else partial(become, account),
+        preexec_fn=None if site.account.is_me else partial(become, site.account),
     )
     os.close(writer)
     try:
@@ -54,17 +73,17 @@ def rehearse(
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb") as file:
         told = [json.loads(line) for line in (file.read() or b"").splitlines()]
-    loaded = next((one["loaded"] for one in told if "loaded" in one), None)
+    outcome = {name: value for one in told for name, value in one.items()}
     return Rehearsal(
         file=wsgi_file,
-        loaded=loaded is not None,
+        loaded="loaded" in outcome,
         status=process.wait(),
         output=output,
         seconds=seconds,
-        serves=any("serves" in one for one in told),
+        serves="serves" in outcome,
         binds=[":".join(map(str, one["binds"])) for one in told if one.get("binds")],
-        names=next((one["names"] for one in told if "names" in one), None),
-        application=_application(loaded or {}),
+        names=outcome.get("names"),
+        application=_application(outcome.get("loaded", {})),
     )
 
 

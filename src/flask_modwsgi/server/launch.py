@@ -1,27 +1,23 @@
 """Everything Apache needs to know to serve this project, collected and checked."""
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .. import problems
 from ..apache import server_root
 from ..apache.app_profile import UNASKED, AppProfile
 from ..apache.state import State
 from ..apache.static_files import StaticFiles
+from ..config import settings
 from ..config.project import Project
 from ..config.settings import Settings
-from ..doctor import check_environment, check_settings, import_failures
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
-from ..doctor.import_failures import Rehearsal
-from ..machine import oom
+from ..machine import files, oom
 from ..machine.accounts import Account
 from ..tls.certificates import Certificate
-from .import_check import rehearse
 
 # Of the shell's environment, what would make the application's Python another one.
 _PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
@@ -69,18 +65,27 @@ def collect(
     """
     facts = Facts(project, unset)
     before(SERVE, facts)
-    environ = application_environment(facts.variables, facts.settings)
     return Site(
-        project,
-        facts.settings,
-        facts.account,
-        environ,
-        entry,
-        server_root.choose(project, root),
-        logs,
-        extra,
-        facts.certificate,
+        project=project,
+        settings=facts.settings,
+        account=facts.account,
+        environ=application_environment(facts.variables, facts.settings),
+        entry=entry,
+        root=server_root.choose(project, root),
+        logs=logs,
+        extra=extra,
+        certificate=facts.certificate,
     )
+
+
+def for_production(project: Project, logs: Path | None = None, extra: Sequence[str] = ()) -> Site:
+    """`collect`, for a server that others can reach.
+
+    :raises Problem: something is missing, wrong or unsafe.
+    """
+    here = collect(project, logs=logs, extra=extra)
+    settings.refuse_unsafe(here.environ)
+    return here
 
 
 def application_environment(variables: Mapping[str, str], chosen: Settings) -> dict[str, str]:
@@ -105,21 +110,9 @@ def write_environment(site: Site) -> None:
     They are the variables and the Python environment; ``worker/entry.py`` of an older version may
     be what reads the latter.
     """
-    file = site.root / "environment.json"
-    part = file.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    mode = 0o600 if site.account.is_me else 0o640
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        os.fchmod(descriptor, mode)
-        if not site.account.is_me:
-            os.fchown(descriptor, 0, site.account.gid)
-        wanted = {
-            "environment": str(site.project.environment),
-            "variables": dict(site.environ),
-        }
-        json.dump(wanted, stream)
-    part.replace(file)
+    wanted = {"environment": str(site.project.environment), "variables": dict(site.environ)}
+    mode, group = (0o600, -1) if site.account.is_me else (0o640, site.account.gid)
+    files.write(site.root / "environment.json", json.dumps(wanted), mode, group)
 
 
 def recorded(site: Site, address: str) -> State:
@@ -137,32 +130,6 @@ def recorded(site: Site, address: str) -> State:
         static_url=url,
         is_alive_at=site.application.is_alive_at,
     )
-
-
-def check_import(site: Site) -> Site:
-    """Load the application as Apache will: as that user, in that folder, with that environment.
-
-    :return: The site, with what the application said of itself.
-    :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds, or not be served.
-    """
-    check_settings.check_wsgi_file(site.project.wsgi_file)
-    tried = _tried(site)
-    if problem := import_failures.refusal(tried, site.account.user, site.project.root):
-        raise problem
-    if tried.application.sends_by_header:
-        raise problems.sendfile_on()
-    if static := tried.application.static:
-        check_environment.check_static(site.account, static.folder)
-    return replace(site, application=tried.application)
-
-
-def ask_application(site: Site) -> Site:
-    """The site, with what the application says of itself if it can be loaded."""
-    return replace(site, application=_tried(site).application)
-
-
-def _tried(site: Site) -> Rehearsal:
-    return rehearse(site.project, site.account, site.environ, site.settings.start_limit)
 
 
 def stale(started: State, now: AppProfile) -> list[str]:

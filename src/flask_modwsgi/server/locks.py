@@ -2,12 +2,12 @@
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .. import problems
+from ..apache import processes
 from ..config.project import Project
 from .messages import say
 
@@ -31,7 +31,7 @@ def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[No
         return
     try:
         _take(file, patience)
-        with suppress(OSError):
+        with suppress(OSError):  # such as a full disk
             os.ftruncate(file, 0)
             os.pwrite(file, str(os.getpid()).encode(), 0)
         yield
@@ -51,19 +51,17 @@ def _open(path: Path) -> int:
 
 
 def _take(file: int, patience: float) -> None:
-    deadline, told = time.monotonic() + patience, False
-    while True:
-        try:
+    def is_mine() -> bool:
+        with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            holder = _holder(file)
-        if time.monotonic() > deadline:
-            raise problems.lock_held(holder, patience)
-        if not told:
-            say(f"waiting for another ./run (process {holder}), for {patience:.0f} s at most")
-            told = True
-        time.sleep(0.1)
+            return True
+        return False
+
+    if not is_mine():
+        holder = _holder(file)
+        say(f"waiting for another ./run (process {holder}), for {patience:.0f} s at most")
+        if not processes.wait(is_mine, patience):
+            raise problems.lock_held(_holder(file), patience)
 
 
 def _holder(file: int) -> str:

@@ -12,18 +12,11 @@ from ..apache import processes, state
 from ..config.project import Project
 from ..doctor.checklist import SETUP, before
 from ..doctor.facts import Facts
+from ..machine import files
 from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
-from ..setup import (
-    apaches,
-    built,
-    environments,
-    interpreters,
-    requirements,
-    telemetry,
-    wheel_cache,
-)
+from ..setup import apaches, built, environments, interpreters, requirements, telemetry, wheel_cache
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
@@ -79,7 +72,7 @@ def setup(
         f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
     )
     if not any(map(requirements.are_hashed, requirements.files(project, development=False))):
-        say("Note", "requirements.txt has no hashes, so what was downloaded was not compared")
+        notes.insert(0, "requirements.txt has no hashes, so what was downloaded was not compared")
     for note in notes:
         say("Note", note)
     say("Next", "./run        serve it        ./run dev    serve and reload")
@@ -126,21 +119,19 @@ def _served(project: Project) -> list[Path]:
 
 def make_env_file(project: Project) -> None:
     """Make ``.env`` from ``.env.example``, with a secret of its own; never change an old one."""
-    if project.env_file.exists():
+    if os.path.lexists(project.env_file):
         return
     example = (project.root / ".env.example").read_text(encoding="utf-8")
     secret = f"FLASK_SECRET_KEY={secrets.token_hex(32)}"
     text, found = re.subn(r"^FLASK_SECRET_KEY=.*$", secret, example, flags=re.MULTILINE)
     if not found:  # the project had an example of its own
         text = f"{text.rstrip()}\n\n{secret}\n".lstrip()
-    descriptor = os.open(project.env_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    files.write(project.env_file, text, 0o600)
 
 
 def _prove(project: Project) -> str:
     """Ask the server in the new environment, which has the packages this one lacks."""
-    words: list[str | Path] = [project.python, "-I", "-m", SMOKE_TEST, project.root]
+    words = (project.python, "-I", "-m", SMOKE_TEST, project.root)
     process = subprocess.Popen(words, cwd=project.root, stdout=subprocess.PIPE, text=True)
     try:
         told, _ = process.communicate()
@@ -148,13 +139,13 @@ def _prove(project: Project) -> str:
         process.terminate()  # it stops the Apache that it has started
         process.wait()
         raise
-    if process.returncode != 0:
-        try:
-            raise Problem.from_json(told)
-        except ValueError:
-            ended = f"the proof ended with exit status {process.returncode}"
-            raise problems.build_broken([ended]) from None
-    return told.strip()
+    if process.returncode == 0:
+        return told.strip()
+    try:
+        raise Problem.from_json(told)
+    except ValueError:
+        ended = f"the proof ended with exit status {process.returncode}"
+        raise problems.build_broken([ended]) from None
 
 
 def say(label: str, text: str) -> None:

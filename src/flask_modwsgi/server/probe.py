@@ -1,15 +1,11 @@
 """Asks a server whether it answers, as whoever watches it does."""
 
-import ssl
+from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import (
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    ProxyHandler,
-    Request,
-    build_opener,
-)
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
+
+from ..tls.certificates import unverified
 
 # No answer of the application: there is none, or Apache gave it instead.
 NO_ANSWER = (0, 502, 503, 504)
@@ -23,10 +19,7 @@ class _Stay(HTTPRedirectHandler):
 
 
 # Whether it answers is one question, who vouches for its certificate another.
-_anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-_anybody.check_hostname = False
-_anybody.verify_mode = ssl.CERT_NONE
-_directly = build_opener(ProxyHandler({}), HTTPSHandler(context=_anybody), _Stay)
+_directly = build_opener(ProxyHandler({}), HTTPSHandler(context=unverified()), _Stay)
 
 
 def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
@@ -44,5 +37,5 @@ def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
     except HTTPError as error:
         error.close()
         return error.code
-    except (URLError, OSError):
+    except (OSError, HTTPException, ValueError):  # ValueError: it is no address
         return 0

@@ -7,18 +7,24 @@ open before gets an error from mod_wsgi. So a second Apache stands in while the 
 
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from .. import problems
-from ..apache import processes, state
+from ..apache import processes, server_root, state
+from ..apache.arguments import INTERRUPT
 from ..config.project import Project
 from ..config.settings import Settings
-from ..machine import process_table
+from ..machine import capacity, process_table
 from ..machine.process_table import Process
 from ..tls import certificates, https
-from . import background, launch, locks, standby, status
+from ..tls.certificates import Certificate
+from . import background, import_check, launch, locks, smoke_test, status
+from .ending import STANDBY_PORTS, end_standby
 from .httpd import Httpd
+from .launch import Site
 from .messages import say
 
 
@@ -30,23 +36,18 @@ def renew(project: Project) -> int:
     """
     with locks.held(project, "server"):
         root = state.root(project)
-        parent = processes.apache(root)
-        if parent is None:
-            raise problems.not_running("this project's Apache does not run", "renew")
-        state.refuse_moved(root)
+        parent = processes.require_apache(root, "renew")
         here = replace(launch.collect(project, logs=project.logs), root=root)
         check_files(state.read(root).settings, here.settings)
-        assert here.certificate
-        if here.certificate.objection:
-            raise problems.tls_objection(
-                https.files(project, here.settings)[0], here.certificate.objection
-            )
-        here = launch.check_import(here)
-        background.make_logs(project)
-        with standby.serving(here):
+        certificate = here.certificate
+        assert certificate
+        if certificate.objection:
+            file, _ = https.files(project, here.settings)
+            raise problems.tls_objection(file, certificate.objection)
+        with standby(import_check.check(here)):
             _let_finish(here)
-            _restart(parent, here)
-        say(f"renewed: {here.certificate}")
+            _restart(parent, here, certificate)
+        say(f"renewed: {certificate}")
     return 0
 
 
@@ -59,7 +60,44 @@ def check_files(before: dict[str, Any], now: Settings) -> None:
         raise problems.restart_needed(changes)
 
 
-def _let_finish(here: launch.Site) -> None:
+@contextmanager
+def standby(here: Site) -> Iterator[None]:
+    """Have every new request to `here` answered by another Apache, which reads all files anew.
+
+    It runs in the background: should this process be killed, requests go on being answered.
+
+    :raises Problem: it does not start; nothing is handed to it then.
+    """
+    limit = _longest_request(here.settings)
+    end_standby(here.project, here.root, limit)
+    ports = {"http": smoke_test.free_port(), "https": smoke_test.free_port()}
+    own = replace(
+        here.settings,
+        host="127.0.0.1",
+        port=ports["http"],
+        https_port=ports["https"],
+        metrics_port=None,
+        telemetry_port=None,
+        # What Apache says of a client it hands on is believed.
+        trusted_proxies=f"127.0.0.1 {here.settings.trusted_proxies}".rstrip(),
+    )
+    root = server_root.choose(here.project, "stand-in")
+    logs, extra = here.project.logs / "stand-in", ("--access-log-name", "/dev/null")
+    try:
+        Httpd(replace(here, settings=own, root=root, logs=logs, extra=extra)).start()
+        lines = (f"{scheme} {port}\n" for scheme, port in ports.items())
+        (here.root / STANDBY_PORTS).write_text("".join(lines))
+        yield
+    finally:
+        end_standby(here.project, here.root, limit)
+
+
+def _longest_request(settings: Settings) -> float:
+    """Seconds until a request that has begun is over, one way or the other."""
+    return capacity.effective_limit(settings.request_limit, settings.threads) + INTERRUPT + 10
+
+
+def _let_finish(here: Site) -> None:
     """Wait for what Apache's own processes of the application work on still.
 
     And for as long as a connection may be idle: then every client that has one was told to close.
@@ -71,28 +109,25 @@ def _let_finish(here: launch.Site) -> None:
         rows = status.reports(here.root, settings.threads)
         return all(row["responds"] and not row["busy"] for row in rows)
 
-    processes.wait(is_idle, standby.longest_request(settings))
+    processes.wait(is_idle, _longest_request(settings))
 
 
-def _restart(parent: Process, here: launch.Site) -> None:
+def _restart(parent: Process, here: Site, certificate: Certificate) -> None:
     """Restart gracefully, until all is new and the old is gone.
 
     :raises Problem: the new certificate is not served.
     """
     Httpd(here).check_configuration()
-    certificate = here.certificate
     settings = here.settings
     old = [one for one in processes.all_of(here.root) if one.parent == parent.pid]
     process_table.send(parent, signal.SIGUSR1)
 
     def is_served() -> bool:
-        found = certificates.served(settings.host, settings.https_port)
-        return certificate is not None and found == certificate.der
+        return certificates.served(settings.host, settings.https_port) == certificate.der
 
     def is_ready() -> bool:
         new = [one for one in processes.daemons(here.root) if one not in old]
-        ready = [one for one in new if processes.is_ready(one, here.root)]
-        return len(ready) >= settings.processes
+        return sum(processes.is_ready(one, here.root) for one in new) >= settings.processes
 
     if not processes.wait(is_served, settings.start_limit):
         raise problems.tls_not_renewed(f"it was not seen in {settings.start_limit} seconds")
@@ -101,5 +136,5 @@ def _restart(parent: Process, here: launch.Site) -> None:
     # Those that Apache told to go may have clients that are slow to send or to read.
     processes.wait(
         lambda: not any(one in old for one in processes.all_of(here.root)),
-        standby.longest_request(settings),
+        _longest_request(settings),
     )

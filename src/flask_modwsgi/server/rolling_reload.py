@@ -9,16 +9,14 @@ from pathlib import Path
 
 from .. import problems
 from ..apache import precompressed, processes, state
-from ..config import settings
 from ..config.project import Project
 from ..doctor import causes, deaths, evidence
 from ..logs import output
 from ..logs.events import Event
 from ..machine import process_table
 from ..machine.process_table import Process
-from ..problems.problem import Problem
 from ..setup import environments
-from . import launch, locks
+from . import import_check, launch, locks
 from .background import changed_settings
 from .ending import end_standby
 from .messages import say
@@ -32,11 +30,8 @@ def reload(project: Project) -> int:
     """
     with locks.held(project, "server"):
         root = state.root(project)
-        if not processes.apache(root):
-            raise problems.not_running("this project's Apache does not run")
-        state.refuse_moved(root)
-        here = replace(launch.collect(project, logs=project.logs), root=root)
-        settings.refuse_unsafe(here.environ)
+        processes.require_apache(root, "reload")
+        here = replace(launch.for_production(project, project.logs), root=root)
         server = state.read(root)
         changes = changed_settings(server.settings, asdict(here.settings))
         current = here.project.environment
@@ -44,8 +39,8 @@ def reload(project: Project) -> int:
         changes += environments.restart_reasons(used[0], current)
         if changes:
             raise problems.restart_needed(changes)
-        here = launch.check_import(here)
-        if changes := launch.stale(state.read(root), here.application):
+        here = import_check.check(here)
+        if changes := launch.stale(server, here.application):
             raise problems.restart_needed(changes)
         end_standby(project, root, seconds=here.settings.stop_limit)
         # A setup meanwhile must not remove what the processes of any age run from.
@@ -57,13 +52,19 @@ def reload(project: Project) -> int:
         old = processes.daemons(root)
         if not old:
             raise problems.nothing_replaced()
-        log = logs_since(project.logs / "error.log")
+        file = project.logs / "error.log"
+        log = partial(output.lines_since, file, output.size_of(file))
         for done, daemon in enumerate(old):
             started = time.time()
             _ask_to_go(daemon)
             if not _wait_for_successor(root, old, done, limit, log):
                 stuck = problems.reload_stuck(done, len(old), time.time() - started)
-                raise _why_stuck(here, evidence.settled(log), stuck)
+                lines, user = evidence.settled(log), here.account.user
+                found = evidence.evidence(lines, user, project.root, server.memory_kills)
+                if cause := causes.cause(found):
+                    say(stuck.what)
+                    raise cause
+                raise stuck
         state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
     return 0
@@ -80,39 +81,18 @@ def _ask_to_go(daemon: Process) -> None:
         raise problems.not_permitted("reload", processes.user_name(daemon.uid)) from None
 
 
-def logs_since(file: Path) -> Callable[[], list[Event]]:
-    """What is written to a log from now on, as often as it is asked for."""
-    return partial(output.lines_since, file, output.size_of(file))
-
-
-def _why_stuck(here: launch.Site, lines: list[Event], stuck: Problem) -> Problem:
-    """What the log shows of successors that died or could not load the application."""
-    before = state.read(here.root).memory_kills
-    found = evidence.evidence(lines, here.account.user, here.project.root, before)
-    cause = causes.cause(found)
-    if cause:
-        say(stuck.what)
-    return cause or stuck
-
-
 def _wait_for_successor(
-    root: Path,
-    old: list[Process],
-    done: int,
-    limit: float,
-    log: Callable[[], list[Event]],
+    root: Path, old: list[Process], done: int, limit: float, log: Callable[[], list[Event]]
 ) -> bool:
     """Wait until as many new processes are ready as old ones were told to go.
 
     No longer than until it is seen in the log that they cannot load the application.
     """
-    deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
+
+    def is_ready() -> bool:
         current = processes.daemons(root)
         ready = [one for one in current if one not in old and processes.is_ready(one, root)]
-        if len(ready) > done and old[done] not in current:
-            return True
-        if deaths.no_successor(log()):
-            return False
-        time.sleep(0.05)
-    return False
+        return len(ready) > done and old[done] not in current
+
+    processes.wait(lambda: is_ready() or deaths.no_successor(log()), limit)
+    return is_ready()

@@ -1,47 +1,53 @@
-"""Starts Apache on a free port, asks it for a page and a static file, and stops it."""
+"""Apache on trial: it serves a page and a static file, mod_wsgi's own page, or only its settings."""
 
 import json
+import shutil
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import quote
+from urllib.request import ProxyHandler, build_opener
 
+from .. import problems
 from ..apache import monitoring
 from ..apache.precompressed import served
 from ..apache.static_files import StaticFiles
 from ..config.project import Project
 from ..problems.problem import Problem
-from . import launch
+from . import httpd, import_check, launch
 from .httpd import Httpd
 from .probe import NO_ANSWER, ask
 
 # Settings of the real address, which is another one than the proof's.
 ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
+LOAD_INFO = """
+<IfModule !info_module>
+    LoadModule info_module "${MOD_WSGI_MODULES_DIRECTORY}/mod_info.so"
+</IfModule>
+"""
 
 
-@contextmanager
-def running(project: Project, root: str = "proof") -> Iterator[Httpd]:
-    """The project under its real Apache on a free port of the loopback address."""
+def _here(project: Project, root: str, entry: Path = launch.WORKER) -> launch.Site:
+    """The project on a free port of the loopback address."""
     extra = ["--host", "127.0.0.1", "--port", str(free_port())]
-    here = launch.collect(project, root=root, extra=extra, unset=ELSEWHERE)
-    here = launch.check_import(here)
-    server = Httpd(here, quiet=True)
-    try:
-        server.prepare()
-        server.start()
-        yield server
-    finally:
-        server.stop(grace=1)
+    return launch.collect(project, entry=entry, root=root, extra=extra, unset=ELSEWHERE)
+
+
+def running(project: Project, root: str = "proof") -> AbstractContextManager[Httpd]:
+    """The project under its real Apache on a free port of the loopback address.
+
+    :raises Problem: the application cannot be loaded, or does not answer.
+    """
+    return httpd.running(import_check.check(_here(project, root)))
 
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
 
@@ -77,6 +83,58 @@ def _a_static_file(static: StaticFiles) -> str:
     """The address of one, or nothing."""
     names = sorted(file.relative_to(static.folder).as_posix() for file in served(static.folder))
     return quote(f"{static.url}/{names[0]}") if names else ""
+
+
+def hello(project: Project) -> int:
+    """``./run doctor --hello``: is it Apache or the application?
+
+    Serves mod_wsgi's own test application through the same Apache, as the same user. When that
+    works, whatever is wrong is in the application.
+
+    :raises Problem: Apache does not work, or the application cannot be loaded.
+    """
+    started = time.monotonic()
+    (entry,) = project.environment.glob("lib/python*/site-packages/mod_wsgi/diagnostics/hello.py")
+    here = _here(project, "hello", entry)
+    try:
+        with httpd.running(here) as server:
+            said = _page(server.address)
+            if said != b"Hello World!":
+                raise server.failure(f"It answered {said[:80]!r}.")
+    except Problem as problem:
+        raise problems.apache_broken(f"{problem.slug}: {problem.what}") from None
+    seconds = time.monotonic() - started
+    print(
+        f"Apache works: mod_wsgi's own application answered at {server.address}/ in {seconds:.1f} s."
+    )
+    print("Where yours does not, the fault is in the application.", flush=True)
+    import_check.check(here)
+    print("It can be loaded, too; ./run dev shows its errors in the browser.")
+    return 0
+
+
+def _page(address: str) -> bytes:
+    try:
+        with build_opener(ProxyHandler({})).open(address, timeout=10) as response:
+            return bytes(response.read())
+    except HTTPError as error:
+        return f"with status {error.code}".encode()
+
+
+def configuration(project: Project) -> str:
+    """What Apache makes of its configuration, and the modules it loads, for the report.
+
+    Directives are listed by mod_info, which only a configuration that is not served may load.
+    """
+    here = import_check.ask_application(launch.collect(project, root="report"))
+    server = Httpd(here)
+    server.prepare()
+    with (here.root / "httpd.conf").open("a", encoding="utf-8") as file:
+        file.write(LOAD_INFO)
+    dumps = (f"-DDUMP_{name}" for name in ("MODULES", "RUN_CFG", "VHOSTS", "CONFIG"))
+    told = server.told("-t", *dumps)
+    shutil.rmtree(here.root)
+    return told
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """``./run status``: is it up, is it busy, what went wrong last."""
 
+import contextlib
 import json
 import subprocess
 import textwrap
 import time
 from datetime import datetime
-from http.client import HTTPException
 from pathlib import Path
 from signal import SIGHUP
 from typing import Any
@@ -15,22 +15,23 @@ from ..apache.state import State
 from ..config.project import Project
 from ..logs import reader
 from ..logs.events import printable
-from ..machine import files, process_table
+from ..machine import process_table
 from ..machine.process_table import Process
 from ..machine.times import duration
 from ..problems.problem import Problem
 from ..setup import environments
-from . import health_summary, probe
+from . import answers, health_summary, probe
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
-RUNNING, NOT_ANSWERING, NOT_RUNNING = 0, 1, 3
+EXIT_STATUSES = {"running": 0, "not answering": 1, "stopped": 3}
+REPORT = {"time": float, "requests": int, "busy": int}  # what a process says of itself
 
 
 def show(project: Project, as_json: bool) -> int:
     """Print it; the exit status is 0 when the application answers, 1 when not, 3 without Apache."""
     found = collect(project)
     print(json.dumps(found, indent=2) if as_json else as_text(found))
-    return {"running": RUNNING, "not answering": NOT_ANSWERING}.get(found["state"], NOT_RUNNING)
+    return EXIT_STATUSES[found["state"]]
 
 
 def collect(project: Project) -> dict[str, Any]:
@@ -43,28 +44,24 @@ def collect(project: Project) -> dict[str, Any]:
     notes = list(filter(None, (started.fault, _moved(root, started, parent), _unready(project))))
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
-    answer = _ask(started)
+    answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
     rows = reports(root, started.setting("threads", 0))
     # Of a process that could not load the application there is no report.
-    answers = answer not in probe.NO_ANSWER and (answer != 500 or any(r["responds"] for r in rows))
+    responds = any(row["responds"] for row in rows)
+    is_up = answer not in probe.NO_ANSWER and (answer != 500 or responds)
+    # In a loop an answer was luck: its process dies soon, like those before it.
+    is_in_a_loop = wrong is not None and wrong["slug"] == "crash-loop"
     return {
-        "state": "running" if answers and not in_a_loop(wrong) else "not answering",
+        "state": "running" if is_up and not is_in_a_loop else "not answering",
         "trouble": wrong,
         "notes": notes,
         "address": f"{started.address}/" if started.address else "unknown",
         "pid": parent.pid,
         "uptime": round(time.time() - parent.began),
-        "release": release(project),
+        "release": _release(project),
         "processes": rows,
         "errors": errors,
     }
-
-
-def _ask(started: State) -> int:
-    try:
-        return probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
-    except (ValueError, HTTPException):  # what was recorded is no address
-        return 0
 
 
 def _moved(root: Path, started: State, parent: Process | None) -> str:
@@ -84,12 +81,7 @@ def _unready(project: Project) -> str:
     return ""
 
 
-def in_a_loop(wrong: dict[str, Any] | None) -> bool:
-    """Whether an answer was luck: its process dies soon, like those before it."""
-    return bool(wrong and wrong["slug"] == "crash-loop")
-
-
-def release(project: Project) -> str:
+def _release(project: Project) -> str:
     """The commit that is checked out here, or the name of the folder."""
     command = ["git", "-C", str(project.root), "describe", "--always", "--dirty"]
     try:
@@ -102,41 +94,19 @@ def release(project: Project) -> str:
 def reports(root: Path, threads: int) -> list[dict[str, Any]]:
     """Ask every process of the application how busy it is; wait a second for the answers."""
     daemons = processes.daemons(root)
-    asked = time.time()
-    for daemon in daemons:
-        try:
-            process_table.send(daemon, SIGHUP)
-        except PermissionError:  # another user asks than the one who started it
-            break
-    found: dict[int, dict[str, Any]] = {}
-    while len(found) < len(daemons) and time.time() < asked + 1:
-        for daemon in daemons:
-            report = _report(root / "workers" / f"{daemon.pid}.json")
-            if report and report["time"] >= asked:
-                found[daemon.pid] = report
-        time.sleep(0.01)
+    found: dict[int, answers.Answer] = {}
+    with contextlib.suppress(PermissionError):  # another user asks than the one who started it
+        found = answers.ask(root, daemons, SIGHUP, "json", REPORT, 1)
     now = filter(None, (process_table.find(daemon.pid) for daemon in daemons))
     return [_row(one, found.get(one.pid), threads) for one in now]
 
 
-def _row(daemon: Process, report: dict[str, Any] | None, threads: int) -> dict[str, Any]:
+def _row(daemon: Process, report: answers.Answer | None, threads: int) -> dict[str, Any]:
     row = {"pid": daemon.pid, "memory": daemon.memory, "responds": report is not None}
     if report:
         row |= {"requests": report["requests"], "busy": report["busy"]}
         row["idle"] = max(0, threads - report["busy"])
     return row
-
-
-def _report(file: Path) -> dict[str, Any] | None:
-    """What a process wrote of itself; its user can write anything there."""
-    try:
-        report = json.loads(files.text(file))
-        numbers = report["time"], report["requests"], report["busy"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return None
-    kinds = (float, int), (int,), (int,)
-    fits = all(type(one) in kind for one, kind in zip(numbers, kinds, strict=True))
-    return dict(report) if fits else None
 
 
 def as_text(found: dict[str, Any]) -> str:

@@ -1,7 +1,5 @@
 """``./run dump``: where every thread of every process is, for "where is it stuck?"."""
 
-import json
-import os
 import re
 import signal
 import time
@@ -17,10 +15,12 @@ from ..logs.events import printable
 from ..machine import files, kernel_threads, process_table
 from ..machine.process_table import Process
 from ..machine.times import duration
+from . import answers
 from .messages import say
 
 PATIENCE = 2  # seconds for an answer in Python, and then as many for one without
 WIDTH = 80
+ANSWER = {"time": float, "threads": list}
 _CALL = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 _LIBRARY = re.compile(r"^.*/(site-packages|python3\.\d+)/")
 
@@ -31,13 +31,13 @@ def show(project: Project) -> int:
     :raises Problem: nothing runs, or somebody else started it.
     """
     root = state.root(project)
-    parent = processes.apache(root)
-    if parent is None:
-        raise problems.not_running("this project's Apache does not run", "dump")
-    state.refuse_moved(root)
+    parent = processes.require_apache(root, "dump")
     daemons = processes.daemons(root)
     try:
-        accounts = [account(project, daemon, answer) for daemon, answer in ask(project, daemons)]
+        # The others do not listen yet.
+        listening = [one for one in daemons if answers.file(root, one, "stuck").exists()]
+        found = answers.ask(root, listening, signal.SIGUSR2, "stacks", ANSWER, PATIENCE)
+        accounts = [account(project, root, one, found.get(one.pid)) for one in daemons]
     except PermissionError:
         raise problems.not_permitted("dump", processes.user_name(parent.uid)) from None
     text = "\n".join(filter(None, accounts))
@@ -51,37 +51,20 @@ def keep(project: Project, text: str) -> Path:
     """Write it where only the owner of the server can read it."""
     project.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = project.logs / f"dump-{datetime.now():%Y%m%d-%H%M%S-%f}.txt"
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(f"{text}\n")
+    files.write(file, f"{text}\n", 0o600)
     return file
 
 
-def ask(project: Project, daemons: list[Process]) -> list[tuple[Process, dict[str, Any] | None]]:
-    """What each process says of its threads; None for one that says nothing."""
-    asked = time.time()
-    for daemon in daemons:
-        if _file(project, daemon, "stuck").exists():  # otherwise it does not listen yet
-            process_table.send(daemon, signal.SIGUSR2)
-    answers: dict[int, dict[str, Any]] = {}
-    while len(answers) < len(daemons) and time.time() < asked + PATIENCE:
-        time.sleep(0.01)
-        for daemon in daemons:
-            answer = _answer(_file(project, daemon, "stacks"))
-            if answer and answer["time"] >= asked:
-                answers[daemon.pid] = answer
-    return [(daemon, answers.get(daemon.pid)) for daemon in daemons]
-
-
-def account(project: Project, daemon: Process, answer: dict[str, Any] | None) -> str:
+def account(project: Project, root: Path, daemon: Process, answer: answers.Answer | None) -> str:
     """The paragraph about one process; empty for one that has ended."""
     if process_table.find(daemon.pid) != daemon:
         return ""
     memory = daemon.memory / 1024 / 1024
     since = duration(time.time() - daemon.began)
-    silent = [] if answer else [*kernel_threads.account(daemon.pid), *alarm(project, daemon)]
     head = f"Process {daemon.pid}: {memory:.0f} MB, runs for {since}, "
     if answer is None:
         reason = "  Python cannot run in it: it is inside C code, or it is starting"
+        silent = [*kernel_threads.account(daemon.pid), *alarm(project, root, daemon)]
         return _joined([head + "does not respond", reason, *silent, ""])
     try:
         return _joined([*_told(project, head, answer), ""])
@@ -89,42 +72,40 @@ def account(project: Project, daemon: Process, answer: dict[str, Any] | None) ->
         return _joined([f"{head}what it reported cannot be read", ""])
 
 
-def _told(project: Project, head: str, answer: dict[str, Any]) -> list[str]:
+def _told(project: Project, head: str, answer: answers.Answer) -> list[str]:
     busy = [thread for thread in answer["threads"] if thread["request"]]
-    other = [thread for thread in answer["threads"] if not thread["request"]]
     lines = [head + f"requests under way: {len(busy)}"]
     for thread in sorted(busy, key=lambda thread: float(thread["request"]["since"])):
         request = thread["request"]
         seconds = answer["time"] - request["since"]
         lines += ["", f"  {request['method']} {request['path']} for {seconds:.1f} s"]
         lines += [f"  request id {request['id']}", *_calls(project, thread["calls"])]
-    for thread in other:
-        lines += ["", f"  thread {thread['name']}, no request", *_calls(project, thread["calls"])]
+    for thread in answer["threads"]:
+        if not thread["request"]:
+            lines += ["", f"  thread {thread['name']}, no request"]
+            lines += _calls(project, thread["calls"])
     return lines
 
 
 def _calls(project: Project, calls: Sequence[tuple[str, Any, str, str]]) -> list[str]:
     """A line for each call, but for the machinery of imports, as Python's tracebacks have it."""
     return [
-        f"    {shortened(project, path)}:{line} {name}" + (f"  {source}" if source else "")
+        # A path as its readers know it: from the project, or from the package on.
+        f"    {_LIBRARY.sub('', path).removeprefix(f'{project.root}/')}:{line} {name}"
+        + (f"  {source}" if source else "")
         for path, line, name, source in calls
         if not path.startswith("<frozen ")
     ]
 
 
-def shortened(project: Project, path: str) -> str:
-    """A source file as its readers call it: from the project, or from the package on."""
-    return _LIBRARY.sub("", path).removeprefix(f"{project.root}/")
-
-
-def alarm(project: Project, daemon: Process) -> list[str]:
+def alarm(project: Project, root: Path, daemon: Process) -> list[str]:
     """The threads of a process that cannot run Python, which it writes in C; no requests."""
-    file = _file(project, daemon, "stuck")
+    file = answers.file(root, daemon, "stuck")
     before = len(_read(file))
     process_table.send(daemon, signal.SIGURG)
     deadline = time.monotonic() + PATIENCE
     text, last = "", "-"
-    while text != last and time.monotonic() < deadline:
+    while text != last and time.monotonic() < deadline:  # until it writes no more
         last = text
         time.sleep(0.1)
         text = _read(file)[before:] or "-"
@@ -135,27 +116,13 @@ def alarm(project: Project, daemon: Process) -> list[str]:
     return lines or ["  and it wrote nothing when asked without Python"]
 
 
-def _answer(file: Path) -> dict[str, Any] | None:
-    """What a process wrote; None if that is nothing or has no time."""
+def _read(file: Path) -> str:
     try:
-        found = json.loads(_read(file))
-        return dict(found) if isinstance(found["time"], float) else None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
+        return files.text(file)
+    except OSError:
+        return ""
 
 
 def _joined(lines: list[str]) -> str:
     """In one, without characters that a client could have sent to steer a terminal."""
     return "\n".join(map(printable, lines))
-
-
-def _file(project: Project, daemon: Process, kind: str) -> Path:
-    return state.root(project) / "workers" / f"{daemon.pid}.{kind}"
-
-
-def _read(file: Path) -> str:
-    """The application's user owns the folder and can write anything there."""
-    try:
-        return files.text(file)
-    except OSError:
-        return ""

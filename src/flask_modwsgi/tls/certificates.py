@@ -45,11 +45,16 @@ def load(file: Path, key: Path) -> Certificate:
     except (ValueError, ssl.SSLError):
         raise problems.tls_not_pem("TLS_CERTIFICATE", file, "a certificate") from None
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    passphrase = _Passphrase()
+    asked = []
+
+    def passphrase() -> str:  # OpenSSL asks where the key is encrypted
+        asked.append(key)
+        return "unknown"
+
     try:
         server.load_cert_chain(file, key, passphrase)
     except ssl.SSLError as error:
-        if passphrase.asked:
+        if asked:
             raise problems.tls_key_encrypted(key) from None
         if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             raise problems.tls_mismatch(file, key) from None
@@ -70,16 +75,6 @@ def _first(text: str) -> str:
     """The server's own certificate; those after it in the file vouch for it."""
     start = text.index(_BEGIN)
     return text[start : text.index(_END, start) + len(_END)]
-
-
-class _Passphrase:
-    """One that nobody knows; remembers whether OpenSSL asked for it."""
-
-    asked = False
-
-    def __call__(self) -> str:
-        self.asked = True
-        return "unknown"
 
 
 def _seen(client: ssl.SSLContext, server: ssl.SSLContext, der: bytes) -> Certificate:
@@ -103,15 +98,20 @@ def _seen(client: ssl.SSLContext, server: ssl.SSLContext, der: bytes) -> Certifi
     return Certificate(der, expires=ssl.cert_time_to_seconds(str(found["notAfter"])))
 
 
-def served(host: str, port: int) -> bytes:
-    """The certificate that a new connection gets to see, as DER; empty where there is none."""
+def unverified() -> ssl.SSLContext:
+    """For connections to our own server, whoever vouches for its certificate."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_mode = ssl.CERT_NONE
+    return client
+
+
+def served(host: str, port: int) -> bytes:
+    """The certificate that a new connection gets to see, as DER; empty where there is none."""
     try:
         with (
             socket.create_connection((host, port), timeout=20) as connection,
-            client.wrap_socket(connection, server_hostname="localhost") as secured,
+            unverified().wrap_socket(connection, server_hostname="localhost") as secured,
         ):
             return secured.getpeercert(binary_form=True) or b""
     except OSError:

@@ -44,7 +44,7 @@ def names(project: Project, settings: Settings, server_root: Path) -> dict[str, 
         return {}
     is_local = files(project, settings)[0].is_relative_to(local_folder(project))
     return {
-        "HTTPS_COLON_PORT": "" if settings.https_port == 443 else f":{settings.https_port}",
+        "HTTPS_COLON_PORT": _colon_port(settings),
         "HSTS": "max-age=0" if is_local else HSTS,
         "MAX_UPLOAD": settings.max_upload_mb * 1024 * 1024,
         "TLS_SESSIONS": server_root / "tls-sessions",
@@ -53,12 +53,15 @@ def names(project: Project, settings: Settings, server_root: Path) -> dict[str, 
     }
 
 
+def _colon_port(settings: Settings) -> str:
+    return "" if settings.https_port == 443 else f":{settings.https_port}"
+
+
 def address(settings: Settings) -> str:
     """Where HTTPS is served, without the mount point; empty without a certificate."""
     if not settings.tls_certificate:
         return ""
-    port = "" if settings.https_port == 443 else f":{settings.https_port}"
-    return f"https://{in_address(settings.host)}{port}"
+    return f"https://{in_address(settings.host)}{_colon_port(settings)}"
 
 
 def check(project: Project, settings: Settings) -> certificates.Certificate | None:
@@ -66,13 +69,12 @@ def check(project: Project, settings: Settings) -> certificates.Certificate | No
 
     :raises Problem: Apache could not serve it.
     """
-    given = {"TLS_CERTIFICATE": settings.tls_certificate, "TLS_KEY": settings.tls_key}
-    if not any(given.values()):
+    if not settings.tls_certificate and not settings.tls_key:
         return None
-    for name, value in given.items():
-        if not value:
-            (other,) = given.keys() - {name}
-            raise problems.tls_incomplete(other, name)
+    if not settings.tls_key:
+        raise problems.tls_incomplete("TLS_CERTIFICATE", "TLS_KEY")
+    if not settings.tls_certificate:
+        raise problems.tls_incomplete("TLS_KEY", "TLS_CERTIFICATE")
     if settings.https_port == settings.port:
         raise problems.setting_invalid(
             "HTTPS_PORT", str(settings.port), "another port than PORT", str(settings.port + 1)
@@ -86,8 +88,6 @@ def _check_module() -> None:
     apxs = importlib.import_module("mod_wsgi.express.apxs_config")
     module = Path(apxs.LIBEXECDIR) / "mod_ssl.so"
     if not module.exists():
-        bundled = apxs.WITH_HTTPD_PACKAGE
-        remedy = (
-            (systems.install("bundled"), "./run setup") if bundled else (systems.install("tls"),)
-        )
-        raise problems.tls_unavailable(module, remedy)
+        is_bundled = apxs.WITH_HTTPD_PACKAGE
+        remedy = [systems.install("bundled"), "./run setup"]
+        raise problems.tls_unavailable(module, remedy if is_bundled else [systems.install("tls")])

@@ -1,11 +1,11 @@
 """The certificate of ``./run dev --tls``: made here, for this machine only, issued by nobody."""
 
-import os
 import subprocess
 from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
+from ..machine import files
 from ..problems.problem import Problem
 from .certificates import load
 from .https import local_folder
@@ -21,33 +21,24 @@ def settings(project: Project) -> dict[str, str]:
     """
     folder = local_folder(project)
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    if not _is_usable(certificate, key):
+    try:
+        is_usable = not load(certificate, key).objection
+    except Problem:
+        is_usable = False
+    if not is_usable:
         _make(certificate, key)
     return {"TLS_CERTIFICATE": str(certificate), "TLS_KEY": str(key)}
 
 
-def _is_usable(certificate: Path, key: Path) -> bool:
-    try:
-        return not load(certificate, key).objection
-    except Problem:
-        return False
-
-
 def _make(certificate: Path, key: Path) -> None:
     key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key.unlink(missing_ok=True)
-    os.close(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    files.write(key, "", 0o600)
     kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
     about = ("-subj", "/CN=localhost", "-days", str(DAYS), "-addext", NAMES)
-    use = (
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-        "-addext",
-        "extendedKeyUsage=serverAuth",
-    )
-    words = ("openssl", "req", "-x509", *kind, *about, *use, "-keyout", key, "-out", certificate)
+    use = ("basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth")
+    words = ("openssl", "req", "-x509", *kind, *about, "-addext", *use, "-keyout", key)
     try:
-        done = subprocess.run(words, capture_output=True, text=True)
+        done = subprocess.run([*words, "-out", certificate], capture_output=True, text=True)
     except FileNotFoundError:
         raise problems.openssl_missing() from None
     if done.returncode != 0:
