@@ -4,7 +4,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 
 from .. import problems
@@ -57,7 +56,7 @@ def reload(project: Project) -> int:
         old = processes.daemons(root)
         if not old:
             raise problems.nothing_replaced()
-        log = logs_since(project.logs / "error.log")
+        log = output.since_now(project.logs / "error.log")
         for done, daemon in enumerate(old):
             started = time.time()
             _ask_to_go(daemon)
@@ -78,11 +77,6 @@ def _ask_to_go(daemon: Process) -> None:
         process_table.send(daemon, signal.SIGUSR1)
     except PermissionError:
         raise problems.not_permitted("reload", processes.user_name(daemon.uid)) from None
-
-
-def logs_since(file: Path) -> Callable[[], list[Event]]:
-    """What is written to a log from now on, as often as it is asked for."""
-    return partial(output.lines_since, file, output.size_of(file))
 
 
 def _why_stuck(here: launch.Site, lines: list[Event], stuck: Problem) -> Problem:
