@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..apache import server_root
 from ..config.project import Project
+from ..logs import reader
 from ..machine import accounts
 from ..problems.problem import Problem
 from ..setup import environments
@@ -143,11 +144,7 @@ def libraries(facts: Facts) -> str:
 
 def tail(project: Project, name: str) -> str:
     """The last lines of a log of this project."""
-    try:
-        text = (project.logs / name).read_bytes()[-64 * 1024 :].decode(errors="replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-LOG_LINES:])
+    return "\n".join(line.text for line in reader.tail(project.logs / name)[-LOG_LINES:])
 
 
 def without_queries(lines: str) -> str:

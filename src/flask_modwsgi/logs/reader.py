@@ -84,9 +84,14 @@ def _line(line: bytes) -> Line:
     return Line(line.decode(errors="replace"), events.read(line))
 
 
+def log(path: Path) -> list[Event]:
+    """What the last lines of a log say."""
+    return [line.event for line in tail(path)]
+
+
 def error_log(project: Project) -> list[Event]:
     """The end of the error log."""
-    return [line.event for line in tail(project.logs / "error.log")]
+    return log(project.logs / "error.log")
 
 
 def level(event: Event) -> str:
