@@ -39,7 +39,6 @@ CHECKS = (
     Check("socket", check_places.sockets, (SERVE,)),
     Check("logs", check_places.logs),
     Check("leftovers", check_machine.leftovers),
-    Check("address", check_machine.address),
     Check("port", check_machine.port),
     Check("open files", check_machine.open_files),
     Check("processes", check_machine.tasks),
