@@ -21,7 +21,6 @@ CHECKS = (
     Check("run user", check_settings.run_user, (SERVE,)),
     Check("build tools", check_environment.builders),
     Check("Python", check_environment.python, (SERVE,)),
-    Check("libpython", check_environment.libpython, (SERVE,)),
     Check("packages", check_environment.packages),
     Check("Apache", check_environment.apache, (SERVE,)),
     Check("modules", check_environment.modules, (SERVE,)),

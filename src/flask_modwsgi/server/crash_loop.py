@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..apache import processes, state
 from ..config.project import Project
-from ..doctor import deaths, evidence
+from ..doctor import causes, deaths
 from ..logs import reader
 from . import ending, health_summary, locks
 
@@ -25,9 +25,9 @@ def main(project: Project) -> None:
             parent, reader.error_log(project), deaths.WINDOW, time.time()
         )
         if health_summary.is_loop(root, lines):
-            found = evidence.evidence(lines, recorded.user, project.root, recorded.memory_kills)
+            found = causes.gather(lines, recorded.user, project.root, recorded.memory_kills)
             ending.end(project, grace=0)
-            state.mark_stopped(root, evidence.crash_loop(found))
+            state.mark_stopped(root, causes.crash_loop(found))
 
 
 if __name__ == "__main__":

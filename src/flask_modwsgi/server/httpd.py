@@ -20,7 +20,7 @@ from ..apache import (
     server_root,
     state,
 )
-from ..doctor import causes, evidence
+from ..doctor import causes
 from ..logs import events
 from ..logs.output import Files, Terminal
 from ..machine import process_table
@@ -156,7 +156,7 @@ class Httpd:
             time.sleep(0.05)
         if not given_up() and not self._answers():
             found = self.monitor.evidence()
-            slow = problems.start_too_slow(limit, evidence.last_words(found.log))
+            slow = problems.start_too_slow(limit, causes.last_words(found.log))
             self._end_because_of(causes.cause(found) or slow)
 
     def _answers(self, timeout: float = 5) -> bool:

@@ -10,7 +10,7 @@ from .. import problems
 from ..apache import precompressed, processes, state
 from ..config import settings
 from ..config.project import Project
-from ..doctor import causes, deaths, evidence
+from ..doctor import causes, deaths
 from ..logs import output
 from ..logs.events import Event
 from ..machine import process_table
@@ -62,7 +62,7 @@ def reload(project: Project) -> int:
             _ask_to_go(daemon)
             if not _wait_for_successor(root, old, done, limit, log):
                 stuck = problems.reload_stuck(done, len(old), time.time() - started)
-                raise _why_stuck(here, evidence.settled(log), stuck)
+                raise _why_stuck(here, causes.settled(log), stuck)
         state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
     return 0
@@ -82,7 +82,7 @@ def _ask_to_go(daemon: Process) -> None:
 def _why_stuck(here: launch.Site, lines: list[Event], stuck: Problem) -> Problem:
     """What the log shows of successors that died or could not load the application."""
     before = state.read(here.root).memory_kills
-    found = evidence.evidence(lines, here.account.user, here.project.root, before)
+    found = causes.gather(lines, here.account.user, here.project.root, before)
     cause = causes.cause(found)
     if cause:
         say(stuck.what)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..apache import processes
-from ..doctor import causes, deaths, evidence
+from ..doctor import causes, deaths
 from ..logs.events import Event
 from ..logs.output import Files, Terminal
 from ..machine import oom
@@ -20,7 +20,7 @@ class WorkerMonitor:
 
     def evidence(self, log: Sequence[Event] | None = None) -> causes.Evidence:
         """All there is to see now; `log` stands for the log where Apache has not written yet."""
-        return evidence.evidence(
+        return causes.gather(
             self.output.lines() if log is None else log,
             self.site.account.user,
             self.site.project.root,
@@ -29,7 +29,7 @@ class WorkerMonitor:
 
     def failure(self, doing: str, log: Sequence[Event] | None = None) -> Problem:
         """Why it failed: named where the evidence shows it, otherwise Apache's last words."""
-        return evidence.failure(doing, self.evidence(log))
+        return causes.failure(doing, self.evidence(log))
 
     def crash_loop(self) -> Problem | None:
         """Why the processes of the application die again and again; None where they do not."""
@@ -38,7 +38,7 @@ class WorkerMonitor:
             return None
         ages = processes.ages_of_ready(self.site.root)
         if deaths.is_loop(lines, ages):
-            return evidence.crash_loop(self.evidence())
+            return causes.crash_loop(self.evidence())
         return None
 
     def is_refused(self) -> bool:
@@ -47,7 +47,7 @@ class WorkerMonitor:
 
     def not_loaded(self) -> Problem | None:
         """Why a process could not load the application."""
-        return causes.not_loaded(self.evidence(evidence.settled(self.output.lines)))
+        return causes.not_loaded(self.evidence(causes.settled(self.output.lines)))
 
     def all_loaded(self) -> bool:
         """Whether every process has loaded the application, as far as it reports that."""
