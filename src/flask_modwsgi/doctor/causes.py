@@ -83,11 +83,8 @@ _RULES: tuple[_Rule, ...] = (
         lambda m, e, q: problems.address_unusable(m["host"], m["reason"]),
     ),
     (
-        r"Cannot load (?P<file>\S+) into server: .*?(?P<lib>libpython\S+): cannot open shared",
-        lambda m, e, q: problems.build_stale(q),
-    ),
-    (
-        r"Cannot load \S*mod_wsgi\S* into server|API module structure|undefined symbol"
+        r"Cannot load \S+ into server: .*?libpython\S+: cannot open shared"
+        r"|Cannot load \S*mod_wsgi\S* into server|API module structure|undefined symbol"
         r"|is garbled - expected signature|is not compatible with this version of Apache",
         lambda m, e, q: problems.build_stale(q),
     ),
@@ -128,21 +125,17 @@ _RULES: tuple[_Rule, ...] = (
         lambda m, e, q: problems.python_unusable(m["reason"] or "encodings is not found", q),
     ),
     (
-        r"\(13\)Permission denied: .*(AH|WSGI)\d+: .*?'(?P<file>/[^']*)'",
-        lambda m, e, q: _denied(m["file"], e, q),
-    ),
-    (
-        r"\(13\)Permission denied: .*?(?P<file>/[^\s':]+)",
-        lambda m, e, q: _denied(m["file"], e, q),
+        r"\(13\)Permission denied: (.*(AH|WSGI)\d+: .*?'(?P<quoted>/[^']*)'|.*?(?P<file>/[^\s':]+))",
+        lambda m, e, q: _denied(m["quoted"] or m["file"], e, q),
     ),
 )
 
 
 def said(evidence: Evidence) -> Problem | None:
     """What Apache or mod_wsgi says itself; what the application prints has no code."""
-    said_by_apache = [event.get("message", "") for event in evidence.log if not _is_printed(event)]
+    by_apache = [event.get("message", "") for event in evidence.log if not _is_printed(event)]
     for pattern, problem in _RULES:
-        for message in said_by_apache:
+        for message in by_apache:
             if match := re.search(pattern, message):
                 return problem(match, evidence, message)
     return None
@@ -150,10 +143,8 @@ def said(evidence: Evidence) -> Problem | None:
 
 def _is_printed(event: Event) -> bool:
     """Whether the application wrote it, as far as the line tells."""
-    logger = event.get("logger")
-    return bool(
-        logger and not _APACHE.fullmatch(logger) and not _CODE.search(event.get("message", ""))
-    )
+    of_apache = _APACHE.fullmatch(event.get("logger") or "-")
+    return not (of_apache or _CODE.search(event.get("message", "")))
 
 
 def _disk_full(file: str | None, evidence: Evidence) -> Problem:
@@ -200,11 +191,11 @@ def _died_of(evidence: Evidence) -> Problem | None:
 
 def not_loaded(evidence: Evidence) -> Problem | None:
     """Why mod_wsgi could not execute the script."""
-    said = "\n".join(event.get("message", "") for event in evidence.log)
+    text = "\n".join(event.get("message", "") for event in evidence.log)
     traceback = next(iter(tracebacks(evidence.log)), "")
-    if re.search("WSGI010[78]", said):
+    if re.search("WSGI010[78]", text):
         return problems.app_exits("calls sys.exit() when it is loaded", traceback)
-    if re.search("WSGI01(10|09|05|06): ", said):
+    if re.search("WSGI01(10|09|05|06): ", text):
         return from_traceback(traceback, evidence.user, evidence.own)
     return None
 
