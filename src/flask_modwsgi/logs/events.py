@@ -104,16 +104,9 @@ def _known(found: dict[str, Any]) -> Event:
 
 def read_access(line: bytes) -> Event:
     """What a line that Apache wrote to the access log says."""
-    try:
-        return _of_a_request(line)
-    except ValueError:
-        return _other(line)
-
-
-def _of_a_request(line: bytes) -> Event:
     match = _ACCESS.fullmatch(line)
     if not match:
-        raise ValueError(line)
+        return _other(line)
     found = match.groupdict()
     request = unescaped(found.pop("request"))
     words = request.split(" ")
@@ -123,7 +116,10 @@ def _of_a_request(line: bytes) -> Event:
     # Apache writes a hyphen for what is not there.
     event = {name: "" if text == b"-" else unescaped(text) for name, text in found.items()}
     event["bytes"] = event["bytes"] or "0"
-    return _known(event | asked | {"time": _access_time(event["time"])})
+    try:
+        return _known(event | asked | {"time": _access_time(event["time"])})
+    except ValueError:
+        return _other(line)
 
 
 def read_error(line: bytes) -> Event:
@@ -170,14 +166,11 @@ def messages(event: Event) -> list[str]:
     return [line for text in texts if text for line in text.split("\n")] or [""]
 
 
-def is_foreign(event: Event) -> bool:
-    """Whether it is of neither Apache nor the application; its time is not known then."""
-    return event.get("level") == "unknown"
-
-
 def moment(event: Event) -> float | None:
     """When it was written, in seconds since 1970; None where that is not known."""
-    return None if is_foreign(event) else datetime.fromisoformat(event["time"]).timestamp()
+    if event.get("level") == "unknown":  # it has no columns
+        return None
+    return datetime.fromisoformat(event["time"]).timestamp()
 
 
 def within(log: Iterable[Event], seconds: float, now: float) -> list[Event]:
