@@ -509,7 +509,7 @@ LATEST = {
 def test_the_latest_error_in_a_log(tmp_path: Path, name: str) -> None:
     lines, code, quoted = LATEST[name]
     file = tmp_path / "error.log"
-    file.write_text("\n".join(lines))
+    file.write_text("\n".join(lines) + "\n")
     shown = explain.latest(file)
     assert re.search(rf"^{code}", shown, re.MULTILINE), shown
     assert quoted in shown

@@ -313,10 +313,6 @@ XCODE = "@rpath/Python3.framework/Versions/3.9/Python3"
 
 
 def test_libraries_of_a_module() -> None:
-    assert check_macos.libraries(OTOOL.format(library=HOMEBREW)) == [
-        HOMEBREW,
-        "/usr/lib/libSystem.B.dylib",
-    ]
     assert check_macos.relocatable_python(OTOOL.format(library=HOMEBREW)) is None
     for library in (XCODE, "@rpath/libpython3.12.dylib", "@executable_path/../Python3"):
         assert check_macos.relocatable_python(OTOOL.format(library=library)) == library
@@ -340,20 +336,6 @@ def test_system_integrity_protection() -> None:
     assert check_macos.protection("System Integrity Protection status: enabled.\n") == "enabled"
     assert check_macos.protection("System Integrity Protection status: disabled.\n") == "disabled"
     assert check_macos.protection("csrutil: command not found") == "unknown"
-
-
-def test_developer_tools() -> None:
-    assert check_macos.has_tools("/Library/Developer/CommandLineTools\n")
-    assert not check_macos.has_tools(
-        "xcode-select: error: unable to get active developer directory, use `sudo xcode-select"
-        " --switch path/to/Xcode.app` to set one (or see `man xcode-select`)\n"
-    )
-
-
-def test_packages_of_homebrew() -> None:
-    listed = "httpd 2.4.62 2.4.65\npython@3.13 3.13.5\n"
-    assert check_macos.homebrew(listed) == {"httpd": "2.4.65", "python@3.13": "3.13.5"}
-    assert check_macos.homebrew("") == {}
 
 
 @pytest.mark.parametrize(
@@ -387,7 +369,8 @@ def test_the_mac_of_the_original_article(monkeypatch: pytest.MonkeyPatch) -> Non
         "csrutil": "System Integrity Protection status: enabled.\n",
         "codesign": "mod_wsgi-py313.so: code object is not signed at all\n",
         "otool": OTOOL.format(library=XCODE),
-        "xcode-select": "xcode-select: error: unable to get active developer directory\n",
+        "xcode-select": "xcode-select: error: unable to get active developer directory, use `sudo"
+        " xcode-select --switch path/to/Xcode.app` to set one (or see `man xcode-select`)\n",
     }
     on_macos(monkeypatch, outputs)
     facts = a_mac("/usr/sbin/httpd", "/Library/Developer/CommandLineTools/Python3.framework")
@@ -403,14 +386,14 @@ def test_the_mac_of_the_original_article(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_mac_that_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = {
-        "brew": "httpd 2.4.65\n",
+        "brew": "httpd 2.4.62 2.4.65\n",
         "codesign": "Signature=adhoc\n",
         "otool": OTOOL.format(library=HOMEBREW),
         "xcode-select": "/Library/Developer/CommandLineTools\n",
     }
     on_macos(monkeypatch, outputs)
     facts = a_mac("/opt/homebrew/opt/httpd/bin/httpd", "/opt/homebrew/opt/python@3.13")
-    assert "Homebrew's httpd 2.4.65" in str(check_macos.apache(facts))
+    assert "Homebrew's httpd: 2.4.65" in str(check_macos.apache(facts))
     assert check_macos.python(facts) == "/opt/homebrew/opt/python@3.13"
     assert check_macos.linking(facts) == "mod_wsgi-py313.so"
     assert check_macos.tools(facts) == "/Library/Developer/CommandLineTools"

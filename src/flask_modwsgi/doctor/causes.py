@@ -1,15 +1,20 @@
-"""The cause of a failure, from the log and what else there is to see. Pure."""
+"""The cause of a failure, from the log and what else there is to see.
+
+Pure, but for what collects the evidence.
+"""
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import problems
-from ..logs.events import Event
-from ..machine import oom
+from ..logs.events import Event, messages
+from ..logs.noise import is_routine
+from ..machine import oom, selinux
 from ..problems.problem import Problem
-from .deaths import Death, deaths, signal_name
+from .deaths import deaths, signal_name
 from .import_failures import from_traceback
 from .tracebacks import crash_stack, tracebacks
 
@@ -32,6 +37,25 @@ class Evidence:
     memory_kills: int = 0
     kernel: Sequence[str] = ()
     selinux: bool = False
+
+
+def gather(log: Sequence[Event], user: str, own: Path, kills_before: int) -> Evidence:
+    """All there is to see now.
+
+    :param own: The project's folder.
+    :param kills_before: What `oom.kills` said at the start.
+    """
+    kernel = oom.kernel_messages()
+    refuses = bool(selinux.enforcing()) or bool(selinux.denials(kernel))
+    return Evidence(log, user, own, max(0, oom.kills() - kills_before), kernel, refuses)
+
+
+def settled(read: Callable[[], list[Event]], seconds: float = 1.0) -> list[Event]:
+    """What `read` returns, once the traceback is there that follows a line with a code."""
+    deadline = time.monotonic() + seconds
+    while not tracebacks(log := read()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return log
 
 
 def cause(evidence: Evidence) -> Problem | None:
@@ -59,11 +83,8 @@ _RULES: tuple[_Rule, ...] = (
         lambda m, e, q: problems.address_unusable(m["host"], m["reason"]),
     ),
     (
-        r"Cannot load (?P<file>\S+) into server: .*?(?P<lib>libpython\S+): cannot open shared",
-        lambda m, e, q: problems.build_stale(q),
-    ),
-    (
-        r"Cannot load \S*mod_wsgi\S* into server|API module structure|undefined symbol"
+        r"Cannot load \S+ into server: .*?libpython\S+: cannot open shared"
+        r"|Cannot load \S*mod_wsgi\S* into server|API module structure|undefined symbol"
         r"|is garbled - expected signature|is not compatible with this version of Apache",
         lambda m, e, q: problems.build_stale(q),
     ),
@@ -104,21 +125,17 @@ _RULES: tuple[_Rule, ...] = (
         lambda m, e, q: problems.python_unusable(m["reason"] or "encodings is not found", q),
     ),
     (
-        r"\(13\)Permission denied: .*(AH|WSGI)\d+: .*?'(?P<file>/[^']*)'",
-        lambda m, e, q: _denied(m["file"], e, q),
-    ),
-    (
-        r"\(13\)Permission denied: .*?(?P<file>/[^\s':]+)",
-        lambda m, e, q: _denied(m["file"], e, q),
+        r"\(13\)Permission denied: (.*(AH|WSGI)\d+: .*?'(?P<quoted>/[^']*)'|.*?(?P<file>/[^\s':]+))",
+        lambda m, e, q: _denied(m["quoted"] or m["file"], e, q),
     ),
 )
 
 
 def said(evidence: Evidence) -> Problem | None:
     """What Apache or mod_wsgi says itself; what the application prints has no code."""
-    said_by_apache = [event.get("message", "") for event in evidence.log if not _is_printed(event)]
+    by_apache = [event.get("message", "") for event in evidence.log if not _is_printed(event)]
     for pattern, problem in _RULES:
-        for message in said_by_apache:
+        for message in by_apache:
             if match := re.search(pattern, message):
                 return problem(match, evidence, message)
     return None
@@ -126,10 +143,8 @@ def said(evidence: Evidence) -> Problem | None:
 
 def _is_printed(event: Event) -> bool:
     """Whether the application wrote it, as far as the line tells."""
-    logger = event.get("logger")
-    return bool(
-        logger and not _APACHE.fullmatch(logger) and not _CODE.search(event.get("message", ""))
-    )
+    of_apache = _APACHE.fullmatch(event.get("logger") or "-")
+    return not (of_apache or _CODE.search(event.get("message", "")))
 
 
 def _disk_full(file: str | None, evidence: Evidence) -> Problem:
@@ -152,42 +167,52 @@ def end_of_apache(pid: int, signal: int, evidence: Evidence) -> Problem:
 
 
 def _died_of(evidence: Evidence) -> Problem | None:
-    """What the processes of the application died of."""
+    """What the processes of the application died of, the last one first of all."""
     found = deaths(evidence.log)
-    return death_of(found, evidence) if found else None
-
-
-def death_of(found: Sequence[Death], evidence: Evidence) -> Problem | None:
-    """What these processes died of, the last one first of all."""
+    if not found:
+        return None
     last, pids = found[-1], [one.pid for one in found]
     sizes = oom.killed_for_memory(evidence.kernel)
     for_memory = [pid for pid in pids if pid in sizes]
     if for_memory:
         return problems.memory_exhausted(for_memory, sizes[for_memory[-1]], 0)
-    if last.is_signal:
-        name = f"signal {signal_name(last.number or 0)}"
-        library = oom.faulty_libraries(evidence.kernel).get(last.pid, "")
-        stack = crash_stack(evidence.log)
-        return problems.app_crashes(name, library, stack, len(found))
     if last.number is None:
         return None
-    if last.is_signal is None:
-        if evidence.memory_kills and last.number == 9:
-            return problems.memory_exhausted([], None, evidence.memory_kills)
-        return problems.killed(pids, signal_name(last.number))
-    return problems.app_exits(f"exits with status {last.number}", "", len(found))
+    if last.is_signal:
+        name = f"signal {signal_name(last.number)}"
+        library = oom.faulty_libraries(evidence.kernel).get(last.pid, "")
+        return problems.app_crashes(name, library, crash_stack(evidence.log), len(found))
+    if last.is_signal is False:
+        return problems.app_exits(f"exits with status {last.number}", "", len(found))
+    if evidence.memory_kills and last.number == 9:
+        return problems.memory_exhausted([], None, evidence.memory_kills)
+    return problems.killed(pids, signal_name(last.number))
 
 
 def not_loaded(evidence: Evidence) -> Problem | None:
     """Why mod_wsgi could not execute the script."""
-    messages = [event.get("message", "") for event in evidence.log]
-    if any("WSGI0108" in said or "WSGI0107" in said for said in messages):
-        return problems.app_exits("calls sys.exit() when it is loaded", _traceback(evidence))
-    if any(re.search(r"WSGI01(10|09|05|06): ", said) for said in messages):
-        return from_traceback(_traceback(evidence), evidence.user, evidence.own)
+    text = "\n".join(event.get("message", "") for event in evidence.log)
+    traceback = next(iter(tracebacks(evidence.log)), "")
+    if re.search("WSGI010[78]", text):
+        return problems.app_exits("calls sys.exit() when it is loaded", traceback)
+    if re.search("WSGI01(10|09|05|06): ", text):
+        return from_traceback(traceback, evidence.user, evidence.own)
     return None
 
 
-def _traceback(evidence: Evidence) -> str:
-    found = tracebacks(evidence.log)
-    return found[0] if found else ""
+def failure(doing: str, evidence: Evidence) -> Problem:
+    """Why Apache could not begin or go on, or its last words where they show no cause."""
+    return said(evidence) or problems.server_failed(doing, last_words(evidence.log))
+
+
+def crash_loop(evidence: Evidence) -> Problem:
+    """Why its processes die again and again."""
+    died = deaths(evidence.log)
+    unknown = problems.crash_loop(len(died), died[-1].how, last_words(evidence.log, 5))
+    return cause(evidence) or unknown
+
+
+def last_words(log: Sequence[Event], most: int = 8) -> str:
+    """The last lines that say anything, without the columns before the message."""
+    texts = [text for event in log if not is_routine(event) for text in messages(event)]
+    return "\n".join(texts[-most:])

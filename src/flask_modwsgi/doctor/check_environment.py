@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .. import problems
-from ..config.project import Project
 from ..machine.accounts import Account, first_obstacle, obstacles
 from ..problems.problem import Problem
 from ..setup import apaches, built, environments, interpreters, requirements, wheel_cache
@@ -32,59 +31,39 @@ def made(facts: Facts) -> str:
 
 def python(facts: Facts) -> str:
     found = facts.python
+    if not found.shared or not found.libpython.exists():
+        reason = "has no shared library" if not found.shared else f"lacks {found.libpython}"
+        raise problems.python_unsuitable([(str(found.path), reason)])
     before = environments.recorded(facts.project.environment)
-    text = f"{found.label}  {found.path}"
+    text = f"{found.label}  {found.path}, {found.libpython}"
     if before and before.python_version != found.label:
         return Note(f"{text}; was {before.python_version}, and they fit")
     return text
 
 
-def libpython(facts: Facts) -> str:
-    found = facts.python
-    if not found.shared or not found.libpython.exists():
-        reason = "has no shared library" if not found.shared else f"lacks {found.libpython}"
-        raise problems.python_unsuitable([(str(found.path), reason)])
-    return str(found.libpython)
-
-
-def reach(facts: Facts) -> str:
-    found = facts.python
-    parts = [found.path, found.stdlib / "os.py", found.libpython]
-    check_reach(facts.account, facts.project, parts)
-    return f"{facts.account.user} reaches Python and the project"
-
-
 def folder_reach(facts: Facts) -> str:
     """What can be said before there is a ``.venv``."""
-    check_folder(facts.account, facts.project.root)
+    _refuse_closed(facts.account, [facts.project.root])
     return str(facts.project.root)
 
 
-def check_folder(account: Account, root: Path) -> None:
-    """:raises Problem: `account` cannot reach the project at all."""
-    _refuse_closed(account, [root])
-
-
-def check_reach(account: Account, project: Project, python: Iterable[Path]) -> None:
-    """Look along the way to everything `account` needs.
-
-    :param python: What the interpreter in ``.venv`` is made of, outside of the project.
-    :raises Problem: `account` cannot reach something.
-    """
-    site_packages = project.environment.glob("lib/python*/site-packages")
+def reach(facts: Facts) -> str:
+    """Look along the way to everything the application's user needs."""
+    account, project, found = facts.account, facts.project, facts.python
     files = [
         project.root,
         project.root / "pyproject.toml",
         project.package,
-        *site_packages,
+        *project.environment.glob("lib/python*/site-packages"),
         project.wsgi_file,
         *_files(project.package),
     ]
     _refuse_closed(account, files)
-    for part in (project.python, *python):
+    for part in (project.python, found.path, found.stdlib / "os.py", found.libpython):
         if obstacle := first_obstacle(account, [part]):
             denied = (obstacle.path, obstacle.mode, obstacle.verb)
             raise problems.python_unreachable(account.user, *denied, part)
+    return f"{account.user} reaches Python and the project"
 
 
 def check_static(account: Account, folder: Path) -> None:
@@ -144,11 +123,9 @@ def modules(facts: Facts) -> str:
     there = built.modules_of(facts.built)
     if missing := sorted(NEEDED - there):
         raise problems.apache_modules_missing(missing, facts.built.modules)
-    absent = [name for name in OPTIONAL if name not in there]
-    present = [name for name in OPTIONAL if name in there]
-    return f"all needed; also {', '.join(present) or 'none of'}" + (
-        f"; not {', '.join(absent)}" if absent else ""
-    )
+    present = [name for name in OPTIONAL if name in there] or ["none"]
+    absent = [name for name in OPTIONAL if name not in there] or ["none"]
+    return f"all needed; optional: {', '.join(present)}; missing: {', '.join(absent)}"
 
 
 def builders(facts: Facts) -> str | None:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 from .. import problems
+from ..apache import processes, state
 from ..machine import capacity
 from ..machine import selinux as selinux_switch
 from ..machine.ports import check_port
@@ -17,74 +18,66 @@ APACHE_THREADS = 2 * 260
 APACHE_MB, PROCESS_MB = 40, 25  # measured with the example application: the least they take
 
 
-def address(facts: Facts) -> str:
-    check_port(facts.settings.host, 0)
-    return facts.settings.host
-
-
 def port(facts: Facts) -> str:
-    from ..apache import processes, state
-
-    wanted = facts.settings.port
-    apache = processes.apache(state.root(facts.project))
-    if apache and state.read(state.root(facts.project)).setting("port", 0) == wanted:
-        return f"{wanted}, served by process {apache.pid} of this project"
-    if apache is None and processes.all_of(
-        state.root(facts.project)
-    ):  # the check of leftovers tells of them
-        return f"{wanted}, kept by what is left of Apache"
-    check_port(facts.settings.host, wanted)
-    if apache is None and facts.settings.tls_certificate:
-        check_port(facts.settings.host, facts.settings.https_port, "HTTPS_PORT")
-        return f"{wanted} and {facts.settings.https_port} are free"
-    return f"{wanted} is free"
+    """The port, and the address of it."""
+    chosen, root = facts.settings, state.root(facts.project)
+    apache = processes.apache(root)
+    if apache and state.read(root).setting("port", 0) == chosen.port:
+        return f"{chosen.port}, served by process {apache.pid} of this project"
+    if apache is None and processes.all_of(root):  # the check of leftovers tells of them
+        return f"{chosen.port}, kept by what is left of Apache"
+    check_port(chosen.host, chosen.port)
+    if apache is None and chosen.tls_certificate:
+        check_port(chosen.host, chosen.https_port, "HTTPS_PORT")
+        return f"{chosen.port} and {chosen.https_port} of {chosen.host} are free"
+    return f"{chosen.port} of {chosen.host} is free"
 
 
 def leftovers(facts: Facts) -> str:
-    from ..apache import processes, state
-
-    alone = processes.all_of(state.root(facts.project))
-    if processes.apache(state.root(facts.project)):
+    root = state.root(facts.project)
+    if processes.apache(root):
         return "none: Apache runs"
-    if alone:
+    if alone := processes.all_of(root):
         raise problems.orphans_left([process.pid for process in alone])
-    if (state.root(facts.project) / "httpd.pid").exists():
+    if (root / "httpd.pid").exists():
         return Note("a pid file of an Apache that was killed; the next start removes it")
     return "none: nothing runs"
 
 
 def open_files(facts: Facts) -> str:
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit != resource.RLIM_INFINITY and limit < DESCRIPTORS:
-        raise problems.limit_too_low("open files", limit, DESCRIPTORS, "ulimit -n 4096")
-    return "unlimited" if limit == resource.RLIM_INFINITY else str(limit)
+    return _allowed(resource.RLIMIT_NOFILE, "open files", DESCRIPTORS, "ulimit -n 4096")
 
 
 def tasks(facts: Facts) -> str:
     """Threads count as processes: RLIMIT_NPROC in ``man 2 getrlimit``, pids.max of cgroups."""
     chosen = facts.settings
     needed = APACHE_THREADS + chosen.processes * (chosen.threads + 5)
-    limit, _ = resource.getrlimit(resource.RLIMIT_NPROC)
-    if limit != resource.RLIM_INFINITY and limit < needed:
-        raise problems.limit_too_low("processes", limit, needed, f"ulimit -u {2 * needed}")
+    limit = _allowed(resource.RLIMIT_NPROC, "processes", needed, f"ulimit -u {2 * needed}")
     if (most := capacity.most_tasks()) is not None and most < needed:
         raise problems.limit_too_low(
             "processes (pids.max)", most, needed, "systemctl set-property user.slice TasksMax=4096"
         )
-    return f"{needed} needed, {'unlimited' if limit == resource.RLIM_INFINITY else limit} allowed"
+    return f"{needed} needed, {limit} allowed"
+
+
+def _allowed(kind: int, what: str, needed: int, remedy: str) -> str:
+    limit, _ = resource.getrlimit(kind)
+    if limit == resource.RLIM_INFINITY:
+        return "unlimited"
+    if limit < needed:
+        raise problems.limit_too_low(what, limit, needed, remedy)
+    return str(limit)
 
 
 def memory(facts: Facts) -> str | None:
     """Only where nothing runs: what runs has its memory."""
-    from ..apache import processes, state
-
-    available = capacity.available_memory()
+    available, processes_wanted = capacity.available_memory(), facts.settings.processes
     if available is None:
         return None
-    needed = APACHE_MB + PROCESS_MB * facts.settings.processes
-    if processes.apache(state.root(facts.project)) is None and available // 1024**2 < needed:
-        raise problems.memory_low(available // 1024**2, needed, facts.settings.processes)
-    return f"{available // 1024**2} MB available, {facts.settings.processes} processes"
+    available_mb, needed = available // 1024**2, APACHE_MB + PROCESS_MB * processes_wanted
+    if processes.apache(state.root(facts.project)) is None and available_mb < needed:
+        raise problems.memory_low(available_mb, needed, processes_wanted)
+    return f"{available_mb} MB available, {processes_wanted} processes"
 
 
 def shell(facts: Facts) -> str:
@@ -98,11 +91,8 @@ def shell(facts: Facts) -> str:
 
 def selinux(facts: Facts) -> str | None:
     """Only a hint: started by hand Apache is unconfined, started by systemd it may not be."""
-    enforcing = selinux_switch.enforcing()
-    if enforcing is None:
-        return None
-    if enforcing:
+    if selinux_switch.enforcing():
         return Note(
             "enforcing: if files are refused although their modes are right, ausearch -m avc"
         )
-    return "permissive"
+    return None if selinux_switch.enforcing() is None else "permissive"

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 from .. import problems
 from .facts import Facts
@@ -16,15 +17,13 @@ def is_apples(program: str) -> bool:
     return program.startswith(APPLE)
 
 
-def libraries(otool: str) -> list[str]:
-    """The libraries a module asks for, as ``otool -L`` lists them."""
-    return re.findall(r"^\t(\S.*?) \(compatibility version", otool, re.MULTILINE)
-
-
 def relocatable_python(otool: str) -> str | None:
-    """A library of Python that is named relative to a program, and not found from another one."""
-    relative = [name for name in libraries(otool) if name.startswith("@")]
-    return next((name for name in relative if "python" in name.lower()), None)
+    """A library of Python that is named relative to a program, and not found from another one.
+
+    :param otool: What ``otool -L`` says of a module.
+    """
+    found = re.search(r"^\t(@.*?python.*?) \(compatibility version", otool, re.I | re.M)
+    return found[1] if found else None
 
 
 def is_signed(codesign: str) -> bool:
@@ -38,17 +37,6 @@ def protection(csrutil: str) -> str:
     return found[1] if found else "unknown"
 
 
-def has_tools(xcode_select: str) -> bool:
-    """Whether the command line tools are there, as ``xcode-select -p`` says."""
-    return xcode_select.strip().startswith("/")
-
-
-def homebrew(brew: str) -> dict[str, str]:
-    """The newest version of each package that ``brew list --versions`` lists."""
-    rows = [line.split() for line in brew.splitlines()]
-    return {words[0]: words[-1] for words in rows if len(words) > 1}
-
-
 def _output(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5)
@@ -57,40 +45,37 @@ def _output(*command: str) -> str:
     return done.stdout + done.stderr
 
 
-def tools(facts: Facts) -> str | None:
-    if sys.platform != "darwin":
-        return None
-    found = _output("xcode-select", "-p")
-    if not has_tools(found):
+def _on_macos(look: Callable[[Facts], str]) -> Callable[[Facts], str | None]:
+    return lambda facts: look(facts) if sys.platform == "darwin" else None
+
+
+@_on_macos
+def tools(facts: Facts) -> str:
+    found = _output("xcode-select", "-p").strip()
+    if not found.startswith("/"):  # it is an error message
         raise problems.developer_tools_missing()
-    return found.strip()
+    return found
 
 
-def python(facts: Facts) -> str | None:
-    if sys.platform != "darwin":
-        return None
+@_on_macos
+def python(facts: Facts) -> str:
     path = str(facts.python.prefix)
     if is_apples(path):
         raise problems.apple_python(path)
     return path
 
 
-def apache(facts: Facts) -> str | None:
-    if sys.platform != "darwin":
-        return None
+@_on_macos
+def apache(facts: Facts) -> str:
     httpd = str(facts.built.httpd)
-    status = protection(_output("csrutil", "status"))
     if is_apples(httpd) and not is_signed(_output("codesign", "-dv", str(facts.built.module))):
-        raise problems.apple_apache(httpd, status)
-    versions = homebrew(_output("brew", "list", "--versions", "httpd"))
-    return (
-        f"{os.path.realpath(httpd)}; Homebrew's httpd {versions.get('httpd', 'is not installed')}"
-    )
+        raise problems.apple_apache(httpd, protection(_output("csrutil", "status")))
+    listed = _output("brew", "list", "--versions", "httpd").split() or ["not installed"]
+    return f"{os.path.realpath(httpd)}; Homebrew's httpd: {listed[-1]}"
 
 
-def linking(facts: Facts) -> str | None:
-    if sys.platform != "darwin":
-        return None
+@_on_macos
+def linking(facts: Facts) -> str:
     module = facts.built.module
     if name := relocatable_python(_output("otool", "-L", str(module))):
         raise problems.library_relocatable(module, name)

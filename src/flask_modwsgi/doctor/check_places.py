@@ -2,7 +2,6 @@
 
 import errno
 import os
-import pwd
 import re
 import shutil
 import socket
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from .. import problems
 from ..apache import server_root
+from ..apache.processes import user_name
 from ..config.project import Project
 from ..problems.problem import Problem
 from ..setup import wheel_cache
@@ -58,7 +58,7 @@ def check_writable(place: Path) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise refusal(error, place) from None
         status = place.stat()
-        owner = _name(status.st_uid)
+        owner = user_name(status.st_uid)
         raise problems.folder_unwritable(place, stat.filemode(status.st_mode), owner) from None
 
 
@@ -75,13 +75,6 @@ def refusal(error: OSError, place: Path) -> Problem:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return problems.files_exhausted(str(error))
     return problems.system_refused(error)
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"#{uid}"
 
 
 def space(facts: Facts) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from ..logs.events import Event, moment
 from ..logs.writer import LOOP_DEATHS, LOOP_SECONDS
 
-# A loop: so many deaths within so many seconds, and no process that has lived for longer.
-ENOUGH, WINDOW, SETTLED = LOOP_DEATHS, LOOP_SECONDS, 5.0
+# A loop: LOOP_DEATHS within so many seconds, and no process that has lived for longer.
+WINDOW, SETTLED = LOOP_SECONDS, 5.0
 
 _DIED = re.compile(r"Process '.+' \(pid=(\d+)\) has died; deregistering and restarting")
 _HOW = re.compile(r"\(pid=(\d+)\) terminated (?:normally, exit code|by signal) (\d+)")
@@ -64,7 +64,6 @@ def deaths(log: Iterable[Event]) -> list[Death]:
     """Every unexpected end of a process of the application, in the order of the log."""
     found: dict[int, Death] = {}
     ended: set[int | None] = set()
-    signals: set[int] = set()
     limits: dict[int | None, str] = {}
     for event in log:
         line, writer = event.get("message", ""), event.get("pid")
@@ -73,41 +72,37 @@ def deaths(log: Iterable[Event]) -> list[Death]:
         elif _ENDING.search(line):
             ended.add(writer)
         elif match := _SIGNAL.search(line):
-            pid, number = int(match[1]), int(match[2])
-            signals.add(pid)
-            found[pid] = Death(pid, moment(event), number, is_signal=True)
+            pid = int(match[1])
+            found[pid] = Death(pid, moment(event), int(match[2]), is_signal=True)
         elif match := _DIED.search(line):
             pid = int(match[1])
-            if limit := limits.pop(pid, ""):
-                found[pid] = Death(pid, moment(event), limit=limit)
-            elif pid in ended:
-                ended.remove(pid)
-            else:
-                found.setdefault(pid, Death(pid, moment(event)))
-        elif (match := _HOW.search(line)) and (died := found.get(int(match[1]))):
+            if pid in limits or pid not in ended:
+                died = found.get(pid) or Death(pid, moment(event))
+                found[pid] = replace(died, limit=limits.pop(pid, ""))
+            ended.discard(pid)
+        elif (match := _HOW.search(line)) and (told := found.get(int(match[1]))):
             number = int(match[2])
-            if died.pid not in signals:
+            if not told.is_signal:
                 unsure = number in _SILENT
-                found[died.pid] = replace(died, number=number, is_signal=None if unsure else False)
+                found[told.pid] = replace(told, number=number, is_signal=None if unsure else False)
     return list(found.values())
 
 
-def cut_requests(log: Iterable[Event]) -> int:
-    """How many requests lost their process."""
-    return sum(bool(_CUT.search(event.get("message", ""))) for event in log)
+def _alone(log: Sequence[Event]) -> int:
+    """How many died by themselves. One that a request killed says nothing about the next one."""
+    cut = sum(bool(_CUT.search(event.get("message", ""))) for event in log)
+    return sum(not one.limit for one in deaths(log)) - cut
 
 
 def is_loop(log: Sequence[Event], ages: Sequence[float]) -> bool:
     """Whether processes die by themselves again and again, so that nothing can be served.
 
-    A process that a request killed says nothing about the next one, so an application that
-    crashes at one URL is no loop.
+    An application that crashes at one URL is no loop.
 
     :param log: Of the last `WINDOW` seconds.
     :param ages: For how long, in seconds, each process that has loaded the application lives.
     """
-    alone = sum(not one.limit for one in deaths(log)) - cut_requests(log)
-    return alone >= ENOUGH and not any(age > SETTLED for age in ages)
+    return _alone(log) >= LOOP_DEATHS and not any(age > SETTLED for age in ages)
 
 
 def is_refused(log: Iterable[Event]) -> bool:
@@ -117,5 +112,4 @@ def is_refused(log: Iterable[Event]) -> bool:
 
 def no_successor(log: Sequence[Event]) -> bool:
     """Whether new processes cannot load the application: one said so, or several died."""
-    alone = sum(not one.limit for one in deaths(log)) - cut_requests(log)
-    return alone >= 3 or is_refused(log)
+    return _alone(log) >= 3 or is_refused(log)

@@ -6,26 +6,24 @@ import textwrap
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
-from ..logs import events
+from ..logs import events, reader
 from ..logs.events import Event, messages
+from ..machine.times import clock
 from ..problems.catalogue import CATALOGUE
 from ..problems.problem import Problem
 from . import deaths
 from .tracebacks import crash_stack, tracebacks
 
-TAIL = 2000  # lines of the log in which the latest error is looked for
 SHOWN = 3  # lines of the log that are shown with a code
 _CODE = re.compile(r"(?<![A-Z])(WSGI)[ -]?0*(\d{1,4})\b|(?<![A-Z])(AH)[ -]?0*(\d{2,5})\b", re.I)
 # Of an error page that could not be had, and of a stop that takes long: not why.
 _CONSEQUENCE = re.compile(r"/workers/errors|AH0004[567]: ")
-_SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def explain(project: Project, words: Sequence[str]) -> int:
     if not text.strip():
         print(latest(log))
     elif codes := codes_in(text):
-        lines = _last_lines(log)
+        lines = reader.log(log)
         print("\n\n".join(as_text(code, about(code), _with(code, lines)) for code in codes))
     elif named := [found for slug, found in catalogue().items() if slug in words]:
         print("\n\n".join(problem.told() for problem in named))
@@ -105,17 +103,12 @@ def nearest(text: str) -> str:
 
 def as_text(code: str, entry: Explanation, quote: Sequence[str] = ()) -> str:
     """The form people read: the code, what it means, what to do, and the log."""
-    return "\n".join(
-        [
-            *_row(code, entry.means),
-            *(_row("Do", entry.do) if entry.do else ()),
-            *(f"  | {line}" for line in quote),
-        ]
-    )
+    rows = [_row(code, entry.means), *([_row("Do", entry.do)] if entry.do else [])]
+    return "\n".join([*rows, *(f"  | {line}" for line in quote)])
 
 
-def _row(label: str, text: str) -> list[str]:
-    return textwrap.wrap(
+def _row(label: str, text: str) -> str:
+    return textwrap.fill(
         text,
         80,
         initial_indent=f"{label:<10}",
@@ -123,13 +116,6 @@ def _row(label: str, text: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _last_lines(file: Path) -> list[Event]:
-    try:
-        return events.read_all(file.read_bytes().splitlines()[-TAIL:])
-    except OSError:
-        return []
 
 
 def _with(code: str, log: Sequence[Event]) -> list[str]:
@@ -140,40 +126,25 @@ def _with(code: str, log: Sequence[Event]) -> list[str]:
 
 def latest(file: Path) -> str:
     """The latest error in a log, with what it means and its own lines."""
-    log = _last_lines(file)
-    errors = [event for event in log if event.get("level") in _SERIOUS]
+    log = reader.log(file)
+    errors = [event for event in log if event.get("level") in reader.SERIOUS]
     errors = [event for event in errors if not _CONSEQUENCE.search(event.get("message", ""))]
     died = deaths.deaths(log)
     if died and (not errors or (died[-1].time or 0) > (events.moment(errors[-1]) or 0)):
         return _death(died[-1], crash_stack(log))
     if not errors:
         return f"No error in {file}"
-    last = errors[-1]
-    said = messages(last)[-1]
-    block = [event for event in errors if event.get("pid") == last.get("pid")]
-    traces = tracebacks(block)
-    quote = traces[-1].splitlines() if traces and said in traces[-1] else [said]
-    coded = next((one for one in reversed(block) if codes_in(one.get("message", ""))), None)
-    if coded and (coded is last or _follows(block, coded)):
-        code = codes_in(coded.get("message", ""))[0]
-        return f"{_clock(events.moment(last))}\n{as_text(code, about(code), quote)}"
-    return f"{_clock(events.moment(last))}\n{as_text('Error', _OWN, quote)}"
+    block = [event for event in errors if event.get("pid") == errors[-1].get("pid")]
+    causes = [text for event in block for text in messages(event) if reader.is_cause(text)] or [""]
+    quote, says = causes[-1:], causes[-1]
+    if (traces := tracebacks(block)) and says in traces[-1]:
+        quote, says = traces[-1].splitlines(), " ".join(causes[-2:-1])
+    codes = codes_in(says)
+    found = as_text(codes[0], about(codes[0]), quote) if codes else as_text("Error", _OWN, quote)
+    return f"{clock(events.moment(errors[-1]))}\n{found}"
 
 
 def _death(last: deaths.Death, stack: str) -> str:
     code = "AH00052" if last.is_signal else "WSGI0147"
     quote = [f"process {last.pid} {last.how}", *(stack.splitlines() if last.is_signal else [])]
-    return f"{_clock(last.time)}\n{as_text(code, about(code), quote)}"
-
-
-def _clock(moment: float | None) -> str:
-    return datetime.fromtimestamp(moment).strftime("%a %b %d %H:%M:%S %Y") if moment else ""
-
-
-def _follows(block: Sequence[Event], coded: Event) -> bool:
-    """Whether what comes after a line with a code is no more than its traceback."""
-    after = block[block.index(coded) + 1 :]
-    texts = [text for event in after for text in messages(event) if text.strip()]
-    if not texts or not texts[0].startswith("Traceback"):
-        return False
-    return all(text.startswith((" ", "Traceback")) for text in texts[:-1])
+    return f"{clock(last.time)}\n{as_text(code, about(code), quote)}"

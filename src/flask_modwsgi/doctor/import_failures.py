@@ -73,10 +73,9 @@ def refusal(tried: Rehearsal, user: str, own: Path) -> Problem | None:
         if listens:
             return problems.app_serves(listens, stack)
         return problems.app_blocks(tried.seconds, stack)
-    found = tracebacks(said)
-    if found:
+    if found := tracebacks(said):
         return from_traceback(found[-1], user, own)
-    if tried.output.strip() and "SyntaxError" in tried.output:
+    if "SyntaxError" in tried.output:
         return problems.app_broken("\n".join(without_scaffold(tried.output.splitlines())))
     return problems.app_exits(f"exits with status {tried.status} when it is loaded", tried.output)
 
@@ -93,7 +92,7 @@ def from_traceback(traceback: str, user: str, own: Path) -> Problem:
     if _RUN.search(traceback):
         return problems.app_serves("a port", traceback)
     if (match := _MISTAKEN.search(traceback)) and (
-        hiding := _hides_another(own, match[1] or match[2] or match[3])
+        hiding := _hides_another(own, match[match.lastindex or 1])
     ):
         return problems.module_hidden(hiding, traceback)
     if match := _MISSING.search(traceback):

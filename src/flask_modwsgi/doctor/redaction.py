@@ -47,15 +47,9 @@ def _as_json(text: str) -> Iterable[str]:
 
 
 def _in_logs(text: str) -> Iterable[str]:
-    """As in the access log, and as in the error log, where quotes stay as they are."""
-    in_access_log = "".join(_in_log(byte) for byte in text.encode())
-    return in_access_log, in_access_log.replace('\\"', '"')
-
-
-def _in_log(byte: int) -> str:
-    if chr(byte) in '"\\':
-        return "\\" + chr(byte)
-    return chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
+    """As in the error log, where quotes stay as they are, and as in the access log."""
+    in_error_log = text.encode().decode("latin-1").encode("unicode_escape").decode()
+    return in_error_log, in_error_log.replace('"', '\\"')
 
 
 def mask(text: str, hidden: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """``./run doctor --report``: one text with all that an issue report needs, and no secrets."""
 
+import contextlib
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from ..apache import server_root
 from ..config.project import Project
+from ..logs import reader
 from ..machine import accounts
 from ..problems.problem import Problem
 from ..setup import environments
@@ -70,11 +72,7 @@ def _text(section: Section) -> str:
 def hidden(project: Project) -> list[str]:
     """Every secret this project knows of; every value in ``.env`` where settings cannot be read."""
     try:
-        from ..config import env_file
-        from ..config import settings as module
-
-        written = env_file.read(project.env_file)
-        own = {key: text for key, text in written.items() if key not in module.NAMES}
+        own = _own(project)
     except (ModuleNotFoundError, Problem):
         file = project.env_file
         text = file.read_text("utf-8", errors="replace") if file.exists() else ""
@@ -83,20 +81,24 @@ def hidden(project: Project) -> list[str]:
     return redaction.secrets(os.environ, own)
 
 
+def _own(project: Project) -> dict[str, str]:
+    """What ``.env`` has beside settings."""
+    from ..config import env_file
+    from ..config import settings as module
+
+    written = env_file.read(project.env_file)
+    return {name: text for name, text in written.items() if name not in module.NAMES}
+
+
 def versions(facts: Facts) -> str:
-    rows = [f"system    {platform.platform()}", f"this      Python {platform.python_version()}"]
-    try:
-        release = platform.freedesktop_os_release()
-        rows.append(f"release   {release.get('PRETTY_NAME', '')}")
-    except OSError:
-        pass
-    rows += [f"program   {sys.executable}", f"project   {facts.project.root}"]
-    made = vars(environments.recorded(facts.project.environment) or {})
-    rows += [f"{name:<16} {value}" for name, value in made.items()]
-    built = facts.built
-    rows.append(built.apache("-V").stdout)
-    rows += [f"{name}=={version}" for name, version in sorted(built.packages.items())]
-    return "\n".join(rows)
+    rows = {"system": platform.platform(), "this": f"Python {platform.python_version()}"}
+    with contextlib.suppress(OSError):
+        rows["release"] = platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    rows |= {"program": sys.executable, "project": str(facts.project.root)}
+    rows |= vars(environments.recorded(facts.project.environment) or {})
+    packages = [f"{name}=={version}" for name, version in sorted(facts.built.packages.items())]
+    lines = [f"{name:<16} {value}" for name, value in rows.items()]
+    return "\n".join([*lines, facts.built.apache("-V").stdout, *packages])
 
 
 def settings(facts: Facts) -> str:
@@ -105,11 +107,11 @@ def settings(facts: Facts) -> str:
     from ..config import settings as module
 
     written = env_file.read(facts.project.env_file)
-    own = {name: text for name, text in written.items() if name not in module.NAMES}
     rows = [
         f"{name:<16} {getattr(facts.settings, name.lower())!s:<20} {module.source(name, written)}"
         for name in module.NAMES
     ]
+    own = _own(facts.project)
     rows += [f"{name:<16} {redaction.MASK} ({len(text)} characters)" for name, text in own.items()]
     return "\n".join(rows)
 
@@ -143,11 +145,7 @@ def libraries(facts: Facts) -> str:
 
 def tail(project: Project, name: str) -> str:
     """The last lines of a log of this project."""
-    try:
-        text = (project.logs / name).read_bytes()[-64 * 1024 :].decode(errors="replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-LOG_LINES:])
+    return "\n".join(line.text for line in reader.tail(project.logs / name)[-LOG_LINES:])
 
 
 def without_queries(lines: str) -> str:

@@ -14,18 +14,19 @@ ERROR_FORMAT = r"[%{cu}t] [%-m:%l] [pid %P] [id\ %{REQUEST_ID}e] [client\ %a] %E
 _ACCESS_LINE = '%h %l %u TIME "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %D %{REQUEST_ID}e'
 _ISO = "[%{%Y-%m-%dT%H:%M:%S}t.%{usec_frac}t%{%z}t]"
 
-_QUOTED = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
+_QUOTED = rb'"(?P<%b>[^"\\]*(?:\\.[^"\\]*)*)"'
 _ACCESS = re.compile(
-    rb"(\S+) \S+ .*?\[([^][]+)\] %b (\d{3}) (\d+|-) %b %b (\d+) (\S+)" % ((_QUOTED,) * 3)
+    rb"(?P<client>\S+) \S+ .*?\[(?P<time>[^][]+)\] %b (?P<status>\d{3}) (?P<bytes>\d+|-) %b %b"
+    rb" (?P<microseconds>\d+) (?P<request_id>\S+)"
+    % tuple(_QUOTED % name for name in (b"request", b"referer", b"user_agent"))
 )
+# `early` is how Apache writes the time before it has read its configuration
+# (https://httpd.apache.org/docs/2.4/mod/core.html#errorlogformat).
 _ERROR = re.compile(
-    rb"\[(\d{4}-\S+ [\d:.]+)\] \[([\w.-]*):(\w+)\] \[pid (\d+)\] "
-    rb"(?:\[id (\S+)\] )?(?:\[client (\S+)\] )?(.*)",
+    rb"\[(?:(?P<time>\d{4}-\S+ [\d:.]+)|(?P<early>\w{3} \w{3} [\d :.]+))\] "
+    rb"\[(?P<logger>[\w.-]*):(?P<level>\w+)\] \[pid (?P<pid>\d+)(?::tid \d+)?\] "
+    rb"(?:\[id (?P<request_id>\S+)\] )?(?:\[client (?P<client>\S+)\] )?(?P<message>.*)",
     re.DOTALL,
-)
-# Before it has read its configuration (https://httpd.apache.org/docs/2.4/mod/core.html#errorlogformat).
-_EARLY = re.compile(
-    rb"\[(\w{3} \w{3} [\d :.]+)\] \[([\w.-]*):(\w+)\] \[pid (\d+)(?::tid \d+)?\] (.*)", re.DOTALL
 )
 # mod_wsgi puts this before every line of the application; it is always the same path.
 SCRIPT = re.compile(rb"\[script [^]]*\] ")
@@ -59,6 +60,7 @@ class Event(TypedDict, total=False):
 
 _NUMBERS = {"status", "bytes", "microseconds", "pid"}
 _NAMES = Event.__annotations__.keys()
+_LOGGED = ("pid", "level", "logger", "request_id", "message", "exception")  # by `app_logging`
 
 
 def access_format(style: str) -> str:
@@ -73,7 +75,7 @@ def read(line: bytes) -> Event:
     """What a line in one of the files says, in whichever style it was shown."""
     if line.startswith(b"{"):
         try:
-            return _of_ours(json.loads(line))
+            return _known(json.loads(line))
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return _other(line)
     return read_error(line) if line.startswith(b"[") else read_access(line)
@@ -89,50 +91,35 @@ def printed(text: str) -> list[Event]:
     return [read_error(line.encode(errors="replace")) for line in text.splitlines()]
 
 
-def _of_ours(found: dict[str, Any]) -> Event:
+def _known(found: dict[str, Any]) -> Event:
+    """:raises ValueError: the time or a number is none."""
     datetime.fromisoformat(found["time"])
     known = {
-        name: int(value) if name in _NUMBERS else str(value)
-        for name, value in found.items()
-        if name in _NAMES
+        name: int(found[name]) if name in _NUMBERS else str(found[name])
+        for name in _NAMES
+        if name in found
     }
     return cast(Event, known)
 
 
 def read_access(line: bytes) -> Event:
     """What a line that Apache wrote to the access log says."""
-    try:
-        return _of_a_request(line)
-    except ValueError:
-        return _other(line)
-
-
-def _of_a_request(line: bytes) -> Event:
     match = _ACCESS.fullmatch(line)
     if not match:
-        raise ValueError(line)
-    client, moment, request, status, size, referer, agent, took, request_id = match.groups()
-    words = unescaped(request).split(" ")
-    asked: Event = {"time": _access_time(moment.decode(errors="replace"))}
-    asked["client"] = unescaped(client)
+        return _other(line)
+    found = match.groupdict()
+    request = unescaped(found.pop("request"))
+    words = request.split(" ")
+    asked = {"request": request}
     if len(words) == 3 and words[2].startswith("HTTP/"):
-        asked["method"], asked["url"], asked["protocol"] = words
-    else:
-        asked["request"] = unescaped(request)
-    return {
-        **asked,
-        "status": int(status),
-        "bytes": int(size.replace(b"-", b"0")),
-        "microseconds": int(took),
-        "referer": _given(referer),
-        "user_agent": _given(agent),
-        "request_id": _given(request_id),
-    }
-
-
-def _given(field: bytes) -> str:
-    """Apache writes a hyphen for what is not there."""
-    return "" if field == b"-" else unescaped(field)
+        asked = {"method": words[0], "url": words[1], "protocol": words[2]}
+    # Apache writes a hyphen for what is not there.
+    event = {name: "" if text == b"-" else unescaped(text) for name, text in found.items()}
+    event["bytes"] = event["bytes"] or "0"
+    try:
+        return _known(event | asked | {"time": _access_time(event["time"])})
+    except ValueError:
+        return _other(line)
 
 
 def read_error(line: bytes) -> Event:
@@ -144,46 +131,23 @@ def read_error(line: bytes) -> Event:
 
 
 def _of_application(line: bytes) -> Event:
-    event = json.loads(line)
-    return {
-        "time": _iso(datetime.fromtimestamp(event["time"])),
-        "pid": int(event["pid"]),
-        "level": str(event["level"]),
-        "logger": str(event["logger"]),
-        "request_id": str(event["request_id"]),
-        "message": str(event["message"]),
-        "exception": str(event["exception"]),
-    }
+    found = json.loads(line)
+    event = {name: found[name] for name in _LOGGED}
+    return _known(event | {"time": _iso(datetime.fromtimestamp(found["time"]))})
 
 
 def _of_apache(line: bytes) -> Event:
     match = _ERROR.fullmatch(line)
     if not match:
-        return _early(line)
-    moment, module, level, pid, request_id, client, message = match.groups()
-    return {
-        "time": _iso(datetime.fromisoformat(moment.decode())),
-        "pid": int(pid),
-        "level": level.decode(),
-        "logger": module.decode(),
-        "request_id": unescaped(request_id or b""),
-        "client": unescaped(client or b""),
-        "message": unescaped(SCRIPT.sub(b"", message, count=1)),
-    }
-
-
-def _early(line: bytes) -> Event:
-    match = _EARLY.fullmatch(line)
-    if not match:
         raise ValueError(line)
-    moment, module, level, pid, message = match.groups()
-    return {
-        "time": _iso(datetime.strptime(moment.decode(), "%a %b %d %H:%M:%S.%f %Y")),
-        "pid": int(pid),
-        "level": level.decode(),
-        "logger": module.decode(),
-        "message": unescaped(message),
-    }
+    found = {name: text or b"" for name, text in match.groupdict().items()}
+    if early := found.pop("early").decode():
+        written = datetime.strptime(early, "%a %b %d %H:%M:%S.%f %Y")
+    else:
+        written = datetime.fromisoformat(found["time"].decode())
+    found["message"] = SCRIPT.sub(b"", found["message"], count=1)
+    event = {name: unescaped(text) for name, text in found.items()}
+    return _known(event | {"time": _iso(written)})
 
 
 def _other(line: bytes) -> Event:
@@ -202,14 +166,11 @@ def messages(event: Event) -> list[str]:
     return [line for text in texts if text for line in text.split("\n")] or [""]
 
 
-def is_foreign(event: Event) -> bool:
-    """Whether it is of neither Apache nor the application; its time is not known then."""
-    return event.get("level") == "unknown"
-
-
 def moment(event: Event) -> float | None:
     """When it was written, in seconds since 1970; None where that is not known."""
-    return None if is_foreign(event) else datetime.fromisoformat(event["time"]).timestamp()
+    if event.get("level") == "unknown":  # it has no columns
+        return None
+    return datetime.fromisoformat(event["time"]).timestamp()
 
 
 def within(log: Iterable[Event], seconds: float, now: float) -> list[Event]:

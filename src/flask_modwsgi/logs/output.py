@@ -10,7 +10,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -18,7 +18,6 @@ from typing import IO, TYPE_CHECKING, Any
 from ..config.project import Project
 from ..machine import process_table
 from . import events, rendering
-from .chunking import Joined
 from .events import Event
 from .noise import is_routine
 from .writer import LONGEST
@@ -50,7 +49,7 @@ class Terminal:
         assert process.stdout and process.stderr
         copies = (
             (process.stdout, 1, rendering.access_lines(self._style)),
-            (process.stderr, 2, self._error_lines()),
+            (process.stderr, 2, rendering.error_lines(self._style, self._keep)),
         )
         self._copiers = [
             threading.Thread(target=self._copy, args=copy, daemon=True) for copy in copies
@@ -64,26 +63,16 @@ class Terminal:
         with source:
             for line in iter(partial(source.readline, LONGEST), b""):
                 shown = render(line.rstrip(b"\n"))
-                if self._quiet:
-                    continue
                 try:
-                    _write_all(target, shown)
+                    while shown and not self._quiet:
+                        shown = shown[os.write(target, shown) :]
                 except OSError:  # the reader of our output is gone; Apache goes on
                     self._quiet = True
 
-    def _error_lines(self) -> rendering.Render:
-        """Keeps what it shows, and shows nothing of what is routine."""
-        joined = Joined()
-
-        def render(piece: bytes) -> bytes:
-            line = joined(piece)
-            if line is None:
-                return b""
-            event = events.read_error(line)
-            self._kept.append((time.monotonic(), event))
-            return b"" if is_routine(event) else rendering.error_line(line, self._style, event)
-
-        return render
+    def _keep(self, event: Event) -> bool:
+        """Of a line of the error log; whether it is shown, too."""
+        self._kept.append((time.monotonic(), event))
+        return not is_routine(event)
 
     def lines(self, seconds: float | None = None) -> list[Event]:
         """The error log since the start, or of the last seconds."""
@@ -103,12 +92,12 @@ class Files:
         self._project = project
         self._folder = folder
         self._settings = settings
-        self._before = 0
+        self._written = since_now(folder / "error.log")
         self._writer: subprocess.Popen[bytes] | None = None
 
     def popen(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Start Apache, and what writes its logs."""
-        self._before = size_of(self._folder / "error.log")
+        self._written = since_now(self._folder / "error.log")
         (access, access_in), (error, error_in) = os.pipe(), os.pipe()
         try:
             _enlarge(access)
@@ -136,7 +125,7 @@ class Files:
 
     def lines(self, seconds: float | None = None) -> list[Event]:
         """The error log since the start, whatever `seconds` says."""
-        return lines_since(self._folder / "error.log", self._before)
+        return self._written()
 
     def join(self) -> None:
         """Wait until all that Apache wrote is there."""
@@ -152,30 +141,27 @@ def wait_for_writer(folder: str, owner: int, seconds: float) -> None:
     :param owner: The user id of who started it.
     """
     deadline = time.monotonic() + seconds
-    while _is_being_written(folder, owner) and time.monotonic() < deadline:
+    while time.monotonic() < deadline and any(
+        {WRITER, folder} <= set(process.command) and process.uid == owner
+        for process in process_table.running()
+    ):
         time.sleep(0.02)
 
 
-def _is_being_written(folder: str, owner: int) -> bool:
-    return any(
-        {WRITER, folder} <= set(process.command) and process.uid == owner
-        for process in process_table.running()
-    )
+def since_now(log: Path) -> Callable[[], list[Event]]:
+    """What is written to an error log from now on, as often as it is asked for."""
+    position = log.stat().st_size if log.exists() else 0
 
+    def written() -> list[Event]:
+        try:
+            with log.open("rb") as file:
+                was_put_aside = os.fstat(file.fileno()).st_size < position
+                file.seek(0 if was_put_aside else position)
+                return events.read_all(file.read().split(b"\n")[:-1])
+        except OSError:
+            return []
 
-def size_of(log: Path) -> int:
-    """In bytes; 0 where there is none."""
-    return log.stat().st_size if log.exists() else 0
-
-
-def lines_since(log: Path, position: int) -> list[Event]:
-    """What was written to an error log after `position`."""
-    try:
-        with log.open("rb") as file:
-            file.seek(position if position <= size_of(log) else 0)  # it was put aside
-            return events.read_all(file.read().split(b"\n")[:-1])
-    except OSError:
-        return []
+    return written
 
 
 def _enlarge(pipe: int) -> None:
@@ -183,8 +169,3 @@ def _enlarge(pipe: int) -> None:
     if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _ROOM)
-
-
-def _write_all(target: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(target, data) :]

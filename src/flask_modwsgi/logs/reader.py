@@ -1,6 +1,5 @@
 """``./run logs``: the access log and the error log as one, by time."""
 
-import collections
 import heapq
 import itertools
 import os
@@ -42,12 +41,9 @@ def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
     files = [folder / "access.log", folder / "error.log", folder / "stand-in" / "error.log"]
     followers = [Follower(file) for file in files] if follow else []
     past = [line for line in merged([tail(file) for file in files]) if not is_routine(line.event)]
-    for line in past[max(0, len(past) - lines) :]:
+    new = (line for line in appended(followers) if not is_routine(line.event)) if follow else ()
+    for line in itertools.chain(past[max(0, len(past) - lines) :], new):
         print(coloured(line), flush=True)
-    if follow:
-        for line in appended(followers):
-            if not is_routine(line.event):
-                print(coloured(line), flush=True)
     return 0
 
 
@@ -84,9 +80,14 @@ def _line(line: bytes) -> Line:
     return Line(line.decode(errors="replace"), events.read(line))
 
 
+def log(path: Path) -> list[Event]:
+    """What the last lines of a log say."""
+    return [line.event for line in tail(path)]
+
+
 def error_log(project: Project) -> list[Event]:
     """The end of the error log."""
-    return [line.event for line in tail(project.logs / "error.log")]
+    return log(project.logs / "error.log")
 
 
 def level(event: Event) -> str:
@@ -99,8 +100,7 @@ def merged(logs: list[list[Line]]) -> list[Line]:
     """All lines by time; one without a time stays behind the one before it."""
     keyed = []
     for lines in logs:
-        last = 0.0
-        rows = []
+        last, rows = 0.0, []
         for line in lines:
             last = events.moment(line.event) or last
             rows.append((last, line))
@@ -152,17 +152,15 @@ def coloured(line: Line) -> str:
 
 def causes(project: Project) -> list[tuple[int, str, str]]:
     """How often each error is in the log, when last, and what it was; the latest cause last."""
-    counts: collections.Counter[str] = collections.Counter()
-    last: dict[str, float] = {}
+    found: dict[str, tuple[int, float]] = {}
     for event in error_log(project):
-        if level(event) not in SERIOUS:
-            continue
-        for text in filter(is_cause, events.messages(event)):
-            cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", events.printable(text))
-            counts[cause] += 1
-            last[cause] = datetime.fromisoformat(event["time"]).timestamp()
-    ordered = sorted(counts, key=lambda cause: last[cause])
-    return [(counts[cause], clock(last[cause]), cause) for cause in ordered]
+        if level(event) in SERIOUS:
+            moment = datetime.fromisoformat(event["time"]).timestamp()
+            for text in filter(is_cause, events.messages(event)):
+                cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", events.printable(text))
+                found[cause] = found.get(cause, (0, 0.0))[0] + 1, moment
+    ordered = sorted(found.items(), key=lambda item: item[1][1])
+    return [(count, clock(last), cause) for cause, (count, last) in ordered]
 
 
 def is_cause(text: str) -> bool:

@@ -20,23 +20,31 @@ def access_lines(style: str) -> Render:
     return lambda line: show(read_access(line))
 
 
-def error_lines(style: str) -> Render:
-    """How to show a line of the error log; nothing as long as its end is missing."""
+def error_lines(style: str, wanted: Callable[[Event], bool] | None = None) -> Render:
+    """How to show a line of the error log; nothing as long as its end is missing.
+
+    :param wanted: Is asked about every whole line whether to show it.
+    """
     joined = Joined()
+    show = {"json": as_json, "brief": _brief_error, "text": as_text}[style]
 
     def render(piece: bytes) -> bytes:
         line = joined(piece)
-        return b"" if line is None else error_line(line, style)
+        if line is None:
+            return b""
+        as_it_is = style == "text" and not line.startswith(b"{")
+        if as_it_is and not wanted:
+            return _without_script(line)
+        event = read_error(line)
+        if wanted and not wanted(event):
+            return b""
+        return _without_script(line) if as_it_is else show(event)
 
     return render
 
 
-def error_line(line: bytes, style: str, event: Event | None = None) -> bytes:
-    """A whole line of the error log; `event` is what it says, where that was read already."""
-    if style == "text" and not line.startswith(b"{"):
-        return SCRIPT.sub(b"", line, count=1) + b"\n"
-    show = {"json": as_json, "brief": _brief_error, "text": as_text}[style]
-    return show(event or read_error(line))
+def _without_script(line: bytes) -> bytes:
+    return SCRIPT.sub(b"", line, count=1) + b"\n"
 
 
 def as_json(event: Event) -> bytes:

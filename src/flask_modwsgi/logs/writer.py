@@ -56,15 +56,14 @@ class Log:
         data = b"".join(map(self._render, lines))
         if not data:
             return
-        notice = b""
-        if self._lost:
-            notice = self._render(b"%d bytes of this log could not be written" % self._lost)
+        lost, notice = self._lost, b""
+        if lost:
+            notice = self._render(b"%d bytes of this log could not be written" % lost)
         try:
             written = self._file.write(notice + data)
         except OSError:  # a full disk, for example; Apache goes on
             written = 0
-        told = written >= len(notice)
-        self._lost = len(notice + data) - written if told else self._lost + len(data)
+        self._lost = len(notice + data) - written if written else lost + len(data)
 
 
 class Deaths:
@@ -79,16 +78,13 @@ class Deaths:
 
     def look(self, lines: list[bytes]) -> None:
         """Count those that are told in `lines`."""
-        self._times.extend(time.monotonic() for line in lines if b"has died; dereg" in line)
-        if self._are_many():
-            self._times.clear()
+        times = self._times
+        times.extend(time.monotonic() for line in lines if b"has died; dereg" in line)
+        if len(times) == times.maxlen and times[-1] - times[0] < LOOP_SECONDS:
+            times.clear()
             words = [sys.executable, "-I", "-m", "flask_modwsgi.server.crash_loop", self._root]
             with contextlib.suppress(OSError):  # the environment is gone
                 subprocess.Popen(words)
-
-    def _are_many(self) -> bool:
-        times = self._times
-        return len(times) == times.maxlen and times[-1] - times[0] < LOOP_SECONDS
 
 
 def copy(logs: dict[int, Log]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..apache import processes, state
 from ..config.project import Project
-from ..doctor import deaths, evidence
+from ..doctor import causes, deaths
 from ..logs import reader
 from . import ending, health_summary, locks
 
@@ -22,9 +22,9 @@ def main(project: Project) -> None:
             return
         lines = health_summary.lately(parent, reader.error_log(project), deaths.WINDOW)
         if health_summary.is_loop(root, lines):
-            found = evidence.evidence(lines, recorded.user, project.root, recorded.memory_kills)
+            found = causes.gather(lines, recorded.user, project.root, recorded.memory_kills)
             ending.end(project, grace=0)
-            state.mark_stopped(root, evidence.crash_loop(found))
+            state.mark_stopped(root, causes.crash_loop(found))
 
 
 if __name__ == "__main__":

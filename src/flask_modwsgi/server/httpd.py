@@ -19,7 +19,7 @@ from ..apache import (
     server_root,
     state,
 )
-from ..doctor import causes, deaths, evidence
+from ..doctor import causes, deaths
 from ..logs import events
 from ..logs.events import Event
 from ..logs.output import Files, Terminal
@@ -120,7 +120,7 @@ class Httpd:
         done = self._run(*self._apachectl("configtest"))
         if done.returncode != 0:
             found = self._evidence(events.printed(done.stderr))
-            raise evidence.failure("Apache refuses its configuration.", found)
+            raise causes.failure("Apache refuses its configuration.", found)
 
     def told(self, *options: str) -> str:
         """What Apache tells of its configuration with these options."""
@@ -170,7 +170,7 @@ class Httpd:
                 raise self.failure("Apache ended at once.")
             if deaths.is_refused(self.output.lines()):
                 self._answers()  # of sys.exit() there is a traceback only when it is asked
-                settled = evidence.settled(self.output.lines)
+                settled = causes.settled(self.output.lines)
                 if problem := causes.not_loaded(self._evidence(settled)):
                     raise problem
             self.refuse_crash_loop()
@@ -181,7 +181,7 @@ class Httpd:
             time.sleep(0.05)
         if not given_up() and not self._answers():
             found = self._evidence()
-            slow = problems.start_too_slow(limit, evidence.last_words(found.log))
+            slow = problems.start_too_slow(limit, causes.last_words(found.log))
             raise causes.cause(found) or slow
 
     def _all_loaded(self) -> bool:
@@ -200,12 +200,12 @@ class Httpd:
         """All there is to see now; `log` stands for the log where Apache has not written yet."""
         lines = self.output.lines() if log is None else log
         user, own = self.site.account.user, self.site.project.root
-        return evidence.evidence(lines, user, own, self._kills_before)
+        return causes.gather(lines, user, own, self._kills_before)
 
     def refuse_crash_loop(self) -> None:
         """:raises Problem: the processes of the application die again and again; it is stopped."""
         if health_summary.is_loop(self.site.root, self.output.lines(deaths.WINDOW)):
-            problem = evidence.crash_loop(self._evidence())
+            problem = causes.crash_loop(self._evidence())
             self.kill()
             raise problem
 
@@ -214,7 +214,7 @@ class Httpd:
         code = self.process.returncode if self.process else None
         if self.process and code and code < 0:
             return causes.end_of_apache(self.process.pid, -code, self._evidence())
-        return evidence.failure(doing, self._evidence(self.output.lines(LATELY)))
+        return causes.failure(doing, self._evidence(self.output.lines(LATELY)))
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""

@@ -4,13 +4,12 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 
 from .. import problems
 from ..apache import precompressed, processes, state
 from ..config.project import Project
-from ..doctor import causes, deaths, evidence
+from ..doctor import causes, deaths
 from ..logs import output
 from ..logs.events import Event
 from ..machine import process_table
@@ -52,15 +51,14 @@ def reload(project: Project) -> int:
         old = processes.daemons(root)
         if not old:
             raise problems.nothing_replaced()
-        file = project.logs / "error.log"
-        log = partial(output.lines_since, file, output.size_of(file))
+        log = output.since_now(project.logs / "error.log")
         for done, daemon in enumerate(old):
             started = time.time()
             _ask_to_go(daemon)
             if not _wait_for_successor(root, old, done, limit, log):
                 stuck = problems.reload_stuck(done, len(old), time.time() - started)
-                lines, user = evidence.settled(log), here.account.user
-                found = evidence.evidence(lines, user, project.root, server.memory_kills)
+                lines, user = causes.settled(log), here.account.user
+                found = causes.gather(lines, user, project.root, server.memory_kills)
                 if cause := causes.cause(found):
                     say(stuck.what)
                     raise cause
