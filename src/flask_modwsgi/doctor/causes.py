@@ -46,7 +46,7 @@ def gather(log: Sequence[Event], user: str, own: Path, kills_before: int) -> Evi
     :param kills_before: What `oom.kills` said at the start.
     """
     kernel = oom.kernel_messages()
-    refuses = bool(selinux.enforcing()) or bool(selinux.denials(kernel))
+    refuses = bool(selinux.enforcing()) or selinux.has_denied(kernel)
     return Evidence(log, user, own, max(0, oom.kills() - kills_before), kernel, refuses)
 
 

@@ -42,7 +42,7 @@ def choose(run_user: str, project: Path) -> Account:
         return _by_id(os.geteuid())
     if run_user:
         account = _by_name(run_user)
-        if account is None:
+        if not account:
             raise problems.run_user_invalid(run_user, "there is no such user")
         if account.uid == 0:
             raise problems.run_user_invalid(run_user, "Apache refuses to run as root")
@@ -84,11 +84,6 @@ class Obstacle:
     mode: str
     verb: str
 
-    @classmethod
-    def at(cls, path: Path, access: int) -> "Obstacle":
-        verb = {os.X_OK: "enter", os.R_OK: "read"}.get(access, "list")
-        return cls(path, stat.filemode(path.stat().st_mode), verb)
-
 
 def first_obstacle(account: Account, paths: Iterable[Path]) -> Obstacle | None:
     """The first of `obstacles`, if there is one."""
@@ -103,26 +98,23 @@ def obstacles(account: Account, paths: Iterable[Path]) -> list[Obstacle]:
     lists count. It does not answer for what is behind a folder that cannot be entered; there the
     permissions decide.
     """
-    wanted = list(_needs(paths))
+    wanted = list(dict.fromkeys(_needs(paths)))
     denied = _denied(wanted) if account.is_me else _as_account(account, wanted)
     found: list[Obstacle] = []
     closed: set[Path] = set()
     for path, access in (wanted[number] for number in denied):
-        if closed.isdisjoint(path.parents) or not _permits(path.stat(), account, access):
-            found.append(Obstacle.at(path, access))
+        status = path.stat()
+        if closed.isdisjoint(path.parents) or not _permits(status, account, access):
+            verb = {os.X_OK: "enter", os.R_OK: "read"}.get(access, "list")
+            found.append(Obstacle(path, stat.filemode(status.st_mode), verb))
             closed.add(path)
     return found
 
 
 def _permits(status: os.stat_result, account: Account, access: int) -> bool:
     """What the permissions of a file grant (``man 7 path_resolution``)."""
-    if status.st_uid == account.uid:
-        granted = status.st_mode >> 6
-    elif status.st_gid in groups(account):
-        granted = status.st_mode >> 3
-    else:
-        granted = status.st_mode
-    return granted & access == access
+    is_own, in_group = status.st_uid == account.uid, status.st_gid in groups(account)
+    return status.st_mode >> (6 if is_own else 3 if in_group else 0) & access == access
 
 
 def groups(account: Account) -> list[int]:
@@ -134,13 +126,11 @@ def groups(account: Account) -> list[int]:
 
 def _needs(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
     """Every step of the way to each path, outermost first, and what is done with it."""
-    seen: set[tuple[Path, int]] = set()
     for path in paths:
         for step in steps(path):
             end = step in (path.absolute(), path.resolve())
             mode = os.R_OK if not step.is_dir() else os.R_OK | os.X_OK if end else os.X_OK
-            if (step, mode) not in seen and step.exists():
-                seen.add((step, mode))
+            if step.exists():
                 yield step, mode
 
 

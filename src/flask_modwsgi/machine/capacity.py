@@ -1,7 +1,9 @@
 """How much this machine, or the container on it, can do at once."""
 
+import contextlib
 import math
 import os
+import re
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -18,24 +20,19 @@ def cores(cgroup: Path = CGROUP) -> int:
         available = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         available = os.cpu_count() or 1
-    quota = _quota(cgroup / "cpu.max") or _quota_v1(cgroup / "cpu")
-    return max(1, min(available, math.ceil(quota))) if quota else available
+    quota = _numbers(cgroup / "cpu.max") or [
+        *_numbers(cgroup / "cpu/cpu.cfs_quota_us"),
+        *_numbers(cgroup / "cpu/cpu.cfs_period_us"),
+    ]
+    return max(1, min(available, math.ceil(quota[0] / quota[1]))) if quota[1:] else available
 
 
-def _quota(file: Path) -> float | None:
+def _numbers(file: Path) -> list[int]:
+    """Those in the file; none where it is absent, or says "max" or -1 for no limit."""
     try:
-        quota, period = file.read_text().split()
-        return int(quota) / int(period)
-    except (OSError, ValueError):  # absent, or "max"
-        return None
-
-
-def _quota_v1(folder: Path) -> float | None:
-    try:
-        quota = int((folder / "cpu.cfs_quota_us").read_text())
-        return quota / int((folder / "cpu.cfs_period_us").read_text()) if quota > 0 else None
-    except (OSError, ValueError):
-        return None
+        return [int(word) for word in file.read_text().split() if word.isdecimal()]
+    except OSError:
+        return []
 
 
 def available_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo")) -> int | None:
@@ -44,26 +41,17 @@ def available_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo"
     https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files (memory.max), and
     memory.limit_in_bytes of version 1.
     """
-    found = [_integer(cgroup / "memory.max"), _integer(cgroup / "memory/memory.limit_in_bytes")]
-    try:
-        lines = meminfo.read_text().splitlines()
-        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail")]
-    except (OSError, ValueError):
-        pass
-    return min((number for number in found if number is not None), default=None)
+    found = _numbers(cgroup / "memory.max") + _numbers(cgroup / "memory/memory.limit_in_bytes")
+    with contextlib.suppress(OSError):
+        left = re.findall(r"^MemAvailable: +(\d+) kB", meminfo.read_text(), re.MULTILINE)
+        found += [int(number) * 1024 for number in left]
+    return min(found, default=None)
 
 
 def most_tasks(cgroup: Path = CGROUP) -> int | None:
     """The processes and threads a container may have; None without a limit."""
-    version_2, version_1 = _integer(cgroup / "pids.max"), _integer(cgroup / "pids/pids.max")
-    return version_2 if version_2 is not None else version_1
-
-
-def _integer(file: Path) -> int | None:
-    try:
-        return int(file.read_text())
-    except (OSError, ValueError):  # absent, or "max"
-        return None
+    found = _numbers(cgroup / "pids.max") or _numbers(cgroup / "pids/pids.max")
+    return found[0] if found else None
 
 
 def processes() -> int:

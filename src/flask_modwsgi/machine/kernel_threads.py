@@ -1,6 +1,7 @@
 """What the kernel says of the threads of a process that says nothing itself. Linux only."""
 
 import collections
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -12,10 +13,9 @@ SAMPLE = 0.3  # seconds over which the use of the processor is measured
 
 @dataclass(frozen=True)
 class Thread:
-    """One thread: its state, the function of the kernel it waits in, its processor time."""
+    """A thread: its state, with the function of the kernel it waits in, and its processor time."""
 
     state: str
-    where: str
     ticks: int
 
 
@@ -26,13 +26,11 @@ def threads(pid: int) -> dict[str, Thread]:
     """
     found = {}
     for folder in Path(f"/proc/{pid}/task").glob("*"):
-        try:
+        with contextlib.suppress(OSError):
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            where = (folder / "wchan").read_text()
-        except OSError:
-            continue
-        state = STATES.get(fields[0], fields[0])
-        found[folder.name] = Thread(state, where.strip("0"), int(fields[11]) + int(fields[12]))
+            where = (folder / "wchan").read_text().strip("0")
+            state = STATES.get(fields[0], fields[0]) + (f" in {where}" if where else "")
+            found[folder.name] = Thread(state, int(fields[11]) + int(fields[12]))
     return found
 
 
@@ -42,8 +40,7 @@ def account(pid: int) -> list[str]:
     time.sleep(SAMPLE)
     lines: collections.Counter[str] = collections.Counter()
     for name, thread in threads(pid).items():
-        used = thread.ticks - before[name].ticks if name in before else 0
+        used = thread.ticks - before.get(name, thread).ticks
         share = round(100 * used / os.sysconf("SC_CLK_TCK") / SAMPLE)
-        where = f" in {thread.where}" if thread.where else ""
-        lines[f"{thread.state}{where}" + (f", {share} % of a core" if share else "")] += 1
+        lines[thread.state + (f", {share} % of a core" if share else "")] += 1
     return [f"  {count} thread{'s' * (count > 1)} {line}" for line, count in lines.items()]

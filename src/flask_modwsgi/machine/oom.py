@@ -10,26 +10,22 @@ _KILLED = re.compile(r"Killed process (\d+) \(.*?\).*?anon-rss:(\d+)kB")
 _FAULT = re.compile(r"\[(\d+)\]: (?:segfault at|trap|general protection).* in ([\w.+-]+)\[")
 
 
-def kills(pid: int | str = "self", proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
-    """How often the kernel has killed for memory in the control group of a process.
+def kills(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
+    """How often the kernel has killed for memory in the control group of this process.
 
     In the whole system where the group has no counter. Only the difference of two calls means
     something; 0 where the kernel does not count.
     https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.events; version 1: memory.oom_control
     """
     counters = []
-    for row in _text(proc / str(pid) / "cgroup").splitlines():
+    for row in _text(proc / "self/cgroup").splitlines():
         _, controllers, path = row.split(":", 2)
         if controllers in ("", "memory"):
             folder = cgroups / controllers / path.lstrip("/")
             counters += [folder / "memory.events", folder / "memory.oom_control"]
-    counts = (_count(_text(file)) for file in (*counters, proc / "vmstat"))
-    return next((count for count in counts if count is not None), 0)
-
-
-def _count(text: str) -> int | None:
-    found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
-    return int(found[1]) if found else None
+    texts = map(_text, (*counters, proc / "vmstat"))
+    found = (re.search(r"^oom_kill (\d+)$", text, re.MULTILINE) for text in texts)
+    return next((int(match[1]) for match in found if match), 0)
 
 
 def _text(file: Path) -> str:
@@ -45,21 +41,18 @@ def kernel_messages(device: str = "/dev/kmsg") -> list[str]:
         descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return []
-    messages = []
-    try:
+    messages: list[str] = []
+    with os.fdopen(descriptor, "rb", buffering=0) as log:
         while True:
             try:
-                record = os.read(descriptor, 8192)
+                record = log.read(8192)
             except BrokenPipeError:  # overwritten while it was read; the next one is there
                 continue
-            if not record:
-                break
+            except OSError:
+                return messages
+            if not record:  # nothing more to read
+                return messages
             messages.append(record.decode(errors="replace").partition(";")[2].splitlines()[0])
-    except OSError:  # nothing more to read
-        pass
-    finally:
-        os.close(descriptor)
-    return messages
 
 
 def killed_for_memory(messages: Iterable[str]) -> dict[int, int]:

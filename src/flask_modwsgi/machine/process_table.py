@@ -3,6 +3,7 @@
 Verbs that end a server must work when the environment and all its packages are gone.
 """
 
+import contextlib
 import os
 import subprocess
 import time
@@ -49,12 +50,10 @@ def send(process: Process, number: int) -> bool:
 
     :raises PermissionError: it belongs to another user.
     """
-    try:
+    with contextlib.suppress(ProcessLookupError):
         if find(process.pid) == process:
             os.kill(process.pid, number)
             return True
-    except ProcessLookupError:
-        pass
     return False
 
 
@@ -67,12 +66,11 @@ def booted() -> float:
 
 
 def _listed(pid: int | None = None, session: int | None = None) -> Iterator[Process]:
-    if not (_PROC / "self" / "stat").exists():
-        rows = _ask_ps(*(("-p", str(pid)) if pid else ("-A",)))
-        found = (_of_ps(row) for row in rows)
-    else:
+    if (_PROC / "self" / "stat").exists():
         names = [str(pid)] if pid else filter(str.isdecimal, os.listdir(_PROC))
         found = (_of_proc(_PROC / name, session) for name in names)
+    else:
+        found = (_of_ps(row) for row in _ask_ps(*(["-p", str(pid)] if pid else ["-A"])))
     return (one for one in found if one and session in (None, one.session))
 
 
@@ -90,7 +88,6 @@ def _of_proc(folder: Path, session: int | None) -> Process | None:
     except (OSError, IndexError):  # it has just ended
         return None
     ticks = os.sysconf("SC_CLK_TCK")
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / ticks
     return Process(
         pid=int(folder.name),
         start=f"{_boot_id()}/{int(fields[19])}",
@@ -98,7 +95,7 @@ def _of_proc(folder: Path, session: int | None) -> Process | None:
         session=int(fields[3]),
         uid=int(status.partition("\nUid:")[2].split()[0]),
         command=tuple(command.rstrip("\0").split("\0")),
-        began=time.time() - age,
+        began=booted() + int(fields[19]) / ticks,
         memory=int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
         processor=(int(fields[11]) + int(fields[12])) / ticks,
     )

@@ -4,12 +4,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_DENIED = re.compile(r"avc: +denied +\{ (?P<what>[^}]*) \}.*?comm=\"(?P<comm>[^\"]*)\"")
-_NAME = re.compile(r'\b(?:path|name)="([^"]*)"')
-_SERVERS = ("httpd", "apache2", "python")
-
-
 SWITCH = Path("/sys/fs/selinux/enforce")
+_DENIED = re.compile(r'avc: +denied .*comm="(httpd|apache2|python)')
 
 
 def enforcing() -> bool | None:
@@ -20,12 +16,6 @@ def enforcing() -> bool | None:
         return None
 
 
-def denials(messages: Iterable[str]) -> list[str]:
-    """What SELinux refused Apache or Python, as ``read hello.wsgi``; the newest last."""
-    found = []
-    for message in messages:
-        match = _DENIED.search(message)
-        if match and match["comm"].startswith(_SERVERS):
-            name = _NAME.search(message)
-            found.append(f"{match['what'].strip()} {name[1] if name else ''}".strip())
-    return found
+def has_denied(messages: Iterable[str]) -> bool:
+    """Whether the kernel says that it refused Apache or Python something."""
+    return any(map(_DENIED.search, messages))

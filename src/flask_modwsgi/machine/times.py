@@ -14,10 +14,8 @@ def clock(moment: float | None) -> str:
 def duration(seconds: float) -> str:
     """``3 d 4 h``, ``5 min 12 s``, ``12 s``: at most two units."""
     whole = max(0, round(seconds))
-    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    place = next((place for place, (size, _) in enumerate(units) if whole >= size), 3)
     parts: list[str] = []
-    for size, unit in units[place : place + 2]:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         count, whole = divmod(whole, size)
-        parts += [f"{count} {unit}"] if count or not parts else []
-    return " ".join(parts)
+        parts += [f"{count} {unit}" if count else ""] if count or parts else []
+    return " ".join(filter(None, parts[:2])) or "0 s"

@@ -9,14 +9,12 @@ import logging
 import os
 import select
 import threading
-from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Any
 
 from ..logs import chunking
 
 ERROR_LOG = 2  # the file descriptor
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class Lines(logging.Formatter):
@@ -31,7 +29,7 @@ class Lines(logging.Formatter):
                 "level": record.levelname.lower(),
                 "logger": record.name,
                 "pid": record.process,
-                "request_id": _request_id.get(),
+                "request_id": request_id.get(),
                 "message": record.getMessage(),
                 "exception": "\n".join(filter(None, (exception, stack))),
             }
@@ -61,16 +59,3 @@ def install(level: str) -> None:
     """Send what is logged from `level` on to Apache's error log, and warnings as such."""
     logging.basicConfig(level=level.upper(), handlers=[ErrorLog()])
     logging.captureWarnings(True)
-
-
-def with_request_id(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """`application`, whose log lines have the id of the request.
-
-    It stays until the thread's next request, for what is logged while the answer is sent.
-    """
-
-    def identified(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        _request_id.set(environ.get("REQUEST_ID", ""))
-        return application(environ, start_response)
-
-    return identified

@@ -9,7 +9,7 @@ from typing import Any
 from werkzeug.debug import DebuggedApplication
 
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.worker import app_logging, error_pages, stacks
+from flask_modwsgi.worker import app_logging, error_pages, middleware, stacks
 
 WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
 
@@ -32,5 +32,5 @@ stacks.listen(WORKERS)
 application = load(Project(Path.cwd()).wsgi_file)
 error_pages.write(application, WORKERS / "errors")
 # No interactive console: whoever reaches the port could run code in it.
-application = DebuggedApplication(application, evalex=False, pin_security=False)
-application = stacks.noted(app_logging.with_request_id(application))
+debugged = DebuggedApplication(application, evalex=False, pin_security=False)
+application = middleware.wrapped(debugged)

@@ -15,9 +15,11 @@ from typing import Any
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.worker import app_logging, error_pages, interruption, stacks, static_versions
+from flask_modwsgi.machine import files
+from flask_modwsgi.worker import app_logging, error_pages, middleware, stacks, static_versions
 
 SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
+WORKERS = SERVER_ROOT / "workers"
 
 
 def take_environment(file: Path) -> None:
@@ -31,26 +33,23 @@ def take_environment(file: Path) -> None:
 def report(*event: Any, **details: Any) -> None:
     """Write how busy this process is; the first report says that it is ready."""
     busy = len(mod_wsgi.active_requests)
-    text = json.dumps({"time": time.time(), "requests": stacks.requests(), "busy": busy})
-    file = SERVER_ROOT / "workers" / f"{os.getpid()}.json"
-    part = file.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
+    text = json.dumps({"time": time.time(), "requests": middleware.taken, "busy": busy})
+    files.write(WORKERS / f"{os.getpid()}.json", text)
 
 
 faulthandler.enable(file=2)  # where a crash was; sys.stderr is no file here
 take_environment(SERVER_ROOT / "environment.json")
-stacks.listen(SERVER_ROOT / "workers")
+stacks.listen(WORKERS)
 app_logging.install(os.environ["LOG_LEVEL"])
 if os.environ.get("METRICS_PORT", "").strip():
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(SERVER_ROOT / "workers" / "metrics")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(WORKERS / "metrics")
     from flask_modwsgi.worker import metrics
 
     metrics.record()
 # mod_wsgi has made the project the working directory.
 loaded = runpy.run_path(str(Project(Path.cwd()).wsgi_file))["application"]
 static_versions.add_versions(loaded)
-error_pages.write(loaded, SERVER_ROOT / "workers" / "errors")
-application = stacks.noted(app_logging.with_request_id(interruption.answered(loaded)))
+error_pages.write(loaded, WORKERS / "errors")
+application = middleware.wrapped(loaded)
 mod_wsgi.subscribe_signals(report)  # SIGHUP asks for a report
 report()

@@ -1,7 +1,6 @@
 """Where each thread of this process is, written when ``./run dump`` asks for it."""
 
 import faulthandler
-import itertools
 import json
 import os
 import signal
@@ -9,42 +8,16 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
+from ..machine import files
+
 # mod_wsgi takes the others for itself. By default this one is ignored, so it harms no process
 # that does not listen yet.
 ALARM = signal.SIGURG
-_counted = itertools.count()
-_requests = 0
-
-
-def requests() -> int:
-    """How many requests this process has taken."""
-    return _requests
-
-
-def noted(application: Any) -> Any:
-    """`application`, with a note of which thread works on which request and since when."""
-
-    def note(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        global _requests
-        _requests = next(_counted) + 1
-        mod_wsgi.request_data()["work"] = {
-            "id": environ.get("REQUEST_ID", ""),
-            "thread": threading.get_ident(),
-            "since": time.time(),
-            "method": environ["REQUEST_METHOD"],
-            "path": environ["SCRIPT_NAME"] + environ["PATH_INFO"],
-        }
-        answer: Iterable[bytes] = application(environ, start_response)
-        return answer
-
-    return note
 
 
 def listen(folder: Path) -> None:
@@ -77,22 +50,13 @@ def write(file: Path) -> None:
         {
             "name": names.get(ident, "?"),
             "request": at_work.get(ident),
-            "calls": calls(frame),
+            # File, line, function and source of each call, the innermost last.
+            "calls": [list(call) for call in traceback.extract_stack(frame)],
         }
         for ident, frame in sys._current_frames().items()
         if ident != threading.get_ident()
     ]
-    part = file.with_suffix(".part-stacks")
-    part.write_text(json.dumps({"time": time.time(), "threads": threads}), encoding="utf-8")
-    part.replace(file)
-
-
-def calls(frame: FrameType) -> list[tuple[str, int, str, str]]:
-    """File, line, function and source of each call, the innermost last."""
-    return [
-        (entry.filename, entry.lineno or 0, entry.name, entry.line or "")
-        for entry in traceback.extract_stack(frame)
-    ]
+    files.write(file, json.dumps({"time": time.time(), "threads": threads}))
 
 
 def forget_ended(folder: Path) -> None:
@@ -100,7 +64,5 @@ def forget_ended(folder: Path) -> None:
     for file in folder.glob("[0-9]*.*"):
         try:
             os.kill(int(file.name.partition(".")[0]), 0)
-        except (ProcessLookupError, OverflowError):
+        except OSError:  # it ended; another user's process may have its id now
             file.unlink(missing_ok=True)
-        except (PermissionError, ValueError):
-            continue

@@ -1,7 +1,7 @@
 """Addresses of static files change with their content, so that browsers may keep them for ever."""
 
-import os
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +9,38 @@ from werkzeug.security import safe_join
 
 from ..apache import fingerprint, static_files
 
+# Seconds in which the version of a file is not looked up again.
+FRESH = 1.0
+
 
 class Versions:
     """The versions of the files below a folder; a file is read again when it was saved."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._known: dict[str, tuple[tuple[int, int], str]] = {}
+        self._known: dict[str, tuple[float, tuple[int, int], str]] = {}
 
     def of(self, name: str) -> str | None:
         """None for what Apache does not serve: no such file, a link, a folder."""
-        path = safe_join(str(self.folder), name)
-        if path is None:
-            return None
+        now = time.monotonic()
+        known = self._known.get(name)
+        if known and now < known[0]:
+            return known[2]
+        path = Path(safe_join(str(self.folder), name) or self.folder)
         try:
-            status = os.lstat(path)
+            status = path.lstat()
             if not stat.S_ISREG(status.st_mode):
                 return None
             look = (status.st_mtime_ns, status.st_size)
-            if name not in self._known or self._known[name][0] != look:
-                relative = str(Path(path).relative_to(self.folder))
-                with open(path, "rb") as content:
-                    self._known[name] = (look, fingerprint.of(relative, content))
+            if known and known[1] == look:
+                version = known[2]
+            else:
+                with path.open("rb") as content:
+                    version = fingerprint.of(str(path.relative_to(self.folder)), content)
         except (OSError, ValueError):
             return None
-        return self._known[name][1]
+        self._known[name] = now + FRESH, look, version
+        return version
 
 
 def add_versions(application: Any) -> None:
