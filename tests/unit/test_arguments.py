@@ -6,7 +6,7 @@ from pathlib import Path
 from samples import me, project
 
 from flask_modwsgi.apache import arguments
-from flask_modwsgi.apache.static_files import StaticFiles
+from flask_modwsgi.apache.app_profile import StaticFiles
 from flask_modwsgi.config import settings
 from flask_modwsgi.worker import error_pages
 

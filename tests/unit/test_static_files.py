@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 
-from flask_modwsgi.apache import arguments, static_files
-from flask_modwsgi.apache.app_profile import AppProfile
+from flask_modwsgi.apache import app_profile, arguments
+from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
 from flask_modwsgi.apache.state import State
-from flask_modwsgi.apache.static_files import StaticFiles
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.server import launch, smoke_test
-from flask_modwsgi.worker import trial
 
 OWN_VIEW = "a view of its own"
 
@@ -64,10 +62,10 @@ def test_apache_answers_for_what_flask_would_alone(
     tmp_path: Path, make: Callable[[str], Any], url: str | None, note: str
 ) -> None:
     (tmp_path / "files" / '"odd"').mkdir(parents=True)
-    found, said = static_files.of(make(str(tmp_path / "files")))
-    assert found == (StaticFiles(tmp_path / "files", url) if url else None)
-    assert note in said
-    assert bool(said) == bool(note)
+    found = app_profile.of(make(str(tmp_path / "files")))
+    assert found.static == (StaticFiles(tmp_path / "files", url) if url else None)
+    assert note in found.note
+    assert bool(found.note) == bool(note)
 
 
 def test_apache_is_told_of_them(tmp_path: Path) -> None:
@@ -80,7 +78,7 @@ def test_apache_is_told_of_them(tmp_path: Path) -> None:
 
 
 def test_another_folder_or_url_needs_a_restart() -> None:
-    now = AppProfile(StaticFiles(Path("/srv/x/dist"), "/static"))
+    now = AppProfile("/srv/x/dist", "/static")
     before = State(started=1.0, static_folder="/srv/x/dist", static_url="/static")
     assert launch.stale(before, now) == []
     assert launch.stale(State(started=1.0), AppProfile()) == []
@@ -98,12 +96,12 @@ def test_another_folder_or_url_needs_a_restart() -> None:
 
 def test_what_is_asked_whether_it_answers() -> None:
     app = Flask(__name__, static_folder=None)
-    assert trial.described(app)["is_alive_at"] == "/"
+    assert app_profile.of(app).is_alive_at == "/"
     app.add_url_rule("/health/live", view_func=lambda: "alive")
     app.config["USE_X_SENDFILE"] = True
-    assert trial.described(app)["is_alive_at"] == "/health/live"
-    assert trial.described(app)["sends_by_header"] is True
-    assert trial.described(lambda environ, start_response: []) == {}
+    assert app_profile.of(app).is_alive_at == "/health/live"
+    assert app_profile.of(app).sends_by_header
+    assert app_profile.of(lambda environ, start_response: []) == AppProfile()
 
 
 def test_the_file_that_is_asked_for_is_one_that_apache_serves(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ..machine import capacity
 from ..machine.accounts import Account
 from ..tls import https
 from . import content_types, monitoring
-from .static_files import StaticFiles
+from .app_profile import StaticFiles
 
 # Seconds for the code of a stuck request to come out of what it is in; then its process is
 # replaced. Fewer than 10 are too few (mod_wsgi documentation, --interrupt-timeout).

@@ -20,7 +20,7 @@ from .. import problems
 from ..config.project import Project
 from ..machine.accounts import Account, become
 from . import content_types, fingerprint
-from .static_files import StaticFiles
+from .app_profile import StaticFiles
 
 
 def renew(

@@ -6,7 +6,6 @@ process it is was recorded at its start (`state`).
 
 import ctypes
 import os
-import pwd
 import signal
 import sys
 import time
@@ -15,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from .. import problems
-from ..machine import process_table
+from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from . import state
 
@@ -69,9 +68,9 @@ def all_of(root: Path) -> list[Process]:
     Those that a dead Apache left are told by its configuration: no other process can lead their
     session, but one that ended long ago may have had the same process id.
     """
-    recorded = state.read(root)
     if parent := apache(root):
         return [one for one in process_table.running(parent.session) if _may_be_of(one, parent.uid)]
+    recorded = state.read(root)
     if not recorded.pid:
         return _started_with(root)
     left = process_table.running(recorded.pid)
@@ -103,20 +102,12 @@ def _started_with(root: Path) -> list[Process]:
     """
     file = _configuration(root)
     found = [one for one in process_table.running() if _has_configuration(one, file)]
-    users = {0, os.geteuid(), _owner(root)}
-    leaders = {one.pid: one.uid for one in found if one.pid == one.session and one.uid in users}
-    return [
-        one
-        for one in found
-        if (one.session in leaders and _may_be_of(one, leaders[one.session]))
-        or (not leaders and one.uid in users)
-    ]
-
-
-def _owner(root: Path) -> int:
-    """Whom the nearest folder above the server root that is still there belongs to."""
     folder = next(one for one in (root, *root.parents) if one.exists())
-    return folder.stat().st_uid
+    users = {0, os.geteuid(), folder.stat().st_uid}
+    leaders = {one.pid: one.uid for one in found if one.pid == one.session and one.uid in users}
+    if not leaders:
+        return [one for one in found if one.uid in users]
+    return [one for one in found if _may_be_of(one, leaders.get(one.session, -1))]
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> bool:
@@ -139,43 +130,26 @@ def end(root: Path, grace: float) -> None:
     parent = apache(root)
     if parent and grace:
         file = _configuration(root)
-        _send(parent, signal.SIGWINCH, root)
+        _send([parent], signal.SIGWINCH)
         # What the application started for itself need not end by this.
         wait(lambda: not any(_has_configuration(one, file) for one in all_of(root)), grace)
-    for process in all_of(root):
-        _send(process, signal.SIGTERM, root)
-    wait(lambda: not all_of(root), 6.0)
-    kill(root)
+    _send(all_of(root), signal.SIGTERM)
+    wait(lambda: not all_of(root), 6)
+    wait(lambda: not _send(all_of(root), signal.SIGKILL), 5)
 
 
-def kill(root: Path) -> None:
-    """End every process of this server root that is still there, at once.
+def _send(targets: list[Process], number: int) -> list[Process]:
+    """Send a signal to these processes, and return them.
 
-    :raises Problem: they belong to another user.
+    :raises Problem: one belongs to another user.
     """
-
-    def are_gone() -> bool:
-        left = all_of(root)
-        for process in left:
-            _send(process, signal.SIGKILL, root)
-        return not left
-
-    wait(are_gone, 5)
-
-
-def _send(process: Process, number: int, root: Path) -> None:
-    try:
-        process_table.send(process, number)
-    except PermissionError:
-        raise problems.not_permitted("stop", user_name(process.uid)) from None
-
-
-def user_name(uid: int) -> str:
-    """The name of a user, or the number where it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+    for process in targets:
+        try:
+            process_table.send(process, number)
+        except PermissionError:
+            user = accounts.by_id(process.uid).user
+            raise problems.not_permitted("stop", user) from None
+    return targets
 
 
 def daemons(root: Path) -> list[Process]:
@@ -189,13 +163,10 @@ def daemons(root: Path) -> list[Process]:
     return [
         one
         for one in process_table.running(parent.session)
-        if one.parent == parent.pid and _runs_the_application(one.command[0])
+        if one.parent == parent.pid
+        and one.command[0].startswith("(wsgi:")
+        and not one.command[0].startswith("(wsgi:service:")  # the metrics or telemetry page
     ]
-
-
-def _runs_the_application(title: str) -> bool:
-    """Whether it is a daemon process of mod_wsgi, but not of the metrics or telemetry page."""
-    return title.startswith("(wsgi:") and not title.startswith("(wsgi:service:")
 
 
 def is_ready(daemon: Process, root: Path) -> bool:

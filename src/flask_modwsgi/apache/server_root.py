@@ -23,9 +23,8 @@ def choose(project: Project, name: str) -> Path:
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     short = f"flask-modwsgi-{os.geteuid()}-{digest}"
     bases = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")
-    places = [Path(base) / short for base in bases if base and os.access(base, os.W_OK)]
-    fitting = [place for place in places if len(os.fsencode(place)) <= LONGEST]
-    return (fitting or [folder])[0]
+    places = (Path(base) / short for base in bases if base and os.access(base, os.W_OK))
+    return next((place for place in places if len(os.fsencode(place)) <= LONGEST), folder)
 
 
 def find(project: Project, name: str) -> Path:
@@ -45,7 +44,7 @@ def make(project: Project, folder: Path, account: Account) -> None:
 
     :raises Problem: somebody else owns it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    project.var.mkdir(parents=True, exist_ok=True)
     _link(project, folder)
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
@@ -55,11 +54,9 @@ def make(project: Project, folder: Path, account: Account) -> None:
         # Whoever owns the project ran it before; root starts with an empty one of its own.
         shutil.rmtree(folder)
         folder.mkdir(mode=0o700)
-    if account.is_me:
-        folder.chmod(0o700)
-    else:
+    if not account.is_me:
         os.chown(folder, 0, account.gid)
-        folder.chmod(0o710)
+    folder.chmod(0o700 if account.is_me else 0o710)
     # Where the application's processes report; what others reported before them goes.
     workers = folder / "workers"
     shutil.rmtree(workers, ignore_errors=True)
@@ -74,7 +71,6 @@ def _link(project: Project, folder: Path) -> None:
         if link.is_symlink():
             link.unlink()
     elif folder == choose(project, "apache"):
-        project.var.mkdir(parents=True, exist_ok=True)
         if link.is_dir() and not link.is_symlink():
             shutil.rmtree(link)
         link.unlink(missing_ok=True)

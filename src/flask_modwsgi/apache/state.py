@@ -20,11 +20,7 @@ _Value = TypeVar("_Value", int, str, float)
 
 @dataclass(frozen=True)
 class State:
-    """The start of a server, and its end if it was stopped.
-
-    `owner` is the user the file belongs to and `fault` why it could not be read; both are found
-    when it is read, and not recorded.
-    """
+    """The start of a server, and its end if it was stopped."""
 
     address: str = ""
     started: float = 0.0  # seconds since 1970
@@ -42,18 +38,14 @@ class State:
     memory_kills: int = 0
     pid: int = 0  # Apache's; it leads a session of its own
     start: str = ""  # Apache's start time, as `process_table.Process.start`
-    owner: int = -1
-    fault: str = ""
+    # These are found when it is read.
+    owner: int = -1  # the user the file belongs to
+    fault: str = ""  # why it could not be read
 
     def setting(self, name: str, otherwise: _Value) -> _Value:
         """A setting the server was started with."""
         value = self.settings.get(name)
         return value if type(value) is type(otherwise) else otherwise
-
-
-_RECORDED = {
-    name: value for name, value in asdict(State()).items() if name not in ("owner", "fault")
-}
 
 
 def root(project: Project) -> Path:
@@ -66,9 +58,8 @@ def write(root: Path, state: State) -> None:
 
     :raises OSError: there is no room, for example.
     """
-    recorded = {name: value for name, value in asdict(state).items() if name in _RECORDED}
     own = {"server_root": str(root), "inode": root.stat().st_ino}
-    files.write(_file(root), json.dumps(recorded | own), 0o600)
+    files.write(_file(root), json.dumps(asdict(state) | own), 0o600)
 
 
 def read(root: Path) -> State:
@@ -77,20 +68,23 @@ def read(root: Path) -> State:
     Nothing is taken from a file of another user, except by root, and from the copy of a project
     whose original is elsewhere: it would speak of the original's server.
     """
+    file = _file(root)
     try:
-        with files.opened(_file(root)) as stream:
+        with files.opened(file) as stream:
             owner = os.fstat(stream.fileno()).st_uid
-            values = json.loads(stream.read(files.LIMIT), parse_constant=_refuse)
-        found = State(**_checked(values), owner=owner)
+            values = json.loads(stream.read(files.LIMIT), parse_constant=str)
         if os.geteuid() not in (0, owner) and owner != 0:
-            return State(fault=f"{_file(root)} belongs to another user")
-        return found if _belongs(found, root) else State()
+            return State(fault=f"{file} belongs to another user")
+        found = State(**_checked(values) | {"owner": owner, "fault": ""})
+        before = Path(found.server_root)
+        is_here = before == root or found.inode == root.stat().st_ino or not before.exists()
+        return found if is_here else State()
     except FileNotFoundError:
         return State()
     except OSError as error:
-        return State(fault=f"{_file(root)} cannot be read: {error.strerror}")
+        return State(fault=f"{file} cannot be read: {error.strerror}")
     except (TypeError, ValueError, RecursionError):
-        return State(fault=f"{_file(root)} is damaged")
+        return State(fault=f"{file} is damaged")
 
 
 def refuse_moved(root: Path) -> None:
@@ -133,19 +127,8 @@ def _file(root: Path) -> Path:
 
 def _checked(values: Any) -> dict[str, Any]:
     """:raises ValueError: a value has another type than was recorded."""
-    own = {name: value for name, value in dict(values).items() if name in _RECORDED}
-    for name, value in own.items():
-        expected = type(_RECORDED[name])
-        if type(value) is not expected and (expected, type(value)) != (float, int):
-            raise ValueError(name)
-    return own
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(constant)
-
-
-def _belongs(found: State, root: Path) -> bool:
-    """Whether the state is of a server with this server root, which may have been moved since."""
-    recorded = Path(found.server_root)
-    return recorded == root or found.inode == root.stat().st_ino or not recorded.exists()
+    defaults = asdict(State())
+    known = {name: value for name, value in dict(values).items() if name in defaults}
+    if wrong := [name for name in known if type(known[name]) is not type(defaults[name])]:
+        raise ValueError(wrong)
+    return known

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from .. import problems
 from ..apache import server_root
-from ..apache.processes import user_name
 from ..config.project import Project
+from ..machine import accounts
 from ..problems.problem import Problem
 from ..setup import wheel_cache
 from .facts import Facts
@@ -58,7 +58,7 @@ def check_writable(place: Path) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise refusal(error, place) from None
         status = place.stat()
-        owner = user_name(status.st_uid)
+        owner = accounts.by_id(status.st_uid).user
         raise problems.folder_unwritable(place, stat.filemode(status.st_mode), owner) from None
 
 

@@ -39,7 +39,7 @@ def choose(run_user: str, project: Path) -> Account:
     :raises Problem: `run_user` is unknown or root, or there is no web user.
     """
     if os.geteuid() != 0:
-        return _by_id(os.geteuid())
+        return by_id(os.geteuid())
     if run_user:
         account = _by_name(run_user)
         if not account:
@@ -49,7 +49,7 @@ def choose(run_user: str, project: Path) -> Account:
         return account
     owner = project.stat().st_uid
     if owner != 0:
-        return _by_id(owner)
+        return by_id(owner)
     for name in WEB_USERS:
         if account := _by_name(name):
             return account
@@ -58,13 +58,13 @@ def choose(run_user: str, project: Path) -> Account:
 
 def _by_name(name: str) -> Account | None:
     try:
-        return _by_id(pwd.getpwnam(name).pw_uid)
+        return by_id(pwd.getpwnam(name).pw_uid)
     except KeyError:
         return None
 
 
-def _by_id(uid: int) -> Account:
-    """Numbers without a name are written ``#1000``, as Apache's ``User`` directive takes them."""
+def by_id(uid: int) -> Account:
+    """The account of a user. Numbers without a name are written ``#1000``, as Apache's ``User`` directive takes them."""
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:

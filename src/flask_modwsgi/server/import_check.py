@@ -4,15 +4,11 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from .. import problems
 from ..apache.app_profile import AppProfile
-from ..apache.static_files import StaticFiles
 from ..doctor import check_environment, check_settings, import_failures
 from ..doctor.import_failures import Rehearsal
 from ..machine.accounts import become
@@ -83,12 +79,5 @@ def _rehearse(site: Site) -> Rehearsal:
         serves="serves" in outcome,
         binds=[":".join(map(str, one["binds"])) for one in told if one.get("binds")],
         names=outcome.get("names"),
-        application=_application(outcome.get("loaded", {})),
-    )
-
-
-def _application(told: Mapping[str, Any]) -> AppProfile:
-    static = told.get("static")
-    return AppProfile(
-        **{**told, "static": StaticFiles(Path(static[0]), static[1]) if static else None}
+        application=AppProfile(**outcome.get("loaded", {})),
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 from ..apache import server_root
 from ..apache.app_profile import UNASKED, AppProfile
 from ..apache.state import State
-from ..apache.static_files import StaticFiles
 from ..config import settings
 from ..config.project import Project
 from ..config.settings import Settings
@@ -117,7 +116,7 @@ def write_environment(site: Site) -> None:
 
 def recorded(site: Site, address: str) -> State:
     """What verbs that come later need to know of its start."""
-    folder, url = _as_text(site.application.static)
+    profile = site.application
     return State(
         address=address,
         started=time.time(),
@@ -126,9 +125,9 @@ def recorded(site: Site, address: str) -> State:
         memory_kills=oom.kills(),
         user=site.account.user,
         environments=[str(site.project.environment)],
-        static_folder=folder,
-        static_url=url,
-        is_alive_at=site.application.is_alive_at,
+        static_folder=profile.static_folder,
+        static_url=profile.static_url,
+        is_alive_at=profile.is_alive_at,
     )
 
 
@@ -137,12 +136,8 @@ def stale(started: State, now: AppProfile) -> list[str]:
 
     :param started: What was remembered at the start.
     """
-    before, after = (started.static_folder, started.static_url), _as_text(now.static)
+    before, after = ((one.static_folder, one.static_url) for one in (started, now))
     if not started.started or before == after:
         return []
     was, will_be = (" at ".join(filter(None, one)) or "none" for one in (before, after))
     return [f"the static files ({was}, now {will_be})"]
-
-
-def _as_text(static: StaticFiles | None) -> tuple[str, str]:
-    return (str(static.folder), static.url) if static else ("", "")

@@ -12,7 +12,7 @@ from ..config.project import Project
 from ..doctor import causes, deaths
 from ..logs import output
 from ..logs.events import Event
-from ..machine import process_table
+from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from ..setup import environments
 from . import import_check, launch, locks
@@ -76,7 +76,7 @@ def _ask_to_go(daemon: Process) -> None:
     try:
         process_table.send(daemon, signal.SIGUSR1)
     except PermissionError:
-        raise problems.not_permitted("reload", processes.user_name(daemon.uid)) from None
+        raise problems.not_permitted("reload", accounts.by_id(daemon.uid).user) from None
 
 
 def _wait_for_successor(

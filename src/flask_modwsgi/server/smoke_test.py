@@ -14,8 +14,8 @@ from urllib.request import ProxyHandler, build_opener
 
 from .. import problems
 from ..apache import monitoring
+from ..apache.app_profile import StaticFiles
 from ..apache.precompressed import served
-from ..apache.static_files import StaticFiles
 from ..config.project import Project
 from ..problems.problem import Problem
 from . import httpd, import_check, launch

@@ -12,7 +12,7 @@ from .. import problems
 from ..apache import processes, state
 from ..config.project import Project
 from ..logs.events import printable
-from ..machine import files, kernel_threads, process_table
+from ..machine import accounts, files, kernel_threads, process_table
 from ..machine.process_table import Process
 from ..machine.times import duration
 from . import answers
@@ -33,14 +33,15 @@ def show(project: Project) -> int:
     root = state.root(project)
     parent = processes.require_apache(root, "dump")
     daemons = processes.daemons(root)
+    owner = accounts.by_id(parent.uid).user
     try:
         # The others do not listen yet.
         listening = [one for one in daemons if answers.file(root, one, "stuck").exists()]
         found = answers.ask(root, listening, signal.SIGUSR2, "stacks", ANSWER, PATIENCE)
-        accounts = [account(project, root, one, found.get(one.pid)) for one in daemons]
+        told = [account(project, root, one, found.get(one.pid)) for one in daemons]
     except PermissionError:
-        raise problems.not_permitted("dump", processes.user_name(parent.uid)) from None
-    text = "\n".join(filter(None, accounts))
+        raise problems.not_permitted("dump", owner) from None
+    text = "\n".join(filter(None, told))
     for line in text.splitlines():
         print(line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}...")
     say(f"written to {keep(project, text).relative_to(project.root)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from werkzeug.security import safe_join
 
-from ..apache import fingerprint, static_files
+from ..apache import app_profile, fingerprint
 
 # Seconds in which the version of a file is not looked up again.
 FRESH = 1.0
@@ -45,7 +45,7 @@ class Versions:
 
 def add_versions(application: Any) -> None:
     """Have ``url_for("static", ...)`` add ``?v=``, where Apache serves the static folder."""
-    static, _ = static_files.of(application)
+    static = app_profile.of(application).static
     if not static:
         return
     versions = Versions(static.folder)

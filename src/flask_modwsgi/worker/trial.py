@@ -8,12 +8,11 @@ import json
 import os
 import runpy
 import sys
+from dataclasses import asdict
 from typing import Any
 
-from flask_modwsgi.apache import static_files
+from flask_modwsgi.apache import app_profile
 
-# Asked at a start and by ./run status, where the application has it.
-LIVE = "/health/live"
 # Through which every way to start a Python server listens, by module and function.
 _SERVERS = {("werkzeug.serving", "run_simple"), ("wsgiref.simple_server", "make_server")}
 
@@ -36,23 +35,11 @@ def main(wsgi_file: str, seconds: float, told: int) -> None:
     sys.addaudithook(watch)
     sys.argv = ["mod_wsgi"]
     names = runpy.run_path(wsgi_file)
-    loaded = {"loaded": described(names["application"])} if "application" in names else {}
+    own = names.get("application")
+    loaded = {"loaded": asdict(app_profile.of(own))} if "application" in names else {}
     tell(names=[name for name in names if callable(names[name])], **loaded)
     sys.stdout.flush()
     os._exit(0)  # nobody waits for its threads, as nothing of it is wanted
-
-
-def described(application: Any) -> dict[str, Any]:
-    """What has to be known of the application to serve it."""
-    if not static_files.is_flask(application):
-        return {}
-    static, note = static_files.of(application)
-    return {
-        "static": [str(static.folder), static.url] if static else None,
-        "note": note,
-        "sends_by_header": bool(application.config.get("USE_X_SENDFILE")),
-        "is_alive_at": LIVE if LIVE in map(str, application.url_map.iter_rules()) else "/",
-    }
 
 
 def _is_a_server(frame: Any) -> bool:
