@@ -80,28 +80,29 @@ def beginning(
     The limits, because virtual hosts copy them when they begin; and the names in `INCLUDE`.
     """
     size = settings.max_header_kb * 1024
+    mount_point = settings.mount_point.rstrip("/")
     names = {
         "CONF": CONF,
         "COMPRESSIBLE": " ".join(content_types.COMPRESSIBLE),
         "HEADER_TOO_LARGE": size + 1,
         "ERROR_PAGES": server_root / "workers" / "errors",
-        "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
+        "HEALTH_URL": f"{mount_point}/health/",
         **https.names(project, settings, server_root),
     }
     if static:
         names["STATIC_FOLDER"] = static.folder
         names["STATIC_COPIES"] = server_root / "static"
         # It stands in regular expressions, where a dot is any character.
-        names["STATIC_URL"] = f"{settings.mount_point.rstrip('/')}{static.url}".replace(".", "\\.")
-    if settings.mount_point != "/":
-        names["MOUNT_POINT"] = settings.mount_point
-    if settings.trusted_proxies:
-        names["TRUSTED_PROXIES"] = settings.trusted_proxies
-        names["FROM_PROXY"] = proxies.as_expression(settings.trusted_proxies)
-    if settings.hosts:
-        names["HOSTS"] = proxies.as_pattern(settings.hosts)
+        names["STATIC_URL"] = f"{mount_point}{static.url}".replace(".", "\\.")
+    optional = {
+        "MOUNT_POINT": mount_point,
+        "TRUSTED_PROXIES": settings.trusted_proxies,
+        "FROM_PROXY": proxies.as_expression(settings.trusted_proxies),
+        "HOSTS": proxies.as_pattern(settings.hosts),
+        "DEVELOPMENT": "on" if development else "",
+    }
+    names |= {name: value for name, value in optional.items() if value}
     defines = "".join(f'Define {name} "{value}"\n' for name, value in names.items())
-    defines += "Define DEVELOPMENT\n" if development else ""
     return f"LimitRequestLine {size}\nLimitRequestFieldSize {4 * size}\n{defines}"
 
 

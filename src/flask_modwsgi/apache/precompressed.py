@@ -65,17 +65,17 @@ def make(source: Path, target: Path) -> None:
 
 def _keep(file: Path, name: str, target: Path, kind: str) -> set[str]:
     """Make the version and the copies of one file; return what they are called."""
-    if kind not in content_types.COMPRESSIBLE:
-        with file.open("rb") as stream:
-            version = fingerprint.of(name, stream)
-        (target / version).touch()
-        return {version}
-    content = file.read_bytes()  # once, so that the copies are of what the version is of
-    version = fingerprint.of(name, io.BytesIO(content))
+    with file.open("rb") as stream:
+        # Once, so that the copies are of what the version is of.
+        content = stream.read() if kind in content_types.COMPRESSIBLE else b""
+        version = fingerprint.of(name, io.BytesIO(content) if content else stream)
+    kept = {version}
     (target / version).touch()
-    copies = {target / f"{version}{file.suffix}.{ending}": way for ending, way in COMPRESS.items()}
-    kept = [c for c, way in copies.items() if c.exists() or _write_if_smaller(c, content, way)]
-    return {version, *(copy.name for copy in kept)}
+    for ending, compress in COMPRESS.items() if content else ():
+        copy = target / f"{version}{file.suffix}.{ending}"
+        if copy.exists() or _write_if_smaller(copy, content, compress):
+            kept.add(copy.name)
+    return kept
 
 
 def served(folder: Path) -> Iterator[Path]:
