@@ -3,9 +3,6 @@
 import hashlib
 from io import BufferedReader, BytesIO
 
-# Characters of a version; conf/static.conf expects as many.
-LENGTH = 16
-
 
 def of(name: str, content: BytesIO | BufferedReader) -> str:
     """What stands for a name below the static folder and the content there.
@@ -14,4 +11,4 @@ def of(name: str, content: BytesIO | BufferedReader) -> str:
     """
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape") + b"\0")
     hashlib.file_digest(content, lambda: digest)
-    return digest.hexdigest()[:LENGTH]
+    return digest.hexdigest()[:16]  # conf/static.conf expects as many

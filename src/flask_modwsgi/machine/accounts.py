@@ -1,7 +1,6 @@
 """The system user the application runs as, and what that user can reach."""
 
 import grp
-import json
 import os
 import pwd
 import stat
@@ -99,10 +98,12 @@ def obstacles(account: Account, paths: Iterable[Path]) -> list[Obstacle]:
     permissions decide.
     """
     wanted = list(dict.fromkeys(_needs(paths)))
-    denied = _denied(wanted) if account.is_me else _as_account(account, wanted)
+    granted = _granted(wanted) if account.is_me else _granted_to(account, wanted)
     found: list[Obstacle] = []
     closed: set[Path] = set()
-    for path, access in (wanted[number] for number in denied):
+    for (path, access), is_granted in zip(wanted, granted, strict=True):
+        if is_granted:
+            continue
         status = path.stat()
         if closed.isdisjoint(path.parents) or not _permits(status, account, access):
             verb = {os.X_OK: "enter", os.R_OK: "read"}.get(access, "list")
@@ -152,30 +153,29 @@ def steps(path: Path) -> list[Path]:
     return found
 
 
-def _denied(wanted: list[tuple[Path, int]]) -> list[int]:
-    """The numbers of those that this process cannot use."""
-    return [number for number, (path, mode) in enumerate(wanted) if not os.access(path, mode)]
+def _granted(wanted: list[tuple[Path, int]]) -> bytes:
+    """A byte for each: 1 if this process can use it, otherwise 0."""
+    return bytes(os.access(path, access) for path, access in wanted)
 
 
-def _as_account(account: Account, wanted: list[tuple[Path, int]]) -> list[int]:
+def _granted_to(account: Account, wanted: list[tuple[Path, int]]) -> bytes:
     """Ask in a child process that has become the account."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             become(account)
-            with os.fdopen(writer, "w") as answer:
-                json.dump(_denied(wanted), answer)
+            with os.fdopen(writer, "wb") as answer:
+                answer.write(_granted(wanted))
         finally:
             os._exit(0)
     os.close(writer)
-    with os.fdopen(reader) as answer:
-        denied = answer.read()
+    with os.fdopen(reader, "rb") as answer:
+        granted = answer.read()
     os.waitpid(child, 0)
-    if not denied:
+    if len(granted) != len(wanted):
         raise OSError(f"this process cannot become {account.user}")
-    numbers: list[int] = json.loads(denied)
-    return numbers
+    return granted
 
 
 def become(account: Account) -> None:

@@ -34,8 +34,7 @@ class Collected(Collector):
 
 def _counts(file: Path, owners: dict[str, int]) -> bool:
     """Whether the file has values: counters stay, gauges end with their process."""
-    slot = file.stem.rpartition("_")[2]
-    if file.name.startswith("gauge_live") and slot not in owners:
+    if file.name.startswith("gauge_live") and file.stem.rpartition("_")[2] not in owners:
         return False
     with contextlib.suppress(FileNotFoundError):
         return file.stat().st_size > 0
