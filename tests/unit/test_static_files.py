@@ -14,6 +14,7 @@ from flask_modwsgi.apache.state import State
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.server import launch, smoke_test
+from flask_modwsgi.worker import static_versions
 
 OWN_VIEW = "a view of its own"
 
@@ -112,3 +113,21 @@ def test_the_file_that_is_asked_for_is_one_that_apache_serves(tmp_path: Path) ->
     assert smoke_test._a_static_file(static) == ""
     (tmp_path / "c d.css").touch()
     assert smoke_test._a_static_file(static) == "/static/c%20d.css"
+
+
+def test_a_file_is_looked_at_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.css"
+    file.write_text("red")
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    versions = static_versions.Versions(tmp_path)
+    first = versions.of("a.css")
+    file.write_text("green")
+    now += 0.9
+    assert versions.of("a.css") == first
+    now += 0.2
+    second = versions.of("a.css")
+    assert second and second != first
+    file.unlink()
+    now += 1
+    assert versions.of("a.css") is None
