@@ -15,15 +15,7 @@ from ..doctor.facts import Facts
 from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
-from ..setup import (
-    apaches,
-    built,
-    environments,
-    interpreters,
-    requirements,
-    telemetry,
-    wheel_cache,
-)
+from ..setup import apaches, built, environments, interpreters, requirements, wheel_cache
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
@@ -67,8 +59,6 @@ def setup(
         if not environments.is_usable(project):
             # There is nothing to lose, and a project that cannot be served yet needs its tools.
             _put_to_use(project, new.environment)
-        if telemetry.wanted(project):
-            telemetry.install(new)
         proof = _prove(new)
         _put_to_use(project, new.environment)
     print()
