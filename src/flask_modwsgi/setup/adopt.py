@@ -17,7 +17,7 @@ from ..config import reference
 from ..config.project import Project
 from ..problems import systems
 from ..problems.problem import Problem
-from . import applications, repack
+from . import applications, wheel_file
 from .applications import Application
 
 IGNORED = (".env", ".venv", ".venv.*", "var/", "__pycache__/")
@@ -37,10 +37,10 @@ def init(project: Project, app: str | None) -> int:
     try:
         return adopt(project.root, app)
     except Problem as problem:
-        wheel = repack.PACKAGE.parent
+        wheel = wheel_file.PACKAGE.parent
         if not wheel.is_file():
             raise
-        called = shlex.join([sys.executable, f"{wheel}/{repack.PACKAGE.name}", "init"])
+        called = shlex.join([sys.executable, f"{wheel}/{wheel_file.PACKAGE.name}", "init"])
         remedy = [line.replace("flask-modwsgi init", called) for line in problem.remedy]
         raise Problem(problem.slug, problem.what, problem.why, tuple(remedy)) from None
 
@@ -73,7 +73,7 @@ def adopt(root: Path, app: str | None) -> int:
     if list((root / "wheels").glob("flask_modwsgi-*.whl")):
         say("kept", "wheels/")
     else:
-        say("wrote", f"wheels/{repack.put(root / 'wheels').name}")
+        say("wrote", f"wheels/{wheel_file.put(root / 'wheels').name}")
     requirements = root / "requirements.txt"
     if not requirements.exists():
         raise problems.requirements_unlocked(requirements, f"{_export(root)} && ./run setup")
