@@ -105,11 +105,9 @@ def _files(folder: Path) -> Iterable[Path]:
 def packages(facts: Facts) -> str:
     """Compares with what setup installed, and the files that it read with those of now."""
     project, made = facts.project, facts.recipe
-    installed = {
-        requirements.normalised(name): version for name, version in facts.built.packages.items()
-    }
+    installed = facts.built.packages
     differing = environments.drift(project.environment, installed)
-    differing += requirements.conflicts(environments.NEEDS, installed)
+    differing += requirements.conflicts(requirements.needs(), installed)
     if environments.required(project, made.development) != made.requirements:
         differing.append("requirements.txt, or what it includes, has changed since ./run setup")
     if differing:

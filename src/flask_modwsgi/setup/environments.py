@@ -5,11 +5,11 @@ takes over by replacing the link, so that the one in use works until then. A ser
 was started with.
 """
 
-import hashlib
 import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,14 +23,6 @@ from ..problems.problem import Problem
 from . import built, installers, interpreters, requirements, wheel_cache
 from .apaches import Apache
 from .interpreters import Interpreter
-
-# The packages that this one needs, as in pyproject.toml; a test compares them.
-NEEDS = (
-    "Brotli>=1.1",
-    "Flask>=3.0",
-    "prometheus-client>=0.20",
-    "python-dotenv>=1.0",
-)
 
 
 @dataclass(frozen=True)
@@ -95,11 +87,9 @@ def required(project: Project, development: bool) -> str:
 
     :raises Problem: the requirements or the wheel are missing.
     """
-    return f"{requirements.digest(project, development)} {_digest(own_wheel(project))[:16]}"
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return (
+        f"{requirements.digest(project, development)} {wheel_cache.sha256(own_wheel(project))[:16]}"
+    )
 
 
 def _recorded(environment: Path) -> dict[str, Any]:
@@ -197,13 +187,13 @@ def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe)
     requirements.refuse_own(project, wanted.development)
     target = folder(project) / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    installer = installers.choose(project)
     try:
-        installer.create(python, target)
+        installers.create(project, python, target)
         for file in requirements.files(project, wanted.development):
-            installers.install_file(installer, file, target)
-        _install_server(project, python, apache, target, installer)
-        _make_readable(target)
+            installers.install_file(project, file, target)
+        _install_server(project, python, apache, target)
+        # An installer's cache may have files that were made with another umask.
+        subprocess.run(["chmod", "-R", "a+rX", target])
         facts = {
             "recipe": asdict(wanted),
             "packages": built.versions(target / "bin" / "python"),
@@ -215,13 +205,7 @@ def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe)
     return target
 
 
-def _install_server(
-    project: Project,
-    python: Interpreter,
-    apache: Apache,
-    target: Path,
-    installer: installers.Installer,
-) -> None:
+def _install_server(project: Project, python: Interpreter, apache: Apache, target: Path) -> None:
     """Install what runs Apache; what the project has pinned stays as it is.
 
     :raises Problem: the project's packages do not fit.
@@ -229,27 +213,16 @@ def _install_server(
     installed = built.versions(target / "bin" / "python")
     if own := sorted(installed.keys() & set(requirements.OWN)):
         raise problems.requirements_own(own, "requirements.txt")
-    if found := requirements.conflicts(NEEDS, requirements.provided("server") | installed):
+    if found := requirements.conflicts(
+        requirements.needs(), requirements.provided("server") | installed
+    ):
         raise problems.packages_conflict(found)
-    wheels = [*wheel_cache.obtain(project, apache, python, target, installer), own_wheel(project)]
-    rows = [f"{wheel} --hash=sha256:{_digest(wheel)}\n" for wheel in wheels]
+    wheels = [*wheel_cache.obtain(project, apache, python, target), own_wheel(project)]
+    rows = [f"{wheel} --hash=sha256:{wheel_cache.sha256(wheel)}\n" for wheel in wheels]
     file = target / "server.txt"
     file.write_text(requirements.lacking("server", installed) + "".join(rows), encoding="utf-8")
     options = ("--no-deps", "--require-hashes", f"--requirement={file}")
-    installer.install("Installing mod_wsgi", target, *options)
-
-
-def _make_readable(environment: Path) -> None:
-    """Let the application's user read what is there, whatever the umask was.
-
-    An installer's cache may have files that were made with another one.
-    """
-    for place, _, names in os.walk(environment):
-        for path in (Path(place), *(Path(place, name) for name in names)):
-            mode = path.lstat().st_mode
-            wanted = mode | 0o044 | (mode & 0o100 and 0o011)
-            if mode != wanted and not path.is_symlink():
-                path.chmod(wanted & 0o7777)
+    installers.install(project, "Installing mod_wsgi", target, *options)
 
 
 def put_to_use(project: Project, environment: Path) -> Path | None:
@@ -266,16 +239,12 @@ def put_to_use(project: Project, environment: Path) -> Path | None:
         if recorded(before):
             _link(previous(project), before)
     elif link.exists():
-        aside = _unused(project.root / ".venv.before")
+        aside = link.with_name(".venv.before")
+        while aside.exists():
+            aside = aside.with_name(f"{aside.name}.before")
         link.rename(aside)
     _link(link, environment)
     return aside
-
-
-def _unused(path: Path) -> Path:
-    while path.exists():
-        path = path.with_name(f"{path.name}.before")
-    return path
 
 
 def _link(link: Path, target: Path) -> None:
