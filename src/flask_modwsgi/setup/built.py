@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 from .. import problems
 from ..machine.accounts import Account, first_obstacle
 from .apaches import version_in
-from .commands import clean_environment
+from .commands import clean_environment, printed
 from .requirements import normalised
 
 _VERSIONS = """
@@ -109,17 +108,11 @@ def findings(made: Built, account: Account) -> list[str]:
     return found + _unresolved(module) + _doubtful_search_paths(module)
 
 
-def _printed(*command: str | Path) -> str:
-    """What a program of the system prints; nothing where it is not installed."""
-    if not shutil.which(command[0]):
-        return ""
-    clean = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
-    return subprocess.run(command, capture_output=True, text=True, env=clean).stdout
-
-
 def _unresolved(module: Path) -> list[str]:
     """Libraries the dynamic linker does not find by itself."""
-    missing = re.findall(r"^\s*(\S*libpython\S*).*not found", _printed("ldd", module), re.MULTILINE)
+    clean = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    said = printed("ldd", module, env=clean)
+    missing = re.findall(r"^\s*(\S*libpython\S*).*not found", said, re.MULTILINE)
     return [f"the library {name} is not found" for name in missing]
 
 
@@ -129,7 +122,7 @@ def _doubtful_search_paths(module: Path) -> list[str]:
     mod_wsgi's ``setup.py`` names ``<stdlib>/config``, which distributions call otherwise, so
     one that does not exist is no harm where only its owner could make it.
     """
-    entries = re.findall(r"\((?:RUNPATH|RPATH)\).*\[(.*)\]", _printed("readelf", "-d", module))
+    entries = re.findall(r"\((?:RUNPATH|RPATH)\).*\[(.*)\]", printed("readelf", "-d", module))
     paths = [Path(path) for entry in entries for path in entry.split(":") if path]
     return [f"anybody may put libraries into {path}" for path in paths if _open_to_all(path)]
 

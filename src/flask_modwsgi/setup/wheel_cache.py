@@ -86,19 +86,13 @@ def obtain(project: Project, apache: Apache, python: Interpreter, venv: Path) ->
     """
     folder = cache_folder(project) / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / f"{key(apache, python)}.lock"):
+    name = key(apache, python)
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if wheels := cached(project, apache, python):
             return wheels
-        with _workshop(folder / f"{key(apache, python)}.building") as work:
-            built = _build(project, apache, python, venv, work)
-            return _keep(built, folder / key(apache, python))
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        with _workshop(folder / f"{name}.building") as work:
+            return _keep(_build(project, apache, python, venv, work), folder / name)
 
 
 @contextmanager
