@@ -16,6 +16,7 @@ from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
 from ..setup import apaches, built, environments, interpreters, requirements, wheel_cache
+from ..setup.progress import say
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
@@ -145,9 +146,3 @@ def _prove(project: Project) -> str:
             ended = f"the proof ended with exit status {process.returncode}"
             raise problems.build_broken([ended]) from None
     return told.strip()
-
-
-def say(label: str, text: str) -> None:
-    """A label and one line or more, the block that setup prints."""
-    for number, line in enumerate(text.splitlines()):
-        print(f"{label if number == 0 else '':<9}{line}", flush=True)

@@ -1,4 +1,4 @@
-"""Shows how far a build is: a bar on a terminal, a line per phase elsewhere."""
+"""Shows what is done and how far a build is: a bar on a terminal, a line per phase elsewhere."""
 
 import re
 import sys
@@ -11,6 +11,12 @@ from ..machine.times import duration
 PHASES = ("apr", "apr-util", "pcre2", "httpd", "mod_wsgi")  # of the bundled Apache, in order
 _COLLECTING = re.compile(r"^\s*Collecting mod_wsgi(-standalone)?==")
 _UNPACKING = re.compile(r"^\s*(apr-util|apr|pcre2|httpd)-\d[\d.]*/")
+
+
+def say(label: str, text: str) -> None:
+    """A label and one line or more, in the block that setup or init prints."""
+    for number, line in enumerate(text.splitlines()):
+        print(f"{label if number == 0 else '':<9}{line}", flush=True)
 
 
 def phase_of(line: str) -> str | None:
