@@ -110,13 +110,13 @@ def test_what_setup_installs_by_itself(project: Project, line: str, refused: str
 
 
 def test_what_the_project_has_is_not_installed_again() -> None:
-    text = requirements.lacking("server", {"psutil": "5.9.0", "python-dotenv": "1.0.0"})
+    text = requirements.lacking({"psutil": "5.9.0", "python-dotenv": "1.0.0"})
     assert "psutil==" not in text and "python-dotenv==" not in text
     assert "prometheus-client==" in text and "--hash=sha256:" in text
-    assert requirements.lacking("server", requirements.provided("server")).strip() == ""
+    assert requirements.lacking(requirements.provided()).strip() == ""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     needs = pyproject["project"]["dependencies"]
-    assert requirements.conflicts(needs, requirements.provided("server")) == [
+    assert requirements.conflicts(needs, requirements.provided()) == [
         "Flask is missing, and flask-modwsgi needs 3.0 or newer"
     ]
 

@@ -112,8 +112,8 @@ def packages(facts: Facts) -> str:
         differing.append("requirements.txt, or what it includes, has changed since ./run setup")
     if differing:
         raise problems.packages_differ(differing)
-    own = requirements.files(project, development=False)
-    hashed = "" if any(map(requirements.are_hashed, own)) else "; requirements.txt has no hashes"
+    own = project.root / "requirements.txt"
+    hashed = "" if requirements.are_hashed(own) else "; requirements.txt has no hashes"
     return f"{len(installed)} installed{hashed}"
 
 

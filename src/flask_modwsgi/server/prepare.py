@@ -69,7 +69,7 @@ def setup(
         "",
         f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
     )
-    if not any(map(requirements.are_hashed, requirements.files(project, development=False))):
+    if not requirements.are_hashed(project.root / "requirements.txt"):
         say("Note", "requirements.txt has no hashes, so what was downloaded was not compared")
     for note in notes:
         say("Note", note)

@@ -5,6 +5,7 @@ takes over by replacing the link, so that the one in use works until then. A ser
 was started with.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -42,11 +43,6 @@ class Recipe:
 def folder(project: Project) -> Path:
     """Where environments are."""
     return project.var / "env"
-
-
-def previous(project: Project) -> Path:
-    """The link to the environment that was in use before."""
-    return folder(project) / "previous"
 
 
 def record(environment: Path) -> Path:
@@ -87,9 +83,8 @@ def required(project: Project, development: bool) -> str:
 
     :raises Problem: the requirements or the wheel are missing.
     """
-    return (
-        f"{requirements.digest(project, development)} {wheel_cache.sha256(own_wheel(project))[:16]}"
-    )
+    own = wheel_cache.sha256(own_wheel(project))
+    return f"{requirements.digest(project, development)} {own[:16]}"
 
 
 def _recorded(environment: Path) -> dict[str, Any]:
@@ -134,20 +129,15 @@ def verify(project: Project) -> Recipe:
         raise problems.project_moved(made.root, project.root)
     if os.statvfs(project.environment).f_flag & getattr(os, "ST_NOEXEC", 0):
         raise problems.mounted_noexec(project.environment)
-    now = _version(project)
-    if now is None:
-        raise problems.python_gone(made.python, made.python_version)
+    now = platform.python_version()
+    if Path(sys.prefix).resolve() != project.environment:
+        found = interpreters.probe(project.python)
+        if not found:
+            raise problems.python_gone(made.python, made.python_version)
+        now = found.label
     if now.split(".")[:2] != made.python_version.split(".")[:2]:
         raise problems.python_changed(made.python_version, now)
     return made
-
-
-def _version(project: Project) -> str | None:
-    """The version of the environment's Python, which runs this unless it is broken."""
-    if Path(sys.prefix).resolve() == project.environment:
-        return platform.python_version()
-    found = interpreters.probe(project.python)
-    return found.label if found else None
 
 
 def is_usable(project: Project) -> bool:
@@ -161,19 +151,16 @@ def is_usable(project: Project) -> bool:
 
 def find(project: Project, wanted: Recipe) -> Path | None:
     """An environment that is what `wanted` describes; the one in use if it is."""
-    candidates = (project.environment, *sorted(_all(project), reverse=True))
-    return next((path for path in candidates if recorded(path) == wanted and _intact(path)), None)
+    for path in (project.environment, *sorted(_all(project), reverse=True)):
+        with contextlib.suppress(OSError, Problem):
+            installed = built.versions(path / "bin" / "python") if recorded(path) == wanted else {}
+            if installed and not drift(path, installed):
+                return path
+    return None
 
 
 def _all(project: Project) -> Iterator[Path]:
     return (path for path in folder(project).glob("*") if not path.is_symlink())
-
-
-def _intact(environment: Path) -> bool:
-    try:
-        return not drift(environment, built.versions(environment / "bin" / "python"))
-    except (OSError, Problem):
-        return False
 
 
 def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe) -> Path:
@@ -194,10 +181,8 @@ def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe)
         _install_server(project, python, apache, target)
         # An installer's cache may have files that were made with another umask.
         subprocess.run(["chmod", "-R", "a+rX", target])
-        facts = {
-            "recipe": asdict(wanted),
-            "packages": built.versions(target / "bin" / "python"),
-        }
+        packages = built.versions(target / "bin" / "python")
+        facts = {"recipe": asdict(wanted), "packages": packages}
         record(target).write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
@@ -213,14 +198,12 @@ def _install_server(project: Project, python: Interpreter, apache: Apache, targe
     installed = built.versions(target / "bin" / "python")
     if own := sorted(installed.keys() & set(requirements.OWN)):
         raise problems.requirements_own(own, "requirements.txt")
-    if found := requirements.conflicts(
-        requirements.needs(), requirements.provided("server") | installed
-    ):
+    if found := requirements.conflicts(requirements.needs(), requirements.provided() | installed):
         raise problems.packages_conflict(found)
     wheels = [*wheel_cache.obtain(project, apache, python, target), own_wheel(project)]
     rows = [f"{wheel} --hash=sha256:{wheel_cache.sha256(wheel)}\n" for wheel in wheels]
     file = target / "server.txt"
-    file.write_text(requirements.lacking("server", installed) + "".join(rows), encoding="utf-8")
+    file.write_text(requirements.lacking(installed) + "".join(rows), encoding="utf-8")
     options = ("--no-deps", "--require-hashes", f"--requirement={file}")
     installers.install(project, "Installing mod_wsgi", target, *options)
 
@@ -237,7 +220,7 @@ def put_to_use(project: Project, environment: Path) -> Path | None:
         if before == environment.resolve():
             return None
         if recorded(before):
-            _link(previous(project), before)
+            _link(folder(project) / "previous", before)
     elif link.exists():
         aside = link.with_name(".venv.before")
         while aside.exists():
@@ -256,7 +239,7 @@ def _link(link: Path, target: Path) -> None:
 
 def prune(project: Project, others: Iterable[Path]) -> None:
     """Remove all environments but the one in use, the previous one and `others`."""
-    kept = {path.resolve() for path in (project.venv, previous(project), *others)}
+    kept = {path.resolve() for path in (project.venv, folder(project) / "previous", *others)}
     for path in _all(project):
         if path.resolve() not in kept:
             shutil.rmtree(path, ignore_errors=True)

@@ -67,10 +67,7 @@ def digest(project: Project, development: bool) -> str:
 
 
 def _local(root: Path, line: str) -> Iterator[Path]:
-    """The files that decide what a requirement on this machine is, such as ``-e .``.
-
-    Of a folder that is installed as editable, only what it is built with.
-    """
+    """The files that decide what a requirement on this machine is; of ``-e .`` its metadata."""
     line = line.strip()
     place = _NAMED.sub("", _EDITABLE.sub("", line, count=1), count=1).removeprefix("file://")
     word = re.split(r"[\s;[#]", place, maxsplit=1)[0]
@@ -106,22 +103,18 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def provided(name: str) -> dict[str, str]:
-    """The version of each package in the pins of this package, by normalised name.
-
-    :param name: Of the pins, such as ``server``.
-    """
-    found = re.findall(r"^([\w.-]+)==([^\s;]+)", pins.text(name), re.MULTILINE)
-    return {normalised(package): version for package, version in found}
+def provided() -> dict[str, str]:
+    """The version of each package in the pins of this package, by normalised name."""
+    found = re.findall(r"^([\w.-]+)==([^\s;]+)", pins.text("server"), re.MULTILINE)
+    return {normalised(name): version for name, version in found}
 
 
-def lacking(name: str, installed: Mapping[str, str]) -> str:
+def lacking(installed: Mapping[str, str]) -> str:
     """The pins of this package, without what is installed already: that wins.
 
-    :param name: Of the pins, such as ``server``.
     :param installed: The version of each package, by normalised name.
     """
-    blocks = re.split(r"\n(?=[a-zA-Z])", pins.text(name).strip())
+    blocks = re.split(r"\n(?=[a-zA-Z])", pins.text("server").strip())
     kept = [block for block in blocks if normalised(block.partition("==")[0]) not in installed]
     return "\n".join([*kept, ""])
 
@@ -136,17 +129,12 @@ def conflicts(needs: Iterable[str], installed: Mapping[str, str]) -> list[str]:
 
     :param needs: Such as ``Flask>=3.0``; other forms are not looked at.
     """
-    found = []
-    for need in needs:
-        if match := _MINIMUM.fullmatch(need):
-            name, minimum = match.groups()
-            version = installed.get(normalised(name))
-            wants = f"and flask-modwsgi needs {minimum} or newer"
-            if version is None:
-                found.append(f"{name} is missing, {wants}")
-            elif _release(version) < _release(minimum):
-                found.append(f"{name} is {version}, {wants}")
-    return found
+    minimums = (match.groups() for need in needs if (match := _MINIMUM.fullmatch(need)))
+    return [
+        f"{name} is {version or 'missing'}, and flask-modwsgi needs {minimum} or newer"
+        for name, minimum in minimums
+        if _release(version := installed.get(normalised(name), "")) < _release(minimum)
+    ]
 
 
 def _release(version: str) -> list[int]:
