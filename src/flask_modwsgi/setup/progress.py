@@ -41,11 +41,13 @@ class Progress:
         """Take a line of output."""
         phase = phase_of(line)
         begins = phase in self.phases and phase != self.current
-        if begins:
-            self.current = phase
+        self.current = phase if begins else self.current
         elapsed = duration(time.monotonic() - self.started)
         if self.terminal:
-            self._write(f"\r{self._bar()} {self.current or 'starting'}, {elapsed}\033[K")
+            ended = self.phases.index(self.current) if self.current else 0
+            bar = ("#" * 4 * ended).ljust(4 * len(self.phases), ".")
+            bar = f"[{bar}] {ended + 1} of {len(self.phases)}"
+            self._write(f"\r  {bar}: {self.current or 'starting'}, {elapsed}\033[K")
         elif begins:
             self._write(f"  {phase:<9} after {elapsed}\n")
 
@@ -53,11 +55,6 @@ class Progress:
         """End the line the bar stands on."""
         if self.terminal:
             self._write("\r\033[K")
-
-    def _bar(self) -> str:
-        ended = self.phases.index(self.current) if self.current else 0
-        bar = "#" * (4 * ended) + "." * (4 * (len(self.phases) - ended))
-        return f"  [{bar}] {ended + 1} of {len(self.phases)}:"
 
     def _write(self, text: str) -> None:
         self.stream.write(text)

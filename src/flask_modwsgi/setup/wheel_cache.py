@@ -7,8 +7,6 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..config.project import Project
@@ -91,22 +89,13 @@ def obtain(project: Project, apache: Apache, python: Interpreter, venv: Path) ->
         fcntl.flock(lock, fcntl.LOCK_EX)
         if wheels := cached(project, apache, python):
             return wheels
-        with _workshop(folder / f"{name}.building") as work:
-            return _keep(_build(project, apache, python, venv, work), folder / name)
-
-
-@contextmanager
-def _workshop(folder: Path) -> Iterator[Path]:
-    """An empty folder to build in; what a killed build left goes first.
-
-    It has a name of its own each time, because what a killed build has started may still write.
-    """
-    for left in folder.parent.glob(f"{folder.name}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(
-        dir=folder.parent, prefix=folder.name, ignore_cleanup_errors=True
-    ) as work:
-        yield Path(work)
+        for left in folder.glob(f"{name}.building*"):  # by a build that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        # A new name each time, as what a killed build has started may still write to the old one.
+        with tempfile.TemporaryDirectory(
+            dir=folder, prefix=f"{name}.building", ignore_cleanup_errors=True
+        ) as work:
+            return _keep(_build(project, apache, python, venv, Path(work)), folder / name)
 
 
 def _build(
