@@ -152,10 +152,10 @@ def is_usable(project: Project) -> bool:
 def find(project: Project, wanted: Recipe) -> Path | None:
     """An environment that is what `wanted` describes; the one in use if it is."""
     for path in (project.environment, *sorted(_all(project), reverse=True)):
-        with contextlib.suppress(OSError, Problem):
-            installed = built.versions(path / "bin" / "python") if recorded(path) == wanted else {}
-            if installed and not drift(path, installed):
-                return path
+        if recorded(path) == wanted:
+            with contextlib.suppress(OSError, Problem):
+                if not drift(path, built.versions(path / "bin" / "python")):
+                    return path
     return None
 
 
