@@ -230,9 +230,7 @@ def _required(function: ast.FunctionDef) -> tuple[str, ...]:
 
 
 def _last_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+    return ast.unparse(node).rpartition(".")[2]
 
 
 def _evaluated(root: Path, file: Path, expression: str) -> Application:
@@ -247,23 +245,21 @@ def _evaluated(root: Path, file: Path, expression: str) -> Application:
         if call:
             for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
                 ast.literal_eval(argument)
-        callee = first = call.func if call else node
-        while isinstance(first, ast.Attribute):
-            first = first.value
-        if not isinstance(first, ast.Name):
+        name = ast.unparse(call.func if call else node)
+        if not all(part.isidentifier() for part in name.split(".")):
             raise ValueError
     except (SyntaxError, ValueError):
         raise LookupError(f"{expression} is no name, and no call with plain values") from None
-    meant = _meaning(root, file, first.id)
-    if callee is first and isinstance(meant, ast.FunctionDef):
+    meant = _meaning(root, file, name.partition(".")[0])
+    if "." not in name and isinstance(meant, ast.FunctionDef):
         required = _required(meant)
         if call:
             lacking = () if call.args or call.keywords else required
             return Application(file, *place, ast.unparse(node), lacking)
         # A function of two arguments is an application by itself (PEP 3333).
         if len(required) != 2 or _is_factory(meant):
-            return Application(file, *place, f"{first.id}()", required)
-    is_factory = node is first and meant is None and first.id in FACTORIES
+            return Application(file, *place, f"{name}()", required)
+    is_factory = not call and meant is None and name in FACTORIES
     return Application(file, *place, ast.unparse(node) + "()" * is_factory)
 
 

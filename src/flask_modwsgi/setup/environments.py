@@ -177,7 +177,10 @@ def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe)
     try:
         installers.create(project, python, target)
         for file in requirements.files(project, wanted.development):
-            installers.install_file(project, file, target)
+            # pip checks hashes where there are any, uv only if it is told.
+            hashes = ["--require-hashes"] if requirements.are_hashed(file) else []
+            options = (*hashes, f"--requirement={file}")
+            installers.install(project, f"Installing {file.name}", target, *options)
         _install_server(project, python, apache, target)
         # An installer's cache may have files that were made with another umask.
         subprocess.run(["chmod", "-R", "a+rX", target])

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from ..config.project import Project
-from . import commands, requirements
+from . import commands
 from .interpreters import Interpreter
 
 PIP = ("-I", "-m", "pip")
@@ -19,7 +19,7 @@ def create(project: Project, python: Interpreter, folder: Path) -> None:
 
     Python 3.11's venv brings a setuptools of its own; a project that needs one pins it.
 
-    :raises Problem: it failed, as do the others here.
+    :raises Problem: it failed.
     """
     doing = "Making the virtual environment"
     if uv := shutil.which("uv"):
@@ -32,19 +32,13 @@ def create(project: Project, python: Interpreter, folder: Path) -> None:
 
 
 def install(project: Project, doing: str, into: Path, *arguments: str | Path) -> None:
-    """Install into an environment, with options that pip and uv have both."""
+    """Install into an environment, with options that pip and uv have both.
+
+    :raises Problem: something could not be downloaded, built or installed.
+    """
     python = into / "bin" / "python"
     if uv := shutil.which("uv"):
         options = ("--compile-bytecode", "--python", python)
         commands.run(project, doing, uv, "pip", "install", *options, *arguments)
     else:
         commands.run(project, doing, python, *PIP, "install", *arguments)
-
-
-def install_file(project: Project, file: Path, into: Path) -> None:
-    """Install what a requirements file lists; one that has hashes must have them all.
-
-    pip takes it so by itself, uv only if it is told.
-    """
-    hashes = ["--require-hashes"] if requirements.are_hashed(file) else []
-    install(project, f"Installing {file.name}", into, *hashes, f"--requirement={file}")
