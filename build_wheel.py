@@ -6,54 +6,42 @@ same bytes on every machine: files are stored uncompressed, sorted, without date
 with line ends as in git. `cruft update` can therefore patch the wheel of a project.
 """
 
-import base64
 import gzip
-import hashlib
 import io
-import re
+import sys
 import tarfile
 import tomllib
-import zipfile
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
+
+from flask_modwsgi import __version__
+from flask_modwsgi.setup import wheel_file
+
 ROOT = Path(__file__).resolve().parent
-DATE = (2020, 1, 1, 0, 0, 0)
 
 
 def build_wheel(
     wheel_directory: str, config_settings: object = None, metadata_directory: str | None = None
 ) -> str:
     """Write the wheel and return its name (PEP 517)."""
-    project, version = _project(), _version()
-    info = f"flask_modwsgi-{version}.dist-info"
-    files = _package()
-    files[f"{info}/METADATA"] = _metadata(project, version)
-    files[f"{info}/WHEEL"] = (
-        b"Wheel-Version: 1.0\nGenerator: flask-modwsgi\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    )
-    files[f"{info}/entry_points.txt"] = _entry_points(project)
-    files[f"{info}/licenses/LICENSE"] = _content(ROOT / "LICENSE")
-    record = f"{info}/RECORD"
-    rows = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in sorted(files.items())]
-    files[record] = "\n".join([*rows, f"{record},,", ""]).encode()
-    name = f"flask_modwsgi-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(Path(wheel_directory, name), "w") as archive:
-        for path, data in sorted(files.items()):
-            entry = zipfile.ZipInfo(path, DATE)
-            entry.create_system, entry.external_attr = 3, 0o100644 << 16
-            archive.writestr(entry, data)
-    return name
+    project = _project()
+    texts = {
+        "METADATA": _metadata(project),
+        "entry_points.txt": _entry_points(project),
+        "licenses/LICENSE": _text("LICENSE"),
+    }
+    return wheel_file.write(Path(wheel_directory), __version__, texts).name
 
 
 def build_sdist(sdist_directory: str, config_settings: object = None) -> str:
     """Write the source archive and return its name (PEP 517)."""
-    project, version = _project(), _version()
-    folder = f"flask_modwsgi-{version}"
+    folder = f"flask_modwsgi-{__version__}"
     names = ("LICENSE", "README.md", "build_wheel.py", "pyproject.toml")
-    files = {name: _content(ROOT / name) for name in names}
-    files |= {f"src/{name}": data for name, data in _package().items()}
-    files["PKG-INFO"] = _metadata(project, version)
+    files = {name: _text(name).encode() for name in names}
+    files |= {f"src/{name}": data for name, data in wheel_file.package().items()}
+    files["PKG-INFO"] = _metadata(_project()).encode()
     name = f"{folder}.tar.gz"
     with (
         Path(sdist_directory, name).open("wb") as file,
@@ -67,54 +55,32 @@ def build_sdist(sdist_directory: str, config_settings: object = None) -> str:
     return name
 
 
+def _text(name: str) -> str:
+    """With line ends as in git."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
 def _project() -> dict[str, Any]:
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    found: dict[str, Any] = table["project"]
+    found: dict[str, Any] = tomllib.loads(_text("pyproject.toml"))["project"]
     return found
 
 
-def _version() -> str:
-    source = (ROOT / "src" / "flask_modwsgi" / "__init__.py").read_text(encoding="utf-8")
-    match = re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE)
-    assert match
-    return match[1]
-
-
-def _package() -> dict[str, bytes]:
-    """Every file of the package, by its name in the wheel."""
-    source = ROOT / "src"
-    return {
-        path.relative_to(source).as_posix(): _content(path)
-        for path in (source / "flask_modwsgi").rglob("*")
-        if path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
-    }
-
-
-def _content(path: Path) -> bytes:
-    """With line ends as in git, which has no binary files here."""
-    return path.read_bytes().replace(b"\r\n", b"\n")
-
-
-def _digest(data: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
-
-
-def _entry_points(project: dict[str, Any]) -> bytes:
+def _entry_points(project: dict[str, Any]) -> str:
     """https://packaging.python.org/en/latest/specifications/entry-points/"""
     groups = {"console_scripts": project["scripts"], **project["entry-points"]}
     sections = (
         "".join([f"[{group}]\n", *(f"{name} = {target}\n" for name, target in entries.items())])
         for group, entries in groups.items()
     )
-    return "\n".join(sections).encode()
+    return "\n".join(sections)
 
 
-def _metadata(project: dict[str, Any], version: str) -> bytes:
+def _metadata(project: dict[str, Any]) -> str:
     """https://packaging.python.org/en/latest/specifications/core-metadata/"""
     rows = [
         ("Metadata-Version", "2.4"),
         ("Name", project["name"]),
-        ("Version", version),
+        ("Version", __version__),
         ("Summary", project["description"]),
         ("License-Expression", project["license"]),
         ("License-File", "LICENSE"),
@@ -128,5 +94,4 @@ def _metadata(project: dict[str, Any], version: str) -> bytes:
         rows.append(("Provides-Extra", extra))
         rows += [("Requires-Dist", f"{text} ; extra == '{extra}'") for text in needs]
     rows.append(("Description-Content-Type", "text/markdown"))
-    readme = _content(ROOT / "README.md").decode()
-    return "".join([*(f"{name}: {value}\n" for name, value in rows), "\n", readme]).encode()
+    return "".join([*(f"{name}: {value}\n" for name, value in rows), "\n", _text("README.md")])

@@ -3,26 +3,42 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import serving
 from serving import Project, ask, free_port, running, wait_for
 from test_metrics import answers
+from test_packages import path_with_uv
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def telemetry(changed: Project) -> Project:
-    """The project, with what the telemetry page needs."""
-    env = {"TELEMETRY_PORT": str(free_port())}
-    missing = changed.call("./run", "start", PORT=str(free_port()), **env)
-    assert (missing.returncode, "telemetry-missing" in missing.stderr) == (1, True)
-    done = changed.call("./run", "setup", **env)
+def telemetry(project: Project, workplace: Path) -> Project:
+    """A project with the package that the page needs, added as the problem says."""
+    kind = project.path.parent.name
+    made = serving.generate(workplace / f"{kind}-telemetry", f"apache={kind}")
+    made.add_views()
+    env = {"TELEMETRY_PORT": str(free_port()), "PORT": str(free_port())}
+    missing = made.call("./run", "start", "--json", **env)
+    problem = json.loads(missing.stderr.splitlines()[-1])
+    assert problem["problem"] == "telemetry-missing"
+    pyproject = made.path / "pyproject.toml"
+    text = pyproject.read_text("utf-8")
+    pyproject.write_text(text.replace('= ["Flask"', '= ["Flask", "mod_wsgi-telemetry"'), "utf-8")
+    done = made.call("sh", "-c", problem["type"][0], PATH=path_with_uv(), **env)
     if done.returncode != 0:
         pytest.skip("mod_wsgi-telemetry could not be downloaded; needs the package index")
-    return changed
+    installed = made.path.glob(".venv/lib/python*/site-packages/mod_wsgi*.dist-info")
+    names = sorted(path.name.partition("-")[0] for path in installed)
+    assert [name for name in names if name != "mod_wsgi_httpd"] in (
+        ["mod_wsgi", "mod_wsgi_telemetry"],
+        ["mod_wsgi_standalone", "mod_wsgi_telemetry"],
+    )
+    return made
 
 
 def shows_requests(project: Project, **options: Any) -> None:

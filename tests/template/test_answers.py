@@ -210,9 +210,8 @@ def test_no_dependency_is_hidden_by_the_app() -> None:
         "mod_wsgi_standalone": "mod_wsgi",
         "python_dotenv": "dotenv",
     }
-    # What the telemetry page needs is apart from the application.
     pins = ROOT / "src" / "flask_modwsgi" / "setup" / "pins"
-    files = {*TEMPLATE.rglob("*.txt"), *pins.glob("*.txt")} - {pins / "telemetry.txt"}
+    files = {*TEMPLATE.rglob("*.txt"), *pins.glob("*.txt")}
     requirements = "".join(file.read_text("utf-8") for file in files)
     distributions = set(re.findall(r"^[\w.-]+(?===)", requirements, re.MULTILINE))
     assert {"flask", "prometheus-client"} <= distributions

@@ -14,7 +14,7 @@ from conftest import TEMPLATE
 import build_wheel
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import adopt, applications, repack
+from flask_modwsgi.setup import adopt, applications, wheel_file
 
 FLASK = "from flask import Flask\n"
 OBJECT = f"{FLASK}app = Flask(__name__)\n"
@@ -193,7 +193,7 @@ def test_tests_environments_and_programs_are_no_candidates(tmp_path: Path) -> No
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for a project; `./run setup` is not run, and this package is a wheel."""
     monkeypatch.setattr(subprocess, "call", lambda *words, **options: 0)
-    monkeypatch.setattr(repack, "put", _put)
+    monkeypatch.setattr(wheel_file, "put", _put)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     return tmp_path / "My blog"
 
@@ -377,7 +377,7 @@ def test_the_wheel_is_the_one_that_was_installed(tmp_path: Path) -> None:
     (info / "RECORD").write_text("")
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
-        "from flask_modwsgi.setup import repack; print(repack.put(Path(sys.argv[2])))"
+        "from flask_modwsgi.setup import wheel_file; print(wheel_file.put(Path(sys.argv[2])))"
     )
     words: list[str | Path] = [sys.executable, "-I", wheel / "flask_modwsgi", "init", "--app", "x"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)

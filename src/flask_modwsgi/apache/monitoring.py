@@ -1,9 +1,9 @@
 """The two pages of live figures: what Apache is told of them, and what they need."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from .. import problems
-from ..config.project import Project
 from ..config.settings import Settings, in_address
 from ..machine.ports import check_port
 
@@ -40,9 +40,9 @@ def addresses(settings: Settings) -> list[str]:
     return [f"{what}: http://{host}:{port}/{path}" for what, (port, path) in pages.items() if port]
 
 
-def check(project: Project, settings: Settings) -> None:
+def check(settings: Settings) -> None:
     """:raises Problem: a page that is on could not be served."""
-    if settings.telemetry_port and not (project.telemetry / "mod_wsgi").is_dir():
+    if settings.telemetry_port and not find_spec("mod_wsgi.telemetry"):
         raise problems.telemetry_missing(settings.telemetry_port)
     taken = {settings.port, settings.https_port} if settings.tls_certificate else {settings.port}
     for name in PORTS:

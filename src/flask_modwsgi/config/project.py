@@ -36,11 +36,6 @@ class Project:
         """The Python of the environment."""
         return self.environment / "bin" / "python"
 
-    @property
-    def telemetry(self) -> Path:
-        """Packages of mod_wsgi's telemetry page, apart from what the application imports."""
-        return self.environment / "telemetry"
-
     @cached_property
     def _table(self) -> Mapping[str, str]:
         """The name, and the section of this package."""

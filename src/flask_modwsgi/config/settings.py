@@ -169,7 +169,7 @@ class Settings:
     )
     telemetry_port: int | None = setting(
         if_empty(number(1024, 65535), lambda: None),
-        "Port of mod_wsgi's page of live figures and slow requests. `./run setup` installs it.",
+        "Port of mod_wsgi's page of live figures and slow requests. It takes mod_wsgi-telemetry.",
         default_means="off",
         example="8888",
     )

@@ -84,17 +84,15 @@ def _files(folder: Path) -> Iterable[Path]:
 def packages(facts: Facts) -> str:
     """Compares with what setup installed, and the files that it read with those of now."""
     project, made = facts.project, facts.recipe
-    installed = {
-        requirements.normalised(name): version for name, version in facts.built.packages.items()
-    }
+    installed = facts.built.packages
     differing = environments.drift(project.environment, installed)
-    differing += requirements.conflicts(environments.NEEDS, installed)
+    differing += requirements.conflicts(requirements.needs(), installed)
     if environments.required(project, made.development) != made.requirements:
         differing.append("requirements.txt, or what it includes, has changed since ./run setup")
     if differing:
         raise problems.packages_differ(differing)
-    own = requirements.files(project, development=False)
-    hashed = "" if any(map(requirements.are_hashed, own)) else "; requirements.txt has no hashes"
+    own = project.root / "requirements.txt"
+    hashed = "" if requirements.are_hashed(own) else "; requirements.txt has no hashes"
     return f"{len(installed)} installed{hashed}"
 
 

@@ -54,8 +54,9 @@ def debug_on(value: str) -> None:
 @entry(9101)
 def telemetry_missing(port: int) -> None:
     """TELEMETRY_PORT={port} needs mod_wsgi-telemetry, which is not installed.
-    It brings ten packages, so setup installs it only where the setting is on.
-    $ TELEMETRY_PORT={port} ./run setup
+    It brings ten more packages. Add mod_wsgi-telemetry to dependencies in pyproject.toml, or leave
+    the page off.
+    $ {compile_and_setup}
     $ TELEMETRY_PORT= ./run
     """
 

@@ -150,7 +150,7 @@ class Httpd:
         check_port(settings.host, port, "HTTPS_PORT" if settings.tls_certificate else "PORT")
         if settings.tls_certificate:
             check_port(settings.host, settings.port)
-        monitoring.check(self.site.project, settings)
+        monitoring.check(settings)
         self.process = self.output.popen(
             self._apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),

@@ -16,7 +16,8 @@ from ..machine import files
 from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
-from ..setup import apaches, built, environments, interpreters, requirements, telemetry, wheel_cache
+from ..setup import apaches, built, environments, interpreters, requirements, wheel_cache
+from ..setup.progress import say
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
@@ -60,8 +61,6 @@ def setup(
         if not environments.is_usable(project):
             # There is nothing to lose, and a project that cannot be served yet needs its tools.
             _put_to_use(project, new.environment)
-        if telemetry.wanted(project):
-            telemetry.install(new)
         proof = _prove(new)
         _put_to_use(project, new.environment)
     print()
@@ -71,7 +70,7 @@ def setup(
         "",
         f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
     )
-    if not any(map(requirements.are_hashed, requirements.files(project, development=False))):
+    if not requirements.are_hashed(project.root / "requirements.txt"):
         notes.insert(0, "requirements.txt has no hashes, so what was downloaded was not compared")
     for note in notes:
         say("Note", note)
@@ -146,9 +145,3 @@ def _prove(project: Project) -> str:
     except ValueError:
         ended = f"the proof ended with exit status {process.returncode}"
         raise problems.build_broken([ended]) from None
-
-
-def say(label: str, text: str) -> None:
-    """A label and one line or more, the block that setup prints."""
-    for number, line in enumerate(text.splitlines()):
-        print(f"{label if number == 0 else '':<9}{line}", flush=True)

@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from ..config import reference
 from ..config.project import Project
 from ..problems import systems
 from ..problems.problem import Problem
-from . import applications, repack
+from . import applications, wheel_file
 from .applications import Application
+from .progress import say
 
 IGNORED = (".env", ".venv", ".venv.*", "var/", "__pycache__/")
 # What git's own list for Python ignores, although the wheel belongs to the project.
@@ -37,12 +37,13 @@ def init(project: Project, app: str | None) -> int:
     try:
         return adopt(project.root, app)
     except Problem as problem:
-        wheel = repack.PACKAGE.parent
-        if not wheel.is_file():
-            raise
-        called = shlex.join([sys.executable, f"{wheel}/{repack.PACKAGE.name}", "init"])
-        remedy = [line.replace("flask-modwsgi init", called) for line in problem.remedy]
-        raise Problem(problem.slug, problem.what, problem.why, tuple(remedy)) from None
+        wheel = wheel_file.PACKAGE.parent
+        if wheel.is_file():
+            called = shlex.join([sys.executable, f"{wheel}/{wheel_file.PACKAGE.name}", "init"])
+            problem.remedy = tuple(
+                line.replace("flask-modwsgi init", called) for line in problem.remedy
+            )
+        raise
 
 
 def adopt(root: Path, app: str | None) -> int:
@@ -52,29 +53,31 @@ def adopt(root: Path, app: str | None) -> int:
     :raises Problem: there is no application to be found, or a file is in the way. Nothing was
         written then. Or there is no ``requirements.txt``.
     """
-    _refuse_a_foreign_run(root / "run")
-    pyproject = root / "pyproject.toml"
-    table = _read(pyproject)
-    if "flask-modwsgi" in table.get("tool", {}) and Project(root).wsgi_file.exists():
+    run, pyproject, requirements = (
+        root / name for name in ("run", "pyproject.toml", "requirements.txt")
+    )
+    if run.exists() and not (run.is_file() and b"flask_modwsgi" in run.read_bytes()):
+        raise problems.run_taken(run)
+    has_section = "flask-modwsgi" in _read(pyproject).get("tool", {})
+    if has_section and Project(root).wsgi_file.exists():
         say("kept", f"pyproject.toml, {Project(root).wsgi_file.name}")
     else:
         found = applications.named(root, app) if app else _chosen(root)
         say("found", str(found))
-        text = with_section(root, pyproject, table, found)
+        text = None if has_section else with_section(pyproject, found)
         _write(root / f"{found.name}.wsgi", found.wsgi_file)
-        if text is None:
-            say("kept", "pyproject.toml, which has [tool.flask-modwsgi]")
-        else:
+        if text:
             pyproject.write_bytes(text)
             say("wrote", "pyproject.toml: [tool.flask-modwsgi]")
-    _write(root / "run", run_script(), 0o755)
+        else:
+            say("kept", "pyproject.toml, which has [tool.flask-modwsgi]")
+    _write(run, run_script(), 0o755)
     _write(root / ".env.example", reference.env_example(8000, "/"))
     _ignore(root / ".gitignore")
     if list((root / "wheels").glob("flask_modwsgi-*.whl")):
         say("kept", "wheels/")
     else:
-        say("wrote", f"wheels/{repack.put(root / 'wheels').name}")
-    requirements = root / "requirements.txt"
+        say("wrote", f"wheels/{wheel_file.put(root / 'wheels').name}")
     if not requirements.exists():
         raise problems.requirements_unlocked(requirements, f"{_export(root)} && ./run setup")
     if (root / ".venv").is_dir() and not (root / ".venv").is_symlink():
@@ -90,16 +93,9 @@ def run_script() -> str:
     return resources.files(__package__).joinpath("run.sh").read_text(encoding="utf-8")
 
 
-def _refuse_a_foreign_run(file: Path) -> None:
-    if file.exists() and not (file.is_file() and b"flask_modwsgi" in file.read_bytes()):
-        raise problems.run_taken(file)
-
-
 def _read(pyproject: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+        return tomllib.loads(pyproject.read_text(encoding="utf-8")) if pyproject.exists() else {}
     except (OSError, ValueError) as error:
         raise problems.pyproject_broken(str(error)) from None
 
@@ -123,25 +119,20 @@ def _chosen(root: Path) -> Application:
     return usable[0]
 
 
-def with_section(
-    root: Path, pyproject: Path, table: Mapping[str, Any], found: Application
-) -> bytes | None:
-    """``pyproject.toml`` with the section of this package; None where it has one.
-
-    What stands there stays, byte for byte.
+def with_section(pyproject: Path, found: Application) -> bytes:
+    """``pyproject.toml`` with the section of this package. What stands there stays, byte for byte.
 
     :raises Problem: nothing can be appended to it.
     """
-    if "flask-modwsgi" in table.get("tool", {}):
-        return None
     section = f'[tool.flask-modwsgi]\napp_name = "{found.name}"\n'
     if found.package != found.name:
         section += f"package = {json.dumps(found.package, ensure_ascii=False)}\n"
     section += 'apache = "auto"\n'
     if not pyproject.exists():
         # Beside a setup.py, a table [project] would take its place.
-        is_packaged = any((root / name).exists() for name in ("setup.py", "setup.cfg", "Pipfile"))
-        return ("" if is_packaged else _project_table(root)).encode() + section.encode()
+        packaged = ("setup.py", "setup.cfg", "Pipfile")
+        is_packaged = any(pyproject.with_name(name).exists() for name in packaged)
+        return ("" if is_packaged else _project_table(pyproject.parent)).encode() + section.encode()
     before = pyproject.read_bytes()
     end = b"\r\n" if b"\r\n" in before else b"\n"
     gap = end if before.endswith(b"\n") or not before else end * 2
@@ -165,10 +156,9 @@ def _project_table(root: Path) -> str:
 
 def _needs(requirements: Path) -> list[str]:
     """The packages of a requirements file, without options and hashes."""
-    try:
-        text = requirements.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    if not requirements.is_file():
         return []
+    text = requirements.read_text(encoding="utf-8", errors="replace")
     lines = re.sub(r"\\\r?\n", " ", text).splitlines()
     bare = [re.split(r"\s#|\s--|^#", line.strip())[0].strip() for line in lines]
     return [line for line in bare if re.match(r"[A-Za-z0-9][\w.-]*\s*($|[\[<>=!~;@])", line)]
@@ -176,11 +166,11 @@ def _needs(requirements: Path) -> list[str]:
 
 def _export(root: Path) -> str:
     """The command that writes ``requirements.txt``, by what the project is locked with."""
-    locked = next((EXPORTS[name] for name in EXPORTS if (root / name).exists()), "")
-    source = "pyproject.toml"
-    if not locked and not (_read(root / source).get("project")) and (root / "setup.py").exists():
-        source = "setup.py"
-    return locked or systems.COMPILE.replace("pyproject.toml", source)
+    for name, command in EXPORTS.items():
+        if (root / name).exists():
+            return command
+    is_old = (root / "setup.py").exists() and "project" not in _read(root / "pyproject.toml")
+    return systems.COMPILE.replace("pyproject.toml", "setup.py" if is_old else "pyproject.toml")
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
@@ -203,8 +193,3 @@ def _ignore(file: Path) -> None:
     gap = "" if before.endswith("\n") or not before else "\n"
     file.write_text(before + gap + "\n".join([*missing, ""]), encoding="utf-8")
     say("wrote", f"{file.name}: {' '.join(missing)}")
-
-
-def say(label: str, text: str) -> None:
-    """A line of the block that init prints."""
-    print(f"{label:<9}{text}", flush=True)

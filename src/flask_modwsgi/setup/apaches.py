@@ -6,13 +6,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 
 from .. import problems
+from .commands import printed
 from .interpreters import Interpreter
 
 USUAL_PLACES = ("/usr/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
-BUNDLED_VERSION = "2.4.69"
 
 
 @dataclass(frozen=True)
@@ -24,28 +25,40 @@ class Apache:
     apxs: Path | None = None
 
 
-def find_system() -> tuple[Apache | None, list[str]]:
+BUNDLED = Apache("bundled", "2.4.69")
+
+
+def choose(wanted: str) -> tuple[Apache, list[str]]:
+    """The Apache for the answer `wanted` (auto, system, bundled).
+
+    Also returns what the installed Apache lacks, where that is why it was not taken.
+
+    :raises Problem: `wanted` is system and there is no complete one.
+    """
+    if wanted == "bundled":
+        return BUNDLED, []
+    system, missing = _system()
+    if wanted == "system" and not system:
+        raise problems.apache_missing(missing)
+    return system or BUNDLED, missing
+
+
+def _system() -> tuple[Apache | None, list[str]]:
     """The installed Apache if it is complete, otherwise None and what it lacks."""
     apxs = _find_apxs()
     if apxs is None:
         return None, ["no apxs was found"]
-    httpd = Path(_ask(apxs, "SBINDIR")) / _ask(apxs, "PROGNAME")
-    headers = Path(_ask(apxs, "INCLUDEDIR"))
-    apr_config = Path(_ask(apxs, "APR_CONFIG"))
-    modules = Path(_ask(apxs, "LIBEXECDIR"))
-    missing = [
-        f"{what} is missing ({path})"
-        for what, path in [
-            ("the program", httpd),
-            ("a header", headers / "httpd.h"),
-            ("apr-1-config", apr_config),
-            ("a module", modules / "mod_mpm_event.so"),
-        ]
-        if not path.is_file()
-    ]
+    httpd = f"{_ask(apxs, 'SBINDIR')}/{_ask(apxs, 'PROGNAME')}"
+    parts = {
+        "the program": httpd,
+        "a header": f"{_ask(apxs, 'INCLUDEDIR')}/httpd.h",
+        "apr-1-config": _ask(apxs, "APR_CONFIG"),
+        "a module": f"{_ask(apxs, 'LIBEXECDIR')}/mod_mpm_event.so",
+    }
+    missing = [f"{what} is missing ({path})" for what, path in parts.items() if not isfile(path)]
     if missing:
         return None, missing
-    return Apache("system", version_of(httpd), apxs), []
+    return Apache("system", version_in(printed(httpd, "-v")), apxs), []
 
 
 def _find_apxs() -> Path | None:
@@ -63,40 +76,13 @@ def _find_apxs() -> Path | None:
 
 
 def _ask(apxs: Path, name: str) -> str:
-    try:
-        done = subprocess.run([apxs, "-q", name], capture_output=True, text=True, timeout=30)
-    except OSError:
-        return "/nonexistent"
-    return done.stdout.strip() or "/nonexistent"
-
-
-def version_of(httpd: Path) -> str:
-    """The version an Apache program states, such as ``2.4.62``."""
-    done = subprocess.run([httpd, "-v"], capture_output=True, text=True, timeout=30)
-    return version_in(done.stdout)
+    return printed(apxs, "-q", name).strip() or "/nonexistent"
 
 
 def version_in(text: str) -> str:
     """The version in what ``httpd -v`` prints."""
     match = re.search(r"Apache/([\d.]+)", text)
     return match[1] if match else "unknown"
-
-
-def choose(wanted: str) -> tuple[Apache, list[str]]:
-    """The Apache for the answer `wanted` (auto, system, bundled).
-
-    Also returns what the installed Apache lacks, where that is why it was not taken.
-
-    :raises Problem: `wanted` is system and there is no complete one.
-    """
-    if wanted == "bundled":
-        return Apache("bundled", BUNDLED_VERSION), []
-    system, missing = find_system()
-    if system:
-        return system, []
-    if wanted == "system":
-        raise problems.apache_missing(missing)
-    return Apache("bundled", BUNDLED_VERSION), missing
 
 
 def missing_tools(apache: Apache, python: Interpreter) -> list[str]:

@@ -8,17 +8,28 @@ import ast
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import resolve_name
 from pathlib import Path
 
 from .. import problems
 
 # Folders without an application of their own.
 PASSED_OVER = {"build", "dist", "docs", "examples", "node_modules", "test", "tests", "var"}
+# The likelier ones first.
 FACTORIES = ("create_app", "make_app")
-OBJECTS = ("app", "application")
+NAMES = ("app", "application", *FACTORIES)
 FILES = ("wsgi.py", "app.py", "__init__.py")
-DEEPEST = 4  # folders below the project's
-LARGEST = 1024 * 1024  # bytes of a file
+WSGI = '''\
+"""What Apache loads: the application, found by the place of this file."""
+
+import sys
+from pathlib import Path
+
+root = Path(__file__).resolve().parent
+sys.path[:0] = [{folder}str(root)]
+
+from {module} import {first}{end}
+'''
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,7 @@ class Application:
     """Where an application is.
 
     :param file: The module's file, relative to the project.
+    :param folder: What has to be on ``sys.path``, relative to the project.
     :param expression: What the application is, in that module.
     :param lacking: Arguments without which a factory cannot be called.
     """
@@ -56,25 +68,18 @@ class Application:
     @property
     def wsgi_file(self) -> str:
         """What Apache loads: it defines the name ``application``."""
-        root = "Path(__file__).resolve().parent"
-        path = f"sys.path.insert(0, str({root}))"
-        if self.folder.parts:
-            path = (
-                f'root = {root}\nsys.path[:0] = [str(root / "{self.folder.as_posix()}"), str(root)]'
-            )
+        folder = f'str(root / "{self.folder.as_posix()}"), ' if self.folder.parts else ""
         first = self.expression.partition("(")[0].partition(".")[0]
         if first == self.expression:
-            body = f"from {self.module} import {first} as application"
+            end = " as application"
         else:
-            body = f"from {self.module} import {first}\n\napplication = {self.expression}"
-        about = '"""What Apache loads: the application, found by the place of this file."""'
-        return f"{about}\n\nimport sys\nfrom pathlib import Path\n\n{path}\n\n{body}\n"
+            end = f"\n\napplication = {self.expression}"
+        return WSGI.format(folder=folder, module=self.module, first=first, end=end)
 
 
 def search(root: Path) -> list[Application]:
     """All that look like an application, the likeliest first."""
-    found = [one for file in _files(root) for one in _in_file(root, file)]
-    return sorted(found, key=_rank)
+    return sorted((one for file in _files(root) for one in _in_file(root, file)), key=_rank)
 
 
 def named(root: Path, text: str) -> Application:
@@ -86,15 +91,15 @@ def named(root: Path, text: str) -> Application:
     file = _file_of(root, module)
     if file is None:
         raise problems.app_not_found(text, f"there is no module {module}", _spelled(search(root)))
-    if not expression:
-        found = sorted(_in_file(root, file), key=_rank)
-        if not found:
-            raise problems.app_not_found(text, f"{file} has no call of Flask()", [])
-        return checked(found[0])
+    found = sorted(_in_file(root, file), key=_rank)
     try:
-        return checked(_evaluated(root, file, expression.strip()))
+        if expression:
+            return checked(_evaluated(root, file, expression.strip()))
+        if not found:
+            raise LookupError(f"{file} has no call of Flask()")
     except LookupError as error:
-        raise problems.app_not_found(text, str(error), _spelled(_in_file(root, file))) from None
+        raise problems.app_not_found(text, str(error), _spelled(found)) from None
+    return checked(found[0])
 
 
 def checked(found: Application) -> Application:
@@ -109,15 +114,12 @@ def _spelled(found: Iterable[Application]) -> list[str]:
 
 
 def _rank(found: Application) -> tuple[bool, int, int, int, str]:
+    def place(names: tuple[str, ...], name: str) -> int:
+        return names.index(name) if name in names else len(names)
+
     name = found.expression.partition("(")[0]
-    names = (*OBJECTS, *FACTORIES)
-    return (
-        bool(found.lacking),
-        FILES.index(found.file.name) if found.file.name in FILES else len(FILES),
-        names.index(name) if name in names else len(names),
-        len(found.file.parts),
-        str(found),
-    )
+    places = place(FILES, found.file.name), place(NAMES, name), len(found.file.parts)
+    return bool(found.lacking), *places, str(found)
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -130,7 +132,6 @@ def _files(root: Path) -> Iterator[Path]:
             if not name.startswith(".")
             and name not in PASSED_OVER
             and not (here / name / "pyvenv.cfg").exists()
-            and len(here.relative_to(root).parts) < DEEPEST
         )
         for name in sorted(names):
             is_test = name.startswith("test_") or name in ("conftest.py", "setup.py")
@@ -151,50 +152,25 @@ def _file_of(root: Path, module: str) -> Path | None:
     return None
 
 
-def _tree(root: Path, file: Path) -> ast.Module:
-    """:raises LookupError: it cannot be read, or is no Python."""
-    try:
-        if (root / file).stat().st_size > LARGEST:
-            raise LookupError(f"{file} is too large")
-        return ast.parse((root / file).read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError) as error:
-        raise LookupError(f"{file} cannot be read: {error}") from None
-
-
 def _place(root: Path, file: Path) -> tuple[Path, str]:
     """The folder that has to be on ``sys.path``, and the module's name there."""
-    parts = list(file.with_suffix("").parts)
-    if parts[-1] == "__init__":
-        parts.pop()
-    folder = file.parent if len(parts) == len(file.parts) else file.parent.parent
+    path = file.parent if file.name == "__init__.py" else file.with_suffix("")
+    folder = path.parent
     while folder.parts and (root / folder / "__init__.py").exists():
         folder = folder.parent
-    return folder, ".".join(parts[len(folder.parts) :])
+    return folder, ".".join(path.relative_to(folder).parts)
 
 
-def _in_file(root: Path, file: Path) -> list[Application]:
-    """What a module has that looks like an application."""
+def _definitions(root: Path, file: Path) -> list[tuple[str, ast.stmt]]:
+    """The names of a module, each with a statement that gives it a value; ``*`` for an import of all.
+
+    :raises LookupError: it cannot be read, or is no Python.
+    """
     try:
-        tree = _tree(root, file)
-    except LookupError:
-        return []
-    place = _place(root, file)
-    if not all(part.isidentifier() for part in place[1].split(".")):
-        return []
-    found: dict[str, Application] = {}
-    factories = set(FACTORIES)
-    for node in _statements(tree.body):
-        if isinstance(node, ast.FunctionDef) and _is_factory(node):
-            factories.add(node.name)
-            found[node.name] = Application(file, *place, f"{node.name}()", _required(node))
-        elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            called = _last_name(node.value.func)
-            if called.endswith("Flask") or called in factories:
-                for target in targets:
-                    if isinstance(target, ast.Name):
-                        found[target.id] = Application(file, *place, target.id)
-    return list(found.values())
+        tree = ast.parse((root / file).read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError) as error:
+        raise LookupError(f"{file} cannot be read: {error}") from None
+    return [(name, node) for node in _statements(tree.body) for name in _defined(node)]
 
 
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -207,8 +183,39 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _statements([*node.body, *node.orelse, *node.finalbody])
 
 
-def _is_factory(function: ast.FunctionDef) -> bool:
-    nodes = list(ast.walk(function))
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    inner = [] if isinstance(node, ast.If | ast.Try) else ast.walk(node)
+    return [n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+
+
+def _in_file(root: Path, file: Path) -> list[Application]:
+    """What a module has that looks like an application."""
+    folder, module = _place(root, file)
+    try:
+        definitions = _definitions(root, file)
+    except LookupError:
+        return []
+    if not all(part.isidentifier() for part in module.split(".")):
+        return []
+    found = {}
+    factories = {*FACTORIES, *(name for name, node in definitions if _is_factory(node))}
+    for name, node in definitions:
+        if isinstance(node, ast.FunctionDef) and _is_factory(node):
+            found[name] = Application(file, folder, module, f"{name}()", _required(node))
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+            called = _last_name(node.value.func)
+            if called.endswith("Flask") or called in factories:
+                found[name] = Application(file, folder, module, name)
+    return list(found.values())
+
+
+def _is_factory(node: ast.stmt) -> bool:
+    """Whether it is a function that calls Flask() and returns something."""
+    nodes = list(ast.walk(node)) if isinstance(node, ast.FunctionDef) else []
     makes = any(isinstance(n, ast.Call) and _last_name(n.func).endswith("Flask") for n in nodes)
     return makes and any(isinstance(n, ast.Return) and n.value for n in nodes)
 
@@ -217,16 +224,13 @@ def _required(function: ast.FunctionDef) -> tuple[str, ...]:
     """The arguments without a default."""
     given = function.args
     positional = [*given.posonlyargs, *given.args]
-    optional = len(given.defaults)
     named = zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    lacking = positional[: len(positional) - optional]
+    lacking = positional[: len(positional) - len(given.defaults)]
     return tuple(one.arg for one in [*lacking, *(arg for arg, value in named if value is None)])
 
 
 def _last_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+    return ast.unparse(node).rpartition(".")[2]
 
 
 def _evaluated(root: Path, file: Path, expression: str) -> Application:
@@ -237,29 +241,26 @@ def _evaluated(root: Path, file: Path, expression: str) -> Application:
     place = _place(root, file)
     try:
         node = ast.parse(expression, mode="eval").body
-        if isinstance(node, ast.Call):
-            for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+        call = node if isinstance(node, ast.Call) else None
+        if call:
+            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
                 ast.literal_eval(argument)
+        name = ast.unparse(call.func if call else node)
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError
     except (SyntaxError, ValueError):
         raise LookupError(f"{expression} is no name, and no call with plain values") from None
-    callee = node.func if isinstance(node, ast.Call) else node
-    first = callee
-    while isinstance(first, ast.Attribute):
-        first = first.value
-    if not isinstance(first, ast.Name):
-        raise LookupError(f"{expression} is no name, and no call with plain values")
-    meant = _meaning(root, file, first.id)
-    if isinstance(meant, ast.FunctionDef) and isinstance(callee, ast.Name):
+    meant = _meaning(root, file, name.partition(".")[0])
+    if "." not in name and isinstance(meant, ast.FunctionDef):
         required = _required(meant)
-        if isinstance(node, ast.Call):
-            given = node.args or node.keywords
-            return Application(file, *place, ast.unparse(node), () if given else required)
+        if call:
+            lacking = () if call.args or call.keywords else required
+            return Application(file, *place, ast.unparse(node), lacking)
         # A function of two arguments is an application by itself (PEP 3333).
         if len(required) != 2 or _is_factory(meant):
-            return Application(file, *place, f"{callee.id}()", required)
-    if isinstance(node, ast.Name) and meant is None and node.id in FACTORIES:
-        return Application(file, *place, f"{node.id}()")
-    return Application(file, *place, ast.unparse(node))
+            return Application(file, *place, f"{name}()", required)
+    is_factory = not call and meant is None and name in FACTORIES
+    return Application(file, *place, ast.unparse(node) + "()" * is_factory)
 
 
 def _meaning(root: Path, file: Path, name: str, steps: int = 5) -> ast.stmt | None:
@@ -267,27 +268,18 @@ def _meaning(root: Path, file: Path, name: str, steps: int = 5) -> ast.stmt | No
 
     :raises LookupError: none does.
     """
-    found: ast.stmt | None = None
-    star = False
-    for node in _statements(_tree(root, file).body):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found = node if node.name == name else found
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            star = star or any(alias.name == "*" for alias in node.names)
-            found = node if any((a.asname or a.name) == name for a in node.names) else found
-        elif any(
-            isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
-            for n in ast.walk(node)
-        ):
-            found = node
-    if found is None and not star:
+    definitions = dict(_definitions(root, file))
+    found = definitions.get(name)
+    if found is None and "*" not in definitions:
         raise LookupError(f"{file} does not define {name}")
     if isinstance(found, ast.ImportFrom) and steps:
         folder, module = _place(root, file)
-        package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
-        base = package[: len(package) - found.level + 1] if found.level else []
-        parts = [*base, *(found.module or "").split(".")]
-        path = _file_of(root, "/".join([*folder.parts, *filter(None, parts), ""]).rstrip("/"))
+        package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+        try:
+            origin = resolve_name("." * found.level + (found.module or ""), package)
+        except ImportError as error:
+            raise LookupError(f"{file}: {error}") from None
+        path = _file_of(root, "/".join([*folder.parts, *origin.split(".")]))
         original = next(a.name for a in found.names if (a.asname or a.name) == name)
         return _meaning(root, path, original, steps - 1) if path else None
     return None if isinstance(found, ast.Import | ast.ImportFrom) else found

@@ -1,28 +1,31 @@
-"""Checks of what was built, before it is trusted."""
+"""What was built and installed, and checks of it before it is trusted."""
 
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import problems
 from ..machine.accounts import Account, first_obstacle
 from .apaches import version_in
-from .commands import clean_environment
+from .commands import clean_environment, printed
 from .requirements import normalised
 
-_ASK = """
+_VERSIONS = """
 import json
 from importlib.metadata import distributions
+print(json.dumps({d.name: d.version for d in distributions()}))
+"""
+_MOD_WSGI = """
+import json
 from mod_wsgi.express import apxs_config
 from mod_wsgi.express.platform import MOD_WSGI_SO
-versions = {d.name: d.version for d in distributions()}
 apache = [apxs_config.HTTPD, apxs_config.LIBEXECDIR, apxs_config.SHLIBPATH]
-print(json.dumps([MOD_WSGI_SO, *apache, versions]))
+print(json.dumps([MOD_WSGI_SO, *apache]))
 """
 
 
@@ -39,7 +42,7 @@ class Built:
     @property
     def version(self) -> str:
         """mod_wsgi's."""
-        return self.packages.get("mod_wsgi") or self.packages["mod_wsgi-standalone"]
+        return self.packages.get("mod-wsgi") or self.packages["mod-wsgi-standalone"]
 
     def apache(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the Apache program.
@@ -48,13 +51,10 @@ class Built:
         """
         found = os.environ.get("LD_LIBRARY_PATH", "")
         paths = {"LD_LIBRARY_PATH": f"{self.libraries}:{found}"} if self.libraries else {}
+        command: list[str | Path] = [self.httpd, *words]
         try:
             return subprocess.run(
-                [self.httpd, *words],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                env=os.environ | paths,
+                command, capture_output=True, text=True, errors="replace", env=os.environ | paths
             )
         except OSError:
             raise problems.apache_gone(str(self.httpd)) from None
@@ -64,11 +64,17 @@ class Built:
         return version_in(self.apache("-v").stdout)
 
 
-_VERSIONS = """
-import json
-from importlib.metadata import distributions
-print(json.dumps({d.name: d.version for d in distributions()}))
-"""
+def _ask(python: Path, code: str, failure: str) -> Any:
+    """What an environment's Python says.
+
+    :raises Problem: it cannot say.
+    """
+    env = clean_environment(os.environ)
+    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, env=env)
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise problems.build_broken([f"{failure} ({reason})"])
+    return json.loads(done.stdout)
 
 
 def versions(python: Path) -> dict[str, str]:
@@ -76,28 +82,17 @@ def versions(python: Path) -> dict[str, str]:
 
     :raises Problem: its Python cannot say.
     """
-    done = subprocess.run([python, "-I", "-c", _VERSIONS], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise problems.build_broken([f"{python} does not run: {done.stderr.strip()[-200:]}"])
-    found: dict[str, str] = json.loads(done.stdout)
+    found = _ask(python, _VERSIONS, f"{python} does not run")
     return {normalised(name): version for name, version in found.items()}
 
 
 def built(python: Path) -> Built:
     """Ask the environment's Python.
+
     :raises Problem: it cannot say.
     """
-    done = subprocess.run(
-        [python, "-I", "-c", _ASK],
-        capture_output=True,
-        text=True,
-        env=clean_environment(os.environ),
-    )
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise problems.build_broken([f"it cannot be imported ({reason})"])
-    module, httpd, modules, libraries, packages = json.loads(done.stdout)
-    return Built(Path(module), Path(httpd), Path(modules), libraries, packages)
+    module, httpd, modules, libraries = _ask(python, _MOD_WSGI, "it cannot be imported")
+    return Built(Path(module), Path(httpd), Path(modules), libraries, versions(python))
 
 
 def findings(made: Built, account: Account) -> list[str]:
@@ -115,12 +110,10 @@ def findings(made: Built, account: Account) -> list[str]:
 
 def _unresolved(module: Path) -> list[str]:
     """Libraries the dynamic linker does not find by itself."""
-    if not shutil.which("ldd"):
-        return []
     clean = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
-    done = subprocess.run(["ldd", module], capture_output=True, text=True, env=clean)
-    missing = [line.split()[0] for line in done.stdout.splitlines() if "not found" in line]
-    return [f"the library {name} is not found" for name in missing if "libpython" in name]
+    said = printed("ldd", module, env=clean)
+    missing = re.findall(r"^\s*(\S*libpython\S*).*not found", said, re.MULTILINE)
+    return [f"the library {name} is not found" for name in missing]
 
 
 def _doubtful_search_paths(module: Path) -> list[str]:
@@ -129,10 +122,7 @@ def _doubtful_search_paths(module: Path) -> list[str]:
     mod_wsgi's ``setup.py`` names ``<stdlib>/config``, which distributions call otherwise, so
     one that does not exist is no harm where only its owner could make it.
     """
-    if not shutil.which("readelf"):
-        return []
-    done = subprocess.run(["readelf", "-d", module], capture_output=True, text=True)
-    entries = re.findall(r"\((?:RUNPATH|RPATH)\).*\[(.*)\]", done.stdout)
+    entries = re.findall(r"\((?:RUNPATH|RPATH)\).*\[(.*)\]", printed("readelf", "-d", module))
     paths = [Path(path) for entry in entries for path in entry.split(":") if path]
     return [f"anybody may put libraries into {path}" for path in paths if _open_to_all(path)]
 
@@ -144,16 +134,16 @@ def _open_to_all(path: Path) -> bool:
 
 def refusal(made: Built) -> str | None:
     """Why Apache does not load the module, as Apache says itself; None where it does."""
-    words = [
-        "LoadModule mpm_event_module " + str(made.modules / "mod_mpm_event.so"),
+    lines = (
+        f"LoadModule mpm_event_module {made.modules / 'mod_mpm_event.so'}",
         f"LoadModule wsgi_module {made.module}",
         "ErrorLog /dev/null",
         "ServerName localhost",
-    ]
-    options = [word for line in words for word in ("-C", line)]
+    )
+    options = [word for line in lines for word in ("-C", line)]
     done = made.apache("-t", "-f", "/dev/null", *options)
-    lines = [line for line in done.stderr.splitlines() if "Syntax OK" not in line]
-    return None if done.returncode == 0 else "\n".join(lines[-3:]) or "it gave no reason"
+    said = [line for line in done.stderr.splitlines() if "Syntax OK" not in line]
+    return None if done.returncode == 0 else "\n".join(said[-3:]) or "it gave no reason"
 
 
 def modules_of(made: Built) -> set[str]:

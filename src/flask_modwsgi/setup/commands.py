@@ -1,6 +1,7 @@
 """Runs the programs that build the environment, away from the settings of other tools."""
 
 import os
+import re
 import ssl
 import subprocess
 from collections.abc import Callable, Mapping
@@ -11,25 +12,15 @@ from . import refusals
 
 # Of pip's and uv's settings, those that say where packages come from and how to get there.
 # https://pip.pypa.io/en/stable/topics/configuration/, https://docs.astral.sh/uv/reference/environment/
-_KEPT = {
-    *("PIP_" + name for name in ("INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS", "NO_INDEX")),
-    *("PIP_" + name for name in ("TRUSTED_HOST", "PROXY", "CERT", "CLIENT_CERT", "CONFIG_FILE")),
-    *("PIP_" + name for name in ("TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES", "CACHE_DIR")),
-    *("PIP_" + name for name in ("KEYRING_PROVIDER", "DISABLE_PIP_VERSION_CHECK")),
-    *("UV_" + name for name in ("INDEX", "INDEX_URL", "DEFAULT_INDEX", "EXTRA_INDEX_URL")),
-    *("UV_" + name for name in ("FIND_LINKS", "NO_INDEX", "OFFLINE", "INDEX_STRATEGY")),
-    *("UV_" + name for name in ("NATIVE_TLS", "SYSTEM_CERTS", "INSECURE_HOST", "CONFIG_FILE")),
-    *("UV_" + name for name in ("HTTP_TIMEOUT", "HTTP_RETRIES", "CACHE_DIR", "KEYRING_PROVIDER")),
-}
-_DROPPED = {
-    "VIRTUAL_ENV",
-    "CONDA_PREFIX",
-    "__PYVENV_LAUNCHER__",
-    "APXS",
-    "LD_RUN_PATH",
-    "MAKEFLAGS",
-    "DESTDIR",
-}
+_KEPT = re.compile(
+    "(PIP|UV)_((EXTRA_|DEFAULT_)?INDEX(_URL|_STRATEGY)?|NO_INDEX|OFFLINE|FIND_LINKS|PROXY|CERT"
+    "|CLIENT_CERT|NATIVE_TLS|SYSTEM_CERTS|TRUSTED_HOST|INSECURE_HOST|KEYRING_PROVIDER|CONFIG_FILE"
+    "|CACHE_DIR|(HTTP_|DEFAULT_)?TIMEOUT|(HTTP_)?RETRIES|DISABLE_PIP_VERSION_CHECK)"
+    "|UV_INDEX_.*_(USERNAME|PASSWORD)"
+)
+_DROPPED = re.compile(
+    "(PIP_|UV_|PYTHON).*|VIRTUAL_ENV|CONDA_PREFIX|__PYVENV_LAUNCHER__|APXS|LD_RUN_PATH|MAKEFLAGS|DESTDIR"
+)
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -40,9 +31,7 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environ.items()
-        if name not in _DROPPED
-        and not name.startswith("PYTHON")
-        and (not name.startswith(("PIP_", "UV_")) or name in _KEPT or _is_index_login(name))
+        if _KEPT.fullmatch(name) or not _DROPPED.fullmatch(name)
     }
     # A pip.conf may say user = true or require-virtualenv = true; the environment wins over it.
     fixed = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "LC_ALL": "C.UTF-8"}
@@ -60,8 +49,13 @@ def _system_certificates() -> dict[str, str]:
     return {}
 
 
-def _is_index_login(name: str) -> bool:
-    return name.startswith("UV_INDEX_") and name.endswith(("_USERNAME", "_PASSWORD"))
+def printed(*command: str | Path, env: Mapping[str, str] | None = None) -> str:
+    """What a program prints; nothing where there is none."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=env)
+    except OSError:
+        return ""
+    return done.stdout
 
 
 def run(

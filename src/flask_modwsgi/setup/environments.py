@@ -5,11 +5,12 @@ takes over by replacing the link, so that the one in use works until then. A ser
 was started with.
 """
 
-import hashlib
+import contextlib
 import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,14 +24,6 @@ from ..problems.problem import Problem
 from . import built, installers, interpreters, requirements, wheel_cache
 from .apaches import Apache
 from .interpreters import Interpreter
-
-# The packages that this one needs, as in pyproject.toml; a test compares them.
-NEEDS = (
-    "Brotli>=1.1",
-    "Flask>=3.0",
-    "prometheus-client>=0.20",
-    "python-dotenv>=1.0",
-)
 
 
 @dataclass(frozen=True)
@@ -50,11 +43,6 @@ class Recipe:
 def folder(project: Project) -> Path:
     """Where environments are."""
     return project.var / "env"
-
-
-def previous(project: Project) -> Path:
-    """The link to the environment that was in use before."""
-    return folder(project) / "previous"
 
 
 def record(environment: Path) -> Path:
@@ -95,11 +83,8 @@ def required(project: Project, development: bool) -> str:
 
     :raises Problem: the requirements or the wheel are missing.
     """
-    return f"{requirements.digest(project, development)} {_digest(own_wheel(project))[:16]}"
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    own = wheel_cache.sha256(own_wheel(project))
+    return f"{requirements.digest(project, development)} {own[:16]}"
 
 
 def _recorded(environment: Path) -> dict[str, Any]:
@@ -144,20 +129,15 @@ def verify(project: Project) -> Recipe:
         raise problems.project_moved(made.root, project.root)
     if os.statvfs(project.environment).f_flag & getattr(os, "ST_NOEXEC", 0):
         raise problems.mounted_noexec(project.environment)
-    now = _version(project)
-    if now is None:
-        raise problems.python_gone(made.python, made.python_version)
+    now = platform.python_version()
+    if Path(sys.prefix).resolve() != project.environment:
+        found = interpreters.probe(project.python)
+        if not found:
+            raise problems.python_gone(made.python, made.python_version)
+        now = found.label
     if now.split(".")[:2] != made.python_version.split(".")[:2]:
         raise problems.python_changed(made.python_version, now)
     return made
-
-
-def _version(project: Project) -> str | None:
-    """The version of the environment's Python, which runs this unless it is broken."""
-    if Path(sys.prefix).resolve() == project.environment:
-        return platform.python_version()
-    found = interpreters.probe(project.python)
-    return found.label if found else None
 
 
 def is_usable(project: Project) -> bool:
@@ -171,19 +151,16 @@ def is_usable(project: Project) -> bool:
 
 def find(project: Project, wanted: Recipe) -> Path | None:
     """An environment that is what `wanted` describes; the one in use if it is."""
-    candidates = (project.environment, *sorted(_all(project), reverse=True))
-    return next((path for path in candidates if recorded(path) == wanted and _intact(path)), None)
+    for path in (project.environment, *sorted(_all(project), reverse=True)):
+        if recorded(path) == wanted:
+            with contextlib.suppress(OSError, Problem):
+                if not drift(path, built.versions(path / "bin" / "python")):
+                    return path
+    return None
 
 
 def _all(project: Project) -> Iterator[Path]:
     return (path for path in folder(project).glob("*") if not path.is_symlink())
-
-
-def _intact(environment: Path) -> bool:
-    try:
-        return not drift(environment, built.versions(environment / "bin" / "python"))
-    except (OSError, Problem):
-        return False
 
 
 def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe) -> Path:
@@ -197,17 +174,18 @@ def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe)
     requirements.refuse_own(project, wanted.development)
     target = folder(project) / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    installer = installers.choose(project)
     try:
-        installer.create(python, target)
+        installers.create(project, python, target)
         for file in requirements.files(project, wanted.development):
-            installers.install_file(installer, file, target)
-        _install_server(project, python, apache, target, installer)
-        _make_readable(target)
-        facts = {
-            "recipe": asdict(wanted),
-            "packages": built.versions(target / "bin" / "python"),
-        }
+            # pip checks hashes where there are any, uv only if it is told.
+            hashes = ["--require-hashes"] if requirements.are_hashed(file) else []
+            options = (*hashes, f"--requirement={file}")
+            installers.install(project, f"Installing {file.name}", target, *options)
+        _install_server(project, python, apache, target)
+        # An installer's cache may have files that were made with another umask.
+        subprocess.run(["chmod", "-R", "a+rX", target])
+        packages = built.versions(target / "bin" / "python")
+        facts = {"recipe": asdict(wanted), "packages": packages}
         record(target).write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
@@ -215,13 +193,7 @@ def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe)
     return target
 
 
-def _install_server(
-    project: Project,
-    python: Interpreter,
-    apache: Apache,
-    target: Path,
-    installer: installers.Installer,
-) -> None:
+def _install_server(project: Project, python: Interpreter, apache: Apache, target: Path) -> None:
     """Install what runs Apache; what the project has pinned stays as it is.
 
     :raises Problem: the project's packages do not fit.
@@ -229,27 +201,14 @@ def _install_server(
     installed = built.versions(target / "bin" / "python")
     if own := sorted(installed.keys() & set(requirements.OWN)):
         raise problems.requirements_own(own, "requirements.txt")
-    if found := requirements.conflicts(NEEDS, requirements.provided("server") | installed):
+    if found := requirements.conflicts(requirements.needs(), requirements.provided() | installed):
         raise problems.packages_conflict(found)
-    wheels = [*wheel_cache.obtain(project, apache, python, target, installer), own_wheel(project)]
-    rows = [f"{wheel} --hash=sha256:{_digest(wheel)}\n" for wheel in wheels]
+    wheels = [*wheel_cache.obtain(project, apache, python, target), own_wheel(project)]
+    rows = [f"{wheel} --hash=sha256:{wheel_cache.sha256(wheel)}\n" for wheel in wheels]
     file = target / "server.txt"
-    file.write_text(requirements.lacking("server", installed) + "".join(rows), encoding="utf-8")
+    file.write_text(requirements.lacking(installed) + "".join(rows), encoding="utf-8")
     options = ("--no-deps", "--require-hashes", f"--requirement={file}")
-    installer.install("Installing mod_wsgi", target, *options)
-
-
-def _make_readable(environment: Path) -> None:
-    """Let the application's user read what is there, whatever the umask was.
-
-    An installer's cache may have files that were made with another one.
-    """
-    for place, _, names in os.walk(environment):
-        for path in (Path(place), *(Path(place, name) for name in names)):
-            mode = path.lstat().st_mode
-            wanted = mode | 0o044 | (mode & 0o100 and 0o011)
-            if mode != wanted and not path.is_symlink():
-                path.chmod(wanted & 0o7777)
+    installers.install(project, "Installing mod_wsgi", target, *options)
 
 
 def put_to_use(project: Project, environment: Path) -> Path | None:
@@ -264,18 +223,14 @@ def put_to_use(project: Project, environment: Path) -> Path | None:
         if before == environment.resolve():
             return None
         if recorded(before):
-            _link(previous(project), before)
+            _link(folder(project) / "previous", before)
     elif link.exists():
-        aside = _unused(project.root / ".venv.before")
+        aside = link.with_name(".venv.before")
+        while aside.exists():
+            aside = aside.with_name(f"{aside.name}.before")
         link.rename(aside)
     _link(link, environment)
     return aside
-
-
-def _unused(path: Path) -> Path:
-    while path.exists():
-        path = path.with_name(f"{path.name}.before")
-    return path
 
 
 def _link(link: Path, target: Path) -> None:
@@ -287,7 +242,7 @@ def _link(link: Path, target: Path) -> None:
 
 def prune(project: Project, others: Iterable[Path]) -> None:
     """Remove all environments but the one in use, the previous one and `others`."""
-    kept = {path.resolve() for path in (project.venv, previous(project), *others)}
+    kept = {path.resolve() for path in (project.venv, folder(project) / "previous", *others)}
     for path in _all(project):
         if path.resolve() not in kept:
             shutil.rmtree(path, ignore_errors=True)

@@ -5,9 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import problems
 from ..config.project import Project
@@ -22,7 +23,7 @@ PROBE = """
 import json, os, sys, sysconfig
 get = sysconfig.get_config_var
 print(json.dumps({
-    "executable": getattr(sys, "_base_executable", "") or sys.executable,
+    "path": getattr(sys, "_base_executable", "") or sys.executable,
     "version": list(sys.version_info[:3]),
     "prefix": sys.base_prefix,
     "stdlib": os.path.dirname(os.__file__),
@@ -33,6 +34,7 @@ print(json.dumps({
     "compiler": get("CC") or "cc",
 }))
 """
+PATHS = ("path", "prefix", "stdlib", "include", "libpython")
 
 
 @dataclass(frozen=True)
@@ -60,20 +62,11 @@ def probe(path: Path) -> Interpreter | None:
         done = subprocess.run(
             [path, "-I", "-c", PROBE], capture_output=True, text=True, timeout=30, check=True
         )
-        facts = json.loads(done.stdout)
+        facts: dict[str, Any] = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return Interpreter(
-        path=Path(facts["executable"]),
-        version=tuple(facts["version"]),
-        prefix=Path(facts["prefix"]),
-        stdlib=Path(facts["stdlib"]),
-        include=Path(facts["include"]),
-        libpython=Path(facts["libpython"]),
-        shared=facts["shared"],
-        soabi=facts["soabi"],
-        compiler=facts["compiler"],
-    )
+    paths = {name: Path(facts[name]) for name in PATHS}
+    return Interpreter(**facts | paths | {"version": tuple(facts["version"])})
 
 
 def objection(python: Interpreter, account: accounts.Account) -> str | None:
@@ -88,10 +81,8 @@ def objection(python: Interpreter, account: accounts.Account) -> str | None:
         return f"its shared library is missing: {python.libpython}"
     if not (python.include / "Python.h").exists():
         return f"its headers are missing: {python.include / 'Python.h'}"
-    obstacle = accounts.first_obstacle(
-        account, [python.path, python.stdlib / "os.py", python.libpython]
-    )
-    if obstacle:
+    needed = [python.path, python.stdlib / "os.py", python.libpython]
+    if obstacle := accounts.first_obstacle(account, needed):
         return f"user {account.user} cannot {obstacle.verb} {obstacle.path} ({obstacle.mode})"
     return None
 
@@ -111,10 +102,6 @@ def candidates(project: Project) -> Iterator[Path]:
                 yield Path(folder) / name
 
 
-def _is_known(path: Path, others: Iterable[str]) -> bool:
-    return any(path.resolve() == Path(other).resolve() for other in others)
-
-
 def choose(
     project: Project, account: accounts.Account
 ) -> tuple[Interpreter, list[tuple[str, str]]]:
@@ -122,20 +109,13 @@ def choose(
 
     :raises Problem: there is none.
     """
-    passed_over: dict[str, str] = {}
-    seen: set[Path] = set()
+    # By its real path, as one Python often has several names: python3, python3.13.
+    passed_over: dict[Path, tuple[str, str]] = {}
     for path in candidates(project):
         python = probe(path)
-        if python is None:
-            passed_over.setdefault(str(path), "does not run")
-            continue
-        if python.path in seen:
-            continue
-        seen.add(python.path)
-        reason = objection(python, account)
-        if reason is None:
-            return python, list(passed_over.items())
-        # One Python often has several names: python3, python3.13.
-        if not _is_known(python.path, passed_over):
-            passed_over[str(python.path)] = reason
-    raise problems.python_unsuitable(list(passed_over.items()))
+        reason = objection(python, account) if python else "does not run"
+        if python and not reason:
+            return python, list(passed_over.values())
+        named = python.path if python else path
+        passed_over.setdefault(named.resolve(), (str(named), str(reason)))
+    raise problems.python_unsuitable(list(passed_over.values()))

@@ -1,4 +1,4 @@
-"""Shows how far a build is: a bar on a terminal, a line per phase elsewhere."""
+"""Shows what is done and how far a build is: a bar on a terminal, a line per phase elsewhere."""
 
 import re
 import sys
@@ -11,6 +11,12 @@ from ..machine.times import duration
 PHASES = ("apr", "apr-util", "pcre2", "httpd", "mod_wsgi")  # of the bundled Apache, in order
 _COLLECTING = re.compile(r"^\s*Collecting mod_wsgi(-standalone)?==")
 _UNPACKING = re.compile(r"^\s*(apr-util|apr|pcre2|httpd)-\d[\d.]*/")
+
+
+def say(label: str, text: str) -> None:
+    """A label and one line or more, in the block that setup or init prints."""
+    for number, line in enumerate(text.splitlines()):
+        print(f"{label if number == 0 else '':<9}{line}", flush=True)
 
 
 def phase_of(line: str) -> str | None:
@@ -35,11 +41,13 @@ class Progress:
         """Take a line of output."""
         phase = phase_of(line)
         begins = phase in self.phases and phase != self.current
-        if begins:
-            self.current = phase
+        self.current = phase if begins else self.current
         elapsed = duration(time.monotonic() - self.started)
         if self.terminal:
-            self._write(f"\r{self._bar()} {self.current or 'starting'}, {elapsed}\033[K")
+            ended = self.phases.index(self.current) if self.current else 0
+            bar = ("#" * 4 * ended).ljust(4 * len(self.phases), ".")
+            bar = f"[{bar}] {ended + 1} of {len(self.phases)}"
+            self._write(f"\r  {bar}: {self.current or 'starting'}, {elapsed}\033[K")
         elif begins:
             self._write(f"  {phase:<9} after {elapsed}\n")
 
@@ -47,11 +55,6 @@ class Progress:
         """End the line the bar stands on."""
         if self.terminal:
             self._write("\r\033[K")
-
-    def _bar(self) -> str:
-        ended = self.phases.index(self.current) if self.current else 0
-        bar = "#" * (4 * ended) + "." * (4 * (len(self.phases) - ended))
-        return f"  [{bar}] {ended + 1} of {len(self.phases)}:"
 
     def _write(self, text: str) -> None:
         self.stream.write(text)

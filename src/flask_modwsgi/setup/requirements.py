@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 
 from .. import problems
@@ -36,17 +37,15 @@ def files(project: Project, development: bool) -> list[Path]:
     return [tools, own] if development and tools.is_file() else [own]
 
 
-def with_included(paths: Iterable[Path]) -> Iterator[Path]:
+def with_included(paths: Iterable[Path]) -> list[Path]:
     """The files, and those that they include by ``-r`` and ``-c``."""
-    seen: set[Path] = set()
-    waiting = list(paths)
-    while waiting:
-        path = waiting.pop(0)
-        if path in seen or not path.is_file():
-            continue
-        seen.add(path)
-        yield path
-        waiting += [path.parent / name for name in _INCLUDE.findall(_text(path))]
+    found = list(paths)
+    for path in found:
+        for name in _INCLUDE.findall(_text(path)):
+            included = Path(os.path.normpath(path.parent / name))
+            if included.is_file() and included not in found:
+                found.append(included)
+    return found
 
 
 def _text(path: Path) -> str:
@@ -68,10 +67,7 @@ def digest(project: Project, development: bool) -> str:
 
 
 def _local(root: Path, line: str) -> Iterator[Path]:
-    """The files that decide what a requirement on this machine is, such as ``-e .``.
-
-    Of a folder that is installed as editable, only what it is built with.
-    """
+    """The files that decide what a requirement on this machine is; of ``-e .`` its metadata."""
     line = line.strip()
     place = _NAMED.sub("", _EDITABLE.sub("", line, count=1), count=1).removeprefix("file://")
     word = re.split(r"[\s;[#]", place, maxsplit=1)[0]
@@ -80,20 +76,13 @@ def _local(root: Path, line: str) -> Iterator[Path]:
         return
     if path.is_file():
         yield path
-    elif _EDITABLE.match(line):
-        names = ("pyproject.toml", "setup.py", "setup.cfg")
-        yield from (path / name for name in names if (path / name).is_file())
-    else:
-        yield from _sources(path)
-
-
-def _sources(folder: Path) -> Iterator[Path]:
-    """The Python files and the metadata below a folder, in the same order each time."""
-    for place, folders, names in os.walk(folder):
-        made = ("var", "build", "__pycache__", "node_modules")
+        return
+    is_editable = _EDITABLE.match(line)
+    endings = ("setup.py" if is_editable else ".py", ".toml", ".cfg")
+    for place, folders, names in os.walk(path):
+        made = folders if is_editable else ("var", "build", "__pycache__", "node_modules")
         folders[:] = sorted(name for name in folders if name not in made and name[0] != ".")
-        wanted = (name for name in sorted(names) if name.endswith((".py", ".toml", ".cfg")))
-        yield from (Path(place, name) for name in wanted)
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(endings))
 
 
 def are_hashed(path: Path) -> bool:
@@ -114,24 +103,25 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def provided(name: str) -> dict[str, str]:
-    """The version of each package in the pins of this package, by normalised name.
-
-    :param name: Of the pins, such as ``server``.
-    """
-    found = re.findall(r"^([\w.-]+)==([^\s;]+)", pins.text(name), re.MULTILINE)
-    return {normalised(package): version for package, version in found}
+def provided() -> dict[str, str]:
+    """The version of each package in the pins of this package, by normalised name."""
+    found = re.findall(r"^([\w.-]+)==([^\s;]+)", pins.text("server"), re.MULTILINE)
+    return {normalised(name): version for name, version in found}
 
 
-def lacking(name: str, installed: Mapping[str, str]) -> str:
+def lacking(installed: Mapping[str, str]) -> str:
     """The pins of this package, without what is installed already: that wins.
 
-    :param name: Of the pins, such as ``server``.
     :param installed: The version of each package, by normalised name.
     """
-    blocks = re.split(r"\n(?=[a-zA-Z])", pins.text(name).strip())
+    blocks = re.split(r"\n(?=[a-zA-Z])", pins.text("server").strip())
     kept = [block for block in blocks if normalised(block.partition("==")[0]) not in installed]
     return "\n".join([*kept, ""])
+
+
+def needs() -> list[str]:
+    """What this package needs, such as ``Flask>=3.0``, by its metadata."""
+    return metadata.requires("flask-modwsgi") or []
 
 
 def conflicts(needs: Iterable[str], installed: Mapping[str, str]) -> list[str]:
@@ -139,23 +129,15 @@ def conflicts(needs: Iterable[str], installed: Mapping[str, str]) -> list[str]:
 
     :param needs: Such as ``Flask>=3.0``; other forms are not looked at.
     """
-    found = []
-    for need in needs:
-        if match := _MINIMUM.fullmatch(need):
-            name, minimum = match.groups()
-            version = installed.get(normalised(name))
-            wants = f"and flask-modwsgi needs {minimum} or newer"
-            if version is None:
-                found.append(f"{name} is missing, {wants}")
-            elif _release(version) < _release(minimum):
-                found.append(f"{name} is {version}, {wants}")
-    return found
+    minimums = (match.groups() for need in needs if (match := _MINIMUM.fullmatch(need)))
+    return [
+        f"{name} is {version or 'missing'}, and flask-modwsgi needs {minimum} or newer"
+        for name, minimum in minimums
+        if _release(version := installed.get(normalised(name), "")) < _release(minimum)
+    ]
 
 
 def _release(version: str) -> list[int]:
-    """The numbers of a version, without a suffix such as ``rc1``."""
-    match = re.match(r"\d+(\.\d+)*", version)
-    numbers = [int(part) for part in match[0].split(".")] if match else [0]
-    while len(numbers) > 1 and not numbers[-1]:
-        numbers.pop()
-    return numbers
+    """The first four numbers of a version, without a suffix such as ``rc1``."""
+    release = re.split(r"[^\d.]", version, maxsplit=1)[0]
+    return [*map(int, re.findall(r"\d+", release)), 0, 0, 0, 0][:4]

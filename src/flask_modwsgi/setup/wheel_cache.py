@@ -7,15 +7,12 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..config.project import Project
 from ..machine import capacity
-from . import commands, pins
+from . import commands, installers, pins
 from .apaches import Apache, optional_headers
-from .installers import Installer
 from .interpreters import Interpreter
 from .progress import PHASES, Progress
 
@@ -68,19 +65,17 @@ def cached(project: Project, apache: Apache, python: Interpreter) -> list[Path]:
     folder = cache_folder(project) / "wheels" / key(apache, python)
     try:
         record: dict[str, str] = json.loads((folder / "wheels.json").read_text())
-        intact = all(_sha256(folder / name) == digest for name, digest in record.items())
+        intact = all(sha256(folder / name) == digest for name, digest in record.items())
     except (OSError, ValueError):
         return []
     return [folder / name for name in record] if intact else []
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def obtain(
-    project: Project, apache: Apache, python: Interpreter, venv: Path, installer: Installer
-) -> list[Path]:
+def obtain(project: Project, apache: Apache, python: Interpreter, venv: Path) -> list[Path]:
     """The wheels to install, from the cache or built now.
 
     Two setups at once build once: the second waits for the first.
@@ -89,37 +84,22 @@ def obtain(
     """
     folder = cache_folder(project) / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / f"{key(apache, python)}.lock"):
+    name = key(apache, python)
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if wheels := cached(project, apache, python):
             return wheels
-        with _workshop(folder / f"{key(apache, python)}.building") as work:
-            built = _build(apache, python, venv, installer, work)
-            return _keep(built, folder / key(apache, python))
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _workshop(folder: Path) -> Iterator[Path]:
-    """An empty folder to build in; what a killed build left goes first.
-
-    It has a name of its own each time, because what a killed build has started may still write.
-    """
-    for left in folder.parent.glob(f"{folder.name}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(
-        dir=folder.parent, prefix=folder.name, ignore_cleanup_errors=True
-    ) as work:
-        yield Path(work)
+        for left in folder.glob(f"{name}.building*"):  # by a build that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        # A new name each time, as what a killed build has started may still write to the old one.
+        with tempfile.TemporaryDirectory(
+            dir=folder, prefix=f"{name}.building", ignore_cleanup_errors=True
+        ) as work:
+            return _keep(_build(project, apache, python, venv, Path(work)), folder / name)
 
 
 def _build(
-    apache: Apache, python: Interpreter, venv: Path, installer: Installer, work: Path
+    project: Project, apache: Apache, python: Interpreter, venv: Path, work: Path
 ) -> list[Path]:
     """Build with the base interpreter itself, not the virtual environment's.
 
@@ -127,7 +107,7 @@ def _build(
     """
     tools = work / "tools"
     pinned = ("--require-hashes", "-r", pins.written("build", work))
-    installer.install("Installing the build tools", venv, "--target", tools, *pinned)
+    installers.install(project, "Installing the build tools", venv, "--target", tools, *pinned)
 
     progress = Progress(PHASES if apache.kind == "bundled" else ["mod_wsgi"])
     env = _build_environment(apache, tools, work)
@@ -139,15 +119,13 @@ def _build(
             source = ("--no-deps", "--no-build-isolation", "--no-binary", ":all:")
             pinned = ("--require-hashes", "-r", pins.written(step, work))
             command = (*pip, *source, *pinned, "--wheel-dir", output)
-            commands.run(
-                installer.project, "Building mod_wsgi", *command, env=env, watch=progress.feed
-            )
+            commands.run(project, "Building mod_wsgi", *command, env=env, watch=progress.feed)
             (wheel,) = output.glob("*.whl")
             built.append(wheel)
             if wheel.name.startswith("mod_wsgi_httpd"):
                 # mod_wsgi-standalone is compiled against the Apache in this package.
                 local = ("--target", work / "apache", "--no-deps", "--no-index", wheel)
-                installer.install("Unpacking Apache", venv, *local)
+                installers.install(project, "Unpacking Apache", venv, *local)
     finally:
         progress.close()
     return built
@@ -179,6 +157,6 @@ def _keep(built: list[Path], folder: Path) -> list[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     kept = [Path(shutil.move(wheel, folder / wheel.name)) for wheel in built]
-    record = {wheel.name: _sha256(wheel) for wheel in kept}
+    record = {wheel.name: sha256(wheel) for wheel in kept}
     (folder / "wheels.json").write_text(json.dumps(record))
     return kept

@@ -1,18 +1,19 @@
-"""The wheel of this package, made by the package itself: `init` puts it into a project.
+"""The wheel of this package: build_wheel.py makes it of the source, `init` of what is installed.
 
-The same as the one that build_wheel.py makes from the source; a test compares them.
+https://packaging.python.org/en/latest/specifications/binary-distribution-format/
 """
 
 import base64
 import hashlib
 import shutil
 import zipfile
+from collections.abc import Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-METADATA = ("METADATA", "WHEEL", "entry_points.txt", "licenses/LICENSE")
 DATE = (2020, 1, 1, 0, 0, 0)
+TAGS = "Wheel-Version: 1.0\nGenerator: flask-modwsgi\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 def put(folder: Path) -> Path:
@@ -21,12 +22,18 @@ def put(folder: Path) -> Path:
     if PACKAGE.parent.is_file():
         return Path(shutil.copy(PACKAGE.parent, folder))
     own = distribution("flask-modwsgi")
-    info = f"flask_modwsgi-{own.version}.dist-info"
-    files = {f"flask_modwsgi/{name}": path.read_bytes() for name, path in _modules().items()}
-    files |= {f"{info}/{name}": (own.read_text(name) or "").encode() for name in METADATA}
+    names = ("METADATA", "entry_points.txt", "licenses/LICENSE")
+    return write(folder, own.version, {name: own.read_text(name) or "" for name in names})
+
+
+def write(folder: Path, version: str, texts: Mapping[str, str]) -> Path:
+    """Write the wheel, with `texts` as further files in its ``.dist-info``."""
+    info = f"flask_modwsgi-{version}.dist-info"
+    files = package() | {f"{info}/{name}": text.encode() for name, text in texts.items()}
+    files[f"{info}/WHEEL"] = TAGS.encode()
     rows = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in sorted(files.items())]
     files[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""]).encode()
-    target = folder / f"flask_modwsgi-{own.version}-py3-none-any.whl"
+    target = folder / f"flask_modwsgi-{version}-py3-none-any.whl"
     with zipfile.ZipFile(target, "w") as archive:
         for name, data in sorted(files.items()):
             entry = zipfile.ZipInfo(name, DATE)
@@ -35,9 +42,10 @@ def put(folder: Path) -> Path:
     return target
 
 
-def _modules() -> dict[str, Path]:
+def package() -> dict[str, bytes]:
+    """Every file of the package by its name in the wheel, with line ends as in git."""
     return {
-        path.relative_to(PACKAGE).as_posix(): path
+        path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes().replace(b"\r\n", b"\n")
         for path in PACKAGE.rglob("*")
         if path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
     }
