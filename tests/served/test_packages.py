@@ -341,7 +341,7 @@ def test_no_more_than_the_previous_one_is_kept(project: Project) -> None:
 def test_what_pip_changed_in_place_is_built_anew(project: Project) -> None:
     set_up(project)
     before = in_use(project)
-    (gone,) = before.glob("lib/python*/site-packages/psutil-*.dist-info")
+    (gone,) = before.glob("lib/python*/site-packages/click-*.dist-info")
     gone.rename(gone.with_suffix(".aside"))
     set_up(project)
     assert in_use(project) != before
