@@ -250,7 +250,7 @@ def test_a_moved_project(well: Project) -> None:
         checks = rows(there)
         assert slugs(checks) == ["project-moved"]
         assert str(well.path) in checks["environment"]["problem"]["what"]
-        for verb in ("start", "serve", "status"):
+        for verb in ("start", "serve", "reload"):
             problem = told(there.call("./run", verb, "--json"))
             assert (problem["problem"], problem["type"]) == ("project-moved", ["./run setup"])
     finally:

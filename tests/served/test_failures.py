@@ -143,4 +143,5 @@ def test_mod_wsgi_has_the_apache_that_was_chosen(healthy: Project, kind: str) ->
     source = "from mod_wsgi.express import apxs_config; print(apxs_config.HTTPD)"
     command: list[str | Path] = [healthy.path / ".venv/bin/python", "-c", source]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert Path(found).is_relative_to(healthy.path / ".venv") == (kind == "bundled")
+    environment = (healthy.path / ".venv").resolve()
+    assert Path(found).resolve().is_relative_to(environment) == (kind == "bundled")
