@@ -11,8 +11,11 @@ help: ## list the targets
 demo: .venv/demo.txt ## generate a project, serve it, show the page; Ctrl-C stops it
 	@$(bin)/python demo.py
 
-test: .venv/test.txt ## all tests, with both Apaches where one is installed
+test: .venv/test.txt ## all tests, with the installed Apache; with the bundled one where there is none
 	$(bin)/python -m pytest $(parallel)
+
+test-bundled: .venv/test.txt ## those that depend on Apache, with the bundled one
+	$(bin)/python -m pytest $(parallel) --apache bundled tests/served
 
 test-fast: .venv/test.txt ## the tests that build and serve nothing
 	$(bin)/python -m pytest $(parallel) -m "not slow" tests/unit tests/template
@@ -41,4 +44,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-fast lint coverage docs bench
+.PHONY: help demo test test-bundled test-fast lint coverage docs bench

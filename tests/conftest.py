@@ -58,21 +58,32 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each kind of Apache in one worker of pytest-xdist, so that it is built once.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--apache",
+        choices=["system", "bundled"],
+        help="the Apache of the projects that are served; the installed one, if there is one."
+        " When it is named, only the tests that depend on it run.",
+    )
 
-    Those for which either kind will do are a group for each file, for the worker that is free first.
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of a file that share a project in one worker of pytest-xdist.
 
     First, because pytest-xdist reads the marks in the same hook.
     """
     for item in items:
-        call = getattr(item, "callspec", None)
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & {"project", "built"}:
-            either = f"either in {item.path.stem}" if has_apache() else "bundled"
-            group = call.params.get("project") if call else None
-            item.add_marker(pytest.mark.xdist_group(group or either))
+        if {"project", "built"} & _fixtures(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if config.getoption("--apache"):
+        others = [item for item in items if "project" not in _fixtures(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if "project" in _fixtures(item)]
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -198,12 +209,10 @@ def quicker() -> str:
     return "system" if has_apache() else "bundled"
 
 
-@pytest.fixture(scope="session", params=["system", "bundled"])
-def project(request: pytest.FixtureRequest, built: Built) -> serving.Project:
-    """A project of each kind."""
-    if request.param == "system" and not has_apache():
-        pytest.skip("no Apache is installed; on Debian: apt-get install apache2-bin apache2-dev")
-    return built(request.param)
+@pytest.fixture(scope="session")
+def project(pytestconfig: pytest.Config, built: Built) -> serving.Project:
+    """A project with the Apache that was asked for, or the one that is there."""
+    return built(pytestconfig.getoption("--apache") or quicker())
 
 
 @pytest.fixture(scope="session")

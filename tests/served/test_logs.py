@@ -180,7 +180,8 @@ def test_durations_are_in_microseconds(server: Logging) -> None:
     ask(f"{server.url}/slow?seconds=0.2")
     took = (time.monotonic() - started) * 1e6
     (line,) = server.find("access", url="/slow?seconds=0.2")
-    assert 200_000 <= line["microseconds"] <= took
+    # Apache may take a moment more, to write the line, than the client waits for the answer.
+    assert 200_000 <= line["microseconds"] <= 2 * took
 
 
 @pytest.mark.slow

@@ -258,7 +258,7 @@ def test_what_cannot_be(watched: Watched, env: dict[str, str], slug: str, text: 
         "from flask_modwsgi.problems.problem import Problem\n"
         "project = Project(Path.cwd())\n"
         "given = settings.variables(project.env_file)\n"
-        "try: monitoring.check(project, settings.load(given))\n"
+        "try: monitoring.check(settings.load(given))\n"
         "except Problem as told: print(told)\n"
     )
     python = watched.project.path / ".venv" / "bin" / "python"

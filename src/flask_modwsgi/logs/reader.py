@@ -57,7 +57,9 @@ def generations(path: Path) -> Iterator[BinaryIO]:
             if number:
                 return
             continue
-        if (inode := os.fstat(stream.fileno()).st_ino) not in seen:
+        if (inode := os.fstat(stream.fileno()).st_ino) in seen:
+            stream.close()
+        else:
             seen.add(inode)
             yield stream
 
