@@ -45,11 +45,13 @@ def run_taken(file: Path) -> Values:
     return {"before": f"{file}-before"}
 
 
-@entry(Path("/srv/blog/requirements.txt"), "poetry export --output requirements.txt")
-def requirements_unlocked(file: Path, command: str) -> None:
+@entry(
+    Path("/srv/blog/requirements.txt"), ["poetry export --output requirements.txt && ./run setup"]
+)
+def requirements_unlocked(file: Path, commands: Sequence[str]) -> None:
     """All files were written, but there is no {file}.
     setup installs the packages that it lists. Write it from where this project lists them.
-    $ {command}
+    $ {commands}
     """
 
 

@@ -79,7 +79,8 @@ def adopt(root: Path, app: str | None) -> int:
     else:
         say("wrote", f"wheels/{wheel_file.put(root / 'wheels').name}")
     if not requirements.exists():
-        raise problems.requirements_unlocked(requirements, f"{_export(root)} && ./run setup")
+        commands = [f"{command} && ./run setup" for command in _exports(root)]
+        raise problems.requirements_unlocked(requirements, commands)
     if (root / ".venv").is_dir() and not (root / ".venv").is_symlink():
         say("", ".venv is put aside by ./run setup, as .venv.before")
     say("runs", "./run setup")
@@ -164,13 +165,15 @@ def _needs(requirements: Path) -> list[str]:
     return [line for line in bare if re.match(r"[A-Za-z0-9][\w.-]*\s*($|[\[<>=!~;@])", line)]
 
 
-def _export(root: Path) -> str:
-    """The command that writes ``requirements.txt``, by what the project is locked with."""
+def _exports(root: Path) -> list[str]:
+    """The commands that write ``requirements.txt``, by what the project is locked with."""
     for name, command in EXPORTS.items():
         if (root / name).exists():
-            return command
+            return [command]
     is_old = (root / "setup.py").exists() and "project" not in _read(root / "pyproject.toml")
-    return systems.COMPILE.replace("pyproject.toml", "setup.py" if is_old else "pyproject.toml")
+    source = "setup.py" if is_old else "pyproject.toml"
+    compilers = (systems.COMPILE, systems.COMPILE_WITH_PIP_TOOLS)
+    return [command.replace("pyproject.toml", source) for command in compilers]
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
