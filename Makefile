@@ -30,6 +30,9 @@ coverage: .venv/test.txt ## all tests, and which lines of src/ they execute
 	$(bin)/python -m coverage combine --quiet && $(bin)/python -m coverage report; \
 	rm -r $$folder; exit $$status
 
+wheel: ## dist/flask_modwsgi-VERSION-py3-none-any.whl, the package
+	@mkdir -p dist && $(PYTHON) -c 'from build_wheel import build_wheel; print("dist/" + build_wheel("dist"))'
+
 docs: ## write .env.example and the tables and pages that are made from the code
 	$(PYTHON) docs/tables.py
 	$(PYTHON) docs/troubleshooting.py
@@ -44,4 +47,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-fast lint coverage docs bench
+.PHONY: help demo test test-bundled test-fast lint coverage wheel docs bench

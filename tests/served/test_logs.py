@@ -121,7 +121,7 @@ JSON = {"LOG_FORMAT": "json", "LOG_LEVEL": "debug", "LOG_SIZE_MB": "1", "LOG_COU
 def server(changed: Project) -> Iterator[Logging]:
     """In the background, with JSON logs of its own."""
     service = Logging(changed)
-    for file in service.log("x").parent.glob("*"):
+    for file in service.log("x").parent.glob("*.log*"):
         file.unlink()
     with talking(changed):
         started = service.run("start", **JSON)

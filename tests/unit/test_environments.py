@@ -39,19 +39,30 @@ def names(project: Project) -> list[str]:
 
 
 def test_the_link_and_what_is_kept(project: Project) -> None:
-    first, second, third, fourth = (made(project, name) for name in "1234")
-    made(project, "half", None)
+    labels = [f"20261126-01000{number}-42" for number in range(1, 5)]
+    first, second, third, fourth = (made(project, label) for label in labels)
+    made(project, "20261126-010005-42", None)
+    made(project, "of-another-program", None)
     assert environments.put_to_use(project, first) is None
-    assert (project.root / ".venv").readlink() == Path("var/env/1")
+    assert (project.root / ".venv").readlink() == Path("var/env", labels[0])
     assert environments.put_to_use(project, second) is None
     assert environments.put_to_use(project, second) is None  # changes nothing
     assert Project(project.root).environment == second
     environments.prune(project, [third])
-    assert names(project) == ["1", "2", "3"]
+    assert names(project) == [*labels[:3], "of-another-program"]
     environments.put_to_use(project, third)
     environments.prune(project, [])
-    assert names(project) == ["2", "3"]
+    assert names(project) == [*labels[1:3], "of-another-program"]
     assert not fourth.exists()
+
+
+def test_nothing_is_removed_where_a_link_leads(project: Project, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "20261126-010001-42"
+    other.mkdir(parents=True)
+    environments.folder(project).parent.mkdir(parents=True, exist_ok=True)
+    environments.folder(project).symlink_to(other.parent)
+    environments.prune(project, [])
+    assert other.is_dir()
 
 
 def test_a_folder_of_the_users_is_never_removed(project: Project) -> None:

@@ -111,7 +111,9 @@ def _unknown(word: str, parser: _Parser) -> str:
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:
-    return next(iter(difflib.get_close_matches(word, list(words), n=1)), "")
+    longer = [known for known in words if len(word) > 2 and known.startswith(word)]
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.7)
+    return next(iter([*longer, *close]), "")
 
 
 def told(problem: Problem) -> str:

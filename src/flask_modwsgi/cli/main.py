@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config.project import Project
+from ..machine import files
 from ..problems import packages_differ, unforeseen
 from ..problems.problem import Problem, tell
 from . import command_line
@@ -90,4 +91,4 @@ def keep(project: Project, error: Exception) -> None:
     with contextlib.suppress(OSError):
         project.logs.mkdir(parents=True, exist_ok=True)
         lines = traceback.format_exception(error)
-        (project.logs / "fault.log").write_text("".join(lines), encoding="utf-8")
+        files.write(project.logs / "fault.log", "".join(lines), 0o600)

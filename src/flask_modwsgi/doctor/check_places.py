@@ -89,10 +89,15 @@ def build_space(facts: Facts) -> str | None:
     project = facts.project
     if project.environment.exists():
         return None
+    check_build_space(project)
+    return "enough"
+
+
+def check_build_space(project: Project) -> None:
+    """:raises Problem: too little space is left for another environment."""
     check_space(project.root, BUILD_MB)
     cache = wheel_cache.cache_folder(project)
     check_space(cache if cache.exists() else project.root, BUILD_MB)
-    return "enough"
 
 
 def check_space(place: Path, needed_mb: int) -> None:

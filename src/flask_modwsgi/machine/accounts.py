@@ -67,7 +67,9 @@ def by_id(uid: int) -> Account:
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        return Account(f"#{uid}", uid, f"#{os.getegid()}", os.getegid())
+        # Root's own group must not become the application's.
+        gid = os.getegid() if uid == os.geteuid() else uid
+        return Account(f"#{uid}", uid, f"#{gid}", gid)
     try:
         group = grp.getgrgid(entry.pw_gid).gr_name
     except KeyError:

@@ -5,7 +5,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 LIMIT = 4 * 1024 * 1024  # bytes
 
@@ -20,6 +20,15 @@ def opened(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "It is no regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def appended(path: Path) -> TextIO:
+    """Open a text file to append to it, but no link: root may write where another user can.
+
+    :raises OSError: it is a link, or cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
 
 
 def text(path: Path) -> str:

@@ -22,7 +22,7 @@ def module_misplaced(module: str, found: Path, traceback: str) -> Values:
     | {traceback:short}
     Modules are found in the project's folder and in .venv: import it as {package}.{module}, or
     install {found.parent} as a package.
-    $ grep -rnE '(import|from) {module}' --include=*.py --exclude-dir=.venv .
+    $ grep -rnE '(import|from) {module}' --include=*.py --exclude-dir=var .
     """
     return {"package": ".".join(found.parent.parts)}
 
@@ -77,7 +77,7 @@ def app_exits(status: str, quote: str, times: int = 1) -> Values:
     | {quote:short}
     Something it imports calls sys.exit() or os._exit(). Under Apache there is nothing to return to;
     an exception would say what is wrong.
-    $ grep -rnE '_?exit\(' --include=*.py --exclude-dir=.venv .
+    $ grep -rnE '_?exit\(' --include=*.py --exclude-dir=var .
     """
     return {"again": f" {times} processes did so." if times > 1 else ""}
 
@@ -99,7 +99,7 @@ def app_serves(where: str, stack: str) -> None:
     | {stack:short}
     Apache is the server here. A call of app.run() that is reached by an import never returns; it
     belongs below a line: if __name__ == "__main__".
-    $ grep -rn 'run(' --include=*.py --exclude-dir=.venv .
+    $ grep -rn 'run(' --include=*.py --exclude-dir=var .
     """
 
 
@@ -146,7 +146,7 @@ def memory_exhausted(pids: Sequence[int], size: int | None, counted: int) -> Val
 def killed(pids: Sequence[int], signal: str) -> Values:
     """Process {last} was ended by {signal}, or exited with that number, and not for lack of memory.
     An operator, a supervisor, a limit of the system, or the application itself sends that signal.
-    $ grep -rnE 'os.kill|_exit|abort' --include=*.py --exclude-dir=.venv .
+    $ grep -rnE 'os.kill|_exit|abort' --include=*.py --exclude-dir=var .
     """
     return {"last": pids[-5:]}
 

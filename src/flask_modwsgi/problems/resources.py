@@ -32,11 +32,11 @@ def folder_unwritable(folder: Path, mode: str, owner: str) -> None:
     """
 
 
-@entry(Path("/srv/blog/.venv"))
+@entry(Path("/mnt/usb/blog"))
 def mounted_noexec(folder: Path) -> None:
     """{folder} is on a file system that is mounted noexec.
     Linux loads no compiled module from there, and mod_wsgi is one.
-    $ mv {folder.parent!q} /srv/ && cd /srv/{folder.parent.name!q} && ./run setup
+    $ mv {folder!q} /srv/ && cd /srv/{folder.name!q} && ./run setup
     """
 
 

@@ -69,7 +69,7 @@ def port_in_use(host: str, port: int, name: str = "PORT") -> Values:
 def already_running(pid: int) -> None:
     """This project is being served already, by process {pid}.
     A second Apache would overwrite its files. A copy of the project can run on another port.
-    $ kill {pid}    # stops it
+    $ ./run stop
     """
 
 

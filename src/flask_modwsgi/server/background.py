@@ -25,22 +25,28 @@ def start(project: Project, extra: Sequence[str] = ()) -> int:
             say(f"already running: process {running.pid}, {state.read(root).address}/")
             return 0
         end(project)  # what a killed Apache left keeps the port
-        _start(project, extra)
+        server = _checked(project, extra)
+        server.start()
+        say_where(server)
     return 0
 
 
-def _start(project: Project, extra: Sequence[str]) -> None:
+def _checked(project: Project, extra: Sequence[str]) -> Httpd:
     here = launch.for_production(project, logs=project.logs, extra=extra)
-    server = Httpd(import_check.check(here))
-    server.start()
-    say_where(server)
+    return Httpd(import_check.check(here))
 
 
 def restart(project: Project, extra: Sequence[str] = ()) -> int:
-    """Stop and start: a short outage, and everything is read anew."""
+    """Stop and start: a short outage, and everything is read again.
+
+    :raises Problem: the application could not be loaded, and nothing was stopped; or Apache does
+        not start.
+    """
     with locks.held(project, "server"):
+        server = _checked(project, extra)
         end(project)
-        _start(project, extra)
+        server.start()
+        say_where(server)
     return 0
 
 

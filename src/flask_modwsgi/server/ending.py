@@ -11,6 +11,7 @@ from pathlib import Path
 from ..apache import processes, server_root, state
 from ..config.project import Project
 from ..logs import output
+from ..machine import files
 from . import locks
 from .messages import say
 
@@ -57,6 +58,6 @@ def end_standby(project: Project, root: Path, seconds: float) -> None:
     if not processes.all_of(own):
         return
     with contextlib.suppress(OSError):
-        (root / STANDBY_PORTS).write_text("")
+        files.write(root / STANDBY_PORTS, "")
     time.sleep(1)  # for requests that are just being handed on
     processes.end(own, seconds)

@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import problems
 from ..apache import processes, state
 from ..config.project import Project
+from ..doctor import check_places
 from ..doctor.checklist import SETUP, before
 from ..doctor.facts import Facts
 from ..machine import files
@@ -53,7 +54,9 @@ def setup(
         say("Apache", f"{chosen.version}  {chosen.kind}")
         wanted = environments.recipe(project, python, chosen, development)
         found = None if rebuild else environments.find(project, wanted)
-        new = Project(project.root, found or _build(project, chosen, lacking, python, wanted))
+        new = Project(
+            project.root, found or _build(project, chosen, lacking, python, wanted, rebuild)
+        )
         made = built.built(new.python)
         if findings := built.findings(made, facts.account):
             raise problems.build_broken(findings)
@@ -84,9 +87,11 @@ def _build(
     lacking: list[str],
     python: interpreters.Interpreter,
     wanted: environments.Recipe,
+    rebuild: bool,
 ) -> Path:
     environments.prune(project, _served(project))  # what a killed setup left
-    if not wheel_cache.cached(project, chosen, python):
+    check_places.check_build_space(project)
+    if rebuild or not wheel_cache.cached(project, chosen, python):
         if missing := apaches.missing_tools(chosen, python):
             raise problems.build_tools_missing(chosen.kind, missing)
         if chosen.kind == "bundled":
@@ -94,7 +99,7 @@ def _build(
             if lacking:
                 say("", f"because {'; '.join(lacking)}; to avoid that:")
                 say("", systems.install("system"))
-    return environments.build(project, python, chosen, wanted)
+    return environments.build(project, python, chosen, wanted, rebuild)
 
 
 def _put_to_use(project: Project, environment: Path) -> None:

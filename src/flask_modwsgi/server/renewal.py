@@ -17,7 +17,7 @@ from ..apache import processes, server_root, state
 from ..apache.arguments import INTERRUPT
 from ..config.project import Project
 from ..config.settings import Settings
-from ..machine import capacity, process_table
+from ..machine import capacity, files, process_table
 from ..machine.process_table import Process
 from ..tls import certificates, https
 from ..tls.certificates import Certificate
@@ -86,7 +86,7 @@ def standby(here: Site) -> Iterator[None]:
     try:
         Httpd(replace(here, settings=own, root=root, logs=logs, extra=extra)).start()
         lines = (f"{scheme} {port}\n" for scheme, port in ports.items())
-        (here.root / STANDBY_PORTS).write_text("".join(lines))
+        files.write(here.root / STANDBY_PORTS, "".join(lines))
         yield
     finally:
         end_standby(here.project, here.root, limit)

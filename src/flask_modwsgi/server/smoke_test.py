@@ -17,7 +17,10 @@ from ..apache import monitoring
 from ..apache.app_profile import StaticFiles
 from ..apache.precompressed import served
 from ..config.project import Project
+from ..doctor.check_places import refusal
+from ..doctor.finding import described
 from ..problems.problem import Problem
+from ..setup import environments
 from . import httpd, import_check, launch
 from .httpd import Httpd
 from .probe import NO_ANSWER, ask
@@ -58,7 +61,6 @@ def prove(project: Project) -> str:
 
     :raises Problem: it did not answer, or Apache did not for a static file.
     """
-    started = time.monotonic()
     with running(project) as server:
         application, limit = server.site.application, server.site.settings.request_limit
         found = {}
@@ -70,8 +72,7 @@ def prove(project: Project) -> str:
             found[path] = ask(server.address, path, timeout=limit)
             if found[path] != 200:
                 raise server.failure(f"Apache answered {found[path]} for {path}.")
-    answers = ", ".join(f"{status} for {path}" for path, status in found.items())
-    lines = [f"Apache answered {answers} in {time.monotonic() - started:.1f} s"]
+    lines = ["Apache answered " + ", ".join(f"{path} {status}" for path, status in found.items())]
     if found["/"] >= 500:
         lines.append(f"the application has an error {found['/']} for /: ./run dev shows it")
     if application.note:
@@ -94,6 +95,7 @@ def hello(project: Project) -> int:
     :raises Problem: Apache does not work, or the application cannot be loaded.
     """
     started = time.monotonic()
+    environments.verify(project)
     (entry,) = project.environment.glob("lib/python*/site-packages/mod_wsgi/diagnostics/hello.py")
     here = _here(project, "hello", entry)
     try:
@@ -140,10 +142,14 @@ def configuration(project: Project) -> str:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    tried = Project(Path(sys.argv[1]), Path(sys.prefix))
     try:
-        print(prove(Project(Path(sys.argv[1]), Path(sys.prefix))))
-    except Problem as problem:
-        print(json.dumps(problem.as_dict()))
-        sys.exit(1)
+        print(prove(tried))
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        refused = refusal(error, tried.var) if isinstance(error, OSError) else error
+        unknown = problems.unforeseen(described(error))
+        told = refused if isinstance(refused, Problem) else unknown
+        print(json.dumps(told.as_dict()))
+        sys.exit(1)

@@ -65,7 +65,8 @@ def adopt(root: Path, app: str | None) -> int:
         found = applications.named(root, app) if app else _chosen(root)
         say("found", str(found))
         text = None if has_section else with_section(pyproject, found)
-        _write(root / f"{found.name}.wsgi", found.wsgi_file)
+        wanted = Project(root).wsgi_file.name if has_section else f"{found.name}.wsgi"
+        _write(root / wanted, found.wsgi_file)
         if text:
             pyproject.write_bytes(text)
             say("wrote", "pyproject.toml: [tool.flask-modwsgi]")

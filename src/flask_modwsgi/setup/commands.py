@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..config.project import Project
+from ..machine import files
 from . import refusals
 
 # Of pip's and uv's settings, those that say where packages come from and how to get there.
@@ -52,8 +53,10 @@ def _system_certificates() -> dict[str, str]:
 def printed(*command: str | Path, env: Mapping[str, str] | None = None) -> str:
     """What a program prints; nothing where there is none."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=env)
-    except OSError:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=30, env=env
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout
 
@@ -75,7 +78,7 @@ def run(
     log_file = project.logs / "setup.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     output: list[str] = []
-    with log_file.open("a", encoding="utf-8") as log:
+    with files.appended(log_file) as log:
         log.write(f"\n$ {' '.join(map(str, command))}\n")
         log.flush()
         process = subprocess.Popen(

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from ..problems.problem import Problem
 from . import built, installers, interpreters, requirements, wheel_cache
 from .apaches import Apache
 from .interpreters import Interpreter
+
+_NAME = re.compile(r"\d{8}-\d{6}-\d+")  # of an environment's folder
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ def verify(project: Project) -> Recipe:
     if made.root != str(project.root):
         raise problems.project_moved(made.root, project.root)
     if os.statvfs(project.environment).f_flag & getattr(os, "ST_NOEXEC", 0):
-        raise problems.mounted_noexec(project.environment)
+        raise problems.mounted_noexec(project.root)
     now = platform.python_version()
     if Path(sys.prefix).resolve() != project.environment:
         found = interpreters.probe(project.python)
@@ -160,19 +163,27 @@ def find(project: Project, wanted: Recipe) -> Path | None:
 
 
 def _all(project: Project) -> Iterator[Path]:
-    return (path for path in folder(project).glob("*") if not path.is_symlink())
+    """The environments that setup has made; in a folder that is a link, none is touched."""
+    if folder(project).is_symlink():
+        return
+    for path in folder(project).glob("*"):
+        if _NAME.fullmatch(path.name) and not path.is_symlink():
+            yield path
 
 
-def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe) -> Path:
+def build(
+    project: Project, python: Interpreter, apache: Apache, wanted: Recipe, rebuild: bool = False
+) -> Path:
     """Make the environment that `wanted` describes; return its folder.
 
     Nothing is left of it if that fails. Its name was never used before, because what a killed
     setup has started may still write to an older one.
 
+    :param rebuild: Compile mod_wsgi even if the cache has it.
     :raises Problem: something could not be downloaded, built or installed.
     """
     requirements.refuse_own(project, wanted.development)
-    target = folder(project) / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")
+    target = folder(project) / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")  # as in _NAME
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         installers.create(project, python, target)
@@ -181,7 +192,7 @@ def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe)
             hashes = ["--require-hashes"] if requirements.are_hashed(file) else []
             options = (*hashes, f"--requirement={file}")
             installers.install(project, f"Installing {file.name}", target, *options)
-        _install_server(project, python, apache, target)
+        _install_server(project, python, apache, target, rebuild)
         # An installer's cache may have files that were made with another umask.
         subprocess.run(["chmod", "-R", "a+rX", target])
         packages = built.versions(target / "bin" / "python")
@@ -193,7 +204,9 @@ def build(project: Project, python: Interpreter, apache: Apache, wanted: Recipe)
     return target
 
 
-def _install_server(project: Project, python: Interpreter, apache: Apache, target: Path) -> None:
+def _install_server(
+    project: Project, python: Interpreter, apache: Apache, target: Path, rebuild: bool
+) -> None:
     """Install what runs Apache; what the project has pinned stays as it is.
 
     :raises Problem: the project's packages do not fit.
@@ -203,7 +216,8 @@ def _install_server(project: Project, python: Interpreter, apache: Apache, targe
         raise problems.requirements_own(own, "requirements.txt")
     if found := requirements.conflicts(requirements.needs(), requirements.provided() | installed):
         raise problems.packages_conflict(found)
-    wheels = [*wheel_cache.obtain(project, apache, python, target), own_wheel(project)]
+    built_here = wheel_cache.obtain(project, apache, python, target, rebuild)
+    wheels = [*built_here, own_wheel(project)]
     rows = [f"{wheel} --hash=sha256:{wheel_cache.sha256(wheel)}\n" for wheel in wheels]
     file = target / "server.txt"
     file.write_text(requirements.lacking(installed) + "".join(rows), encoding="utf-8")

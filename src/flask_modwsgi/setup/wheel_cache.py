@@ -75,11 +75,14 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def obtain(project: Project, apache: Apache, python: Interpreter, venv: Path) -> list[Path]:
+def obtain(
+    project: Project, apache: Apache, python: Interpreter, venv: Path, rebuild: bool = False
+) -> list[Path]:
     """The wheels to install, from the cache or built now.
 
     Two setups at once build once: the second waits for the first.
 
+    :param rebuild: Build them even if they are in the cache.
     :raises Problem: the build failed.
     """
     folder = cache_folder(project) / "wheels"
@@ -87,7 +90,7 @@ def obtain(project: Project, apache: Apache, python: Interpreter, venv: Path) ->
     name = key(apache, python)
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if wheels := cached(project, apache, python):
+        if not rebuild and (wheels := cached(project, apache, python)):
             return wheels
         for left in folder.glob(f"{name}.building*"):  # by a build that was killed
             shutil.rmtree(left, ignore_errors=True)
