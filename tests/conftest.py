@@ -53,9 +53,11 @@ Refuse = Callable[..., str]
 
 
 def pytest_configure() -> None:
-    # A script ignores SIGINT in what it starts with "&", and so would all that is started here.
+    # A script ignores SIGINT in what it starts with "&", and nohup ignores SIGHUP; so would all
+    # that is started here.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
