@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,6 +66,8 @@ def launch() -> Iterator[Launch]:
 def source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where the table comes from: /proc, or ps as on macOS."""
     if request.param == "ps":
+        if not shutil.which("ps"):
+            pytest.skip("ps is not installed; on Debian: apt-get install procps")
         monkeypatch.setattr(process_table, "_PROC", Path("/nonexistent"))
     elif not Path("/proc/self/stat").exists():
         pytest.skip("this system has no /proc")
