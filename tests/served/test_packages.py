@@ -145,7 +145,7 @@ def test_a_package_is_added_as_the_readme_says(project: Project, compiler: str, 
         text = pyproject.read_text("utf-8")
         pyproject.write_text(text.replace('= ["Flask"]', f'= ["Flask", "{name}"]'), "utf-8")
         for command in (compile_, setup_):
-            done = project.call("sh", "-c", command, PATH=path)
+            done = project.call("sh", "-c", command, PATH=path, UV_SYSTEM_CERTS="true")
             assert done.returncode == 0, done.stderr
         new = in_use(project)
         assert "./run reload" in done.stdout

@@ -132,13 +132,16 @@ def _needs(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
     for path in paths:
         for step in steps(path):
             end = step in (path.absolute(), path.resolve())
-            mode = os.R_OK if not step.is_dir() else os.R_OK | os.X_OK if end else os.X_OK
-            if step.exists():
+            mode = os.R_OK if not os.path.isdir(step) else os.R_OK | os.X_OK if end else os.X_OK
+            if os.path.exists(step):
                 yield step, mode
 
 
 def steps(path: Path) -> list[Path]:
-    """The way to `path`, outermost folder first; where a link leads comes before the link."""
+    """The way to `path`, outermost folder first; where a link leads comes before the link.
+
+    Here and above os.path, which takes what is behind a closed folder for absent; pathlib raises.
+    """
     found: list[Path] = []
     begun: set[Path] = set()  # links may lead in circles
 
@@ -147,7 +150,7 @@ def steps(path: Path) -> list[Path]:
             if step in begun:
                 continue
             begun.add(step)
-            if step.is_symlink():
+            if os.path.islink(step):
                 walk(step.parent / step.readlink())
             found.append(step)
 
