@@ -13,6 +13,7 @@ import pytest
 from flask_modwsgi import problems
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.machine import accounts
+from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import environments
 from flask_modwsgi.setup.environments import Recipe
 
@@ -137,3 +138,20 @@ def test_all_closed_folders_are_found_at_once(tmp_path: Path) -> None:
     assert shlex.split(command).count("chmod") == 3
     subprocess.run(command, shell=True, check=True)
     assert accounts.obstacles(account, paths) == []
+
+
+def test_two_wheels_are_no_choice(project: Project) -> None:
+    """By name, 1.10 would come before 1.9; the one that was put there last is the one to keep."""
+    wheels = project.root / "wheels"
+    wheels.mkdir()
+    for version, moment in ("1.10", 200), ("1.9", 100):
+        wheel = wheels / f"flask_modwsgi-{version}-py3-none-any.whl"
+        wheel.touch()
+        os.utime(wheel, (moment, moment))
+    with pytest.raises(Problem) as raised:
+        environments.own_wheel(project)
+    assert raised.value.slug == "wheels-several"
+    (project.root / "var").mkdir(exist_ok=True)
+    command = raised.value.remedy[0].removesuffix(" && ./run setup")
+    subprocess.run(["sh", "-c", command], cwd=project.root, check=True)
+    assert environments.own_wheel(project).name == "flask_modwsgi-1.10-py3-none-any.whl"

@@ -20,8 +20,10 @@ from .rotation import RotatedFile
 
 # So many deaths within so many seconds may be a crash loop.
 LOOP_DEATHS, LOOP_SECONDS = 5, 30.0
-CHUNK = 65536  # bytes read at once
+CHUNK = 1024 * 1024  # bytes read at once; what a pipe holds
 LONGEST = 1024 * 1024  # bytes of a line
+# Seconds in which lines gather, so that a burst of them wakes this process once; the pipe has room.
+GATHER = 0.01
 
 
 class Log:
@@ -90,7 +92,9 @@ class Deaths:
 def copy(logs: dict[int, Log]) -> None:
     """Write what comes from each file descriptor to its log until all are closed."""
     while logs:
-        for source in select.select(list(logs), [], [])[0]:
+        ready = select.select(list(logs), [], [])[0]
+        time.sleep(GATHER)
+        for source in ready:
             if chunk := os.read(source, CHUNK):
                 logs[source].feed(chunk)
             else:

@@ -160,3 +160,11 @@ def wheel_missing(folder: Path) -> None:
     The project runs with the version of flask-modwsgi in this wheel.
     $ git checkout -- wheels
     """
+
+
+@entry(["wheels/flask_modwsgi-1.1-py3-none-any.whl"])
+def wheels_several(older: Sequence[str]) -> None:
+    """The folder wheels has more than one flask_modwsgi-*.whl.
+    The project runs with one version of flask-modwsgi. Keep the one that was put there last:
+    $ mv {older: } var/ && ./run setup
+    """

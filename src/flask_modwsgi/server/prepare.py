@@ -78,6 +78,7 @@ def setup(
     for note in notes:
         say("Note", note)
     say("Next", "./run        serve it        ./run dev    serve and reload")
+    say("", f"in {project.root}")
     return 0
 
 

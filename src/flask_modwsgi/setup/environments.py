@@ -56,12 +56,15 @@ def record(environment: Path) -> Path:
 def own_wheel(project: Project) -> Path:
     """The wheel of this package that the project carries.
 
-    :raises Problem: there is none.
+    :raises Problem: there is none, or more than one.
     """
-    wheels = sorted((project.root / "wheels").glob("flask_modwsgi-*.whl"))
+    wheels = list((project.root / "wheels").glob("flask_modwsgi-*.whl"))
     if not wheels:
         raise problems.wheel_missing(project.root / "wheels")
-    return wheels[-1]
+    *older, newest = sorted(wheels, key=lambda path: path.stat().st_mtime_ns)
+    if older:
+        raise problems.wheels_several([f"wheels/{path.name}" for path in older])
+    return newest
 
 
 def recipe(project: Project, python: Interpreter, apache: Apache, development: bool) -> Recipe:
