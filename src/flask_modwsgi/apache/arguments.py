@@ -1,6 +1,5 @@
 """From settings to what Apache is told. Pure: nothing here reads or writes a file."""
 
-import math
 import re
 from pathlib import Path
 
@@ -14,10 +13,6 @@ from ..tls import https
 from . import content_types, monitoring
 from .app_profile import StaticFiles
 
-# Seconds for the code of a stuck request to come out of what it is in; then its process is
-# replaced. Fewer than 10 are too few (mod_wsgi documentation, --interrupt-timeout).
-INTERRUPT = 15
-
 # Read by Apache beside the file that mod_wsgi-express writes.
 CONF = Path(__file__).resolve().parent / "conf"
 INCLUDE = CONF / "main.conf"
@@ -25,15 +20,13 @@ INCLUDE = CONF / "main.conf"
 
 def options(project: Project, settings: Settings, account: Account, server_root: Path) -> list[str]:
     """The options of ``mod_wsgi-express setup-server``; a later one of the same name wins."""
-    limit = capacity.request_timeout(settings.request_limit, settings.threads)
-    last = math.ceil(capacity.effective_limit(settings.request_limit, settings.threads))
     pairs = {
         "host": in_address(settings.host),
         "port": settings.port,
         "mount-point": settings.mount_point,
         "process-group": project.app_name,
         "processes": settings.processes,
-        "threads": settings.threads,
+        "threads": capacity.client_threads(settings.threads),
         "user": account.user,
         "group": account.group,
         "working-directory": project.root,
@@ -51,11 +44,11 @@ def options(project: Project, settings: Settings, account: Account, server_root:
         "error-log-format": events.ERROR_FORMAT,
         "access-log-format": events.access_format(settings.log_format),
         "daemon-backlog": 512,
-        "request-timeout": limit,
-        "interrupt-timeout": INTERRUPT,
-        # mod_wsgi looks once a second. Where it cannot interrupt, Apache gives the 504.
-        "socket-timeout": last + 2,
-        "queue-timeout": last,
+        # It counts what slow clients take; worker/gate.py has a limit of its own. Where that
+        # cannot interrupt, Apache gives the 504.
+        "request-timeout": 0,
+        "socket-timeout": settings.request_limit + capacity.place_wait(settings.request_limit) + 2,
+        "queue-timeout": settings.request_limit,
         "startup-timeout": settings.start_limit,
         "graceful-timeout": settings.stop_limit,
         "eviction-timeout": settings.stop_limit,

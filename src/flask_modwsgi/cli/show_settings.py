@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..apache import monitoring
-from ..apache.arguments import INTERRUPT
 from ..config import env_file, proxies, settings
 from ..config.project import Project
 from ..doctor.redaction import masked
@@ -61,14 +60,13 @@ def consequences(chosen: settings.Settings) -> list[str]:
     """What the numbers mean, in sentences."""
     alone = chosen.processes == 1
     number = "1 process" if alone else f"{chosen.processes} processes"
-    limit = capacity.effective_limit(chosen.request_limit, chosen.threads)
     price = "With 1 process, all requests wait while it is stuck, or loads new code at a reload."
     return [
         f"{number} x {chosen.threads} threads: {chosen.processes * chosen.threads} requests at once"
         f" ({capacity.cores()} cores here); more wait in line.",
         *[price] * alone,
-        f"A stuck request gets its 504 after about {limit:.0f} s; if its code cannot be"
-        f" interrupted, its process is replaced {INTERRUPT} s later.",
+        f"A stuck request gets its 504 after {chosen.request_limit} s; if its code cannot be"
+        f" interrupted, its process is replaced {capacity.STUCK_WAIT} s later.",
         f"Requests under way have {chosen.stop_limit} s to finish at a stop or a reload.",
         f"Uploads may have up to {chosen.max_upload_mb} MB; a larger one gets a 413.",
         *proxies.consequences(chosen.trusted_proxies, chosen.hosts),

@@ -80,13 +80,11 @@ class Settings:
         default_means="one for each core, 2 to 8",
         example="2",
     )
-    threads: int = setting(
-        number(1, 512), "Threads of each process: the requests it works on at once.", "5"
-    )
+    threads: int = setting(number(1, 512), "Requests that each process works on at once.", "5")
     request_limit: int = setting(
         number(5, 3600, "seconds"),
-        "Time after which a stuck request is ended with a 504; never earlier, and with 5 threads"
-        " at most 6 seconds later. `./run config` shows when.",
+        "Time that the application may take for a request; then it is ended with a 504. What slow"
+        " clients take does not count.",
         "60",
     )
     start_limit: int = setting(

@@ -51,7 +51,7 @@ def open_files(facts: Facts) -> str:
 def tasks(facts: Facts) -> str:
     """Threads count as processes: RLIMIT_NPROC in ``man 2 getrlimit``, pids.max of cgroups."""
     chosen = facts.settings
-    needed = APACHE_THREADS + chosen.processes * (chosen.threads + 5)
+    needed = APACHE_THREADS + chosen.processes * (capacity.client_threads(chosen.threads) + 5)
     limit = _allowed(resource.RLIMIT_NPROC, "processes", needed, f"ulimit -u {2 * needed}")
     if (most := capacity.most_tasks()) is not None and most < needed:
         raise problems.limit_too_low(

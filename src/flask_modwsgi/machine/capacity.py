@@ -7,6 +7,9 @@ import re
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+# Seconds for a request to come out of what it is in when it has reached its limit; after that its
+# process is replaced.
+STUCK_WAIT = 15
 FEWEST, MOST = 2, 8  # processes: one may be replaced while the other serves; memory is finite
 
 
@@ -59,14 +62,17 @@ def processes() -> int:
     return min(MOST, max(FEWEST, cores()))
 
 
-def request_timeout(limit: int, threads: int) -> int:
-    """mod_wsgi's request-timeout that ends a stuck request after `limit` seconds, not before.
+def place_wait(limit: int) -> int:
+    """The seconds a request waits for a place in the application; then it gets a 503.
 
-    mod_wsgi multiplies it by 1 + ln(threads) (wsgi_daemon.c, wsgi_request_fire_threshold).
+    :param limit: Of the application's work for a request, in seconds.
     """
-    return math.ceil(limit / (1 + math.log(threads)))
+    return min(limit, 10)
 
 
-def effective_limit(limit: int, threads: int) -> float:
-    """The seconds after which mod_wsgi really ends a stuck request."""
-    return request_timeout(limit, threads) * (1 + math.log(threads))
+def client_threads(places: int) -> int:
+    """The threads of a process of the application, most of which wait for slow clients.
+
+    :param places: How many of them may be in the application at once, see `worker.gate`.
+    """
+    return max(128, 2 * places)

@@ -106,10 +106,15 @@ def application_environment(variables: Mapping[str, str], chosen: Settings) -> d
 def write_environment(site: Site) -> None:
     """Put what the application's processes start with where they read it, and nobody else can.
 
-    They are the variables and the Python environment; ``worker/entry.py`` of an older version may
+    They are the variables, the limits and the Python environment; ``worker/entry.py`` of an older version may
     be what reads the latter.
     """
-    wanted = {"environment": str(site.project.environment), "variables": dict(site.environ)}
+    wanted = {
+        "environment": str(site.project.environment),
+        "variables": dict(site.environ),
+        "threads": site.settings.threads,
+        "request_limit": site.settings.request_limit,
+    }
     mode, group = (0o600, -1) if site.account.is_me else (0o640, site.account.gid)
     files.write(site.root / "environment.json", json.dumps(wanted), mode, group)
 

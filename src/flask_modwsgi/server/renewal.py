@@ -14,7 +14,6 @@ from typing import Any
 
 from .. import problems
 from ..apache import processes, server_root, state
-from ..apache.arguments import INTERRUPT
 from ..config.project import Project
 from ..config.settings import Settings
 from ..machine import capacity, files, process_table
@@ -94,7 +93,8 @@ def standby(here: Site) -> Iterator[None]:
 
 def _longest_request(settings: Settings) -> float:
     """Seconds until a request that has begun is over, one way or the other."""
-    return capacity.effective_limit(settings.request_limit, settings.threads) + INTERRUPT + 10
+    limit = settings.request_limit
+    return limit + capacity.place_wait(limit) + capacity.STUCK_WAIT + 10
 
 
 def _let_finish(here: Site) -> None:

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from ..logs import chunking
 
 ERROR_LOG = 2  # the file descriptor
+LOGGER = logging.getLogger("flask_modwsgi")
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 

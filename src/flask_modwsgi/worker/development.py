@@ -1,5 +1,6 @@
 """What Apache loads under ``./run dev``: the application, with tracebacks in the browser."""
 
+import json
 import os
 import runpy
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from typing import Any
 from werkzeug.debug import DebuggedApplication
 
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.worker import app_logging, error_pages, middleware, stacks
+from flask_modwsgi.worker import app_logging, error_pages, gate, stacks
 
 WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
 
@@ -33,4 +34,5 @@ application = load(Project(Path.cwd()).wsgi_file)
 error_pages.write(application, WORKERS / "errors")
 # No interactive console: whoever reaches the port could run code in it.
 debugged = DebuggedApplication(application, evalex=False, pin_security=False)
-application = middleware.wrapped(debugged)
+start = json.loads((WORKERS.parent / "environment.json").read_text(encoding="utf-8"))
+application = gate.of(debugged, start, WORKERS)

@@ -5,12 +5,15 @@ imported that several processes count, so ``PROMETHEUS_MULTIPROC_DIR`` has to be
 """
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 from prometheus_client import Counter, Gauge, Histogram, values
 
+from flask_modwsgi.worker.gate import Gate, Work, current
 from flask_modwsgi.worker.slots import Slot
 
 # Any other word is a client's invention, and each would be a time series for ever.
@@ -18,8 +21,8 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-def record() -> None:
-    """Count every request of this process from now on."""
+def record() -> Callable[[Gate], None]:
+    """Count every request of this process from now on; the result is to be called with its gate."""
     folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     folder.mkdir(exist_ok=True)
     # Numbers that are used again, instead of process ids, keep sums and bound the files:
@@ -30,23 +33,33 @@ def record() -> None:
         "wsgi_request_duration_seconds", "Time the application took.", buckets=SECONDS
     )
     queue = Histogram(
-        "wsgi_request_queue_seconds", "Time a request waited for a thread.", buckets=SECONDS
+        "wsgi_request_queue_seconds", "Time a request waited for a place.", buckets=SECONDS
     )
-    threads = Gauge("wsgi_threads", "Threads for requests.", multiprocess_mode="liveall")
-    busy = Gauge("wsgi_busy_threads", "Threads at work.", multiprocess_mode="liveall")
-    threads.set(mod_wsgi.threads_per_process)
+    threads = Gauge(
+        "wsgi_threads", "Requests that are worked on at once, at most.", multiprocess_mode="liveall"
+    )
+    busy = Gauge("wsgi_busy_threads", "Requests that are worked on.", multiprocess_mode="liveall")
     busy.set(0)
 
     def count(name: str, **event: Any) -> None:
         if name == "request_started":
-            busy.inc()
-            queue.observe(max(0.0, event["application_start"] - event["queue_start"]))
             method = event["request_environ"]["REQUEST_METHOD"]
             event["request_data"]["method"] = method if method in METHODS else "other"
         elif name == "request_finished":
-            busy.dec()
-            duration.observe(event["application_time"])
             status = f"{event['status'] // 100}xx"
             requests.labels(event["request_data"]["method"], status).inc()
 
+    def entered(work: Work) -> None:
+        busy.set(len(current))
+        queue.observe(work.waited)
+
+    def left(work: Work) -> None:
+        busy.set(len(current))
+        duration.observe(time.monotonic() - work.began)
+
+    def observe(gate: Gate) -> None:
+        threads.set(gate.places)
+        gate.entered, gate.left = entered, left
+
     mod_wsgi.subscribe_events(count)
+    return observe

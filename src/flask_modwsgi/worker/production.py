@@ -16,15 +16,14 @@ import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.machine import files
-from flask_modwsgi.worker import app_logging, error_pages, middleware, stacks, static_versions
+from flask_modwsgi.worker import app_logging, error_pages, gate, stacks, static_versions
 
 SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
 WORKERS = SERVER_ROOT / "workers"
 
 
-def take_environment(file: Path) -> None:
-    """Make ``os.environ`` what `file` says, but for what Apache itself put there."""
-    wanted: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))["variables"]
+def take_environment(wanted: dict[str, str]) -> None:
+    """Make ``os.environ`` what is wanted, but for what Apache itself put there."""
     own = {name: value for name, value in os.environ.items() if name.startswith("MOD_WSGI_")}
     os.environ.clear()
     os.environ.update(wanted | own)
@@ -32,24 +31,27 @@ def take_environment(file: Path) -> None:
 
 def report(*event: Any, **details: Any) -> None:
     """Write how busy this process is; the first report says that it is ready."""
-    busy = len(mod_wsgi.active_requests)
-    text = json.dumps({"time": time.time(), "requests": middleware.taken, "busy": busy})
-    files.write(WORKERS / f"{os.getpid()}.json", text)
+    found = {"time": time.time(), "requests": application.taken, "busy": len(gate.current)}
+    files.write(WORKERS / f"{os.getpid()}.json", json.dumps(found))
 
 
 faulthandler.enable(file=2)  # where a crash was; sys.stderr is no file here
-take_environment(SERVER_ROOT / "environment.json")
+start = json.loads((SERVER_ROOT / "environment.json").read_text(encoding="utf-8"))
+take_environment(start["variables"])
 stacks.listen(WORKERS)
 app_logging.install(os.environ["LOG_LEVEL"])
+observe = None
 if os.environ.get("METRICS_PORT", "").strip():
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(WORKERS / "metrics")
     from flask_modwsgi.worker import metrics
 
-    metrics.record()
+    observe = metrics.record()  # before the application, which may count, too
 # mod_wsgi has made the project the working directory.
 loaded = runpy.run_path(str(Project(Path.cwd()).wsgi_file))["application"]
 static_versions.add_versions(loaded)
 error_pages.write(loaded, WORKERS / "errors")
-application = middleware.wrapped(loaded)
+application = gate.of(loaded, start, WORKERS)
+if observe:
+    observe(application)
 mod_wsgi.subscribe_signals(report)  # SIGHUP asks for a report
 report()

@@ -1,0 +1,227 @@
+"""Lets so many requests at a time into the application, and each only when its body is there.
+
+A process has many threads, which are cheap while they wait for slow clients; see
+`capacity.client_threads`. A request takes one of the places when it needs the application, and gives
+it back when that has answered, not when the client has read the answer.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import itertools
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import Any
+
+import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
+from flask import Flask
+from werkzeug.exceptions import BadRequest, GatewayTimeout, HTTPException, ServiceUnavailable
+
+from ..machine.capacity import STUCK_WAIT, client_threads, place_wait
+from . import app_logging
+
+IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
+_LOOK = 0.25  # seconds between two looks for requests that take too long
+
+
+class TimeLimit(BaseException):
+    """Ends a request that has reached ``REQUEST_LIMIT``; ``except Exception`` does not catch it."""
+
+
+@dataclass(eq=False)
+class Work:
+    """A request that is in the application."""
+
+    id: str
+    method: str
+    path: str
+    waited: float  # seconds for a place
+    thread: int = field(default_factory=threading.get_ident)
+    since: float = field(default_factory=time.time)
+    began: float = field(default_factory=time.monotonic)
+    was_told: bool = False  # that it has reached the limit
+    has_place: bool = True
+
+
+current: dict[int, Work] = {}  # of this process, by thread
+
+
+def _nothing(work: Work) -> None:
+    """What is done around a request without metrics."""
+
+
+class Gate:
+    """A WSGI application around another one."""
+
+    def __init__(self, application: Any, places: int, limit: int, folder: Path) -> None:
+        """
+        :param places: How many requests are in the application at once.
+        :param limit: Seconds that each may be there.
+        :param folder: Of what the processes of this server have in common.
+        """
+        self.taken = 0
+        self.entered: Callable[[Work], None] = _nothing
+        self.left: Callable[[Work], None] = _nothing
+        self._application = application
+        self._limit = limit
+        self._place_wait = place_wait(limit)
+        self._folder = folder
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self.places = places
+        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(places):
+            self._places.put(None)
+        threading.Thread(target=self._watch, name="request limit", daemon=True).start()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not _is_complete(environ):  # the client has gone, or sent too much
+            return BadRequest()(environ, start_response)
+        self.taken = next(self._numbers)
+        request_id = environ.get("REQUEST_ID", "")
+        # Stays until the thread's next request, for what is logged while the answer is sent.
+        app_logging.request_id.set(request_id)
+        path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
+        asked = time.monotonic()
+        try:
+            self._places.get(timeout=self._place_wait)
+        except queue.Empty:
+            return self._refused(
+                ServiceUnavailable(retry_after=self._place_wait), environ, start_response
+            )
+        work = Work(request_id, environ["REQUEST_METHOD"], path, time.monotonic() - asked)
+        try:
+            try:
+                current[work.thread] = work
+                self.entered(work)
+                answer: Iterable[bytes] = self._application(environ, start_response)
+                return answer
+            finally:
+                self._leave(work)
+        except TimeLimit:
+            self._leave(work)
+            app_logging.LOGGER.exception("%s %s took longer than REQUEST_LIMIT", work.method, path)
+            return self._refused(GatewayTimeout(), environ, start_response)
+
+    def _leave(self, work: Work) -> None:
+        """May be called twice, because `TimeLimit` may come while it is at work."""
+        with self._lock:
+            if current.pop(work.thread, None) is None:
+                return
+            if work.was_told:
+                _raise_in(work.thread, None)
+            if work.has_place:
+                self._places.put(None)
+        self.left(work)
+
+    def _refused(
+        self, error: HTTPException, environ: dict[str, Any], start_response: Any
+    ) -> Iterable[bytes]:
+        """The page that the application has for an error."""
+        application = self._application
+        if not isinstance(application, Flask):
+            return error(environ, start_response)
+        with application.request_context(environ):
+            response = application.make_response(application.handle_http_exception(error))
+        return response(environ, start_response)
+
+    def _watch(self) -> None:
+        is_going = False
+        while True:
+            time.sleep(_LOOK)
+            now = time.monotonic()
+            for work in list(current.values()):
+                late = now - work.began - self._limit
+                if late > 0 and not work.was_told:
+                    self._interrupt(work)
+                elif late > STUCK_WAIT and work.has_place:
+                    self._give_place_to_others(work)
+            if not is_going and any(not work.has_place for work in list(current.values())):
+                is_going = _is_my_turn(self._folder)
+                if is_going:
+                    os.kill(os.getpid(), signal.SIGUSR1)  # mod_wsgi puts another one in its place
+
+    def _interrupt(self, work: Work) -> None:
+        with self._lock:
+            if current.get(work.thread) is work:
+                work.was_told = True
+                _raise_in(work.thread, TimeLimit)
+
+    def _give_place_to_others(self, work: Work) -> None:
+        """What does not return to Python cannot be interrupted."""
+        with self._lock:
+            if current.get(work.thread) is not work:
+                return
+            work.has_place = False
+            self._places.put(None)
+        frame = sys._current_frames().get(work.thread)
+        where = "".join(traceback.format_stack(frame)) if frame else ""
+        message = "%s %s took longer than REQUEST_LIMIT and could not be interrupted\n%s"
+        app_logging.LOGGER.error(message, work.method, work.path, where.rstrip())
+
+
+def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
+    """The gate before an application.
+
+    :param start: What `server.launch` wrote down. Whoever chose another number of threads by an
+        option of mod_wsgi-express has that many places.
+    :param folder: Of what the processes of this server have in common.
+    """
+    places, threads = start["threads"], mod_wsgi.threads_per_process
+    if threads != client_threads(places):
+        places = threads
+    return Gate(application, places, start["request_limit"], folder)
+
+
+def _is_complete(environ: dict[str, Any]) -> bool:
+    """Read the whole body; False if that was not possible.
+
+    A body without a length gets one: the application cannot know where it ends otherwise.
+    """
+    has_no_length = "HTTP_TRANSFER_ENCODING" in environ
+    if not has_no_length and environ.get("CONTENT_LENGTH", "") in ("", "0"):
+        return True
+    body = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # the application reads it
+    size, read = 0, environ["wsgi.input"].read
+    while True:
+        try:
+            chunk = read(64 * 1024)
+        except OSError:
+            return False
+        if not chunk:
+            break
+        size += body.write(chunk)
+    body.seek(0)
+    environ["wsgi.input"] = body
+    if has_no_length:
+        environ["CONTENT_LENGTH"] = str(size)
+        del environ["HTTP_TRANSFER_ENCODING"]
+    return True
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    """Have it raised in a thread, or no longer.
+
+    https://docs.python.org/3/c-api/init.html#c.PyThreadState_SetAsyncExc
+    """
+    raised = ctypes.py_object(error) if error else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
+
+
+def _is_my_turn(folder: Path) -> bool:
+    """Only one process at a time is replaced; this one has its turn until it ends."""
+    file = os.open(folder / "replaced.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    os.close(file)
+    return False
