@@ -182,6 +182,13 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     return Gate(application, places, start["request_limit"], folder)
 
 
+class _Body(SpooledTemporaryFile[bytes]):
+    """Goes with its last reader, which may be what streams the answer."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def _is_complete(environ: dict[str, Any]) -> bool:
     """Read the whole body; False if that was not possible.
 
@@ -190,7 +197,7 @@ def _is_complete(environ: dict[str, Any]) -> bool:
     has_no_length = "HTTP_TRANSFER_ENCODING" in environ
     if not has_no_length and environ.get("CONTENT_LENGTH", "") in ("", "0"):
         return True
-    body = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # the application reads it
+    body = _Body(max_size=IN_MEMORY)
     size, read = 0, environ["wsgi.input"].read
     while True:
         try:
