@@ -56,6 +56,11 @@ def sleeps() -> str:
             continue
 
 
+@bp.get("/large")
+def large() -> bytes:
+    return bytes(5 * 1024 * 1024)
+
+
 @bp.get("/blocks")
 def blocks() -> str:
     time.sleep(1000)
@@ -380,6 +385,36 @@ def test_busy_connections_are_all_answered(limited: Running, many_files: None, n
     with load(limited.url, keep=number, close=0) as record:
         wait_for(lambda: record.answered > 10 * number, 30, "ten answers for each")
     assert record.failures == []
+
+
+SLOW = {
+    "uploads": head("POST /take", "*/*", "Content-Length: 9") + b"half",
+    "readers": head("GET /large", "*/*"),
+    "heads": b"POST /take HTTP/1.1\r\nHost: here\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_slow_clients_do_not_stop_the_application(
+    limited: Running, many_files: None, kind: str
+) -> None:
+    """Many more than there are places; none of them is served to its end before the others are."""
+    with connections(limited, 100) as slow:
+        for connection in slow:
+            connection.sendall(SLOW[kind])
+        assert longest_of(limited, 20) < patience()
+        whole = head("POST /take", "*/*", "Content-Length: 5")
+        assert send(limited, whole, b"whole").text == '{"bytes":5}\n'
+        assert not any(is_closed(connection) for connection in slow)
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server has ended it, with or without an answer."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
 
 
 # The ends of each range, from the sentence that tells it.

@@ -23,10 +23,11 @@ def served(project: Project) -> Iterator[Running]:
 
 
 def test_setup_ends_with_what_it_proved(project: Project) -> None:
-    *_, ready, versions, next_step = project.output.strip().splitlines()
+    *_, ready, versions, next_step, folder = project.output.strip().splitlines()
     assert re.search(r"^Ready .* Apache answered / 200, /health/live 200, /static/\S+ 200$", ready)
     assert re.search(r"Apache 2\.4\.\d+ \((system|bundled)\), mod_wsgi 6\.1\.\d+", versions)
     assert next_step.startswith("Next     ./run ")
+    assert folder == f"         in {project.path}"
 
 
 def test_setup_again_changes_nothing(project: Project) -> None:
