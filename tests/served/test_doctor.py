@@ -473,6 +473,29 @@ def test_too_few_open_files(well: Project) -> None:
     assert done.returncode == 1
     assert "Problem  limit-too-low" in done.stdout
     assert "256 open files" in done.stdout
+    done = subprocess.run(
+        ["./run", "start"], cwd=well.path, capture_output=True, text=True, preexec_fn=limit
+    )
+    assert (done.returncode, "limit-too-low" in done.stderr) == (1, True)
+
+
+def test_a_low_soft_limit_of_open_files_is_raised(well: Project) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4096:
+        pytest.skip("no process may open 4096 files here; ulimit -Hn says how many")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 4096))
+
+    done = subprocess.run(
+        ["./run", "start"], cwd=well.path, capture_output=True, text=True, preexec_fn=limit
+    )
+    try:
+        assert done.returncode == 0, done.stderr
+        apache = json.loads((well.path / "var/apache/state.json").read_text())["pid"]
+        assert psutil.Process(apache).rlimit(psutil.RLIMIT_NOFILE) == (1200, 4096)
+    finally:
+        assert well.call("./run", "stop").returncode == 0
 
 
 def test_a_clock_that_is_behind(well: Project) -> None:

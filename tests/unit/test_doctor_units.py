@@ -171,7 +171,7 @@ def test_limits_that_are_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     monkeypatch.setattr(resource, "getrlimit", lambda kind: unlimited)
     assert check_machine.open_files(settings_of()) == "unlimited"
-    assert "540 needed" in check_machine.tasks(settings_of())
+    assert "1298 needed" in check_machine.tasks(settings_of())
     monkeypatch.setattr(capacity, "most_tasks", lambda: 512)
     assert "512 processes (pids.max)" in refused(check_machine.tasks, settings_of()).what
 

@@ -22,7 +22,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.setitem(
         sys.modules,
         "mod_wsgi",
-        SimpleNamespace(threads_per_process=128),  # type: ignore[arg-type]
+        SimpleNamespace(threads_per_process=128),
     )
     # A new one for each test, because those before are still watched.
     monkeypatch.delitem(sys.modules, "flask_modwsgi.worker.gate", raising=False)

@@ -26,7 +26,7 @@ def options(project: Project, settings: Settings, account: Account, server_root:
         "mount-point": settings.mount_point,
         "process-group": project.app_name,
         "processes": settings.processes,
-        "threads": capacity.client_threads(settings.threads),
+        "threads": capacity.client_threads(settings.processes, settings.threads),
         "user": account.user,
         "group": account.group,
         "working-directory": project.root,

@@ -12,9 +12,8 @@ from ..machine.ports import check_port
 from .facts import Facts
 from .finding import Note
 
-# Two Apache children of 256 threads (apache/main.conf); a connection takes a socket on each side.
-DESCRIPTORS = 600
-APACHE_THREADS = 2 * 260
+# Two of Apache's children, with 512 threads (apache/conf/main.conf).
+APACHE_THREADS = 2 * 516
 APACHE_MB, PROCESS_MB = 40, 25  # measured with the example application: the least they take
 
 
@@ -45,13 +44,15 @@ def leftovers(facts: Facts) -> str:
 
 
 def open_files(facts: Facts) -> str:
-    return _allowed(resource.RLIMIT_NOFILE, "open files", DESCRIPTORS, "ulimit -n 4096")
+    """A start raises the soft limit by itself."""
+    return _allowed(resource.RLIMIT_NOFILE, "open files", capacity.OPEN_FILES, "ulimit -n 4096")
 
 
 def tasks(facts: Facts) -> str:
     """Threads count as processes: RLIMIT_NPROC in ``man 2 getrlimit``, pids.max of cgroups."""
     chosen = facts.settings
-    needed = APACHE_THREADS + chosen.processes * (capacity.client_threads(chosen.threads) + 5)
+    threads = capacity.client_threads(chosen.processes, chosen.threads)
+    needed = APACHE_THREADS + chosen.processes * (threads + 5)
     limit = _allowed(resource.RLIMIT_NPROC, "processes", needed, f"ulimit -u {2 * needed}")
     if (most := capacity.most_tasks()) is not None and most < needed:
         raise problems.limit_too_low(
@@ -61,7 +62,8 @@ def tasks(facts: Facts) -> str:
 
 
 def _allowed(kind: int, what: str, needed: int, remedy: str) -> str:
-    limit, _ = resource.getrlimit(kind)
+    soft, hard = resource.getrlimit(kind)
+    limit = hard if kind == resource.RLIMIT_NOFILE else soft
     if limit == resource.RLIM_INFINITY:
         return "unlimited"
     if limit < needed:

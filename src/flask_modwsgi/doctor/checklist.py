@@ -39,7 +39,7 @@ CHECKS = (
     Check("logs", check_places.logs),
     Check("leftovers", check_machine.leftovers),
     Check("port", check_machine.port),
-    Check("open files", check_machine.open_files),
+    Check("open files", check_machine.open_files, (SERVE,)),
     Check("processes", check_machine.tasks),
     Check("memory", check_machine.memory),
     Check("SELinux", check_machine.selinux),

@@ -4,9 +4,12 @@ import contextlib
 import math
 import os
 import re
+import resource
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+# Of each of Apache's children, with 512 threads (apache/conf/main.conf): a socket on either side.
+OPEN_FILES = 1200
 # Seconds for a request to come out of what it is in when it has reached its limit; after that its
 # process is replaced.
 STUCK_WAIT = 15
@@ -70,9 +73,20 @@ def place_wait(limit: int) -> int:
     return min(limit, 10)
 
 
-def client_threads(places: int) -> int:
+def client_threads(processes: int, places: int) -> int:
     """The threads of a process of the application, most of which wait for slow clients.
 
     :param places: How many of them may be in the application at once, see `worker.gate`.
     """
-    return max(128, 2 * places)
+    return max(256 // processes, 2 * places)
+
+
+def allow_open_files() -> None:
+    """Let this process, and what it starts, have as many open files as Apache needs.
+
+    As far as the hard limit allows; the check of ``doctor`` tells when that is too few.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
+        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -23,7 +23,7 @@ from ..doctor import causes, deaths
 from ..logs import events
 from ..logs.events import Event
 from ..logs.output import Files, Terminal
-from ..machine import files, oom, process_table
+from ..machine import capacity, files, oom, process_table
 from ..machine.ports import check_port
 from ..problems.problem import Problem
 from ..tls import https
@@ -151,6 +151,7 @@ class Httpd:
         if settings.tls_certificate:
             check_port(settings.host, settings.port)
         monitoring.check(settings)
+        capacity.allow_open_files()
         self.process = self.output.popen(
             self._apachectl("start", "-DFOREGROUND"),
             env=dict(self.site.environ),

@@ -14,7 +14,7 @@ from ..config.project import Project
 from ..config.settings import Settings
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
-from ..machine import files, oom
+from ..machine import capacity, files, oom
 from ..machine.accounts import Account
 from ..tls.certificates import Certificate
 
@@ -109,11 +109,13 @@ def write_environment(site: Site) -> None:
     They are the variables, the limits and the Python environment; ``worker/entry.py`` of an older version may
     be what reads the latter.
     """
+    chosen = site.settings
     wanted = {
         "environment": str(site.project.environment),
         "variables": dict(site.environ),
-        "threads": site.settings.threads,
-        "request_limit": site.settings.request_limit,
+        "threads": chosen.threads,
+        "client_threads": capacity.client_threads(chosen.processes, chosen.threads),
+        "request_limit": chosen.request_limit,
     }
     mode, group = (0o600, -1) if site.account.is_me else (0o640, site.account.gid)
     files.write(site.root / "environment.json", json.dumps(wanted), mode, group)

@@ -26,7 +26,7 @@ import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 from flask import Flask
 from werkzeug.exceptions import BadRequest, GatewayTimeout, HTTPException, ServiceUnavailable
 
-from ..machine.capacity import STUCK_WAIT, client_threads, place_wait
+from ..machine.capacity import STUCK_WAIT, place_wait
 from . import app_logging
 
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
@@ -177,7 +177,7 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     :param folder: Of what the processes of this server have in common.
     """
     places, threads = start["threads"], mod_wsgi.threads_per_process
-    if threads != client_threads(places):
+    if threads != start["client_threads"]:
         places = threads
     return Gate(application, places, start["request_limit"], folder)
 
