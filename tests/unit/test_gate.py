@@ -117,6 +117,25 @@ def test_the_body_is_complete_before_there_is_a_place(
     assert b"".join(made(environ, lambda *_: None)) == b"5 5"
 
 
+def test_uploads_are_streamed_where_that_was_chosen(gate: ModuleType, tmp_path: Path) -> None:
+    seen = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(environ["wsgi.input"].read(4))
+        return []
+
+    made = gate.Gate(application, 1, LIMIT, tmp_path, ("/live/",))
+    for path in ("/live", "/live/1"):
+        environ = EnvironBuilder(path, method="POST").get_environ()
+        body = io.BytesIO(b"half, and the rest would come later")
+        made(environ | {"CONTENT_LENGTH": "35", "wsgi.input": body}, None)
+        assert body.tell() == 4
+    environ |= {"PATH_INFO": "/lively", "CONTENT_LENGTH": "35", "wsgi.input": io.BytesIO(b"all")}
+    made(environ, None)
+    assert environ["wsgi.input"].read() == b""
+    assert seen == [b"half", b"half", b"all"]
+
+
 def test_a_client_that_is_gone_costs_no_place(
     gate: ModuleType, application: Flask, tmp_path: Path
 ) -> None:

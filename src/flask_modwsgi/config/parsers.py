@@ -60,6 +60,11 @@ def normal_url_path(text: str) -> str:
     return matching(r"/|(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")("/" + text.strip("/"))
 
 
+def url_paths(text: str) -> str:
+    """Several `normal_url_path`, with a space between them."""
+    return " ".join(map(normal_url_path, text.replace(",", " ").split()))
+
+
 port = number(1, 65535)
 address = Parser("an address of this machine", matching(r"[\w.:-]+"))
 url_path = Parser("a URL path of letters, digits and . _ ~ -", normal_url_path)

@@ -103,6 +103,14 @@ class Settings:
     max_upload_mb: int = setting(
         number(1, 10240, "megabytes"), "Largest upload; a larger one gets a 413.", "10"
     )
+    stream_uploads: str = setting(
+        Parser("URL paths, separated by commas or spaces", parsers.url_paths),
+        "Paths, and all below them, where the application reads an upload while it comes. A slow"
+        " client then occupies one of THREADS. Everywhere else the upload is complete before the"
+        " application sees it.",
+        default_means="no path",
+        example="/upload,/api/streams",
+    )
     max_header_kb: int = setting(
         number(1, 63, "kilobytes"),
         "Largest URL, and largest Cookie, Authorization and Referer fields together; larger ones"

@@ -116,6 +116,7 @@ def write_environment(site: Site) -> None:
         "threads": chosen.threads,
         "client_threads": capacity.client_threads(chosen.processes, chosen.threads),
         "request_limit": chosen.request_limit,
+        "stream_uploads": chosen.stream_uploads.split(),
     }
     mode, group = (0o600, -1) if site.account.is_me else (0o640, site.account.gid)
     files.write(site.root / "environment.json", json.dumps(wanted), mode, group)

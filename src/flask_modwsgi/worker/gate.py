@@ -62,17 +62,26 @@ def _nothing(work: Work) -> None:
 class Gate:
     """A WSGI application around another one."""
 
-    def __init__(self, application: Any, places: int, limit: int, folder: Path) -> None:
+    def __init__(
+        self,
+        application: Any,
+        places: int,
+        limit: int,
+        folder: Path,
+        streamed: tuple[str, ...] = (),
+    ) -> None:
         """
         :param places: How many requests are in the application at once.
         :param limit: Seconds that each may be there.
         :param folder: Of what the processes of this server have in common.
+        :param streamed: Paths with a slash at the end, where an upload is read while it comes.
         """
         self.taken = 0
         self.entered: Callable[[Work], None] = _nothing
         self.left: Callable[[Work], None] = _nothing
         self._application = application
         self._limit = limit
+        self._streamed = streamed
         self._place_wait = place_wait(limit)
         self._folder = folder
         self._numbers = itertools.count(1)
@@ -84,7 +93,8 @@ class Gate:
         threading.Thread(target=self._watch, name="request limit", daemon=True).start()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not _is_complete(environ):  # the client has gone, or sent too much
+        is_streamed = f"{environ['PATH_INFO']}/".startswith(self._streamed)
+        if not is_streamed and not _is_complete(environ):  # the client has gone, or sent too much
             return BadRequest()(environ, start_response)
         self.taken = next(self._numbers)
         request_id = environ.get("REQUEST_ID", "")
@@ -179,7 +189,8 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     places, threads = start["threads"], mod_wsgi.threads_per_process
     if threads != start["client_threads"]:
         places = threads
-    return Gate(application, places, start["request_limit"], folder)
+    streamed = tuple(f"{path.rstrip('/')}/" for path in start["stream_uploads"])
+    return Gate(application, places, start["request_limit"], folder, streamed)
 
 
 class _Body(SpooledTemporaryFile[bytes]):
