@@ -427,11 +427,13 @@ def test_a_server_root_elsewhere_is_found_from_any_shell(
     project = Project(tmp_path / ("x" * 100))
     monkeypatch.setattr(server_root, "LONGEST", len(str(tmp_path)) + 60)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(server_root, "ROOTS_OWN", [str(tmp_path)])
     folder = server_root.choose(project, "apache")
     assert folder.parent == tmp_path
     me = accounts.Account("me", os.geteuid(), "us", os.getegid())
     server_root.make(project, folder, me)
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/nonexistent")
+    monkeypatch.setattr(server_root, "ROOTS_OWN", ["/nonexistent"])
     assert server_root.choose(project, "apache") != folder
     assert server_root.find(project, "apache") == folder
     moved = Project(tmp_path / "short")

@@ -21,6 +21,17 @@ def test_a_long_path_gets_a_short_server_root(
     assert folder == server_root.choose(project, "apache") != server_root.choose(project, "proof")
 
 
+def test_root_takes_no_folder_that_others_could_have_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = Project(Path("/srv") / ("x" * 100))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "access", lambda path, mode: True)
+    for name in ("XDG_RUNTIME_DIR", "TMPDIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert server_root.choose(project, "apache").parent == Path("/run")
+
+
 def test_a_server_root_of_somebody_else_is_refused(tmp_path: Path) -> None:
     project = Project(tmp_path)
     folder = project.var / "apache"

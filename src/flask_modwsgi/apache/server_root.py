@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import problems
@@ -12,17 +13,24 @@ from ..config.project import Project
 from ..machine.accounts import Account
 
 # A socket's path has at most 107 bytes (man 7 unix); mod_wsgi appends "/wsgi.4194304.9.1.sock".
+ROOTS_OWN = ("/run", "/var/run")  # only root can write there
 LONGEST = 107 - len("/wsgi.4194304.9.1.sock")
 
 
 def choose(project: Project, name: str) -> Path:
-    """``var/<name>`` of the project, or a short private directory where that is too long."""
+    """``var/<name>`` of the project, or a short private directory where that is too long.
+
+    Root's is where nobody else can make one before: whoever owns it could have root write files.
+    """
     folder = project.var / name
     if len(os.fsencode(folder)) <= LONGEST:
         return folder
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     short = f"flask-modwsgi-{os.geteuid()}-{digest}"
-    bases = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")
+    if os.geteuid() == 0:
+        bases: Sequence[str | None] = ROOTS_OWN
+    else:
+        bases = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")
     places = (Path(base) / short for base in bases if base and os.access(base, os.W_OK))
     return next((place for place in places if len(os.fsencode(place)) <= LONGEST), folder)
 
