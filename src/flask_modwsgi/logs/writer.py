@@ -20,7 +20,7 @@ from .rotation import RotatedFile
 
 # So many deaths within so many seconds may be a crash loop.
 LOOP_DEATHS, LOOP_SECONDS = 5, 30.0
-CHUNK = 1024 * 1024  # bytes read at once; what a pipe holds
+CHUNK = 256 * 1024  # bytes read at once, and written to one file
 LONGEST = 1024 * 1024  # bytes of a line
 # Seconds in which lines gather, so that a burst of them wakes this process once; the pipe has room.
 GATHER = 0.01
