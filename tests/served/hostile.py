@@ -270,6 +270,8 @@ PATHS: list[tuple[bytes, frozenset[int]]] = [
     (b"/static/%2eenv", MISSING),
     (b"/static//.env", MISSING),
     (b"/static/style.css~", MISSING),
+    (b"/static/style.css.bak", MISSING),
+    (b"/static/%23style.css%23", MISSING),
     (b"/static/style.css/", MISSING),
     (b"/static/style.css/x", MISSING),
     (b"/static/style.css%00", MISSING),

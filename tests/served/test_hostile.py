@@ -49,7 +49,8 @@ def target(changed: Project) -> Iterator[Running]:
     before = views.read_text("utf-8")
     views.write_text(before + VIEWS, "utf-8")
     static = changed.package / "static"
-    traps = [static / "link", static / "style.css~", static / ".env", static / ".hidden" / "file"]
+    names = ("link", "style.css~", "style.css.bak", "#style.css#", ".env", ".hidden/file")
+    traps = [static / name for name in names]
     traps[0].symlink_to("/etc")
     (static / ".hidden").mkdir()
     for trap in traps[1:]:

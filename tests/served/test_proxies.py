@@ -46,6 +46,15 @@ def cookie() -> Any:
 # What a client can say of itself that is not true.
 LIES = {
     "Connection": "close, X-Forwarded-For, X-Forwarded-Proto, X-Request-ID",
+    "CF-Connecting-IP": "6.6.6.6",
+    "Client-IP": "6.6.6.6",
+    "Fastly-Client-IP": "6.6.6.6",
+    "True-Client-IP": "6.6.6.6",
+    "X-Cluster-Client-IP": "6.6.6.6",
+    "X-Original-Forwarded-For": "6.6.6.6",
+    "X-Original-Host": "evil.example",
+    "X-Original-URL": "/evil",
+    "X-Rewrite-URL": "/evil",
     "Forwarded": "for=6.6.6.6;host=evil.example;proto=https",
     "X-Forwarded-For": "6.6.6.6",
     "X-Forwarded-Host": "evil.example",
@@ -262,6 +271,10 @@ def test_a_stranger_is_not_believed(trusting: Running, ports: tuple[int, int]) -
         ("X-Forwarded-Host", "a.example.org:81", "url", "http://a.example.org:81/"),
         ("X-Forwarded-Host", "a b<", "url", "http://example.com:{port}/"),
         ("X-Forwarded-Port", "81", "url", "http://example.com:{port}/"),
+        *(
+            ("X-Forwarded-Prefix", prefix, "url", "http://example.com:{port}/")
+            for prefix in ("/..", "/a/../b", "/.", "/a/.")
+        ),
         ("X-Forwarded-Prefix", "/a/b-c/", "url", "http://example.com:{port}/a/b-c/"),
         ("X-Forwarded-Prefix", "//evil.example", "url", "http://example.com:{port}/"),
         ("X-Forwarded-Prefix", "/<script>", "url", "http://example.com:{port}/"),
@@ -279,7 +292,9 @@ def test_what_a_proxy_may_say(
 
 def test_the_port_completes_the_host(trusting: Running, ports: tuple[int, int]) -> None:
     fields = {"X-Forwarded-Host": "example.com", "X-Forwarded-Proto": "https"}
-    for port, url in (("8443", "https://example.com:8443/"), ("443", "https://example.com/")):
+    without = "https://example.com/"
+    given = {port: f"https://example.com:{port}/" for port in ("1", "8443", "59999", "65535")}
+    for port, url in (given | dict.fromkeys(("443", "0", "65536", "99999"), without)).items():
         said = fields | {"X-Forwarded-Port": port}
         assert seen(fetch(ports[0], "/seen", said, source=PROXY))["url"] == url
 

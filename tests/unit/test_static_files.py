@@ -107,7 +107,7 @@ def test_what_is_asked_whether_it_answers() -> None:
 
 def test_the_file_that_is_asked_for_is_one_that_apache_serves(tmp_path: Path) -> None:
     static = StaticFiles(tmp_path, "/static")
-    for name in (".DS_Store", "a.css~"):
+    for name in (".DS_Store", "a.css~", "a.css.bak", "#a.css#", "a.css.swp", "a.css.ORIG"):
         (tmp_path / name).touch()
     (tmp_path / "b.css").symlink_to(tmp_path / "a.css~")
     assert smoke_test._a_static_file(static) == ""

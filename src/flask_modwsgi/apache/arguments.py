@@ -84,6 +84,7 @@ def beginning(
     }
     if static:
         names["STATIC_FOLDER"] = static.folder
+        names["LEFTOVERS"] = content_types.LEFTOVERS
         names["STATIC_COPIES"] = server_root / "static"
         # It stands in regular expressions, where a dot is any character.
         names["STATIC_URL"] = f"{mount_point}{static.url}".replace(".", "\\.")

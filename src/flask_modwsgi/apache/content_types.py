@@ -15,6 +15,9 @@ WEB = {
     ".woff2": "font/woff2",
 }
 
+# Names of copies that editors and tools leave, for Apache and Python: no pages, but often secrets.
+LEFTOVERS = r".*~|#.*#|.*\.(?i:bak|orig|rej|sw[a-p]|tmp)"
+
 # What gets smaller when it is compressed.
 COMPRESSIBLE = (
     "application/javascript",

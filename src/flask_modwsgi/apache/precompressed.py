@@ -8,6 +8,7 @@ with it may be kept for ever.
 import gzip
 import io
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -84,7 +85,7 @@ def served(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             file = Path(path, name)
-            is_public = not name.startswith(".") and not name.endswith("~")
+            is_public = not name.startswith(".") and not re.fullmatch(content_types.LEFTOVERS, name)
             if is_public and stat.S_ISREG(file.lstat().st_mode):
                 yield file
 
