@@ -338,9 +338,12 @@ def test_rotation_under_load_loses_no_line_and_keeps_so_many(server: Logging) ->
                 assert set(answers) == {200}
         finally:
             writer.resume()
-        server.find("error", 100)
-        seen = [number for number in numbers(server.lines("error")) if number < 1000]
-        assert seen == list(range(100))
+
+        def is_written() -> bool:
+            seen = [number for number in numbers(server.lines("error")) if number < 1000]
+            return seen == list(range(100))
+
+        wait_for(is_written, 20, "every line in the files, once")
         assert Path(f"{server.log('error')}.3").exists()
 
         def is_complete() -> bool:
