@@ -289,6 +289,28 @@ def test_http_1_and_2(service: Service) -> None:
         assert done.stdout == f"200 {expected}"
 
 
+def test_a_body_without_a_length_is_not_lost(service: Service) -> None:
+    """Over HTTP/2 it would come to the application as an empty one, so it is refused."""
+    curl = shutil.which("curl")
+    if not curl or b"HTTP2" not in subprocess.run([curl, "-V"], capture_output=True).stdout:
+        pytest.skip("curl has no HTTP/2; on Debian: apt-get install curl")
+    if not (service.modules() / "mod_http2.so").exists():
+        pytest.skip("this Apache has no mod_http2")
+    words = (curl, "--cacert", service.certificate, "-s", "-o", os.devnull, "-X", "POST")
+    for options, expected in (
+        (("--http2", "-T", "-"), "411"),
+        (("--http1.1", "-T", "-"), "405"),
+        (("--http2", "--data-binary", "@-"), "405"),
+    ):
+        done = subprocess.run(
+            (*words, *options, "-w", "%{http_code}", f"{service.https}/"),
+            input="hello",
+            capture_output=True,
+            text=True,
+        )
+        assert (options, done.stdout) == (options, expected)
+
+
 def test_the_key_is_nowhere_else(service: Service) -> None:
     secret = "".join(service.key.read_text().splitlines()[1:-1]).encode()
     for file in (service.project.path / "var").rglob("*"):
