@@ -490,7 +490,10 @@ def test_a_mount_point_and_an_expired_certificate(service: Service, folder: Path
         answer = ask(serving.url, anybody)
         assert (answer.status, answer.headers["Location"]) == (301, "/app/")
         assert ask(f"{service.http}/app/health/live").status == 200
-        assert ask(f"{service.http}/app/").headers["Location"] == f"{serving.url}/"
+        for path in ("/app/", "/app", "/app?a=b"):
+            answer = ask(service.http + path, Host="example.org")
+            there = f"https://example.org:{service.env['HTTPS_PORT']}{path}"
+            assert (answer.status, answer.headers["Location"]) == (308, there)
 
 
 def warning(log: str) -> str:
