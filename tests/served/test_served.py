@@ -55,6 +55,7 @@ def test_the_page(served: Running) -> None:
     answer = ask(f"{served.url}/")
     assert answer.status == 200
     assert "Hello, I love Flask!" in answer.text
+    assert "5 in each process" in answer.text
     assert answer.headers["Server"] == "Apache"
 
 

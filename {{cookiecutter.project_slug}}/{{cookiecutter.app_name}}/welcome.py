@@ -13,12 +13,13 @@ def served_by() -> dict[str, str]:
 
     import mod_wsgi  # exists only within Apache
 
+    threads = request.environ.get("flask_modwsgi.threads", mod_wsgi.threads_per_process)
     return {
         "Apache": _version("apache"),
         "mod_wsgi": _version("mod_wsgi"),
         "Python": python,
         "Processes": str(mod_wsgi.maximum_processes),
-        "Threads": f"{mod_wsgi.threads_per_process} in each process",
+        "Threads": f"{threads} in each process",
     }
 
 

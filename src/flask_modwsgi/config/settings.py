@@ -105,7 +105,7 @@ class Settings:
     )
     stream_uploads: str = setting(
         Parser("URL paths, separated by commas or spaces", parsers.url_paths),
-        "Paths, and all below them, where the application reads an upload while it comes. A slow"
+        "Paths of the application, and all below, where it reads an upload while it comes. A slow"
         " client then occupies one of THREADS. Everywhere else the upload is complete before the"
         " application sees it.",
         default_means="no path",

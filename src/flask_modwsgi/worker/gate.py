@@ -101,6 +101,7 @@ class Gate:
         # Stays until the thread's next request, for what is logged while the answer is sent.
         app_logging.request_id.set(request_id)
         path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
+        environ["flask_modwsgi.threads"] = self.places  # mod_wsgi tells of all that wait, too
         asked = time.monotonic()
         try:
             self._places.get(timeout=self._place_wait)
