@@ -238,3 +238,22 @@ def test_config_fits_a_terminal_and_a_long_value_moves_no_other_line(
     assert [line.split()[0] for line in lines if len(line) > 80] == ["TLS_KEY"]
     ends = {line.rindex(" ") for line in lines[: len(settings.NAMES)] if "TLS_KEY" not in line}
     assert len(ends) == 1
+
+
+def test_the_remedy_for_a_wrong_value_mends_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in settings.NAMES:
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / ".env"
+    file.write_text("HTTPS_PORT=1\nPORT=80x\nTLS_KEY=a b\n")
+    for name in ("PORT", "TLS_KEY"):
+        with pytest.raises(Problem, match=f"{name}=.* is not possible in .env") as refused:
+            settings.load(settings.variables(file))
+        subprocess.run(["sh", "-c", refused.value.remedy[0]], cwd=tmp_path, check=True)
+    assert settings.load(settings.variables(file)).port == 8080
+    assert "HTTPS_PORT=1\n" in file.read_text()
+    monkeypatch.setenv("PORT", "80y")
+    with pytest.raises(Problem, match="PORT=80y is not possible") as refused:
+        settings.load(settings.variables(file))
+    assert refused.value.remedy == ("PORT=8080 ./run",)

@@ -230,9 +230,8 @@ def load(given: Mapping[str, str]) -> Settings:
         try:
             values[name.lower()] = declared.parser.parse(text)
         except ValueError:
-            raise problems.setting_invalid(
-                name, text, declared.parser.allowed, declared.example
-            ) from None
+            allowed, in_file = declared.parser.allowed, not os.environ.get(name)
+            raise problems.setting_invalid(name, text, allowed, declared.example, in_file) from None
     return Settings(**values)
 
 

@@ -17,12 +17,18 @@ def run_user_invalid(name: str, reason: str) -> None:
     """
 
 
-@entry("PORT", "80x", "a number from 1 to 65535", "8080")
-def setting_invalid(name: str, given: str, allowed: str, example: str) -> None:
-    """{name}={given} is not possible.
+@entry("PORT", "80x", "a number from 1 to 65535", "8080", True)
+def setting_invalid(
+    name: str, given: str, allowed: str, example: str, in_file: bool = False
+) -> Values:
+    """{name}={given} is not possible{where}.
     {name} takes {allowed}.
-    $ {name}={example} ./run
+    $ {remedy}
     """
+    if not in_file:
+        return {"where": "", "remedy": f"{name}={example} ./run"}
+    replaced = systems.replace_in(".env", f"'s|^{name}=.*|{name}={example}|'")
+    return {"where": " in .env", "remedy": replaced}
 
 
 @entry("PROT", "PORT")
