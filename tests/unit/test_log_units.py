@@ -9,6 +9,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from written_logs import contents, strict
 
-from flask_modwsgi.logs import chunking, events, rendering
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.logs import chunking, events, reader, rendering
 from flask_modwsgi.logs.rotation import RotatedFile
 
 # --- Lines
@@ -245,3 +247,16 @@ def test_a_line_that_does_not_fit_the_disk_is_not_begun(tmp_path: Path) -> None:
         os._exit(part)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 20
     assert path.read_bytes() == b"123456789\n" * 2
+
+
+def test_errors_before_the_start_are_no_errors_of_this_server(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.logs.mkdir(parents=True)
+    lines = (
+        f"[2026-11-26 1{hour}:00:00.000000] [blog:error] [pid 7] {text}\n"
+        for hour, text in ((0, "old"), (1, "new"))
+    )
+    (project.logs / "error.log").write_text("".join(lines))
+    since = datetime(2026, 11, 26, 10, 30).timestamp()
+    assert [cause for _, _, cause in reader.causes(project)] == ["old", "new"]
+    assert [cause for _, _, cause in reader.causes(project, since)] == ["new"]

@@ -152,12 +152,15 @@ def coloured(line: Line) -> str:
     return f"{colour}{line.text}{PLAIN}" if colour else line.text
 
 
-def causes(project: Project) -> list[tuple[int, str, str]]:
-    """How often each error is in the log, when last, and what it was; the latest cause last."""
+def causes(project: Project, since: float = 0.0) -> list[tuple[int, str, str]]:
+    """How often each error is in the log, when last, and what it was; the latest cause last.
+
+    :param since: Errors before are left out; in seconds since 1970.
+    """
     found: dict[str, tuple[int, float]] = {}
     for event in error_log(project):
-        if level(event) in SERIOUS:
-            moment = datetime.fromisoformat(event["time"]).timestamp()
+        moment = datetime.fromisoformat(event["time"]).timestamp()
+        if level(event) in SERIOUS and moment >= since:
             for text in filter(is_cause, events.messages(event)):
                 cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", events.printable(text))
                 found[cause] = found.get(cause, (0, 0.0))[0] + 1, moment
@@ -171,6 +174,6 @@ def is_cause(text: str) -> bool:
     return bool(text.strip()) and not text.startswith(of_a_traceback)
 
 
-def last_errors(project: Project, number: int) -> list[str]:
+def last_errors(project: Project, number: int, since: float) -> list[str]:
     """The latest causes, the newest first."""
-    return [f"{last}  {cause}" for _, last, cause in reversed(causes(project)[-number:])]
+    return [f"{last}  {cause}" for _, last, cause in reversed(causes(project, since)[-number:])]

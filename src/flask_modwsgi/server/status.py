@@ -39,7 +39,7 @@ def collect(project: Project) -> dict[str, Any]:
     root = state.root(project)
     parent = processes.apache(root)
     started = state.read(root)
-    errors = reader.last_errors(project, 3)
+    errors = reader.last_errors(project, 3, parent.began - 1 if parent else started.started)
     wrong = health_summary.found(root, parent, started, reader.error_log(project))
     notes = list(filter(None, (started.fault, _moved(root, started, parent), _unready(project))))
     if parent is None:
@@ -132,6 +132,6 @@ def as_text(found: dict[str, Any]) -> str:
                 else "  does not respond"
             )
             lines.append(f"{row['pid']:>9} {memory:>9} {counts}")
-    lines += ["", "Last errors" if found["errors"] else "No errors in the log"]
+    lines += ["", "Last errors" if found["errors"] else "No errors since the start"]
     lines += [f"  {line[:77]}" for line in found["errors"]]
     return "\n".join(map(printable, lines))
