@@ -101,21 +101,29 @@ def test_every_request_while_all_threads_are_stuck(stuck: Project) -> None:
     service = Service(stuck)
     env = {"PROCESSES": str(PROCESSES), "THREADS": str(THREADS), "STOP_LIMIT": "3"}
     assert service.run("start", **env).returncode == 0
-    paths = ["/wait/a%1b%5b31m", "/wait/b", "/spin", "/stream"]
+    # The last one occupies no thread of the application's while it is sent.
+    paths = ["/wait/a%1b%5b31m", "/wait/b", "/wait/c", "/spin", "/stream"]
+
+    def wait_until_seen(number: int) -> str:
+        def found() -> str:
+            text = dump(stuck)
+            return text if text.count("request id") == number else ""
+
+        return str(wait_for(found, SECONDS, f"{number} requests"))
+
     try:
         with ThreadPoolExecutor(len(paths)) as pool:
-            asked = [pool.submit(ask, f"{service.url}{path}?seconds={SECONDS}") for path in paths]
-            text = wait_for(
-                lambda: text if (text := dump(stuck)).count("request id") == 4 else "",
-                SECONDS,
-                "all four requests",
-            )
+            urls = [f"{service.url}{path}?seconds={SECONDS}" for path in paths]
+            streamed = pool.submit(ask, urls.pop())
+            wait_until_seen(1)
+            asked = [*(pool.submit(ask, url) for url in urls), streamed]
+            text = wait_until_seen(5)
             with pytest.raises(subprocess.TimeoutExpired):
                 subprocess.run(["curl", "-s", service.url], timeout=0.3, check=True)
             ids = [answer.result().headers["X-Request-ID"] for answer in asked]
     finally:
         assert service.run("stop").returncode == 0
-    functions = ["waits_for_somebody", "waits_for_somebody", "spins_in_python", "yields_slowly"]
+    functions = [*["waits_for_somebody"] * 3, "spins_in_python", "yields_slowly"]
     for path, id, function in zip(paths, ids, functions, strict=True):
         about = paragraph(text, f"request id {id}")
         assert f" {function}  " in about.splitlines()[-1]

@@ -110,6 +110,7 @@ class Gate:
                 ServiceUnavailable(retry_after=self._place_wait), environ, start_response
             )
         work = Work(request_id, environ["REQUEST_METHOD"], path, time.monotonic() - asked)
+        mod_wsgi.request_data()["work"] = work  # until the answer has been sent
         try:
             try:
                 current[work.thread] = work

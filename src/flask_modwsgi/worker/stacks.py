@@ -15,7 +15,6 @@ from typing import Any
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
 from ..machine import files
-from . import gate
 
 # mod_wsgi takes the others for itself. By default this one is ignored, so it harms no process
 # that does not listen yet.
@@ -43,7 +42,11 @@ def listen(folder: Path) -> None:
 def write(file: Path) -> None:
     """Write the stack and the request of every thread, but for the one that writes."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    at_work = {work.thread: asdict(work) for work in list(gate.current.values())}
+    at_work = {
+        data["work"].thread: asdict(data["work"])
+        for data in list(mod_wsgi.active_requests.values())
+        if "work" in data
+    }
     threads = [
         {
             "name": names.get(ident, "?"),
