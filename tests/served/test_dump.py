@@ -14,8 +14,8 @@ from test_background import Service
 
 pytestmark = pytest.mark.slow
 
-PROCESSES, THREADS = 2, 2
-SECONDS = 4
+PROCESSES, THREADS = 1, 4  # as many as requests get stuck; no process has a free one
+SECONDS = 8
 VIEWS = """
 
 @bp.get("/wait/<name>")

@@ -326,7 +326,7 @@ def test_the_threads_come_back(limited: Running, stuck: dict[str, tuple[float, A
         started = time.monotonic()
         with ThreadPoolExecutor(5 * processes) as pool:
             list(pool.map(lambda _: ask(f"{limited.url}/slow?seconds=1"), range(5 * processes)))
-        return time.monotonic() - started < 1.8
+        return time.monotonic() - started < 2.8  # one process may get more than it has places
 
     wait_for(all_at_once, 20, "every thread to work")
 
