@@ -234,22 +234,28 @@ def test_a_port_that_is_taken_when_apache_wants_it(service: Service, tmp_path: P
     with somebody_on_a_port() as port:
         more = tmp_path / "more.conf"
         more.write_text(f"Listen 127.0.0.1:{port}\n")
-        text = serve(service, "--include-file", more)
+        text = serve(service, "--apache-include", more)
     assert f"Problem port-in-use What Port {port} on 127.0.0.1 is taken" in text
 
 
-def test_content_types_that_are_gone(service: Service) -> None:
-    text = serve(service, "--mime-types", "/nonexistent/mime.types")
+def test_content_types_that_are_gone(service: Service, tmp_path: Path) -> None:
+    more = tmp_path / "more.conf"
+    more.write_text("TypesConfig /nonexistent/mime.types\n")
+    text = serve(service, "--apache-include", more)
     assert "Problem file-missing What Apache needs /nonexistent/mime.types, which is gone" in text
 
 
-def test_an_apache_without_its_modules(service: Service) -> None:
-    text = serve(service, "--modules-directory", "/nonexistent")
-    assert "Problem apache-incomplete What Apache's module /nonexistent/mod_" in text
+def test_an_apache_without_a_module(service: Service, tmp_path: Path) -> None:
+    more = tmp_path / "more.conf"
+    more.write_text("LoadModule dav_module /nonexistent/mod_dav.so\n")
+    text = serve(service, "--apache-include", more)
+    assert "Problem apache-incomplete What Apache's module /nonexistent/mod_dav.so" in text
 
 
-def test_a_user_that_does_not_exist(service: Service) -> None:
-    text = serve(service, "--user", "nobody-at-all")
+def test_a_user_that_does_not_exist(service: Service, tmp_path: Path) -> None:
+    more = tmp_path / "more.conf"
+    more.write_text("User nobody-at-all\n")
+    text = serve(service, "--apache-include", more)
     assert "Problem run-user-invalid" in text
     assert "RUN_USER=nobody-at-all" in text
 
@@ -257,7 +263,7 @@ def test_a_user_that_does_not_exist(service: Service) -> None:
 def test_a_configuration_that_is_wrong(service: Service, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.conf"
     wrong.write_text("Nonsense on\n")
-    text = serve(service, "--include-file", wrong)
+    text = serve(service, "--apache-include", wrong)
     assert "Problem server-failed" in text
     assert "Invalid command 'Nonsense'" in text
 

@@ -154,7 +154,8 @@ def test_a_traceback_in_development_is_readable(changed: Project, chromium: str)
 
 
 def test_a_request_that_is_never_finished(changed: Project) -> None:
-    with running(changed, "serve", "--header-timeout", "1", "--header-max-timeout", "2") as serving:
+    (changed.path / "apache.conf").write_text("RequestReadTimeout header=1-2,MinRate=500\n")
+    with running(changed, "serve", "--apache-include", "apache.conf") as serving:
         answer = send(serving, b"GET / HTTP/1.1\r\nHost: here\r\n")
     assert answer.status == 408
     tells_everything(answer)

@@ -176,7 +176,7 @@ def test_a_mount_point(changed: Project) -> None:
         assert ask(f"{outside}/static/style.css").status == 404
 
 
-def test_options_of_mod_wsgi_express_win(changed: Project) -> None:
+def test_settings_of_the_command_line_win(changed: Project) -> None:
     with running(changed, "--threads", "3", "--processes", "3") as serving:
         names = [" ".join(process.cmdline()[:1]) for process in serving.family()]
         assert sum(name.startswith("(wsgi:hello_flask)") for name in names) == 3

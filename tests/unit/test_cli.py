@@ -13,10 +13,11 @@ from conftest import ROOT
 from flask_modwsgi import __version__
 from flask_modwsgi.cli import command_line
 from flask_modwsgi.cli.verbs import VERBS, Verb
+from flask_modwsgi.config import settings
 from flask_modwsgi.problems.problem import Problem
 
 NAMES = [verb.name for verb in VERBS]
-PASSING_ON = [verb.name for verb in VERBS if verb.passes_on]
+TAKING_SETTINGS = [verb.name for verb in VERBS if verb.takes_settings]
 
 
 def run(*words: str, code: str = "") -> subprocess.CompletedProcess[str]:
@@ -60,7 +61,7 @@ def test_every_verb_has_a_help_that_fits(name: str, capsys: pytest.CaptureFixtur
     lines = text.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
-    assert ("mod_wsgi-express start-server --help" in text) == (name in PASSING_ON)
+    assert ("Every setting is an option" in text) == (name in TAKING_SETTINGS)
 
 
 def test_the_help_has_every_verb_and_fits(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,18 +98,18 @@ def test_serve_is_the_default_verb() -> None:
     assert command_line.read([], "./run")[0].name == "serve"
 
 
-@pytest.mark.parametrize("words", [[], *([name] for name in PASSING_ON)])
-def test_other_options_are_passed_on(words: list[str]) -> None:
-    given = ["--processes", "2", "--host=::1", "--access-log"]
+@pytest.mark.parametrize("words", [[], *([name] for name in TAKING_SETTINGS)])
+def test_every_setting_is_an_option(words: list[str]) -> None:
+    spelt = {name: f"--{name.lower().replace('_', '-')}" for name in settings.NAMES}
+    given = [f"{spelling}=1" for spelling in spelt.values()]
     verb, options = command_line.read([*words, *given], "./run")
-    assert options["extra"] == given
+    assert options["given"] == dict.fromkeys(settings.NAMES, "1")
     assert verb.name == (words[0] if words else "serve")
 
 
-def test_the_options_of_a_verb_that_passes_others_on() -> None:
-    _, options = command_line.read(["dev", "--threads", "3", "--tls"], "./run")
-    assert options["tls"]
-    assert options["extra"] == ["--threads", "3"]
+def test_the_options_of_a_verb_beside_settings() -> None:
+    _, options = command_line.read(["dev", "--threads", "3", "--tls", "--host=::1"], "./run")
+    assert options == {"tls": True, "given": {"THREADS": "3", "HOST": "::1"}}
 
 
 @pytest.mark.parametrize(
@@ -121,6 +122,8 @@ def test_the_options_of_a_verb_that_passes_others_on() -> None:
         ("logs --line=3", "--lines", "./run logs -n 100 -f"),
         ("setup --rebild", "--rebuild", "./run setup --apache bundled"),
         ("stop --jsn", "--json", "./run stop"),
+        ("start --thread 10", "--threads", "./run start --threads 10"),
+        ("--thraeds 10", "--threads", "./run --threads 10"),
     ],
 )
 def test_the_nearest_is_named(words: str, nearest: str, example: str) -> None:

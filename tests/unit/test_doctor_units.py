@@ -201,12 +201,6 @@ def test_selinux_is_a_hint_and_no_problem(tmp_path: Path, monkeypatch: pytest.Mo
     assert isinstance(check_machine.selinux(facts), finding.Note)
 
 
-def test_a_system_without_bash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(returncode=127))
-    assert refused(check_machine.shell, Facts(Project(ROOT))).slug == "bash-missing"
-
-
 @pytest.mark.parametrize(
     "source",
     [

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 
-from flask_modwsgi.apache import app_profile, arguments
+from flask_modwsgi.apache import app_profile
 from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
 from flask_modwsgi.apache.state import State
-from flask_modwsgi.config import settings
-from flask_modwsgi.config.project import Project
 from flask_modwsgi.server import launch, smoke_test
 from flask_modwsgi.worker import static_versions
 
@@ -67,15 +65,6 @@ def test_apache_answers_for_what_flask_would_alone(
     assert found.static == (StaticFiles(tmp_path / "files", url) if url else None)
     assert note in found.note
     assert bool(found.note) == bool(note)
-
-
-def test_apache_is_told_of_them(tmp_path: Path) -> None:
-    project, chosen = Project(tmp_path), settings.load({"MOUNT_POINT": "/app"})
-    static = StaticFiles(Path("/srv/x/dist"), "/v1.0")
-    text = arguments.beginning(project, chosen, Path("/srv/var"), static=static)
-    assert 'Define STATIC_FOLDER "/srv/x/dist"\n' in text
-    assert 'Define STATIC_URL "/app/v1\\.0"\n' in text
-    assert "STATIC" not in arguments.beginning(project, chosen, Path("/srv/var"))
 
 
 def test_another_folder_or_url_needs_a_restart() -> None:

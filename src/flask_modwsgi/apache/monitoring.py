@@ -18,16 +18,16 @@ def socket(server_root: Path) -> Path:
     return server_root / "workers" / "load.sock"
 
 
-def options(settings: Settings, server_root: Path) -> list[str]:
-    """Options of ``mod_wsgi-express`` for the pages that are on."""
-    words: list[str] = []
+def names(settings: Settings, server_root: Path) -> dict[str, object]:
+    """The names in ``conf/monitoring.conf`` for the pages that are on."""
+    found: dict[str, object] = {}
     if settings.metrics_port:
-        words += ["--service-script", "metrics", str(WORKER / "metrics_page.py")]
+        found["METRICS_SCRIPT"] = WORKER / "metrics_page.py"
     if settings.telemetry_port:
-        words += ["--service-script", "telemetry", str(WORKER / "telemetry_page.py")]
-        words += ["--telemetry-service", f"unix:{socket(server_root)}"]
-        words += ["--slow-requests", str(SLOW)]
-    return words
+        found["TELEMETRY_SCRIPT"] = WORKER / "telemetry_page.py"
+        found["TELEMETRY_SOCKET"] = socket(server_root)
+        found["SLOW_REQUESTS"] = SLOW
+    return found
 
 
 def addresses(settings: Settings) -> list[str]:

@@ -1,4 +1,4 @@
-"""mod_wsgi-express's directory of generated files: where it is and who may enter it."""
+"""Apache's directory of generated files: where it is and who may enter it."""
 
 import hashlib
 import os
@@ -65,6 +65,9 @@ def make(project: Project, folder: Path, account: Account) -> None:
     if not account.is_me:
         os.chown(folder, 0, account.gid)
     folder.chmod(0o700 if account.is_me else 0o710)
+    (folder / "nothing").mkdir(
+        exist_ok=True
+    )  # what Apache serves where nothing else is (conf/server.conf)
     # Where the application's processes report; what others reported before them goes.
     workers = folder / "workers"
     shutil.rmtree(workers, ignore_errors=True)

@@ -27,6 +27,7 @@ class State:
     stopped: float = 0.0  # 0: it was not stopped on purpose
     because: dict[str, Any] = field(default_factory=dict)  # the problem that made us stop it
     settings: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)  # settings of the command line
     server_root: str = ""  # as it was at the start
     inode: int = 0  # of the server root
     logs: str = ""

@@ -7,19 +7,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from .. import __version__, problems
+from ..config import settings
 from ..problems.problem import WIDTH, Problem
 from .verbs import VERBS, Verb
 
 DESCRIPTION = "Serves a Flask application through Apache and mod_wsgi."
 EPILOG = """\
-{prog} help VERB has the options of a verb. Options that serve, dev, start and
-restart do not know go to mod_wsgi-express: {prog} --threads 10. --json prints
-problems, status and doctor as JSON. --version prints the version. Settings are
-in .env; {prog} config shows them.
+{prog} help VERB has the options of a verb. Settings are in .env; {prog} config
+shows them. For serve, dev, start and restart each is an option, too:
+{prog} --threads 10. --json prints problems, status and doctor as JSON.
+--version prints the version.
 """
-PASSES_ON = """\
-Other options go to mod_wsgi-express and win over settings. They are listed by
-  .venv/bin/mod_wsgi-express start-server --help
+TAKES_SETTINGS = """\
+Every setting is an option, too, and wins over .env: --max-upload-mb 100. They
+are listed by {prog} config.
 
 """
 VERBS_BY_NAME = {verb.name: verb for verb in VERBS}
@@ -31,16 +32,16 @@ class _Wrong(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **about: Any) -> None:
         shape = argparse.RawDescriptionHelpFormatter
-        super().__init__(formatter_class=shape, allow_abbrev=False, **settings)
+        super().__init__(formatter_class=shape, allow_abbrev=False, **about)
 
     def error(self, message: str) -> NoReturn:
         raise _Wrong(f"cannot run: {message.removeprefix('argument ')}")
 
 
 def read(words: Sequence[str], prog: str) -> tuple[Verb, dict[str, Any]]:
-    """The verb and its options, by name; those for mod_wsgi-express are `extra`.
+    """The verb and its options, by name; settings among them are `given`, by their names.
 
     Prints the help or the version and exits with 0 where that is asked for.
 
@@ -57,10 +58,11 @@ def read(words: Sequence[str], prog: str) -> tuple[Verb, dict[str, Any]]:
         found_options, extra = whole.parse_known_args([name, *rest])
         options = vars(found_options)
         verb = VERBS_BY_NAME[options.pop("verb")]
-        if extra and not (verb.passes_on and extra[0].startswith("-")):
+        if extra:
             raise _Wrong(_unknown(extra[0], of_verb[name]))
-        if verb.passes_on:
-            options["extra"] = extra
+        if verb.takes_settings:
+            given = {setting: options.pop(setting) for setting in settings.NAMES}
+            options["given"] = {setting: text for setting, text in given.items() if text}
     except _Wrong as wrong:
         example = VERBS_BY_NAME[name].example or name
         raise problems.command_wrong(f"{prog} {name} {wrong}", f"{prog} {example}") from None
@@ -93,10 +95,14 @@ def _parsers(prog: str) -> tuple[_Parser, dict[str, _Parser]]:
     for verb in VERBS:
         about = f"{verb.summary[0].upper()}{verb.summary[1:]}."
         example = f"Example: {prog} {verb.example}" if verb.example else ""
-        epilog = PASSES_ON * verb.passes_on + example
+        epilog = TAKES_SETTINGS.format(prog=prog) * verb.takes_settings + example
         own = verbs.add_parser(verb.name, description=about, epilog=epilog)
-        for names, settings in verb.options:
-            own.add_argument(*names, **settings)
+        for names, about_it in verb.options:
+            own.add_argument(*names, **about_it)
+        if verb.takes_settings:
+            for setting in settings.NAMES:
+                spelling = f"--{setting.lower().replace('_', '-')}"
+                own.add_argument(spelling, dest=setting, metavar="VALUE", help=argparse.SUPPRESS)
         json = "problems, status and doctor as JSON"
         own.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=json)
     return whole, verbs.choices

@@ -22,7 +22,7 @@ class Verb:
     :param function: Where it is, as ``module:name``. It takes the project, and each option by name;
         it returns the exit status.
     :param example: For its help, without ``./run``.
-    :param passes_on: Options it does not know go to mod_wsgi-express; the function takes `extra`.
+    :param takes_settings: Every setting is an option; the function takes them as `given`, by name.
     :param prints_json: The function takes `as_json`.
     :param needs_environment: Without the environment, the verb is refused.
     """
@@ -32,7 +32,7 @@ class Verb:
     summary: str
     example: str = ""
     options: tuple[Option, ...] = ()
-    passes_on: bool = False
+    takes_settings: bool = False
     prints_json: bool = False
     needs_environment: bool = True
 
@@ -66,7 +66,7 @@ VERBS = (
         "server.foreground:serve",
         "serve in the foreground; the default verb",
         "--threads 10",
-        passes_on=True,
+        takes_settings=True,
     ),
     Verb(
         "dev",
@@ -74,7 +74,7 @@ VERBS = (
         "serve with reload on save and tracebacks in the browser",
         "dev --tls",
         (option("--tls", action="store_true", help="HTTPS, with a certificate made here"),),
-        passes_on=True,
+        takes_settings=True,
     ),
     Verb(
         "setup",
@@ -117,7 +117,7 @@ VERBS = (
         "server.background:start",
         "serve in the background; returns when the application answers",
         "start --threads 10",
-        passes_on=True,
+        takes_settings=True,
     ),
     Verb(
         "stop",
@@ -130,7 +130,7 @@ VERBS = (
         "server.background:restart",
         "stop and start: a short outage, and all settings are read again",
         "restart --threads 10",
-        passes_on=True,
+        takes_settings=True,
     ),
     Verb(
         "reload",

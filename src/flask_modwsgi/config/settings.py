@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .. import problems
@@ -179,6 +180,12 @@ class Settings:
         default_means="off",
         example="8888",
     )
+    apache_include: str = setting(
+        parsers.file,
+        "File with directives of your own for Apache, read after all others.",
+        default_means="none",
+        example="apache.conf",
+    )
 
 
 SETTINGS: dict[str, Setting] = {
@@ -219,9 +226,10 @@ def refuse_misspelt(names: Mapping[str, str]) -> None:
             raise problems.setting_unknown(name, close[0])
 
 
-def load(given: Mapping[str, str]) -> Settings:
+def load(given: Mapping[str, str], in_file: Mapping[str, str] = MappingProxyType({})) -> Settings:
     """Check every setting in `given`; an empty one means its default.
 
+    :param in_file: The variables in ``.env``, which a remedy may have to change.
     :raises Problem: one has a value it cannot have.
     """
     values = {}
@@ -230,8 +238,10 @@ def load(given: Mapping[str, str]) -> Settings:
         try:
             values[name.lower()] = declared.parser.parse(text)
         except ValueError:
-            allowed, in_file = declared.parser.allowed, not os.environ.get(name)
-            raise problems.setting_invalid(name, text, allowed, declared.example, in_file) from None
+            allowed, is_there = declared.parser.allowed, in_file.get(name, "").strip() == text
+            raise problems.setting_invalid(
+                name, text, allowed, declared.example, is_there
+            ) from None
     return Settings(**values)
 
 

@@ -12,12 +12,11 @@ from ..setup import apaches, built, environments, interpreters, requirements, wh
 from .facts import Facts
 from .finding import Note
 
-# Apache modules that apache/*.conf and mod_wsgi-express's own configuration load.
+# Apache modules that apache/conf/modules.conf loads.
 NEEDED = {
-    *("access_compat", "alias", "authn_core", "authz_core", "authz_host", "auth_basic"),
-    *("authz_user", "autoindex", "deflate", "dir", "env", "filter", "headers", "include"),
-    *("log_config", "mime", "mpm_event", "negotiation", "reqtimeout", "rewrite", "unique_id"),
-    *("unixd",),
+    *("alias", "authn_core", "authz_core", "authz_host", "deflate", "env", "filter", "headers"),
+    *("include", "log_config", "mime", "mpm_event", "negotiation", "reqtimeout", "rewrite"),
+    *("setenvif", "unique_id", "unixd"),
 }
 OPTIONAL = ("ssl", "http2", "brotli")
 

@@ -1,8 +1,6 @@
 """Checks of what the machine allows: address, port, limits, memory."""
 
 import resource
-import shutil
-import subprocess
 
 from .. import problems
 from ..apache import processes, state
@@ -80,15 +78,6 @@ def memory(facts: Facts) -> str | None:
     if processes.apache(state.root(facts.project)) is None and available_mb < needed:
         raise problems.memory_low(available_mb, needed, processes_wanted)
     return f"{available_mb} MB available, {processes_wanted} processes"
-
-
-def shell(facts: Facts) -> str:
-    if found := shutil.which("bash"):
-        return found
-    done = subprocess.run(["/bin/sh", "-c", "exec -a name true"], capture_output=True)
-    if done.returncode != 0:
-        raise problems.bash_missing()
-    return "/bin/sh"
 
 
 def selinux(facts: Facts) -> str | None:

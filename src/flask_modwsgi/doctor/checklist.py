@@ -25,7 +25,6 @@ CHECKS = (
     Check("Apache", check_environment.apache, (SERVE,)),
     Check("modules", check_environment.modules, (SERVE,)),
     Check("mod_wsgi", check_environment.module),
-    Check("shell", check_machine.shell, (SERVE,)),
     Check("macOS tools", check_macos.tools),
     Check("macOS Python", check_macos.python, (SERVE,)),
     Check("macOS Apache", check_macos.apache, (SERVE,)),

@@ -1,8 +1,9 @@
 """What the checks look at, found out once, when it is first asked for."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .. import problems
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 class Facts:
     """Each of these raises a Problem where it cannot be found out."""
 
-    def __init__(self, project: Project, unset: Sequence[str] = ()) -> None:
-        """:param unset: Settings that are taken as if they were empty."""
+    def __init__(self, project: Project, given: Mapping[str, str] = MappingProxyType({})) -> None:
+        """:param given: Settings by name that win over all others."""
         self.project = project
-        self._unset = unset
+        self._given = given
 
     @cached_property
     def recipe(self) -> environments.Recipe:
@@ -33,15 +34,16 @@ class Facts:
         """All environment variables the application gets. Needs the packages in ``.venv``."""
         from ..config import settings
 
-        return settings.variables(self.project.env_file) | dict.fromkeys(self._unset, "")
+        return settings.variables(self.project.env_file) | dict(self._given)
 
     @cached_property
     def settings(self) -> "Settings":
         """The settings in force. Needs the packages in ``.venv``."""
         from ..config import env_file, settings
 
-        settings.refuse_misspelt(env_file.read(self.project.env_file))
-        return settings.load(self.variables)
+        in_file = env_file.read(self.project.env_file)
+        settings.refuse_misspelt(in_file)
+        return settings.load(self.variables, in_file)
 
     @cached_property
     def certificate(self) -> "Certificate | None":

@@ -75,14 +75,6 @@ def restart_needed(changes: Sequence[str]) -> None:
     """
 
 
-@entry("unrecognized arguments: --thread 10")
-def option_refused(message: str) -> None:
-    """mod_wsgi-express does not take these options: {message}.
-    Options after the verb are handed to mod_wsgi-express.
-    $ .venv/bin/mod_wsgi-express start-server --help
-    """
-
-
 @entry("There is no verb 'strat'; the nearest is 'start'", "./run start")
 def command_wrong(what: str, correct: str) -> None:
     """{what}.

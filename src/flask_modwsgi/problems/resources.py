@@ -65,14 +65,6 @@ def memory_low(available_mb: int, needed_mb: int, processes: int) -> None:
     """
 
 
-@entry()
-def bash_missing() -> None:
-    """There is no bash, and sh cannot name the programs it starts.
-    mod_wsgi-express controls Apache through a script that does (exec -a).
-    $ {install:bash}
-    """
-
-
 @entry("2026-03-01 10:00", "2019-01-01 00:00")
 def clock_wrong(made: str, now: str) -> None:
     """The environment was made on {made}, and the clock says {now}.

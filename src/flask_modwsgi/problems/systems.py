@@ -35,7 +35,7 @@ _PACKAGES = {
     "system": {
         "debian": "apache2-bin apache2-dev python3-dev python3-venv gcc",
         "fedora": "httpd httpd-devel python3-devel gcc redhat-rpm-config",
-        "alpine": "apache2 apache2-dev python3-dev build-base bash",
+        "alpine": "apache2 apache2-dev python3-dev build-base",
         "arch": "apache python base-devel",
         "suse": "apache2 apache2-devel python3-devel gcc",
         "macos": "httpd python",
@@ -43,7 +43,7 @@ _PACKAGES = {
     "bundled": {
         "debian": "gcc make python3-dev python3-venv libexpat1-dev libssl-dev zlib1g-dev",
         "fedora": "gcc make python3-devel expat-devel openssl-devel zlib-devel redhat-rpm-config",
-        "alpine": "build-base linux-headers python3-dev expat-dev openssl-dev zlib-dev bash",
+        "alpine": "build-base linux-headers python3-dev expat-dev openssl-dev zlib-dev",
         "arch": "base-devel python expat openssl zlib",
         "suse": "gcc make python3-devel libexpat-devel libopenssl-devel zlib-devel",
         "macos": "httpd python",

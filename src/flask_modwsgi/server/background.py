@@ -1,6 +1,6 @@
 """``./run start`` and ``./run restart``: Apache in the background, found again by its server root."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..apache import processes, state
@@ -13,7 +13,7 @@ from .httpd import Httpd
 from .messages import say
 
 
-def start(project: Project, extra: Sequence[str] = ()) -> int:
+def start(project: Project, given: Mapping[str, str]) -> int:
     """Serve in the background; returns when the application answers.
 
     :raises Problem: it does not, with the reason and the last lines of the log.
@@ -25,25 +25,25 @@ def start(project: Project, extra: Sequence[str] = ()) -> int:
             say(f"already running: process {running.pid}, {state.read(root).address}/")
             return 0
         end(project)  # what a killed Apache left keeps the port
-        server = _checked(project, extra)
+        server = _checked(project, given)
         server.start()
         say_where(server)
     return 0
 
 
-def _checked(project: Project, extra: Sequence[str]) -> Httpd:
-    here = launch.for_production(project, logs=project.logs, extra=extra)
+def _checked(project: Project, given: Mapping[str, str]) -> Httpd:
+    here = launch.for_production(project, logs=project.logs, given=given)
     return Httpd(import_check.check(here))
 
 
-def restart(project: Project, extra: Sequence[str] = ()) -> int:
+def restart(project: Project, given: Mapping[str, str]) -> int:
     """Stop and start: a short outage, and everything is read again.
 
     :raises Problem: the application could not be loaded, and nothing was stopped; or Apache does
         not start.
     """
     with locks.held(project, "server"):
-        server = _checked(project, extra)
+        server = _checked(project, given)
         end(project)
         server.start()
         say_where(server)

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,17 +18,17 @@ from .httpd import Httpd
 from .messages import say, write
 
 # One process, so that every request sees the same state.
-_DEVELOPMENT = ("--processes", "1")
+_DEVELOPMENT = {"PROCESSES": "1"} | dict.fromkeys(monitoring.PORTS, "")
 _WATCHED = {".py", ".wsgi", ".html", ".toml", ".json"}
 
 
-def serve(project: Project, extra: Sequence[str]) -> int:
+def serve(project: Project, given: Mapping[str, str]) -> int:
     """Serve as in production."""
-    here = import_check.check(launch.for_production(project, extra=extra))
+    here = import_check.check(launch.for_production(project, given=given))
     return _serve(partial(Httpd, here))
 
 
-def develop(project: Project, extra: Sequence[str], tls: bool = False) -> int:
+def develop(project: Project, given: Mapping[str, str], tls: bool = False) -> int:
     """Serve, and load the application anew whenever one of its files is saved."""
     os.environ.setdefault("FLASK_DEBUG", "1")
     if tls:
@@ -36,8 +36,7 @@ def develop(project: Project, extra: Sequence[str], tls: bool = False) -> int:
 
     def make() -> Httpd:
         entry = launch.WORKER.with_name("development.py")
-        words = [*_DEVELOPMENT, *extra]
-        here = launch.collect(project, entry=entry, extra=words, unset=monitoring.PORTS)
+        here = launch.collect(project, entry=entry, given={**_DEVELOPMENT, **given})
         return Httpd(import_check.ask_application(here), brief=True)
 
     return _serve(make, (project.package, project.wsgi_file, project.env_file), grace=0)

@@ -2,16 +2,15 @@
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from urllib.parse import urlsplit
+from pathlib import Path
 
 from .. import problems
 from ..apache import (
-    arguments,
+    configuration,
     content_types,
     monitoring,
     precompressed,
@@ -23,7 +22,7 @@ from ..doctor import causes, deaths
 from ..logs import events
 from ..logs.events import Event
 from ..logs.output import Files, Terminal
-from ..machine import capacity, files, oom, process_table
+from ..machine import capacity, files, installation, oom, process_table
 from ..machine.ports import check_port
 from ..problems.problem import Problem
 from ..tls import https
@@ -31,7 +30,6 @@ from . import health_summary
 from .launch import Site, recorded, write_environment
 from .probe import NO_ANSWER, ask
 
-_URL = re.compile(r"^Server URL +: (http://\S+?)/$", re.MULTILINE)
 LATELY = 60.0  # seconds of log in which the reason for an end is looked for
 
 
@@ -56,8 +54,9 @@ class Httpd:
             if site.logs
             else Terminal(self.log_style, quiet)
         )
-        self.address = ""
+        self.address = https.address(site.settings)
         self.process: subprocess.Popen[bytes] | None = None
+        self._installation = installation.here()
         self._kills_before = oom.kills()
 
     @property
@@ -68,7 +67,7 @@ class Httpd:
     def prepare(self) -> None:
         """Write the server root and have Apache read it.
 
-        :raises Problem: an option or the configuration is refused.
+        :raises Problem: the configuration is refused.
         """
         site, root = self.site, self.site.root
         processes.refuse_a_second(root)
@@ -82,50 +81,52 @@ class Httpd:
             precompressed.renew(site.project, static, site.account, site.environ, root)
         files.write(root / "mime.types", content_types.as_mime_types())
         files.write(root / "stand-in", "")
-        options = arguments.options(site.project, site.settings, site.account, root)
-        # The module is in the venv, whose scripts break when it is moved; -c does not.
-        express = ("-I", "-c", "from mod_wsgi.express.cli import main; main()", "setup-server")
-        done = self._run(site.project.python, *express, site.entry, *options, *site.extra)
-        address = _URL.search(done.stdout)
-        if done.returncode != 0 or not address:
-            reason = done.stderr.strip().splitlines() or ["mod_wsgi-express said nothing"]
-            raise problems.option_refused(reason[-1].removeprefix("-c: error: "))
-        httpd_conf = root / "httpd.conf"
-        beginning = arguments.beginning(
-            site.project, site.settings, root, site.is_development, static
+        text = configuration.httpd_conf(
+            site.project,
+            site.settings,
+            site.account,
+            root,
+            self._installation,
+            site.entry,
+            development=site.is_development,
+            static=static,
+            access_log=site.access_log,
         )
-        files.write(httpd_conf, beginning + arguments.mended(httpd_conf.read_text("utf-8")))
-        url = https.address(site.settings) or address[1]
-        self.address = (url + site.settings.mount_point).rstrip("/")
+        files.write(self._configuration, text)
         self.check_configuration()
         state.write(root, recorded(site, self.address))
 
-    def _run(self, *words: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            words,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=dict(self.site.environ),
-            umask=0o022,
-        )
+    @property
+    def _configuration(self) -> Path:
+        return self.site.root / "httpd.conf"
 
-    def _apachectl(self, *words: str) -> list[str]:
-        # Through a shell, because the server root may be on a file system mounted noexec.
-        shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
-        return [shell, str(self.site.root / "apachectl"), *words]
+    @property
+    def _environ(self) -> dict[str, str]:
+        """What Apache starts with; worker/production.py gives the application what it shall see."""
+        own = {"MOD_WSGI_SERVER_ROOT": str(self.site.root), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+        return {**self.site.environ, **own, **self._installation.environment()}
 
     def check_configuration(self) -> None:
         """:raises Problem: Apache could not start, or restart, with the server root as it is."""
-        done = self._run(*self._apachectl("configtest"))
+        done = self._ask("-t")
         if done.returncode != 0:
             found = self._evidence(events.printed(done.stderr))
             raise causes.failure("Apache refuses its configuration.", found)
 
     def told(self, *options: str) -> str:
         """What Apache tells of its configuration with these options."""
-        done = self._run(*self._apachectl(*options))
+        done = self._ask(*options)
         return done.stdout + done.stderr
+
+    def _ask(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self._installation.httpd, "-f", self._configuration, *options],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            cwd=self.site.project.root,
+            env=self._environ,
+        )
 
     def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
         """Prepare, start Apache and return when the application answers, or `given_up` says yes.
@@ -145,16 +146,18 @@ class Httpd:
             raise
 
     def _start(self) -> None:
-        settings, url = self.site.settings, urlsplit(self.address)
-        port = url.port or {"http": 80, "https": 443}[url.scheme]
-        check_port(settings.host, port, "HTTPS_PORT" if settings.tls_certificate else "PORT")
+        settings = self.site.settings
+        check_port(settings.host, settings.port, "PORT")
         if settings.tls_certificate:
-            check_port(settings.host, settings.port)
+            check_port(settings.host, settings.https_port, "HTTPS_PORT")
         monitoring.check(settings)
         capacity.allow_open_files()
+        title = f"apache ({self.site.project.name})"
         self.process = self.output.popen(
-            self._apachectl("start", "-DFOREGROUND"),
-            env=dict(self.site.environ),
+            [title, "-f", str(self._configuration), "-k", "start", "-DFOREGROUND"],
+            executable=self._installation.httpd,
+            cwd=self.site.project.root,
+            env=self._environ,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=None if self.site.logs else processes.end_with_parent,

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from ..apache import server_root
 from ..apache.app_profile import UNASKED, AppProfile
@@ -35,7 +36,8 @@ class Site:
     entry: Path
     root: Path
     logs: Path | None
-    extra: Sequence[str]
+    given: Mapping[str, str]
+    access_log: bool = True
     certificate: Certificate | None = None
     application: AppProfile = UNASKED
 
@@ -50,19 +52,17 @@ def collect(
     entry: Path = WORKER,
     root: str = "apache",
     logs: Path | None = None,
-    extra: Sequence[str] = (),
-    unset: Sequence[str] = (),
+    given: Mapping[str, str] = MappingProxyType({}),
 ) -> Site:
     """Read the settings and check what can be checked before Apache starts.
 
     :param entry: What Apache loads.
     :param root: The name of the server root.
     :param logs: The folder for log files; None for the terminal.
-    :param extra: Options of mod_wsgi-express that win over the settings.
-    :param unset: Settings that are taken as if they were empty.
+    :param given: Settings by name that win over all others; an empty one means its default.
     :raises Problem: something is missing or wrong.
     """
-    facts = Facts(project, unset)
+    facts = Facts(project, given)
     before(SERVE, facts)
     return Site(
         project=project,
@@ -72,17 +72,19 @@ def collect(
         entry=entry,
         root=server_root.choose(project, root),
         logs=logs,
-        extra=extra,
+        given=given,
         certificate=facts.certificate,
     )
 
 
-def for_production(project: Project, logs: Path | None = None, extra: Sequence[str] = ()) -> Site:
+def for_production(
+    project: Project, logs: Path | None = None, given: Mapping[str, str] = MappingProxyType({})
+) -> Site:
     """`collect`, for a server that others can reach.
 
     :raises Problem: something is missing, wrong or unsafe.
     """
-    here = collect(project, logs=logs, extra=extra)
+    here = collect(project, logs=logs, given=given)
     settings.refuse_unsafe(here.environ)
     return here
 
@@ -129,6 +131,7 @@ def recorded(site: Site, address: str) -> State:
         address=address,
         started=time.time(),
         settings=asdict(site.settings),
+        given=dict(site.given),
         logs=str(site.logs or ""),
         memory_kills=oom.kills(),
         user=site.account.user,

@@ -36,8 +36,10 @@ def renew(project: Project) -> int:
     with locks.held(project, "server"):
         root = state.root(project)
         parent = processes.require_apache(root, "renew")
-        here = replace(launch.collect(project, logs=project.logs), root=root)
-        check_files(state.read(root).settings, here.settings)
+        before = state.read(root)
+        here = launch.collect(project, logs=project.logs, given=before.given)
+        here = replace(here, root=root)
+        check_files(before.settings, here.settings)
         certificate = here.certificate
         assert certificate
         if certificate.objection:
@@ -81,9 +83,9 @@ def standby(here: Site) -> Iterator[None]:
         trusted_proxies=f"127.0.0.1 {here.settings.trusted_proxies}".rstrip(),
     )
     root = server_root.choose(here.project, "stand-in")
-    logs, extra = here.project.logs / "stand-in", ("--access-log-name", "/dev/null")
+    logs = here.project.logs / "stand-in"
     try:
-        Httpd(replace(here, settings=own, root=root, logs=logs, extra=extra)).start()
+        Httpd(replace(here, settings=own, root=root, logs=logs, access_log=False)).start()
         lines = (f"{scheme} {port}\n" for scheme, port in ports.items())
         files.write(here.root / STANDBY_PORTS, "".join(lines))
         yield

@@ -30,8 +30,8 @@ def reload(project: Project) -> int:
     with locks.held(project, "server"):
         root = state.root(project)
         processes.require_apache(root, "reload")
-        here = replace(launch.for_production(project, project.logs), root=root)
         server = state.read(root)
+        here = replace(launch.for_production(project, project.logs, server.given), root=root)
         changes = changed_settings(server.settings, asdict(here.settings))
         current = here.project.environment
         used = [Path(path) for path in server.environments] or [current]

@@ -29,15 +29,16 @@ from .probe import NO_ANSWER, ask
 ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
 LOAD_INFO = """
 <IfModule !info_module>
-    LoadModule info_module "${MOD_WSGI_MODULES_DIRECTORY}/mod_info.so"
+    LoadModule info_module "${MODULES}/mod_info.so"
 </IfModule>
 """
 
 
 def _here(project: Project, root: str, entry: Path = launch.WORKER) -> launch.Site:
     """The project on a free port of the loopback address."""
-    extra = ["--host", "127.0.0.1", "--port", str(free_port())]
-    return launch.collect(project, entry=entry, root=root, extra=extra, unset=ELSEWHERE)
+    own = {"HOST": "127.0.0.1", "PORT": str(free_port())}
+    given = dict.fromkeys(ELSEWHERE, "") | own
+    return launch.collect(project, entry=entry, root=root, given=given)
 
 
 def running(project: Project, root: str = "proof") -> AbstractContextManager[Httpd]:

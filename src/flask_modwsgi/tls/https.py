@@ -1,11 +1,11 @@
 """HTTPS by two settings: what Apache is told of it, and what is checked before."""
 
-import importlib
 from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
 from ..config.settings import Settings, in_address
+from ..machine import installation
 from ..problems import systems
 from . import certificates
 
@@ -23,30 +23,19 @@ def files(project: Project, settings: Settings) -> tuple[Path, Path]:
     return project.root / settings.tls_certificate, project.root / settings.tls_key
 
 
-def options(project: Project, settings: Settings) -> dict[str, object]:
-    """The options of mod_wsgi-express for it; none without a certificate."""
+def names(project: Project, settings: Settings, server_root: Path) -> dict[str, object]:
+    """The names in ``apache/conf/tls.conf``; none without a certificate."""
     if not settings.tls_certificate:
         return {}
     certificate, key = files(project, settings)
+    is_local = certificate.is_relative_to(local_folder(project))
     return {
-        "https-port": settings.https_port,
-        "ssl-certificate-file": certificate,
-        "ssl-certificate-key-file": key,
-        # mod_wsgi-express listens for HTTPS only if there is a name; the alias is any name.
-        "server-name": "localhost",
-        "server-alias": "*",
-    }
-
-
-def names(project: Project, settings: Settings, server_root: Path) -> dict[str, object]:
-    """The names in ``apache/tls.conf``; none without a certificate."""
-    if not settings.tls_certificate:
-        return {}
-    is_local = files(project, settings)[0].is_relative_to(local_folder(project))
-    return {
+        "TLS_LISTEN": f"{in_address(settings.host)}:{settings.https_port}",
+        "TLS_CERTIFICATE": certificate,
+        "TLS_KEY": key,
+        "HTTPS_PORT": settings.https_port,
         "HTTPS_COLON_PORT": _colon_port(settings),
         "HSTS": "max-age=0" if is_local else HSTS,
-        "MAX_UPLOAD": settings.max_upload_mb * 1024 * 1024,
         "TLS_SESSIONS": server_root / "tls-sessions",
         "STAND_IN": server_root / "stand-in",
         "STAND_IN_TIMEOUT": 2 * settings.request_limit + 60,
@@ -58,10 +47,12 @@ def _colon_port(settings: Settings) -> str:
 
 
 def address(settings: Settings) -> str:
-    """Where HTTPS is served, without the mount point; empty without a certificate."""
-    if not settings.tls_certificate:
-        return ""
-    return f"https://{in_address(settings.host)}{_colon_port(settings)}"
+    """Where the application is, without a slash at the end; by HTTPS if there is a certificate."""
+    mount_point = settings.mount_point.rstrip("/")
+    if settings.tls_certificate:
+        return f"https://{in_address(settings.host)}{_colon_port(settings)}{mount_point}"
+    colon_port = "" if settings.port == 80 else f":{settings.port}"
+    return f"http://{in_address(settings.host)}{colon_port}{mount_point}"
 
 
 def check(project: Project, settings: Settings) -> certificates.Certificate | None:
@@ -84,10 +75,9 @@ def check(project: Project, settings: Settings) -> certificates.Certificate | No
 
 
 def _check_module() -> None:
-    # A module of the virtual environment that is made for one Apache, so it has no types.
-    apxs = importlib.import_module("mod_wsgi.express.apxs_config")
-    module = Path(apxs.LIBEXECDIR) / "mod_ssl.so"
+    found = installation.here()
+    module = found.modules / "mod_ssl.so"
     if not module.exists():
-        is_bundled = apxs.WITH_HTTPD_PACKAGE
         remedy = [systems.install("bundled"), "./run setup"]
-        raise problems.tls_unavailable(module, remedy if is_bundled else [systems.install("tls")])
+        from_system = [systems.install("tls")]
+        raise problems.tls_unavailable(module, remedy if found.is_bundled else from_system)

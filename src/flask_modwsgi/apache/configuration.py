@@ -1,0 +1,128 @@
+"""From settings to Apache's configuration. Pure: nothing here reads or writes a file.
+
+What is the same for every project stands in ``conf/``. What differs has a name there, ``${NAME}``,
+which the server root's ``httpd.conf`` defines.
+"""
+
+from pathlib import Path
+
+from ..config import proxies
+from ..config.project import Project
+from ..config.settings import Settings, in_address
+from ..logs import events
+from ..machine import capacity
+from ..machine.accounts import Account
+from ..machine.installation import Installation
+from ..tls import https
+from . import content_types, monitoring
+from .app_profile import StaticFiles
+
+CONF = Path(__file__).resolve().parent / "conf"
+MAIN = CONF / "main.conf"
+
+
+def httpd_conf(
+    project: Project,
+    settings: Settings,
+    account: Account,
+    server_root: Path,
+    installation: Installation,
+    entry: Path,
+    *,
+    development: bool = False,
+    static: StaticFiles | None = None,
+    access_log: bool = True,
+) -> str:
+    """The text of ``httpd.conf``.
+
+    :param entry: What the application's processes load.
+    :param static: The files that Apache answers for.
+    """
+    names = {
+        **_places(project, account, server_root, installation, entry),
+        **_sizes(settings),
+        **_times(settings),
+        "LISTEN": f"{in_address(settings.host)}:{settings.port}",
+        "URL": settings.mount_point,
+        "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
+        "ACCESS_LOG": "/dev/stdout" if access_log else "/dev/null",
+        "ERROR_PAGES": server_root / "workers" / "errors",
+        "COMPRESSIBLE": " ".join(content_types.COMPRESSIBLE),
+        **https.names(project, settings, server_root),
+        **monitoring.names(settings, server_root),
+        **_static_names(static, settings, server_root),
+    }
+    optional = {
+        "PYTHON_LIBRARY": installation.python_library,
+        "MOUNT_POINT": settings.mount_point.rstrip("/"),
+        "TRUSTED_PROXIES": settings.trusted_proxies,
+        "FROM_PROXY": proxies.as_expression(settings.trusted_proxies),
+        "HOSTS": proxies.as_pattern(settings.hosts),
+        "DEVELOPMENT": "on" if development else "",
+        "OWN_DIRECTIVES": project.root / settings.apache_include if settings.apache_include else "",
+    }
+    names |= {name: value for name, value in optional.items() if value}
+    defines = "".join(f'Define {name} "{value}"\n' for name, value in names.items())
+    # Not among the names, because of the quotation marks in it.
+    access_format = events.access_format(settings.log_format).replace("\\", "\\\\")
+    access_format = access_format.replace('"', '\\"')
+    return (
+        f'{defines}ErrorLogFormat "{events.ERROR_FORMAT}"\n'
+        f'LogFormat "{access_format}" access\nInclude "{MAIN}"\n'
+    )
+
+
+def _places(
+    project: Project, account: Account, server_root: Path, installation: Installation, entry: Path
+) -> dict[str, object]:
+    return {
+        "CONF": CONF,
+        "MODULES": installation.modules,
+        "MOD_WSGI": installation.mod_wsgi,
+        "PYTHON_HOME": project.environment,
+        "SERVER_ROOT": server_root,
+        "RUN_USER": account.user,
+        "RUN_GROUP": account.group,
+        "APP_NAME": project.app_name,
+        "PROJECT": project.root,
+        "ENTRY_FOLDER": entry.parent,
+        "ENTRY": entry,
+    }
+
+
+def _sizes(settings: Settings) -> dict[str, object]:
+    header = settings.max_header_kb * 1024
+    return {
+        "PROCESSES": settings.processes,
+        "CLIENT_THREADS": capacity.client_threads(settings.processes, settings.threads),
+        "MAX_URL": header,
+        "MAX_FIELD": 4 * header,
+        "HEADER_TOO_LARGE": header + 1,
+        "MAX_UPLOAD": settings.max_upload_mb * 1024 * 1024,
+    }
+
+
+def _times(settings: Settings) -> dict[str, object]:
+    limit = settings.request_limit
+    return {
+        "REQUEST_LIMIT": limit,
+        # A request waits for a place, then it has its time; worker/gate.py ends it before this.
+        "SOCKET_LIMIT": limit + capacity.place_wait(limit) + 2,
+        "START_LIMIT": settings.start_limit,
+        "STOP_LIMIT": settings.stop_limit,
+        "KEEP_ALIVE": settings.keep_alive,
+    }
+
+
+def _static_names(
+    static: StaticFiles | None, settings: Settings, server_root: Path
+) -> dict[str, object]:
+    if static is None:
+        return {}
+    return {
+        "STATIC_FOLDER": static.folder,
+        "LEFTOVERS": content_types.LEFTOVERS,
+        "STATIC_COPIES": server_root / "static",
+        # It stands in regular expressions, where a dot is any character.
+        "STATIC_URL": f"{settings.mount_point.rstrip('/')}{static.url}".replace(".", "\\."),
+    }

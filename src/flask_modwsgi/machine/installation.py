@@ -1,0 +1,54 @@
+"""The Apache and the mod_wsgi of this Python environment."""
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where they are.
+
+    :param httpd: Apache's program.
+    :param modules: The folder of Apache's modules.
+    :param mod_wsgi: The module that was built for them.
+    :param libraries: A folder that the dynamic linker does not search by itself; empty for none.
+    :param python_library: What macOS does not load by itself; empty elsewhere.
+    """
+
+    httpd: Path
+    modules: Path
+    mod_wsgi: Path
+    libraries: str = ""
+    python_library: str = ""
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether this Apache came as a Python package."""
+        return bool(self.libraries)
+
+    def environment(self) -> dict[str, str]:
+        """What Apache's process needs to find its libraries."""
+        if not self.libraries:
+            return {}
+        name = _apxs().SHLIBPATH_VAR
+        return {name: os.pathsep.join(filter(None, (self.libraries, os.environ.get(name))))}
+
+
+def here() -> Installation:
+    """As mod_wsgi says itself, which is the one thing that knows what it was built for."""
+    apxs, platform = _apxs(), importlib.import_module("mod_wsgi.express.platform")
+    return Installation(
+        httpd=Path(apxs.HTTPD),
+        modules=Path(apxs.LIBEXECDIR),
+        mod_wsgi=Path(platform.MOD_WSGI_SO),
+        libraries=apxs.SHLIBPATH,
+        python_library=platform.PYTHON_DYLIB,
+    )
+
+
+def _apxs() -> Any:
+    # A module that is made for one Apache, so it has no types.
+    return importlib.import_module("mod_wsgi.express.apxs_config")

@@ -1,0 +1,62 @@
+"""What Apache is told of the settings."""
+
+import re
+from pathlib import Path
+
+from samples import me, project
+
+from flask_modwsgi.apache import configuration
+from flask_modwsgi.apache.app_profile import StaticFiles
+from flask_modwsgi.config import settings
+from flask_modwsgi.machine.installation import Installation
+from flask_modwsgi.worker import error_pages
+
+ROOT = Path("/srv/var")
+DEBIAN = Installation(Path("/usr/sbin/apache2"), Path("/usr/lib/modules"), Path("/srv/mod_wsgi.so"))
+
+
+def text_for(folder: Path, given: dict[str, str], static: StaticFiles | None = None) -> str:
+    """The configuration of a project in that folder, with these settings."""
+    entry, chosen = Path("/srv/worker/entry.py"), settings.load(given)
+    return configuration.httpd_conf(
+        project(folder), chosen, me(), ROOT, DEBIAN, entry, static=static
+    )
+
+
+def test_apache_is_told_of_the_mount_point(tmp_path: Path) -> None:
+    static = StaticFiles(tmp_path / "files", "/static")
+    text = text_for(tmp_path / "x", {"MOUNT_POINT": "/app"}, static)
+    assert 'Define STATIC_URL "/app/static"\n' in text
+    assert f'Define STATIC_FOLDER "{static.folder}"\n' in text
+    assert 'Define URL "/app"\n' in text
+
+
+def test_apache_is_told_of_static_files_where_there_are_any(tmp_path: Path) -> None:
+    static = StaticFiles(Path("/srv/x/dist"), "/v1.0")
+    text = text_for(tmp_path, {"MOUNT_POINT": "/app"}, static)
+    assert 'Define STATIC_FOLDER "/srv/x/dist"\n' in text
+    assert 'Define STATIC_URL "/app/v1\\.0"\n' in text
+    assert "STATIC" not in text_for(tmp_path, {"MOUNT_POINT": "/app"})
+
+
+def test_apache_listens_on_an_address_of_ipv6_in_brackets(tmp_path: Path) -> None:
+    assert 'Define LISTEN "[::1]:81"\n' in text_for(tmp_path, {"HOST": "::1", "PORT": "81"})
+
+
+def test_the_files_use_what_is_defined_and_have_every_error_page(tmp_path: Path) -> None:
+    files = "".join(file.read_text("utf-8") for file in configuration.CONF.iterdir())
+    given = {
+        "MOUNT_POINT": "/app",
+        "TRUSTED_PROXIES": "::1",
+        "HOSTS": "example.com",
+        "TLS_CERTIFICATE": "/srv/c.pem",
+        "TLS_KEY": "/srv/k.pem",
+        "METRICS_PORT": "9100",
+        "TELEMETRY_PORT": "9101",
+        "APACHE_INCLUDE": "apache.conf",
+    }
+    text = text_for(tmp_path, given, StaticFiles(tmp_path, "/static"))
+    used = set(re.findall(r"\$\{(\w+)\}", files)) - {"PYTHON_LIBRARY"}  # of macOS
+    assert used == set(re.findall(r"^Define (\w+)", text, re.MULTILINE))
+    documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", files, re.MULTILINE)
+    assert tuple(map(int, documents)) == error_pages.STATUSES
