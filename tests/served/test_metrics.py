@@ -201,10 +201,13 @@ def test_gauges_and_an_answer_while_every_thread_is_busy(watched: Watched) -> No
     def busy() -> dict[str, float]:
         return watched.values("wsgi_busy_threads")
 
-    with ThreadPoolExecutor(PROCESSES * THREADS) as pool:
-        for _ in range(PROCESSES * THREADS):
-            pool.submit(ask, f"{watched.url}/slow?seconds=4")
-        wait_for(lambda: sum(busy().values()) == PROCESSES * THREADS, 3, "busy threads")
+    def is_full() -> bool:
+        # Apache may give more of them to one process than it has places.
+        pool.submit(ask, f"{watched.url}/slow?seconds=4")
+        return sum(busy().values()) == PROCESSES * THREADS
+
+    with ThreadPoolExecutor(100) as pool:
+        wait_for(is_full, 3, "busy threads")
         with pytest.raises(subprocess.TimeoutExpired):
             subprocess.run(["curl", "-s", watched.url], timeout=0.5, check=True)
         assert {int(pid) for pid in busy()} == set(watched.workers())

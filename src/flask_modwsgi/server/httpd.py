@@ -152,7 +152,8 @@ class Httpd:
             check_port(settings.host, settings.https_port, "HTTPS_PORT")
         monitoring.check(settings)
         capacity.allow_open_files()
-        title = f"apache ({self.site.project.name})"
+        # The titles of Apache's children have to fit into it: (wsgi:APP_NAME), (wsgi:service:telemetry).
+        title = f"apache2 (flask-modwsgi {self.site.project.app_name})"
         self.process = self.output.popen(
             [title, "-f", str(self._configuration), "-k", "start", "-DFOREGROUND"],
             executable=self._installation.httpd,
