@@ -24,7 +24,13 @@ from typing import Any
 
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 from flask import Flask
-from werkzeug.exceptions import BadRequest, GatewayTimeout, HTTPException, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    GatewayTimeout,
+    HTTPException,
+    LengthRequired,
+    ServiceUnavailable,
+)
 
 from ..machine.capacity import STUCK_WAIT, place_wait
 from . import app_logging
@@ -93,6 +99,8 @@ class Gate:
         threading.Thread(target=self._watch, name="request limit", daemon=True).start()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if _is_lost(environ):
+            return self._refused(LengthRequired(), environ, start_response)
         is_streamed = f"{environ['PATH_INFO']}/".startswith(self._streamed)
         if not is_streamed and not _is_complete(environ):  # the client has gone, or sent too much
             return BadRequest()(environ, start_response)
@@ -200,6 +208,12 @@ class _Body(SpooledTemporaryFile[bytes]):
 
     def __del__(self) -> None:
         self.close()
+
+
+def _is_lost(environ: dict[str, Any]) -> bool:
+    """Whether there was a body without a length over HTTP/2, of which mod_wsgi gives nothing."""
+    protocol: str = environ["SERVER_PROTOCOL"]
+    return protocol.startswith("HTTP/2") and "HTTP_TRANSFER_ENCODING" in environ
 
 
 def _is_complete(environ: dict[str, Any]) -> bool:
