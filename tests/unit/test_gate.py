@@ -22,7 +22,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.setitem(
         sys.modules,
         "mod_wsgi",
-        SimpleNamespace(threads_per_process=128, request_data=dict),
+        SimpleNamespace(request_data=dict),
     )
     # A new one for each test, because those before are still watched.
     monkeypatch.delitem(sys.modules, "flask_modwsgi.worker.gate", raising=False)

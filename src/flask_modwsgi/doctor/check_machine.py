@@ -10,7 +10,7 @@ from ..machine.ports import check_port
 from .facts import Facts
 from .finding import Note
 
-# Two of Apache's children, with 512 threads (apache/conf/main.conf).
+# Two of Apache's children, with 512 threads (apache/conf/server.conf).
 APACHE_THREADS = 2 * 516
 APACHE_MB, PROCESS_MB = 40, 25  # measured with the example application: the least they take
 

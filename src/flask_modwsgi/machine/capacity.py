@@ -8,7 +8,7 @@ import resource
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-# Of each of Apache's children, with 512 threads (apache/conf/main.conf): a socket on either side.
+# Of each of Apache's children, with 512 threads (apache/conf/server.conf): a socket on either side.
 OPEN_FILES = 1200
 # Seconds for a request to come out of what it is in when it has reached its limit; after that its
 # process is replaced.

@@ -15,7 +15,7 @@ from ..config.project import Project
 from ..config.settings import Settings
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
-from ..machine import capacity, files, oom
+from ..machine import files, oom
 from ..machine.accounts import Account
 from ..tls.certificates import Certificate
 
@@ -116,7 +116,6 @@ def write_environment(site: Site) -> None:
         "environment": str(site.project.environment),
         "variables": dict(site.environ),
         "threads": chosen.threads,
-        "client_threads": capacity.client_threads(chosen.processes, chosen.threads),
         "request_limit": chosen.request_limit,
         "stream_uploads": chosen.stream_uploads.split(),
     }

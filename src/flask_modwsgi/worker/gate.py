@@ -192,15 +192,11 @@ class Gate:
 def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     """The gate before an application.
 
-    :param start: What `server.launch` wrote down. Whoever chose another number of threads by an
-        option of mod_wsgi-express has that many places.
+    :param start: What `server.launch` wrote down.
     :param folder: Of what the processes of this server have in common.
     """
-    places, threads = start["threads"], mod_wsgi.threads_per_process
-    if threads != start["client_threads"]:
-        places = threads
     streamed = tuple(f"{path.rstrip('/')}/" for path in start["stream_uploads"])
-    return Gate(application, places, start["request_limit"], folder, streamed)
+    return Gate(application, start["threads"], start["request_limit"], folder, streamed)
 
 
 class _Body(SpooledTemporaryFile[bytes]):
