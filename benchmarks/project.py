@@ -33,6 +33,8 @@ def generate(folder: Path) -> Path:
 def install_tools(project: Path, folder: Path) -> Path:
     """Install gunicorn and granian beside the project's environment, for its Python."""
     pinned = ("--require-hashes", "--no-deps", "-r", HERE / "requirements.txt")
-    pip = (project / ".venv/bin/python", "-m", "pip", "--quiet", "install")
+    # Its environment has no pip where uv made it.
+    python = ("--python", project / ".venv/bin/python")
+    pip = (sys.executable, "-m", "pip", *python, "--quiet", "install")
     subprocess.run([*pip, "--target", folder, *pinned], check=True, stdout=sys.stderr)
     return folder
