@@ -8,6 +8,7 @@ from samples import me, project
 from flask_modwsgi.apache import configuration
 from flask_modwsgi.apache.app_profile import StaticFiles
 from flask_modwsgi.config import settings
+from flask_modwsgi.doctor.check_environment import NEEDED
 from flask_modwsgi.machine.installation import Installation
 from flask_modwsgi.worker import error_pages
 
@@ -41,6 +42,12 @@ def test_apache_is_told_of_static_files_where_there_are_any(tmp_path: Path) -> N
 
 def test_apache_listens_on_an_address_of_ipv6_in_brackets(tmp_path: Path) -> None:
     assert 'Define LISTEN "[::1]:81"\n' in text_for(tmp_path, {"HOST": "::1", "PORT": "81"})
+
+
+def test_the_modules_that_are_loaded_are_those_that_are_checked() -> None:
+    text = (configuration.CONF / "modules.conf").read_text("utf-8")
+    loaded = set(re.findall(r"LoadModule (\w+)_module", text))
+    assert loaded - {"brotli", "wsgi"} == NEEDED
 
 
 def test_the_files_use_what_is_defined_and_have_every_error_page(tmp_path: Path) -> None:

@@ -373,7 +373,7 @@ def test_the_mac_of_the_original_article(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "/usr/sbin/httpd" in refusal.what and "Protection: enabled" in refusal.what
     assert refusal.remedy[0] == "brew install httpd"
     assert refused(check_macos.python, facts).slug == "apple-python"
-    assert refused(check_macos.linking, facts).slug == "library-relocatable"
+    assert refused(check_macos.linking, facts).slug == "relocatable-library"
     assert XCODE in refused(check_macos.linking, facts).what
     assert refused(check_macos.tools, facts).slug == "developer-tools-missing"
 

@@ -42,3 +42,13 @@ def test_a_server_root_of_somebody_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem) as refused:
         server_root.make(project, link, me())
     assert refused.value.slug == "server-root-foreign"
+
+
+def test_what_is_outside_of_the_mount_point_can_be_looked_for(tmp_path: Path) -> None:
+    """By Apache's user, who would get a 403 for a folder that is closed, not a 404."""
+    before = os.umask(0o077)
+    try:
+        server_root.make(Project(tmp_path), tmp_path / "var" / "apache", me())
+    finally:
+        os.umask(before)
+    assert (tmp_path / "var" / "apache" / "nothing").stat().st_mode & 0o777 == 0o755

@@ -64,8 +64,7 @@ def httpd_conf(
     names |= {name: value for name, value in optional.items() if value}
     defines = "".join(f'Define {name} "{value}"\n' for name, value in names.items())
     # Not among the names, because of the quotation marks in it.
-    access_format = events.access_format(settings.log_format).replace("\\", "\\\\")
-    access_format = access_format.replace('"', '\\"')
+    access_format = events.access_format(settings.log_format).replace('"', '\\"')
     return (
         f'{defines}ErrorLogFormat "{events.ERROR_FORMAT}"\n'
         f'LogFormat "{access_format}" access\nInclude "{MAIN}"\n'
@@ -78,7 +77,7 @@ def _places(
     return {
         "CONF": CONF,
         "MODULES": installation.modules,
-        "MOD_WSGI": installation.mod_wsgi,
+        "MOD_WSGI": installation.module,
         "PYTHON_HOME": project.environment,
         "SERVER_ROOT": server_root,
         "RUN_USER": account.user,

@@ -65,9 +65,10 @@ def make(project: Project, folder: Path, account: Account) -> None:
     if not account.is_me:
         os.chown(folder, 0, account.gid)
     folder.chmod(0o700 if account.is_me else 0o710)
-    (folder / "nothing").mkdir(
-        exist_ok=True
-    )  # what Apache serves where nothing else is (conf/server.conf)
+    # What Apache serves where there is nothing else (conf/server.conf), whatever the umask is.
+    nothing = folder / "nothing"
+    nothing.mkdir(exist_ok=True)
+    nothing.chmod(0o755)
     # Where the application's processes report; what others reported before them goes.
     workers = folder / "workers"
     shutil.rmtree(workers, ignore_errors=True)

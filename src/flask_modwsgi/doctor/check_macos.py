@@ -78,5 +78,5 @@ def apache(facts: Facts) -> str:
 def linking(facts: Facts) -> str:
     module = facts.built.module
     if name := relocatable_python(_output("otool", "-L", str(module))):
-        raise problems.library_relocatable(module, name)
+        raise problems.relocatable_library(module, name)
     return module.name

@@ -13,15 +13,17 @@ class Installation:
 
     :param httpd: Apache's program.
     :param modules: The folder of Apache's modules.
-    :param mod_wsgi: The module that was built for them.
+    :param module: That of mod_wsgi, which was built for them.
     :param libraries: A folder that the dynamic linker does not search by itself; empty for none.
+    :param libraries_variable: Which environment variable tells it of one.
     :param python_library: What macOS does not load by itself; empty elsewhere.
     """
 
     httpd: Path
     modules: Path
-    mod_wsgi: Path
+    module: Path
     libraries: str = ""
+    libraries_variable: str = "LD_LIBRARY_PATH"
     python_library: str = ""
 
     @property
@@ -33,22 +35,20 @@ class Installation:
         """What Apache's process needs to find its libraries."""
         if not self.libraries:
             return {}
-        name = _apxs().SHLIBPATH_VAR
+        name = self.libraries_variable
         return {name: os.pathsep.join(filter(None, (self.libraries, os.environ.get(name))))}
 
 
 def here() -> Installation:
     """As mod_wsgi says itself, which is the one thing that knows what it was built for."""
-    apxs, platform = _apxs(), importlib.import_module("mod_wsgi.express.platform")
+    # Modules that are made for one Apache, so they have no types.
+    apxs: Any = importlib.import_module("mod_wsgi.express.apxs_config")
+    platform: Any = importlib.import_module("mod_wsgi.express.platform")
     return Installation(
         httpd=Path(apxs.HTTPD),
         modules=Path(apxs.LIBEXECDIR),
-        mod_wsgi=Path(platform.MOD_WSGI_SO),
+        module=Path(platform.MOD_WSGI_SO),
         libraries=apxs.SHLIBPATH,
+        libraries_variable=apxs.SHLIBPATH_VAR,
         python_library=platform.PYTHON_DYLIB,
     )
-
-
-def _apxs() -> Any:
-    # A module that is made for one Apache, so it has no types.
-    return importlib.import_module("mod_wsgi.express.apxs_config")

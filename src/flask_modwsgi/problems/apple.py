@@ -34,7 +34,7 @@ def developer_tools_missing() -> None:
 
 
 @entry(Path("mod_wsgi-py313.so"), "@rpath/Python3.framework/Versions/3.9/Python3")
-def library_relocatable(module: Path, library: str) -> None:
+def relocatable_library(module: Path, library: str) -> None:
     """{module} needs {library}, which Apache cannot find.
     The Pythons of Xcode and of Anaconda name their library relative to their own program. Those of
     Homebrew, python.org and uv do not.

@@ -59,5 +59,6 @@ def end_standby(project: Project, root: Path, seconds: float) -> None:
         return
     with contextlib.suppress(OSError):
         files.write(root / STANDBY_PORTS, "")
-    time.sleep(1)  # for requests that are just being handed on
+    # For requests that Apache is handing on: nothing shows those that have not connected yet.
+    time.sleep(1)
     processes.end(own, seconds)

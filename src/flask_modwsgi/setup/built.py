@@ -6,12 +6,13 @@ import re
 import stat
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .. import problems
 from ..machine.accounts import Account, first_obstacle
+from ..machine.installation import Installation
 from .apaches import version_in
 from .commands import clean_environment, printed
 from .requirements import normalised
@@ -31,14 +32,10 @@ print(json.dumps([MOD_WSGI_SO, *apache]))
 
 
 @dataclass(frozen=True)
-class Built:
-    """What the environment has: mod_wsgi's module, the Apache it is for, and all packages."""
+class Built(Installation):
+    """What an environment has: mod_wsgi's module, the Apache it is for, and all packages."""
 
-    module: Path
-    httpd: Path
-    modules: Path
-    libraries: str
-    packages: dict[str, str]
+    packages: dict[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -50,12 +47,11 @@ class Built:
 
         :raises Problem: it is gone.
         """
-        found = os.environ.get("LD_LIBRARY_PATH", "")
-        paths = {"LD_LIBRARY_PATH": f"{self.libraries}:{found}"} if self.libraries else {}
         command: list[str | Path] = [self.httpd, *words]
+        env = os.environ | self.environment()
         try:
             return subprocess.run(
-                command, capture_output=True, text=True, errors="replace", env=os.environ | paths
+                command, capture_output=True, text=True, errors="replace", env=env
             )
         except OSError:
             raise problems.apache_gone(str(self.httpd)) from None
@@ -93,7 +89,7 @@ def built(python: Path) -> Built:
     :raises Problem: it cannot say.
     """
     module, httpd, modules, libraries = _ask(python, _MOD_WSGI, "it cannot be imported")
-    return Built(Path(module), Path(httpd), Path(modules), libraries, versions(python))
+    return Built(Path(httpd), Path(modules), Path(module), libraries, packages=versions(python))
 
 
 def findings(made: Built, account: Account) -> list[str]:
