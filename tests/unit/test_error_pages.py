@@ -1,0 +1,28 @@
+"""The pages that Apache shows for errors of its own, made from the application's template."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from flask_modwsgi.worker import error_pages
+
+OWN = "<p>Sorry: {{ error.code }}</p>"
+FAILS = "<p>Sorry, {{ nobody.name }}</p>"  # as where only a real request has what it shows
+
+
+@pytest.mark.parametrize(
+    ("template", "is_own"), [(OWN, True), (FAILS, False), (None, False)], ids=["own", "fails", "no"]
+)
+def test_a_template_that_does_not_work_is_replaced_by_a_plain_page(
+    tmp_path: Path, template: str | None, is_own: bool
+) -> None:
+    application = Flask(__name__, root_path=str(tmp_path))
+    if template:
+        (tmp_path / "templates").mkdir()
+        (tmp_path / "templates" / "error.html").write_text(template)
+    error_pages.write(application, tmp_path / "pages")
+    for status in error_pages.STATUSES:
+        page = (tmp_path / "pages" / f"{status}.var").read_text("utf-8")
+        assert ("<p>Sorry" in page) == is_own
+        assert (f"<h1>{status} " in page) != is_own
