@@ -17,6 +17,9 @@ test: .venv/test.txt ## all tests, with the installed Apache; with the bundled o
 test-bundled: .venv/test.txt ## those that depend on Apache, with the bundled one
 	$(bin)/python -m pytest $(parallel) --apache bundled tests/served
 
+test-embedded: .venv/test.txt ## the same, in embedded mode
+	$(bin)/python -m pytest $(parallel) --mode embedded tests/served
+
 test-fast: .venv/test.txt ## the tests that build and serve nothing
 	$(bin)/python -m pytest $(parallel) -m "not slow" tests/unit tests/template
 
@@ -47,4 +50,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-fast lint coverage wheel docs bench
+.PHONY: help demo test test-bundled test-embedded test-fast lint coverage wheel docs bench

@@ -52,12 +52,14 @@ Bake = Callable[..., Baked]
 Refuse = Callable[..., str]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     # A script ignores SIGINT in what it starts with "&", and nohup ignores SIGHUP; so would all
     # that is started here.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if mode := config.getoption("--mode"):
+        os.environ["MODE"] = mode
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,6 +67,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--apache",
         choices=["system", "bundled"],
         help="the Apache of the projects that are served; the installed one, if there is one."
+        " When it is named, only the tests that depend on it run.",
+    )
+    parser.addoption(
+        "--mode",
+        choices=["daemon", "embedded"],
+        help="the mode they are served in; daemon by default."
         " When it is named, only the tests that depend on it run.",
     )
 
@@ -78,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if {"project", "built"} & _fixtures(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    if config.getoption("--apache"):
+    if config.getoption("--apache") or config.getoption("--mode"):
         others = [item for item in items if "project" not in _fixtures(item)]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if "project" in _fixtures(item)]

@@ -149,7 +149,7 @@ def test_apache_is_the_process_that_was_recorded(root: Path, launch: Launch) -> 
     assert processes.apache(root) == found
     wait_for(lambda: len(processes.all_of(root)) == 2, 5, "the fork")
     assert found in processes.all_of(root)
-    assert processes.daemons(root) == []  # what it forked has no title
+    assert processes.workers(root) == []  # what it forked has no title
 
 
 def test_another_process_with_its_id_is_not_apache(root: Path, launch: Launch) -> None:
@@ -338,7 +338,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_a_report_with_other_types_is_none(tmp_path: Path, report: str) -> None:
-    file = tmp_path / "1.json"
+    file = tmp_path / "1.report"
     file.write_text(report)
     assert answers.read(file, status.REPORT) is None
     good = {"time": 1.0, "requests": 3, "busy": 1}
@@ -347,11 +347,11 @@ def test_a_report_with_other_types_is_none(tmp_path: Path, report: str) -> None:
 
 
 def test_a_report_that_is_a_pipe_or_a_link_is_none(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "1.json")
+    os.mkfifo(tmp_path / "1.report")
     (tmp_path / "secret").write_text('{"time": 1.0, "requests": 3, "busy": 1}')
-    (tmp_path / "2.json").symlink_to(tmp_path / "secret")
-    assert answers.read(tmp_path / "1.json", status.REPORT) is None
-    assert answers.read(tmp_path / "2.json", status.REPORT) is None
+    (tmp_path / "2.report").symlink_to(tmp_path / "secret")
+    assert answers.read(tmp_path / "1.report", status.REPORT) is None
+    assert answers.read(tmp_path / "2.report", status.REPORT) is None
 
 
 def test_status_sends_nothing_to_a_terminal_but_text() -> None:

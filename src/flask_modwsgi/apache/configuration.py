@@ -14,7 +14,7 @@ from ..machine import capacity
 from ..machine.accounts import Account
 from ..machine.installation import Installation
 from ..tls import https
-from . import content_types, monitoring
+from . import content_types, modes, monitoring
 from .app_profile import StaticFiles
 
 CONF = Path(__file__).resolve().parent / "conf"
@@ -41,6 +41,7 @@ def httpd_conf(
     names = {
         **_places(project, account, server_root, installation, entry),
         **_sizes(settings),
+        **modes.of(settings.mode).names(settings, project.app_name),
         **_times(settings),
         "LISTEN": f"{in_address(settings.host)}:{settings.port}",
         "URL": settings.mount_point,

@@ -16,7 +16,8 @@ from pathlib import Path
 from .. import problems
 from ..machine import accounts, process_table
 from ..machine.process_table import Process
-from . import state
+from . import modes, state
+from .modes import Mode, Step
 
 
 def end_with_parent() -> None:
@@ -152,7 +153,7 @@ def _send(targets: list[Process], number: int) -> list[Process]:
     return targets
 
 
-def daemons(root: Path) -> list[Process]:
+def workers(root: Path) -> list[Process]:
     """The processes that run the application, of the Apache with this server root.
 
     Apache's own children: what the application forks has the same title, but another parent.
@@ -160,19 +161,29 @@ def daemons(root: Path) -> list[Process]:
     parent = apache(root)
     if parent is None:
         return []
+    mode, configuration = mode_of(root), _configuration(root)
     return [
         one
         for one in process_table.running(parent.session)
-        if one.parent == parent.pid
-        and one.command[0].startswith("(wsgi:")
-        and not one.command[0].startswith("(wsgi:service:")  # the metrics or telemetry page
+        if one.parent == parent.pid and mode.runs_application(one, configuration)
     ]
 
 
-def is_ready(daemon: Process, root: Path) -> bool:
+def mode_of(root: Path) -> Mode:
+    """In which the server runs that was started with this server root."""
+    return modes.of(state.read(root).setting("mode", ""))
+
+
+def steps(root: Path) -> list[Step]:
+    """To replace the processes of the application, those at work now."""
+    parent = apache(root)
+    return mode_of(root).steps(parent, workers(root)) if parent else []
+
+
+def is_ready(worker: Process, root: Path) -> bool:
     """Whether the process has loaded the application: it reports then, in its server root."""
     try:
-        return (root / "workers" / f"{daemon.pid}.json").lstat().st_mtime >= daemon.began - 1
+        return (root / "workers" / f"{worker.pid}.report").lstat().st_mtime >= worker.began - 1
     except OSError:
         return False
 
@@ -180,4 +191,4 @@ def is_ready(daemon: Process, root: Path) -> bool:
 def ages_of_ready(root: Path) -> list[float]:
     """For how long the processes live that have loaded the application, in seconds."""
     now = time.time()
-    return [now - daemon.began for daemon in daemons(root) if is_ready(daemon, root)]
+    return [now - worker.began for worker in workers(root) if is_ready(worker, root)]

@@ -49,6 +49,10 @@ class State:
         return value if type(value) is type(otherwise) else otherwise
 
 
+# What a server takes at a reload that reads Apache's configuration again.
+_READ_AGAIN = ("address", "settings", "static_folder", "static_url", "is_alive_at")
+
+
 def root(project: Project) -> Path:
     """The server root of the server that serves this project."""
     return server_root.find(project, "apache")
@@ -104,6 +108,12 @@ def record_environments(root: Path, environments: Iterable[Path]) -> None:
     """Record from which Python environments the server's processes run, Apache's own first."""
     unique = list(dict.fromkeys(map(str, environments)))
     write(root, replace(read(root), environments=unique))
+
+
+def record_settings(root: Path, now: State) -> None:
+    """Record with which settings Apache has read its configuration again."""
+    kept = {name: getattr(now, name) for name in _READ_AGAIN}
+    write(root, replace(read(root), **kept))
 
 
 def mark_stopped(root: Path, because: Problem | None = None) -> None:

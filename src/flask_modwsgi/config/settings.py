@@ -74,6 +74,12 @@ class Settings:
         default_means="the owner of the project, or the system's web user if that is root",
         example="app",
     )
+    mode: str = setting(
+        one_of("daemon", "embedded"),
+        "Where the application runs: in processes of its own behind Apache's (daemon), or in"
+        " Apache's own (embedded), which is faster; see the guide for what else differs.",
+        "daemon",
+    )
     processes: int = setting(
         if_empty(number(1, 512), capacity.processes),
         "Processes that run the application. They do not share global variables. With 1 process,"

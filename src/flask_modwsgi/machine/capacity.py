@@ -81,6 +81,11 @@ def client_threads(processes: int, places: int) -> int:
     return max(256 // processes, 2 * places)
 
 
+def connection_threads(processes: int) -> int:
+    """The threads of each of Apache's processes that run the application; each may wait for a client."""
+    return max(64, 2048 // processes)
+
+
 def allow_open_files() -> None:
     """Let this process, and what it starts, have as many open files as Apache needs.
 

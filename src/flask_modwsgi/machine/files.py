@@ -31,6 +31,31 @@ def appended(path: Path) -> TextIO:
     return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
 
 
+def make_pipe(path: Path) -> int:
+    """Make a named pipe for this user, and open it; a reader waits until somebody writes.
+
+    :return: The descriptor.
+    :raises OSError: it cannot be made.
+    """
+    path.unlink(missing_ok=True)
+    os.mkfifo(path, 0o600)
+    return os.open(path, os.O_RDWR | os.O_NOFOLLOW)  # a writer of its own, so that it has no end
+
+
+def put(path: Path, line: str) -> None:
+    """Write a line into a named pipe, without waiting for its reader.
+
+    :raises OSError: it is none, nobody reads it, or it belongs to another user.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "It is no pipe", str(path))
+        os.write(descriptor, f"{line}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
 def text(path: Path) -> str:
     """What is in a file, up to `LIMIT`.
 

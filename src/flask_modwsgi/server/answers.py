@@ -1,4 +1,4 @@
-"""Asks processes of the application by a signal; they answer in files of the server root."""
+"""Asks processes of the application through a pipe; they answer in files of the server root."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..apache import processes
-from ..machine import files, process_table
+from ..machine import files
 from ..machine.process_table import Process
 
 Answer = dict[str, Any]
@@ -20,28 +20,38 @@ def file(root: Path, daemon: Process, suffix: str) -> Path:
 
 
 def ask(
-    root: Path, daemons: Sequence[Process], number: int, suffix: str, kinds: Kinds, seconds: float
+    root: Path, daemons: Sequence[Process], question: str, kinds: Kinds, seconds: float
 ) -> dict[int, Answer]:
-    """What the processes answer to a signal, by process id; some may not answer in this time.
+    """What the processes answer, by process id; some may not answer in this time.
 
-    :param suffix: Of the files they write.
+    :param question: Also the suffix of the files they write.
     :param kinds: The type of each value that an answer has to have.
     :raises PermissionError: another user asks than the one who started them.
     """
     asked = time.time()
     for daemon in daemons:
-        process_table.send(daemon, number)
+        _put(root, daemon, question)
     found: dict[int, Answer] = {}
 
     def are_complete() -> bool:
         for daemon in daemons:
-            answer = read(file(root, daemon, suffix), kinds)
+            answer = read(file(root, daemon, question), kinds)
             if answer and answer["time"] >= asked:
                 found[daemon.pid] = answer
         return len(found) == len(daemons)
 
     processes.wait(are_complete, seconds)
     return found
+
+
+def _put(root: Path, daemon: Process, question: str) -> None:
+    """:raises PermissionError: another user started the process."""
+    try:
+        files.put(file(root, daemon, "ask"), question)
+    except PermissionError:
+        raise
+    except OSError:  # it has ended, is starting, or has not read for long
+        return
 
 
 def read(path: Path, kinds: Kinds) -> Answer | None:

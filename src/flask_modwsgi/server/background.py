@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..apache import processes, state
-from ..config import settings
+from ..apache import modes, processes, state
 from ..config.project import Project
 from . import import_check, launch, locks
 from .ending import end
@@ -51,9 +50,13 @@ def restart(project: Project, given: Mapping[str, str]) -> int:
 
 
 def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What Apache was started with and what it would be started with now, where they differ."""
+    """What Apache was started with and what it would be started with now, where they differ.
+
+    Only what a reload cannot change.
+    """
+    read_at_start = modes.of(before.get("mode", "")).read_at_start
     return [
         f"{name.upper()} ({before[name]} is now {now[name]})"
         for name in now
-        if name in before and before[name] != now[name] and name not in settings.AT_RELOAD
+        if name in before and before[name] != now[name] and name in read_at_start
     ]

@@ -12,6 +12,7 @@ from .. import problems
 from ..apache import (
     configuration,
     content_types,
+    modes,
     monitoring,
     precompressed,
     processes,
@@ -81,6 +82,15 @@ class Httpd:
             precompressed.renew(site.project, static, site.account, site.environ, root)
         files.write(root / "mime.types", content_types.as_mime_types())
         files.write(root / "stand-in", "")
+        self.configure()
+        state.write(root, recorded(site, self.address))
+
+    def configure(self) -> None:
+        """Write Apache's configuration and have Apache read it.
+
+        :raises Problem: it is refused; the one before is still there.
+        """
+        site, root = self.site, self.site.root
         text = configuration.httpd_conf(
             site.project,
             site.settings,
@@ -89,12 +99,13 @@ class Httpd:
             self._installation,
             site.entry,
             development=site.is_development,
-            static=static,
+            static=site.application.static,
             access_log=site.access_log,
         )
-        files.write(self._configuration, text)
-        self.check_configuration()
-        state.write(root, recorded(site, self.address))
+        new = root / "httpd.conf.new"
+        files.write(new, text)
+        self.check_configuration(new)
+        new.replace(self._configuration)
 
     @property
     def _configuration(self) -> Path:
@@ -106,21 +117,24 @@ class Httpd:
         own = {"MOD_WSGI_SERVER_ROOT": str(self.site.root), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
         return {**self.site.environ, **own, **self._installation.environment()}
 
-    def check_configuration(self) -> None:
-        """:raises Problem: Apache could not start, or restart, with the server root as it is."""
-        done = self._ask("-t")
+    def check_configuration(self, file: Path | None = None) -> None:
+        """:raises Problem: Apache could not start, or restart, with the server root as it is.
+
+        :param file: Instead of the configuration in use.
+        """
+        done = self._ask("-t", "-f", file or self._configuration)
         if done.returncode != 0:
             found = self._evidence(events.printed(done.stderr))
             raise causes.failure("Apache refuses its configuration.", found)
 
     def told(self, *options: str) -> str:
         """What Apache tells of its configuration with these options."""
-        done = self._ask(*options)
+        done = self._ask("-f", self._configuration, *options)
         return done.stdout + done.stderr
 
-    def _ask(self, *options: str) -> subprocess.CompletedProcess[str]:
+    def _ask(self, *options: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self._installation.httpd, "-f", self._configuration, *options],
+            [self._installation.httpd, *options],
             capture_output=True,
             text=True,
             errors="replace",
@@ -192,7 +206,7 @@ class Httpd:
     def _all_loaded(self) -> bool:
         """Whether every process has loaded the application, as far as it reports that."""
         root = self.site.root
-        running = processes.daemons(root)
+        running = processes.workers(root)
         return self.site.is_development or (
             bool(running) and all(processes.is_ready(one, root) for one in running)
         )
@@ -223,8 +237,8 @@ class Httpd:
 
     def reload(self) -> None:
         """Have every process of the application replaced by one that loads it anew."""
-        for daemon in processes.daemons(self.site.root):
-            process_table.send(daemon, signal.SIGUSR1)
+        for step in processes.steps(self.site.root):
+            process_table.send(step.asked, modes.REPLACE)
 
     def stop(self, grace: float | None = None) -> None:
         """Let requests under way finish for `grace` seconds (``STOP_LIMIT``), then end Apache."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from ..apache import server_root
+from ..apache import modes, server_root
 from ..apache.app_profile import UNASKED, AppProfile
 from ..apache.state import State
 from ..config import settings
@@ -114,8 +114,10 @@ def write_environment(site: Site) -> None:
     chosen = site.settings
     wanted = {
         "environment": str(site.project.environment),
+        "project": str(site.project.root),
         "variables": dict(site.environ),
         "threads": chosen.threads,
+        "eviction": modes.of(chosen.mode).eviction(chosen),
         "request_limit": chosen.request_limit,
         "stream_uploads": chosen.stream_uploads.split(),
     }

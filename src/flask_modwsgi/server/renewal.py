@@ -45,9 +45,14 @@ def renew(project: Project) -> int:
         if certificate.objection:
             file, _ = https.files(project, here.settings)
             raise problems.tls_objection(file, certificate.objection)
-        with standby(import_check.check(here)):
-            _let_finish(here)
+        here = import_check.check(here)
+        if processes.mode_of(root).restart_is_seamless:
+            end_standby(project, root, seconds=0)
             _restart(parent, here, certificate)
+        else:
+            with standby(here):
+                _let_finish(here)
+                _restart(parent, here, certificate)
         say(f"renewed: {certificate}")
     return 0
 
@@ -128,7 +133,7 @@ def _restart(parent: Process, here: Site, certificate: Certificate) -> None:
         return certificates.served(settings.host, settings.https_port) == certificate.der
 
     def is_ready() -> bool:
-        new = [one for one in processes.daemons(here.root) if one not in old]
+        new = [one for one in processes.workers(here.root) if one not in old]
         return sum(processes.is_ready(one, here.root) for one in new) >= settings.processes
 
     if not processes.wait(is_served, settings.start_limit):

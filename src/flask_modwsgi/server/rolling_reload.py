@@ -1,6 +1,5 @@
 """``./run reload``: every process of the application replaced by one that loads it anew."""
 
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from .. import problems
 from ..apache import precompressed, processes, state
+from ..apache.modes import REPLACE
 from ..config.project import Project
 from ..doctor import causes, deaths
 from ..logs import output
@@ -18,6 +18,7 @@ from ..setup import environments
 from . import import_check, launch, locks
 from .background import changed_settings
 from .ending import end_standby
+from .httpd import Httpd
 from .messages import say
 
 
@@ -32,6 +33,7 @@ def reload(project: Project) -> int:
         processes.require_apache(root, "reload")
         server = state.read(root)
         here = replace(launch.for_production(project, project.logs, server.given), root=root)
+        mode = processes.mode_of(root)
         changes = changed_settings(server.settings, asdict(here.settings))
         current = here.project.environment
         used = [Path(path) for path in server.environments] or [current]
@@ -39,7 +41,7 @@ def reload(project: Project) -> int:
         if changes:
             raise problems.restart_needed(changes)
         here = import_check.check(here)
-        if changes := launch.stale(server, here.application):
+        if not mode.reads_configuration and (changes := launch.stale(server, here.application)):
             raise problems.restart_needed(changes)
         end_standby(project, root, seconds=here.settings.stop_limit)
         # A setup meanwhile must not remove what the processes of any age run from.
@@ -47,40 +49,52 @@ def reload(project: Project) -> int:
         launch.write_environment(here)
         if static := here.application.static:
             precompressed.renew(project, static, here.account, here.environ, root)
+        if mode.reads_configuration:
+            apache = Httpd(here)
+            apache.configure()
+            now = launch.recorded(here, apache.address)
+            state.record_settings(root, now)
         limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
-        old = processes.daemons(root)
-        if not old:
+        steps = processes.steps(root)
+        if not steps or not steps[0].replaced:
             raise problems.nothing_replaced()
         log = output.since_now(project.logs / "error.log")
-        for done, daemon in enumerate(old):
+        old = processes.workers(root)
+        gone: list[Process] = []
+        for step in steps:
             started = time.time()
-            _ask_to_go(daemon)
-            if not _wait_for_successor(root, old, done, limit, log):
-                stuck = problems.reload_stuck(done, len(old), time.time() - started)
+            _ask_to_go(step.asked)
+            if not _wait_for_successors(root, old, [*gone, *step.replaced], limit, log):
+                stuck = problems.reload_stuck(len(gone), len(old), time.time() - started)
                 lines, user = causes.settled(log), here.account.user
                 found = causes.gather(lines, user, project.root, server.memory_kills)
                 if cause := causes.cause(found):
                     say(stuck.what)
                     raise cause
                 raise stuck
+            gone += step.replaced
         state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
     return 0
 
 
-def _ask_to_go(daemon: Process) -> None:
+def _ask_to_go(process: Process) -> None:
     """One that has ended has a successor already.
 
     :raises Problem: another user started it.
     """
     try:
-        process_table.send(daemon, signal.SIGUSR1)
+        process_table.send(process, REPLACE)
     except PermissionError:
-        raise problems.not_permitted("reload", accounts.by_id(daemon.uid).user) from None
+        raise problems.not_permitted("reload", accounts.by_id(process.uid).user) from None
 
 
-def _wait_for_successor(
-    root: Path, old: list[Process], done: int, limit: float, log: Callable[[], list[Event]]
+def _wait_for_successors(
+    root: Path,
+    old: list[Process],
+    leaving: list[Process],
+    limit: float,
+    log: Callable[[], list[Event]],
 ) -> bool:
     """Wait until as many new processes are ready as old ones were told to go.
 
@@ -88,9 +102,9 @@ def _wait_for_successor(
     """
 
     def is_ready() -> bool:
-        current = processes.daemons(root)
+        current = processes.workers(root)
         ready = [one for one in current if one not in old and processes.is_ready(one, root)]
-        return len(ready) > done and old[done] not in current
+        return len(ready) >= len(leaving) and not any(one in current for one in leaving)
 
     processes.wait(lambda: is_ready() or deaths.no_successor(log()), limit)
     return is_ready()

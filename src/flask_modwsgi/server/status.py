@@ -7,7 +7,6 @@ import textwrap
 import time
 from datetime import datetime
 from pathlib import Path
-from signal import SIGHUP
 from typing import Any
 
 from ..apache import processes, state
@@ -93,10 +92,10 @@ def _release(project: Project) -> str:
 
 def reports(root: Path, threads: int) -> list[dict[str, Any]]:
     """Ask every process of the application how busy it is; wait a second for the answers."""
-    daemons = processes.daemons(root)
+    daemons = processes.workers(root)
     found: dict[int, answers.Answer] = {}
     with contextlib.suppress(PermissionError):  # another user asks than the one who started it
-        found = answers.ask(root, daemons, SIGHUP, "json", REPORT, 1)
+        found = answers.ask(root, daemons, "report", REPORT, 1)
     now = filter(None, (process_table.find(daemon.pid) for daemon in daemons))
     return [_row(one, found.get(one.pid), threads) for one in now]
 

@@ -32,12 +32,12 @@ def show(project: Project) -> int:
     """
     root = state.root(project)
     parent = processes.require_apache(root, "dump")
-    daemons = processes.daemons(root)
+    daemons = processes.workers(root)
     owner = accounts.by_id(parent.uid).user
     try:
         # The others do not listen yet.
         listening = [one for one in daemons if answers.file(root, one, "stuck").exists()]
-        found = answers.ask(root, listening, signal.SIGUSR2, "stacks", ANSWER, PATIENCE)
+        found = answers.ask(root, listening, "stacks", ANSWER, PATIENCE)
         told = [account(project, root, one, found.get(one.pid)) for one in daemons]
     except PermissionError:
         raise problems.not_permitted("dump", owner) from None

@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.debug import DebuggedApplication
 
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.worker import app_logging, error_pages, gate, stacks
+from flask_modwsgi.worker import app_logging, control, error_pages, gate, stacks
 
 WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
 
@@ -28,11 +28,13 @@ def load(wsgi_file: Path) -> Any:
     return broken
 
 
+start = json.loads((WORKERS.parent / "environment.json").read_text(encoding="utf-8"))
+os.chdir(start["project"])
+control.listen(WORKERS, {"stacks": stacks.write})
+stacks.answer_alarm(WORKERS)
 app_logging.install(os.environ["LOG_LEVEL"])
-stacks.listen(WORKERS)
 application = load(Project(Path.cwd()).wsgi_file)
 error_pages.write(application, WORKERS / "errors")
 # No interactive console: whoever reaches the port could run code in it.
 debugged = DebuggedApplication(application, evalex=False, pin_security=False)
-start = json.loads((WORKERS.parent / "environment.json").read_text(encoding="utf-8"))
 application = gate.of(debugged, start, WORKERS)

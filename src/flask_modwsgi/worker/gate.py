@@ -7,6 +7,7 @@ it back when that has answered, not when the client has read the answer.
 
 import contextlib
 import ctypes
+import faulthandler
 import fcntl
 import itertools
 import os
@@ -58,6 +59,20 @@ class Work:
     has_place: bool = True
 
 
+@dataclass(frozen=True)
+class Eviction:
+    """When a process asks for another one in its place.
+
+    :param stuck: At so many requests that reached the limit and could not be interrupted.
+    :param signal: What it sends itself then.
+    :param watchdog: Seconds in which no Python ran, after which it ends; 0 for no such limit.
+    """
+
+    stuck: int = 1
+    signal: int = signal.SIGUSR1
+    watchdog: int = 0
+
+
 current: dict[int, Work] = {}  # of this process, by thread
 
 
@@ -75,6 +90,7 @@ class Gate:
         limit: int,
         folder: Path,
         streamed: tuple[str, ...] = (),
+        eviction: Eviction = Eviction(),
     ) -> None:
         """
         :param places: How many requests are in the application at once.
@@ -88,6 +104,7 @@ class Gate:
         self._application = application
         self._limit = limit
         self._streamed = streamed
+        self._eviction = eviction
         self._place_wait = place_wait(limit)
         self._folder = folder
         self._numbers = itertools.count(1)
@@ -165,10 +182,13 @@ class Gate:
                     self._interrupt(work)
                 elif late > STUCK_WAIT and work.has_place:
                     self._give_place_to_others(work)
-            if not is_going and any(not work.has_place for work in list(current.values())):
+            if seconds := self._eviction.watchdog:
+                faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+            stuck = sum(not work.has_place for work in list(current.values()))
+            if not is_going and stuck >= self._eviction.stuck:
                 is_going = _is_my_turn(self._folder)
                 if is_going:
-                    os.kill(os.getpid(), signal.SIGUSR1)  # mod_wsgi puts another one in its place
+                    os.kill(os.getpid(), self._eviction.signal)
 
     def _interrupt(self, work: Work) -> None:
         with self._lock:
@@ -196,7 +216,8 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     :param folder: Of what the processes of this server have in common.
     """
     streamed = tuple(f"{path.rstrip('/')}/" for path in start["stream_uploads"])
-    return Gate(application, start["threads"], start["request_limit"], folder, streamed)
+    eviction = Eviction(**start["eviction"])
+    return Gate(application, start["threads"], start["request_limit"], folder, streamed, eviction)
 
 
 class _Body(SpooledTemporaryFile[bytes]):

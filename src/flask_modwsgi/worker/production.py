@@ -10,13 +10,10 @@ import os
 import runpy
 import time
 from pathlib import Path
-from typing import Any
-
-import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.machine import files
-from flask_modwsgi.worker import app_logging, error_pages, gate, stacks, static_versions
+from flask_modwsgi.worker import app_logging, control, error_pages, gate, stacks, static_versions
 
 SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
 WORKERS = SERVER_ROOT / "workers"
@@ -29,16 +26,19 @@ def take_environment(wanted: dict[str, str]) -> None:
     os.environ.update(wanted | own)
 
 
-def report(*event: Any, **details: Any) -> None:
+def report(file: Path) -> None:
     """Write how busy this process is; the first report says that it is ready."""
     found = {"time": time.time(), "requests": application.taken, "busy": len(gate.current)}
-    files.write(WORKERS / f"{os.getpid()}.json", json.dumps(found))
+    files.write(file, json.dumps(found))
 
 
 faulthandler.enable(file=2)  # where a crash was; sys.stderr is no file here
 start = json.loads((SERVER_ROOT / "environment.json").read_text(encoding="utf-8"))
 take_environment(start["variables"])
-stacks.listen(WORKERS)
+os.chdir(start["project"])
+answers = {"stacks": stacks.write}
+control.listen(WORKERS, answers)
+stacks.answer_alarm(WORKERS)
 app_logging.install(os.environ["LOG_LEVEL"])
 observe = None
 if os.environ.get("METRICS_PORT", "").strip():
@@ -46,12 +46,11 @@ if os.environ.get("METRICS_PORT", "").strip():
     from flask_modwsgi.worker import metrics
 
     observe = metrics.record()  # before the application, which may count, too
-# mod_wsgi has made the project the working directory.
 loaded = runpy.run_path(str(Project(Path.cwd()).wsgi_file))["application"]
 static_versions.add_versions(loaded)
 error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)
 if observe:
     observe(application)
-mod_wsgi.subscribe_signals(report)  # SIGHUP asks for a report
-report()
+answers["report"] = report
+report(WORKERS / f"{os.getpid()}.report")

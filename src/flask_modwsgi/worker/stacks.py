@@ -1,4 +1,4 @@
-"""Where each thread of this process is, written when ``./run dump`` asks for it."""
+"""Where each thread of this process is, for ``./run dump``."""
 
 import faulthandler
 import json
@@ -10,33 +10,25 @@ import time
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 
 from ..machine import files
 
-# mod_wsgi takes the others for itself. By default this one is ignored, so it harms no process
-# that does not listen yet.
+# mod_wsgi takes others for itself. By default this one is ignored, so it harms no process that
+# does not listen yet.
 ALARM = signal.SIGURG
 
 
-def listen(folder: Path) -> None:
-    """Answer `./run dump` from now on, in files of `folder`.
+def answer_alarm(folder: Path) -> None:
+    """Answer `ALARM` from now on, in a file of `folder`, also when Python cannot run.
 
-    SIGUSR2 is answered in Python. A thread that holds the interpreter's lock prevents that; then
-    `ALARM` is answered without the lock, which is safe then because nothing else moves.
+    A thread that holds the interpreter's lock prevents every other answer; this one does without
+    the lock, which is safe then because nothing else moves.
     https://docs.python.org/3/library/faulthandler.html#faulthandler.register
     """
-    forget_ended(folder)
     file = (folder / f"{os.getpid()}.stuck").open("w")
     faulthandler.register(ALARM, file=file, all_threads=True)
-
-    def on_signal(*event: Any, **details: Any) -> None:
-        if details.get("signame") == "SIGUSR2":
-            write(folder / f"{os.getpid()}.stacks")
-
-    mod_wsgi.subscribe_signals(on_signal)
 
 
 def write(file: Path) -> None:
@@ -58,12 +50,3 @@ def write(file: Path) -> None:
         if ident != threading.get_ident()
     ]
     files.write(file, json.dumps({"time": time.time(), "threads": threads}))
-
-
-def forget_ended(folder: Path) -> None:
-    """Remove what processes that ended have reported."""
-    for file in folder.glob("[0-9]*.*"):
-        try:
-            os.kill(int(file.name.partition(".")[0]), 0)
-        except OSError:  # it ended; another user's process may have its id now
-            file.unlink(missing_ok=True)

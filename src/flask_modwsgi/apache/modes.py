@@ -1,0 +1,120 @@
+"""In which processes the application runs, and how those are replaced.
+
+In daemon mode mod_wsgi has processes for it behind Apache's own, in embedded mode it runs in
+Apache's own. No other room knows that there are two.
+"""
+
+import signal
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+from ..config.settings import AT_RELOAD, NAMES, Settings
+from ..machine import capacity
+from ..machine.process_table import Process
+
+REPLACE = signal.SIGUSR1
+
+
+@dataclass(frozen=True)
+class Step:
+    """A process that is sent `REPLACE`, and those that others take the place of then."""
+
+    asked: Process
+    replaced: list[Process]
+
+
+class Mode(Protocol):
+    """What differs.
+
+    :param restart_is_seamless: Whether no request is lost at a graceful restart of Apache.
+    :param read_at_start: The settings, in lower case, that a reload cannot change.
+    :param reads_configuration: Whether Apache reads its configuration at a reload.
+    """
+
+    restart_is_seamless: bool
+    read_at_start: Set[str]
+    reads_configuration: bool
+
+    def runs_application(self, process: Process, configuration: str) -> bool:
+        """Whether one of Apache's child processes runs the application."""
+
+    def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
+        """To replace all processes of the application."""
+
+    def names(self, settings: Settings, app_name: str) -> dict[str, object]:
+        """For Apache's configuration."""
+
+    def eviction(self, settings: Settings) -> dict[str, int]:
+        """When a process asks for another one in its place, see `worker.gate.Eviction`."""
+
+
+class _Daemon(Mode):
+    restart_is_seamless = False
+    read_at_start = frozenset(map(str.lower, NAMES)) - AT_RELOAD
+    reads_configuration = False
+
+    def runs_application(self, process: Process, configuration: str) -> bool:
+        title = process.command[0]
+        # Those of the metrics and of the telemetry page serve nothing else.
+        return title.startswith("(wsgi:") and not title.startswith("(wsgi:service:")
+
+    def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
+        return [Step(one, [one]) for one in running]
+
+    def names(self, settings: Settings, app_name: str) -> dict[str, object]:
+        return {
+            "PROCESS_GROUP": app_name,
+            "DAEMON_MODE": "on",
+            **_apache(children=2, threads=512, most=4),
+            "THREAD_STACK": 256 * 1024,
+        }
+
+    def eviction(self, settings: Settings) -> dict[str, int]:
+        return {"stuck": 1, "signal": REPLACE, "watchdog": 0}
+
+
+class _Embedded(Mode):
+    restart_is_seamless = True
+    read_at_start = frozenset({"host", "port", "https_port", "mode", "processes", "run_user"})
+    reads_configuration = True
+
+    def runs_application(self, process: Process, configuration: str) -> bool:
+        return ("-f", configuration) in pairwise(process.command)
+
+    def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
+        return [Step(parent, list(running))]
+
+    def names(self, settings: Settings, app_name: str) -> dict[str, object]:
+        children = settings.processes
+        threads = capacity.connection_threads(children)
+        # A graceful restart needs free slots while the old children finish.
+        return {
+            "PROCESS_GROUP": "%{GLOBAL}",
+            **_apache(children, threads, most=4 * children),
+            "THREAD_STACK": 8 * 1024 * 1024,  # what Python counts on
+        }
+
+    def eviction(self, settings: Settings) -> dict[str, int]:
+        # The thread of one that is stuck is missed by nobody, the connections of a process are.
+        return {"stuck": settings.threads, "signal": signal.SIGKILL, "watchdog": 60}
+
+
+def _apache(children: int, threads: int, most: int) -> dict[str, object]:
+    """A fixed number of Apache's processes; one that died is missed at once."""
+    return {
+        "CHILDREN": children,
+        "CHILD_THREADS": threads,
+        "CONNECTIONS": children * threads,
+        "MOST_CHILDREN": most,
+        "SPARE_THREADS": (children - 1) * threads + 1,
+    }
+
+
+_MODES: dict[str, Mode] = {"daemon": _Daemon(), "embedded": _Embedded()}
+
+
+def of(name: str) -> Mode:
+    """:param name: The setting ``MODE``; anything else means daemon mode."""
+    return _MODES.get(name, _MODES["daemon"])
