@@ -1,6 +1,7 @@
 """Bake projects from this template, and watch it refuse answers."""
 
 import json
+import os
 import runpy
 import shutil
 import signal

@@ -26,10 +26,10 @@ from typing import Any
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 from flask import Flask
 from werkzeug.exceptions import (
-    BadRequest,
     GatewayTimeout,
     HTTPException,
     LengthRequired,
+    RequestTimeout,
     ServiceUnavailable,
 )
 
@@ -118,9 +118,14 @@ class Gate:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if _is_lost(environ):
             return self._refused(LengthRequired(), environ, start_response)
-        is_streamed = f"{environ['PATH_INFO']}/".startswith(self._streamed)
-        if not is_streamed and not _is_complete(environ):  # the client has gone, or sent too much
-            return BadRequest()(environ, start_response)
+        try:
+            if not f"{environ['PATH_INFO']}/".startswith(self._streamed):
+                _complete(environ)
+        except OSError as error:
+            if "timeout" in str(error):
+                return self._refused(RequestTimeout(), environ, start_response)
+            start_response("400 BAD REQUEST", [])  # the client has gone, or has an answer of Apache
+            return ()
         self.taken = next(self._numbers)
         request_id = environ.get("REQUEST_ID", "")
         # Stays until the thread's next request, for what is logged while the answer is sent.
@@ -233,21 +238,20 @@ def _is_lost(environ: dict[str, Any]) -> bool:
     return protocol.startswith("HTTP/2") and "HTTP_TRANSFER_ENCODING" in environ
 
 
-def _is_complete(environ: dict[str, Any]) -> bool:
-    """Read the whole body; False if that was not possible.
+def _complete(environ: dict[str, Any]) -> None:
+    """Read the whole body.
 
     A body without a length gets one: the application cannot know where it ends otherwise.
+
+    :raises OSError: the client is too slow, has gone, or sends too much.
     """
     has_no_length = "HTTP_TRANSFER_ENCODING" in environ
     if not has_no_length and environ.get("CONTENT_LENGTH", "") in ("", "0"):
-        return True
+        return
     body = _Body(max_size=IN_MEMORY)
     size, read = 0, environ["wsgi.input"].read
     while True:
-        try:
-            chunk = read(64 * 1024)
-        except OSError:
-            return False
+        chunk = read(64 * 1024)
         if not chunk:
             break
         size += body.write(chunk)
@@ -256,7 +260,6 @@ def _is_complete(environ: dict[str, Any]) -> bool:
     if has_no_length:
         environ["CONTENT_LENGTH"] = str(size)
         del environ["HTTP_TRANSFER_ENCODING"]
-    return True
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:
