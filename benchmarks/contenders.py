@@ -129,6 +129,12 @@ CONTENDERS = (
         after=lambda place: [_run(place, "stop")],
     ),
     Contender(
+        "embedded",
+        commands=lambda place: [],
+        before=lambda place: [_run(place, "start", "--mode", "embedded")],
+        after=lambda place: [_run(place, "stop")],
+    ),
+    Contender(
         "mod_wsgi-express, same processes and threads",
         lambda place: _express(
             place, "--processes", str(PROCESSES), "--threads", str(THREADS), "--access-log"

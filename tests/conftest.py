@@ -87,10 +87,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if {"project", "built"} & _fixtures(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    embedded = config.getoption("--mode") == "embedded"
     if config.getoption("--apache") or config.getoption("--mode"):
-        others = [item for item in items if "project" not in _fixtures(item)]
+        others = [
+            item
+            for item in items
+            if "project" not in _fixtures(item)
+            or (embedded and item.get_closest_marker("daemon_mode"))
+        ]
         config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if "project" in _fixtures(item)]
+        items[:] = [item for item in items if item not in others]
 
 
 def _fixtures(item: pytest.Item) -> set[str]:

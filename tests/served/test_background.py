@@ -188,6 +188,7 @@ def test_logs(service: Service) -> None:
         follower.wait(timeout=10)
 
 
+@pytest.mark.daemon_mode
 def test_reload_takes_new_code_and_settings_without_a_failed_request(service: Service) -> None:
     """Many in a row, under load: kept and new connections, slow requests under way."""
     with (
@@ -240,6 +241,7 @@ def without_apache(project: Project) -> str:
         flask.wait()
 
 
+@pytest.mark.daemon_mode
 def test_reload_waits_for_a_slow_import(service: Service) -> None:
     change(service, "import os\n", "import os\nimport time as slowly\n\nslowly.sleep(2)\n")
     with load(service.url) as record:
@@ -248,6 +250,7 @@ def test_reload_waits_for_a_slow_import(service: Service) -> None:
     assert record.slowest < 2  # nobody waited for an import
 
 
+@pytest.mark.daemon_mode
 def test_reload_with_threads_started_at_import(service: Service) -> None:
     start = "\n\nimport threading\n\nfor _ in range(9):\n    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
     change(service, '\n\n@bp.get("/boom")', start + '\n\n@bp.get("/boom")')
@@ -268,6 +271,7 @@ def test_broken_code_is_refused_and_the_old_serves_on(service: Service) -> None:
     assert service.workers() == workers
 
 
+@pytest.mark.daemon_mode
 def test_settings_that_need_a_restart_are_named(service: Service) -> None:
     refused = service.run("reload", THREADS="7")
     assert refused.returncode == 1

@@ -140,6 +140,7 @@ def foreground(stuck: Project) -> Iterator[Running]:
         yield serving
 
 
+@pytest.mark.daemon_mode
 def test_what_is_off_costs_nothing(foreground: Running) -> None:
     """Metrics and telemetry are off here."""
     assert json.loads(ask(f"{foreground.url}/modules").text) == {"imported": False}
@@ -157,6 +158,7 @@ def test_somebody_else_may_not(stuck: Project, foreground: Running) -> None:
     assert "not-permitted" in done.stderr
 
 
+@pytest.mark.daemon_mode
 def test_a_process_that_cannot_run_python(stuck: Project, foreground: Running) -> None:
     """The other one answers as ever."""
     with ThreadPoolExecutor(1) as pool:

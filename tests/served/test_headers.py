@@ -294,6 +294,7 @@ def test_inline_scripts_and_framing_are_refused(face: Face, chromium: str) -> No
 # --- Last, because the application does not survive it.
 
 
+@pytest.mark.daemon_mode
 def test_answers_for_an_application_that_does_not_answer(face: Face, changed: Project) -> None:
     stuck = face.stuck.result()
     assert stuck.status == 504

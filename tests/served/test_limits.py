@@ -136,6 +136,7 @@ def is_the_page(answer: Answer, status: int, kind: str, prefix: str = "") -> Non
 # --- Servers of their own. First, because a project serves once, and `limited` does to the end.
 
 
+@pytest.mark.daemon_mode
 def test_a_dead_application_gets_the_page(changed: Project) -> None:
     with running(changed, env={"MOUNT_POINT": "/app"}) as serving, ThreadPoolExecutor(1) as pool:
         outside = serving.url.removesuffix("/app") + "/none"
@@ -288,6 +289,7 @@ def pids(serving: Running) -> set[int]:
     return found
 
 
+@pytest.mark.daemon_mode
 @pytest.mark.parametrize("path", ["/spin", "/sleeps", "/blocks"])
 def test_a_stuck_request_ends_at_the_limit(
     stuck: dict[str, tuple[float, Answer]], path: str
@@ -297,10 +299,12 @@ def test_a_stuck_request_ends_at_the_limit(
     assert LIMIT <= seconds <= LATEST.get(path, LIMIT) + TOLERANCE
 
 
+@pytest.mark.daemon_mode
 def test_other_requests_of_its_process_survive(stuck: dict[str, tuple[float, Answer]]) -> None:
     assert [stuck[f"slow {n}"][1].text for n in range(2)] == ["done"] * 2
 
 
+@pytest.mark.daemon_mode
 @pytest.mark.parametrize(
     ("half", "kind"), [("half a head", "text/html"), ("half a body", "application/json")]
 )
@@ -312,6 +316,7 @@ def test_a_client_that_stops_sending_gets_a_408(
     assert seconds < 20
 
 
+@pytest.mark.daemon_mode
 def test_the_log_says_where_it_was_stuck(
     limited: Running, stuck: dict[str, tuple[float, Answer]]
 ) -> None:
@@ -320,6 +325,7 @@ def test_the_log_says_where_it_was_stuck(
         assert re.search(rf"views\.py.*, line \d+, in {name}\b", limited.log)
 
 
+@pytest.mark.daemon_mode
 def test_the_threads_come_back(limited: Running, stuck: dict[str, tuple[float, Answer]]) -> None:
     processes = len(pids(limited))
 

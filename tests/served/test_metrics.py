@@ -128,6 +128,7 @@ def never_less(watched: Watched) -> Iterator[list[float]]:
     assert seen == sorted(seen)
 
 
+@pytest.mark.daemon_mode
 def test_sums_go_on_through_reloads_and_kills(watched: Watched) -> None:
     expected, orders = watched.total(), 0
 
@@ -170,6 +171,7 @@ def assert_few_files(watched: Watched) -> None:
     assert len(pids) <= 2 * PROCESSES, files
 
 
+@pytest.mark.daemon_mode
 def test_a_kill_under_load_loses_no_more_than_was_under_way(watched: Watched) -> None:
     before = watched.total()
     with never_less(watched), load(watched.url) as record:
@@ -197,6 +199,7 @@ def test_methods_and_status_classes(watched: Watched) -> None:
     assert not any("INVENTED" in labels for labels in counts())
 
 
+@pytest.mark.daemon_mode
 def test_gauges_and_an_answer_while_every_thread_is_busy(watched: Watched) -> None:
     def busy() -> dict[str, float]:
         return watched.values("wsgi_busy_threads")

@@ -129,6 +129,7 @@ def from_the_readme(project: Project, compiler: str) -> list[str]:
     return [compile_, *others]
 
 
+@pytest.mark.daemon_mode
 @pytest.mark.parametrize(("compiler", "name"), [("uv", "humanize"), ("pip-tools", "tabulate")])
 def test_a_package_is_added_as_the_readme_says(project: Project, compiler: str, name: str) -> None:
     """Under load; the old environment serves until the reload."""

@@ -112,6 +112,7 @@ def test_the_log_shows_requests_and_no_errors(changed: Project) -> None:
         assert [line for line in lines if not line.startswith(("* ", "127.0.0.1 "))] == []
 
 
+@pytest.mark.daemon_mode
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_it_and_leaves_nothing(changed: Project, number: int) -> None:
     with running(changed) as serving:
@@ -176,6 +177,7 @@ def test_a_mount_point(changed: Project) -> None:
         assert ask(f"{outside}/static/style.css").status == 404
 
 
+@pytest.mark.daemon_mode
 def test_settings_of_the_command_line_win(changed: Project) -> None:
     with running(changed, "--threads", "3", "--processes", "3") as serving:
         names = [" ".join(process.cmdline()[:1]) for process in serving.family()]

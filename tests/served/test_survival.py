@@ -33,6 +33,7 @@ def answers(url: str) -> bool:
         return False
 
 
+@pytest.mark.daemon_mode
 @pytest.mark.parametrize("kind_of_process", ["worker", "child of Apache"])
 def test_a_killed_process_is_replaced_soon(service: Service, kind_of_process: str) -> None:
     """No more requests fail than were under way, and it is whole again within seconds."""

@@ -360,6 +360,7 @@ def late_clients(service: Service, number: int) -> Iterator[list[str]]:
             one.join()
 
 
+@pytest.mark.daemon_mode
 def test_renew_under_load(service: Service, folder: Path) -> None:
     """New and kept connections, slow requests, clients that are slow to ask: none fails."""
     new = make(folder, "second")
@@ -470,6 +471,7 @@ def test_a_bad_certificate_is_refused_and_nothing_changes(service: Service, fold
     assert [row["pid"] for row in after] == [row["pid"] for row in family]
 
 
+@pytest.mark.daemon_mode
 def test_another_file_needs_a_restart(service: Service, pair: tuple[Path, Path]) -> None:
     done = service.run("renew", TLS_CERTIFICATE=str(pair[0]), TLS_KEY=str(pair[1]))
     assert (done.returncode, "restart-needed" in done.stderr) == (1, True)

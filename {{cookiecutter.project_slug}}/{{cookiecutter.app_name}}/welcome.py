@@ -14,11 +14,12 @@ def served_by() -> dict[str, str]:
     import mod_wsgi  # exists only within Apache
 
     threads = request.environ.get("flask_modwsgi.threads", mod_wsgi.threads_per_process)
+    processes = request.environ.get("flask_modwsgi.processes", mod_wsgi.maximum_processes)
     return {
         "Apache": _version("apache"),
         "mod_wsgi": _version("mod_wsgi"),
         "Python": python,
-        "Processes": str(mod_wsgi.maximum_processes),
+        "Processes": str(processes),
         "Threads": f"{threads} in each process",
     }
 

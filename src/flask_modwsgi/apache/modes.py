@@ -15,6 +15,7 @@ from ..machine import capacity
 from ..machine.process_table import Process
 
 REPLACE = signal.SIGUSR1
+_PAGES = "(wsgi:service:"  # the title of those for the metrics and the telemetry page
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,13 @@ class Mode(Protocol):
     :param restart_is_seamless: Whether no request is lost at a graceful restart of Apache.
     :param read_at_start: The settings, in lower case, that a reload cannot change.
     :param reads_configuration: Whether Apache reads its configuration at a reload.
+    :param tells_of_deaths: Whether the log has every death of a process.
     """
 
     restart_is_seamless: bool
     read_at_start: Set[str]
     reads_configuration: bool
+    tells_of_deaths: bool
 
     def runs_application(self, process: Process, configuration: str) -> bool:
         """Whether one of Apache's child processes runs the application."""
@@ -54,11 +57,11 @@ class _Daemon(Mode):
     restart_is_seamless = False
     read_at_start = frozenset(map(str.lower, NAMES)) - AT_RELOAD
     reads_configuration = False
+    tells_of_deaths = True
 
     def runs_application(self, process: Process, configuration: str) -> bool:
         title = process.command[0]
-        # Those of the metrics and of the telemetry page serve nothing else.
-        return title.startswith("(wsgi:") and not title.startswith("(wsgi:service:")
+        return title.startswith("(wsgi:") and not title.startswith(_PAGES)
 
     def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
         return [Step(one, [one]) for one in running]
@@ -79,9 +82,11 @@ class _Embedded(Mode):
     restart_is_seamless = True
     read_at_start = frozenset({"host", "port", "https_port", "mode", "processes", "run_user"})
     reads_configuration = True
+    tells_of_deaths = False  # Apache says nothing of an exit, nor of SIGKILL
 
     def runs_application(self, process: Process, configuration: str) -> bool:
-        return ("-f", configuration) in pairwise(process.command)
+        is_page = process.command[0].startswith(_PAGES)
+        return ("-f", configuration) in pairwise(process.command) and not is_page
 
     def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
         return [Step(parent, list(running))]

@@ -17,6 +17,7 @@ _SIGNAL = re.compile(r"AH0005[12]: child pid (\d+) exit signal .*\((\d+)\)")
 # Ended by mod_wsgi itself, which is no fault of the process that comes next.
 _LIMIT = re.compile(r"(request time limit|startup timer|deadlock timer|Shutdown timeout) e\w+")
 _NOT_LOADED = re.compile(r"WSGI01(05|06|07|08|09|10): ")
+_MISSED = re.compile(r"process (\d+) of the application died")  # worker/production.py
 _ENDING = re.compile(r"Exiting daemon process '")
 # A request was under way; so it may be the request that killed.
 _CUT = re.compile(r"WSGI014[67]: .*(closed connection before|Connection reset by peer)")
@@ -80,6 +81,9 @@ def deaths(log: Iterable[Event]) -> list[Death]:
                 died = found.get(pid) or Death(pid, moment(event))
                 found[pid] = replace(died, limit=limits.pop(pid, ""))
             ended.discard(pid)
+        elif match := _MISSED.search(line):
+            pid = int(match[1])
+            found.setdefault(pid, Death(pid, moment(event)))
         elif (match := _HOW.search(line)) and (told := found.get(int(match[1]))):
             number = int(match[2])
             if not told.is_signal:

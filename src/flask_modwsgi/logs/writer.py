@@ -7,6 +7,7 @@ and nothing has to end it. Should it be killed, its parent puts another one in i
 import collections
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from .rotation import RotatedFile
 
 # So many deaths within so many seconds may be a crash loop.
 LOOP_DEATHS, LOOP_SECONDS = 5, 30.0
+_DIED = re.compile(rb"has died; dereg|AH0005[12]: child pid|of the application died")
 CHUNK = 256 * 1024  # bytes read at once, and written to one file
 LONGEST = 1024 * 1024  # bytes of a line
 # Seconds in which lines gather, so that a burst of them wakes this process once; the pipe has room.
@@ -81,7 +83,7 @@ class Deaths:
     def look(self, lines: list[bytes]) -> None:
         """Count those that are told in `lines`."""
         times = self._times
-        times.extend(time.monotonic() for line in lines if b"has died; dereg" in line)
+        times.extend(time.monotonic() for line in lines if _DIED.search(line))
         if len(times) == times.maxlen and times[-1] - times[0] < LOOP_SECONDS:
             times.clear()
             words = [sys.executable, "-I", "-m", "flask_modwsgi.server.crash_loop", self._root]

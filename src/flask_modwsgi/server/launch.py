@@ -112,12 +112,15 @@ def write_environment(site: Site) -> None:
     be what reads the latter.
     """
     chosen = site.settings
+    how = modes.of(chosen.mode)
     wanted = {
         "environment": str(site.project.environment),
         "project": str(site.project.root),
         "variables": dict(site.environ),
         "threads": chosen.threads,
-        "eviction": modes.of(chosen.mode).eviction(chosen),
+        "processes": chosen.processes,
+        "eviction": how.eviction(chosen),
+        "tells_of_deaths": not how.tells_of_deaths,
         "request_limit": chosen.request_limit,
         "stream_uploads": chosen.stream_uploads.split(),
     }

@@ -64,7 +64,10 @@ def reload(project: Project) -> int:
         for step in steps:
             started = time.time()
             _ask_to_go(step.asked)
-            if not _wait_for_successors(root, old, [*gone, *step.replaced], limit, log):
+            leaving = [*gone, *step.replaced]
+            # Apache may have had one more than it needs.
+            needed = min(len(leaving), here.settings.processes)
+            if not _wait_for_successors(root, old, leaving, needed, limit, log):
                 stuck = problems.reload_stuck(len(gone), len(old), time.time() - started)
                 lines, user = causes.settled(log), here.account.user
                 found = causes.gather(lines, user, project.root, server.memory_kills)
@@ -72,7 +75,7 @@ def reload(project: Project) -> int:
                     say(stuck.what)
                     raise cause
                 raise stuck
-            gone += step.replaced
+            gone = leaving
         state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
     return 0
@@ -93,10 +96,11 @@ def _wait_for_successors(
     root: Path,
     old: list[Process],
     leaving: list[Process],
+    needed: int,
     limit: float,
     log: Callable[[], list[Event]],
 ) -> bool:
-    """Wait until as many new processes are ready as old ones were told to go.
+    """Wait until those are gone that were told to, and so many new processes are ready.
 
     No longer than until it is seen in the log that they cannot load the application.
     """
@@ -104,7 +108,7 @@ def _wait_for_successors(
     def is_ready() -> bool:
         current = processes.workers(root)
         ready = [one for one in current if one not in old and processes.is_ready(one, root)]
-        return len(ready) >= len(leaving) and not any(one in current for one in leaving)
+        return len(ready) >= needed and not any(one in current for one in leaving)
 
     processes.wait(lambda: is_ready() or deaths.no_successor(log()), limit)
     return is_ready()

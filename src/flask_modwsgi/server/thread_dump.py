@@ -1,5 +1,6 @@
 """``./run dump``: where every thread of every process is, for "where is it stuck?"."""
 
+import os
 import re
 import signal
 import time
@@ -32,15 +33,13 @@ def show(project: Project) -> int:
     """
     root = state.root(project)
     parent = processes.require_apache(root, "dump")
-    daemons = processes.workers(root)
-    owner = accounts.by_id(parent.uid).user
-    try:
-        # The others do not listen yet.
-        listening = [one for one in daemons if answers.file(root, one, "stuck").exists()]
-        found = answers.ask(root, listening, "stacks", ANSWER, PATIENCE)
-        told = [account(project, root, one, found.get(one.pid)) for one in daemons]
-    except PermissionError:
-        raise problems.not_permitted("dump", owner) from None
+    if os.geteuid() not in (0, parent.uid):
+        raise problems.not_permitted("dump", accounts.by_id(parent.uid).user)
+    workers = processes.workers(root)
+    # The others do not listen yet.
+    listening = [one for one in workers if answers.file(root, one, "stuck").exists()]
+    found = answers.ask(root, listening, "stacks", ANSWER, PATIENCE)
+    told = [account(project, root, one, found.get(one.pid)) for one in workers]
     text = "\n".join(filter(None, told))
     for line in text.splitlines():
         print(line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}...")

@@ -4,6 +4,7 @@ A pipe works in daemon processes and in Apache's own alike, where Python cannot 
 costs nothing while nobody asks.
 """
 
+import atexit
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -13,13 +14,13 @@ from ..machine import files
 
 
 def listen(folder: Path, answers: Mapping[str, Callable[[Path], None]]) -> None:
-    """Answer from now on, in a thread.
+    """Answer from now on, in a thread, until this process ends.
 
     :param answers: What writes the file in which each question is answered.
     """
-    forget_ended(folder)
     own = folder / str(os.getpid())
     pipe = files.make_pipe(own.with_suffix(".ask"))
+    atexit.register(_forget_own, folder, os.getpid())
 
     def work() -> None:
         while True:
@@ -30,10 +31,24 @@ def listen(folder: Path, answers: Mapping[str, Callable[[Path], None]]) -> None:
     threading.Thread(target=work, name="control", daemon=True).start()
 
 
-def forget_ended(folder: Path) -> None:
-    """Remove what processes that ended have left."""
+def forget_dead(folder: Path) -> list[int]:
+    """Remove what processes have left that died, instead of ending; return their ids."""
+    dead = set()
     for file in folder.glob("[0-9]*.*"):
+        pid = int(file.name.partition(".")[0])
         try:
-            os.kill(int(file.name.partition(".")[0]), 0)
-        except OSError:  # it ended; another user's process may have its id now
-            file.unlink(missing_ok=True)
+            os.kill(pid, 0)
+        except OSError:  # another user's process may have its id now
+            dead.add(pid)
+            _forget(folder, pid)
+    return sorted(dead)
+
+
+def _forget_own(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:  # and not of what the application forked
+        _forget(folder, pid)
+
+
+def _forget(folder: Path, pid: int) -> None:
+    for file in folder.glob(f"{pid}.*"):
+        file.unlink(missing_ok=True)

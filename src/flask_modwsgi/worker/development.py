@@ -30,6 +30,7 @@ def load(wsgi_file: Path) -> Any:
 
 start = json.loads((WORKERS.parent / "environment.json").read_text(encoding="utf-8"))
 os.chdir(start["project"])
+control.forget_dead(WORKERS)
 control.listen(WORKERS, {"stacks": stacks.write})
 stacks.answer_alarm(WORKERS)
 app_logging.install(os.environ["LOG_LEVEL"])

@@ -110,6 +110,7 @@ class Gate:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self.places = places
+        self.told = {"flask_modwsgi.threads": places}  # mod_wsgi counts all that wait, too
         self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
         for _ in range(places):
             self._places.put(None)
@@ -131,7 +132,7 @@ class Gate:
         # Stays until the thread's next request, for what is logged while the answer is sent.
         app_logging.request_id.set(request_id)
         path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
-        environ["flask_modwsgi.threads"] = self.places  # mod_wsgi tells of all that wait, too
+        environ.update(self.told)
         asked = time.monotonic()
         try:
             self._places.get(timeout=self._place_wait)
@@ -222,7 +223,9 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     """
     streamed = tuple(f"{path.rstrip('/')}/" for path in start["stream_uploads"])
     eviction = Eviction(**start["eviction"])
-    return Gate(application, start["threads"], start["request_limit"], folder, streamed, eviction)
+    gate = Gate(application, start["threads"], start["request_limit"], folder, streamed, eviction)
+    gate.told["flask_modwsgi.processes"] = start["processes"]
+    return gate
 
 
 class _Body(SpooledTemporaryFile[bytes]):

@@ -37,9 +37,12 @@ start = json.loads((SERVER_ROOT / "environment.json").read_text(encoding="utf-8"
 take_environment(start["variables"])
 os.chdir(start["project"])
 answers = {"stacks": stacks.write}
+dead = control.forget_dead(WORKERS)
 control.listen(WORKERS, answers)
 stacks.answer_alarm(WORKERS)
 app_logging.install(os.environ["LOG_LEVEL"])
+for pid in dead if start["tells_of_deaths"] else ():
+    app_logging.LOGGER.error("process %d of the application died", pid)
 observe = None
 if os.environ.get("METRICS_PORT", "").strip():
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(WORKERS / "metrics")

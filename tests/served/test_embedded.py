@@ -1,0 +1,131 @@
+"""What MODE=embedded does otherwise; the rest is tested by `make test-embedded`."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from load import load
+from serving import Project, ask, wait_for
+from test_background import Service, change
+
+pytestmark = pytest.mark.slow
+
+VIEWS = """
+
+@bp.get("/spin")
+def spin() -> str:
+    while True:
+        pass
+
+
+@bp.get("/exit")
+def leave() -> str:
+    os._exit(3)
+"""
+
+
+@pytest.fixture
+def embedded(changed: Project) -> Iterator[Service]:
+    """Started; stopped afterwards, with its sources as they were."""
+    views = changed.package / "views.py"
+    before = views.read_text("utf-8")
+    views.write_text(before + VIEWS, "utf-8")
+    service = Service(changed)
+    started = service.run("start", "--mode", "embedded", "--request-limit", "5")
+    assert started.returncode == 0, started.stderr
+    try:
+        yield service
+    finally:
+        service.run("stop")
+        views.write_text(before, "utf-8")
+
+
+def pids(service: Service) -> set[int]:
+    return {row["pid"] for row in service.status()["processes"]}
+
+
+def log(service: Service) -> str:
+    return (service.project.path / "var" / "log" / "error.log").read_text("utf-8")
+
+
+def test_it_runs_in_the_processes_of_apache(embedded: Service) -> None:
+    who = ask(f"{embedded.url}/whoami").text
+    assert int(re.findall(r'"pid":(\d+)', who)[0]) in pids(embedded)
+    page = ask(f"{embedded.url}/").text
+    assert "5 in each process" in page
+    text = embedded.run("dump").stdout
+    assert len(re.findall(r"^Process \d+: .* requests under way: 0$", text, re.MULTILINE)) == 2
+
+
+def test_no_new_connection_fails_at_a_reload(embedded: Service) -> None:
+    """Those that are kept may be closed while they are idle, and are opened again."""
+    old = pids(embedded)
+    with (
+        load(embedded.url, keep=0, close=4) as quick,
+        load(embedded.url, "/slow?seconds=0.5", keep=0, close=2) as slow,
+    ):
+        for number in range(5):
+            views = embedded.project.package / "views.py"
+            views.write_text(re.sub(r"# \d+$", "", views.read_text()) + f"# {number}")
+            done = embedded.run("reload")
+            assert done.stderr == "* 2 processes were replaced\n"
+    assert quick.answered > 50
+    assert quick.failures + slow.failures == []
+    assert pids(embedded).isdisjoint(old)
+
+
+def test_a_reload_takes_settings_of_apache(embedded: Service) -> None:
+    assert ask(f"{embedded.url}/", Host="example.org").status == 200
+    assert embedded.run("reload", HOSTS="example.com,127.0.0.1").returncode == 0
+    assert ask(f"{embedded.url}/", Host="example.org").status == 421
+    refused = embedded.run("reload", HOSTS="example.com,127.0.0.1", PROCESSES="3")
+    assert refused.returncode == 1
+    assert "PROCESSES (2 is now 3)" in refused.stderr
+
+
+def test_what_cannot_be_loaded_or_configured_replaces_nothing(embedded: Service) -> None:
+    old = pids(embedded)
+    directives = embedded.project.path / "wrong.conf"
+    directives.write_text("Wrong on\n")
+    try:
+        refused = embedded.run("reload", APACHE_INCLUDE="wrong.conf")
+        assert "Wrong" in refused.stderr
+    finally:
+        directives.unlink()
+    change(embedded, "def index", "def index(")
+    assert embedded.run("reload").returncode == 1
+    assert pids(embedded) == old
+    assert ask(f"{embedded.url}/").status == 200
+
+
+def test_the_limit(embedded: Service) -> None:
+    started = time.monotonic()
+    answer = ask(f"{embedded.url}/spin", Accept="application/json")
+    assert answer.status == 504
+    assert time.monotonic() - started >= 5
+    wait_for(lambda: "GET /spin took longer than REQUEST_LIMIT" in log(embedded), 5, "the log")
+    assert re.search(r"views\.py.*, line \d+, in spin\b", log(embedded))
+
+
+@pytest.mark.parametrize("how", ["signal", "exit"])
+def test_a_process_that_dies_is_replaced_and_told_of(embedded: Service, how: str) -> None:
+    old = pids(embedded)
+    if how == "signal":
+        (victim,) = [min(old)]
+        os.kill(victim, signal.SIGKILL)
+    else:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(ask, f"{embedded.url}/exit")
+        (victim,) = wait_for(lambda: old - pids(embedded), 10, "the end of a process")
+
+    def replaced() -> bool:
+        now = embedded.status()["processes"]
+        return len(now) == 2 and all(row["responds"] and row["pid"] != victim for row in now)
+
+    wait_for(replaced, 20, "another process")
+    wait_for(lambda: f"process {victim} of the application died" in log(embedded), 5, "the log")
+    assert embedded.status()["trouble"]["slug"] == "process-died"
