@@ -202,7 +202,7 @@ def counting_python() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="fmw-python-", dir="/tmp"))
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder)
-    python, _ = interpreters.choose(Site(folder), accounts.choose("", folder))
+    python, _ = interpreters.choose(Site(folder), accounts.choose(""))
     subprocess.run([python.path, "-m", "venv", "--without-pip", folder], check=True)
     count_lines(next(folder.glob("lib/python*/site-packages")))
     return folder / "bin" / "python"

@@ -146,7 +146,7 @@ def test_nothing_is_wrong_seen_through_a_link_from_elsewhere(well: Project, tmp_
 
 
 @needs_root
-def test_nothing_is_wrong_for_an_ordinary_user_and_for_root_beside_it(well: Project) -> None:
+def test_nothing_is_wrong_for_an_ordinary_user_but_root_is_warned(well: Project) -> None:
     with owned_by_nobody(well):
         assert_well(as_nobody(well, "doctor"))
         assert as_nobody(well, "start").returncode == 0
@@ -154,7 +154,9 @@ def test_nothing_is_wrong_for_an_ordinary_user_and_for_root_beside_it(well: Proj
             assert_well(as_nobody(well, "doctor"))
         finally:
             as_nobody(well, "stop")
-        assert_well(well.call("./run", "doctor"))
+        warned = well.call("./run", "doctor")
+        assert warned.returncode == 1
+        assert "Root does not run this project: others can change run." in warned.stderr
 
 
 # What the owner of the project wrote

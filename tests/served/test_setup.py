@@ -179,7 +179,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.machine import accounts
 from flask_modwsgi.setup import apaches, interpreters, wheel_cache, environments
 project = Project(Path.cwd())
-python, _ = interpreters.choose(project, accounts.choose("", project.root))
+python, _ = interpreters.choose(project, accounts.choose(""))
 apache, _ = apaches.choose(environments.recorded(project.environment).apache)
 wheel = wheel_cache.cached(project, apache, python)[0]
 intact = wheel.read_bytes()

@@ -2,7 +2,7 @@
 
 import os
 import pwd
-from pathlib import Path, PosixPath
+from pathlib import Path
 
 import pytest
 
@@ -20,43 +20,31 @@ def root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
 
-class Owned(PosixPath):
-    """A folder that seems to belong to user `uid`."""
-
-    uid = 0
-
-    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
-        real = super().stat(follow_symlinks=follow_symlinks)
-        return os.stat_result((*real[:4], self.uid, *real[5:10]))
-
-
-def test_an_ordinary_user_serves_as_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_ordinary_user_serves_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 65534)
-    assert accounts.choose("www-data", tmp_path).uid == 65534
+    assert accounts.choose("www-data").uid == 65534
 
 
 def test_root_serves_as_whom_it_is_told(root: None) -> None:
-    found = accounts.choose("nobody", Owned("/"))
+    found = accounts.choose("nobody")
     assert (found.user, found.uid) == ("nobody", pwd.getpwnam("nobody").pw_uid)
 
 
 @pytest.mark.parametrize("user", ["root", "no-such-user"])
 def test_root_serves_neither_as_root_nor_as_nobody_known(root: None, user: str) -> None:
     with pytest.raises(Problem) as refused:
-        accounts.choose(user, Owned("/"))
+        accounts.choose(user)
     assert refused.value.slug == "run-user-invalid"
 
 
-def test_root_serves_as_the_owner_even_one_without_a_name(root: None) -> None:
-    folder = Owned("/")
-    folder.uid = 54321
-    found = accounts.choose("", folder)
-    assert (found.user, found.uid) == ("#54321", 54321)
+def test_an_account_without_a_name_never_gets_the_group_of_root(root: None) -> None:
+    found = accounts.by_id(54321)
+    assert (found.user, found.gid) == ("#54321", 54321)
 
 
 @pytest.mark.skipif(not WEB_USER, reason="this system has no user for web servers")
 def test_root_serves_its_own_projects_as_the_web_user(root: None) -> None:
-    assert accounts.choose("", Owned("/")).user == WEB_USER
+    assert accounts.choose("").user == WEB_USER
 
 
 def test_the_first_folder_in_the_way_is_named(tmp_path: Path) -> None:

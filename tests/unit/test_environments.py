@@ -115,7 +115,7 @@ def test_all_closed_folders_are_found_at_once(tmp_path: Path) -> None:
     """Also those behind one that is closed; what is open behind one is none of them."""
     if os.geteuid() != 0:
         pytest.skip("only root serves as another user")
-    account = accounts.choose("nobody", tmp_path)
+    account = accounts.choose("nobody")
     for step in (tmp_path, *tmp_path.parents):
         if step.stat().st_uid == 0 and step.is_relative_to("/tmp") and step != Path("/tmp"):
             step.chmod(0o755)

@@ -5,6 +5,7 @@ With the standard library alone, because ``./run setup`` runs before anything is
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -32,6 +33,10 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     project = Project(here if words[:1] == ["init"] else find_root(here))
     try:
         verb, options = command_line.read(words, prog)
+        if verb.needs_trust:
+            from ..doctor import check_trust
+
+            check_trust.check(project, shlex.join([prog, *words]))
         if verb.needs_environment:
             from ..setup import environments
 

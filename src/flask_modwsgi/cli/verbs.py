@@ -25,6 +25,7 @@ class Verb:
     :param takes_settings: Every setting is an option; the function takes them as `given`, by name.
     :param prints_json: The function takes `as_json`.
     :param needs_environment: Without the environment, the verb is refused.
+    :param needs_trust: Root may not call it where others can change the project.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Verb:
     takes_settings: bool = False
     prints_json: bool = False
     needs_environment: bool = True
+    needs_trust: bool = True
 
     def run(self, project: Project, options: dict[str, Any]) -> int:
         """Call the function.
@@ -124,6 +126,7 @@ VERBS = (
         "server.ending:stop",
         "let requests under way finish, then end the server",
         needs_environment=False,
+        needs_trust=False,
     ),
     Verb(
         "restart",
@@ -144,6 +147,7 @@ VERBS = (
         "whether it is up and busy, and what went wrong last",
         prints_json=True,
         needs_environment=False,
+        needs_trust=False,
     ),
     Verb(
         "logs",
@@ -163,12 +167,14 @@ VERBS = (
             option("--errors", action="store_true", help="only errors, grouped by cause"),
         ),
         needs_environment=False,
+        needs_trust=False,
     ),
     Verb(
         "dump",
         "server.thread_dump:show",
         "the stack of every thread of every process: where it is stuck",
         needs_environment=False,
+        needs_trust=False,
     ),
     Verb(
         "explain",
@@ -184,6 +190,7 @@ VERBS = (
             ),
         ),
         needs_environment=False,
+        needs_trust=False,
     ),
     Verb(
         "config",
@@ -211,5 +218,6 @@ VERBS = (
         ),
         prints_json=True,
         needs_environment=False,
+        needs_trust=False,
     ),
 )

@@ -71,7 +71,7 @@ class Settings:
     run_user: str = setting(
         parsers.user_name,
         "System user that the application runs as when root starts Apache.",
-        default_means="the owner of the project, or the system's web user if that is root",
+        default_means="the system's web user",
         example="app",
     )
     mode: str = setting(

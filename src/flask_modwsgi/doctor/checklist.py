@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from . import check_environment, check_machine, check_macos, check_places, check_settings
+from . import (
+    check_environment,
+    check_machine,
+    check_macos,
+    check_places,
+    check_settings,
+    check_trust,
+)
 from .facts import Facts
 from .finding import Check, Finding, run
 
@@ -10,6 +17,7 @@ SETUP, SERVE = "setup", "serve"  # serve: whatever starts Apache, and reload
 
 CHECKS = (
     Check("folder", check_places.folder, (SETUP, SERVE)),
+    Check("trust", check_trust.trust_of),
     Check("writable", check_places.writable, (SETUP, SERVE)),
     Check("disk", check_places.space),
     Check("build space", check_places.build_space, (SETUP,)),

@@ -59,7 +59,7 @@ class Facts:
             name = self.settings.run_user
         except ModuleNotFoundError:
             name = os.environ.get("RUN_USER", "")
-        return accounts.choose(name, self.project.root)
+        return accounts.choose(name)
 
     @cached_property
     def python(self) -> interpreters.Interpreter:

@@ -29,11 +29,11 @@ class Account:
         return self.uid == os.geteuid()
 
 
-def choose(run_user: str, project: Path) -> Account:
+def choose(run_user: str) -> Account:
     """The account that requests run as.
 
-    An ordinary user serves as itself. Root serves as `run_user` where it is set,
-    otherwise as the owner of `project`, otherwise as the system's web user.
+    An ordinary user serves as itself. Root serves as `run_user` where it is set, otherwise as the
+    system's web user.
 
     :raises Problem: `run_user` is unknown or root, or there is no web user.
     """
@@ -46,9 +46,6 @@ def choose(run_user: str, project: Path) -> Account:
         if account.uid == 0:
             raise problems.run_user_invalid(run_user, "Apache refuses to run as root")
         return account
-    owner = project.stat().st_uid
-    if owner != 0:
-        return by_id(owner)
     for name in WEB_USERS:
         if account := _by_name(name):
             return account

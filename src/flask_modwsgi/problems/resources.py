@@ -1,8 +1,10 @@
 """What a machine can lack or forbid: space, memory, files, threads."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import systems
 from .catalogue import Values, entry
 
 
@@ -30,6 +32,25 @@ def folder_unwritable(folder: Path, mode: str, owner: str) -> None:
     $ sudo chown -R $(id -un) {folder!q}
     $ sudo -u {owner} ./run
     """
+
+
+@entry(Path("/srv/blog/run"), "belongs to ann", Path("/srv/blog"), "ann")
+def project_untrusted(
+    path: Path, reason: str, root: Path, owner: str, command: str = "./run"
+) -> Values:
+    """Root does not run this project: {path} {reason}.
+    Whoever can change what root runs, reads or writes can become root. What a person owns is run as
+    that person; what root runs belongs to root, with another RUN_USER.
+    $ {remedy}
+    """
+    if owner:
+        return {"remedy": systems.run_as(owner, command)}
+    if path in root.parents:
+        return {
+            "remedy": f"mv {shlex.quote(str(root))} /srv/ && /srv/{shlex.quote(root.name)}/run setup"
+        }
+    name = shlex.quote(str(path))
+    return {"remedy": f"chown -Rh root: {name} && chmod -R go-w {name}"}
 
 
 @entry(Path("/mnt/usb/blog"))

@@ -2,6 +2,8 @@
 
 import os
 import platform
+import shlex
+import shutil
 from pathlib import Path
 
 NETWORK_ERRORS = (
@@ -110,6 +112,16 @@ def new_user(name: str) -> str:
     """The line that makes a system user without a login."""
     usual = "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin {name}"
     return _NEW_USER.get(family(), usual).format(name=name)
+
+
+def run_as(user: str, command: str) -> str:
+    """The line with which root runs a command as another user, with or without a name (``#1000``)."""
+    if shutil.which("sudo") or family() == "macos":
+        return f"sudo -u {shlex.quote(user)} {command}"
+    if user.startswith("#"):
+        number = user.removeprefix("#")
+        return f"setpriv --reuid={number} --regid={number} --clear-groups {command}"
+    return f"runuser -u {shlex.quote(user)} -- {command}"
 
 
 def replace_in(file: str, script: str) -> str:

@@ -3,6 +3,20 @@
 
 cd -- "$(dirname -- "$0")" || exit 1
 for wheel in wheels/flask_modwsgi-*.whl; do :; done
+# Root runs nothing that others can change; doctor/check_trust.py looks at what is read and written.
+if [ "$(id -u)" = 0 ]; then
+  theirs=$(find run wheels .venv/ ! -type l \( ! -user 0 -o -perm -2 -o -perm -20 ! -group 0 \) 2>/dev/null | head -n 1)
+  if [ "$theirs" ]; then
+    owner=$(find . -prune -exec ls -ld {} + | awk '{ print $3 }')
+    type="sudo -u $owner ./run $*"
+    command -v sudo >/dev/null || type="runuser -u $owner -- ./run $*"
+    [ "$owner" != root ] || type="chown -Rh root: run wheels .venv/ && chmod -R go-w run wheels .venv/"
+    echo "Problem  project-untrusted" >&2
+    echo "What     Root does not run this project: others can change $theirs." >&2
+    echo "Type     $type" >&2
+    exit 1
+  fi
+fi
 others="python3 python3.14 python3.13 python3.12 python3.11"
 
 environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a setup moves

@@ -1,0 +1,42 @@
+"""Whether root may run a project: nobody else can change what it runs or obeys."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .. import problems
+from ..config.project import Project
+from ..machine import accounts, trust
+from .facts import Facts
+
+
+def trust_of(facts: Facts) -> str:
+    check(facts.project)
+    return "only root can change it" if os.geteuid() == 0 else "this is not root"
+
+
+def check(project: Project, command: str = "./run") -> None:
+    """Look at the project where this is root.
+
+    :param command: What is to be run, for the remedy.
+    :raises Problem: somebody else than root can change it.
+    """
+    if os.geteuid() != 0:
+        return
+    found = trust.first_foreign(_obeyed(project))
+    if not found:
+        return
+    path, reason = found
+    uid = project.root.stat().st_uid
+    user = accounts.by_id(uid).user if uid else ""
+    raise problems.project_untrusted(path, reason, project.root, user, command)
+
+
+def _obeyed(project: Project) -> Iterator[Path]:
+    """What root reads or writes; ``run`` looks at what root runs, before it does."""
+    root = project.root
+    yield from (root / "run", project.env_file, root / "pyproject.toml", project.venv)
+    yield from (root / name for name in ("requirements.txt", "requirements-dev.txt"))
+    # Server roots are made and checked by themselves (apache/server_root.py).
+    yield from (one for one in project.var.glob("*") if one.name not in ("apache", "stand-in"))
+    yield from project.logs.glob("*")
