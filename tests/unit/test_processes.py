@@ -276,6 +276,10 @@ def test_a_copy_of_the_project_has_no_server(root: Path, launch: Launch, tmp_pat
         '{"pid": true}',
         '{"started": NaN}',
         '{"settings": []}',
+        '{"given": {"PORT": 1}}',
+        '{"environments": [1]}',
+        '{"started": 1e999}',
+        f'{{"settings": {{"stop_limit": 1{"0" * 400}}}}}',
         "[" * 100_000,
         "\0",
     ],
@@ -334,6 +338,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monke
         '{"time": 1.0, "requests": null, "busy": 0}',
         '{"time": 1.0, "requests": "\\u001b[2J", "busy": 0}',
         '{"time": 1.0, "requests": 1, "busy": []}',
+        f'{{"time": 1.0, "requests": 1{"0" * 400}, "busy": 0}}',
         "[" * 100_000,
     ],
 )

@@ -77,7 +77,7 @@ def read(root: Path) -> State:
     try:
         with files.opened(file) as stream:
             owner = os.fstat(stream.fileno()).st_uid
-            values = json.loads(stream.read(files.LIMIT), parse_constant=str)
+            values = files.parsed(stream.read(files.LIMIT))
         if os.geteuid() not in (0, owner) and owner != 0:
             return State(fault=f"{file} belongs to another user")
         found = State(**_checked(values) | {"owner": owner, "fault": ""})
@@ -88,7 +88,7 @@ def read(root: Path) -> State:
         return State()
     except OSError as error:
         return State(fault=f"{file} cannot be read: {error.strerror}")
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError):
         return State(fault=f"{file} is damaged")
 
 
@@ -142,4 +142,7 @@ def _checked(values: Any) -> dict[str, Any]:
     known = {name: value for name, value in dict(values).items() if name in defaults}
     if wrong := [name for name in known if type(known[name]) is not type(defaults[name])]:
         raise ValueError(wrong)
+    texts = (*known.get("given", {}).values(), *known.get("environments", []))
+    if not all(isinstance(one, str) for one in texts):
+        raise ValueError(texts)
     return known

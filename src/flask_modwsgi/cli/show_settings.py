@@ -8,6 +8,7 @@ from ..config import env_file, proxies, settings
 from ..config.project import Project
 from ..doctor.redaction import masked
 from ..machine import capacity
+from ..printable import printable
 from ..problems.problem import WIDTH
 
 Row = tuple[str, str, str]  # the name, its value with the unit, where it comes from
@@ -23,7 +24,7 @@ def show(project: Project) -> int:
     variables = settings.variables(project.env_file)
     chosen = settings.load(variables)
     for line in aligned([*of_settings(chosen, written), *of_application(variables, written)]):
-        print(line)
+        print(printable(line))
     print()
     for sentence in consequences(chosen):
         print(textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_on_hyphens=False))

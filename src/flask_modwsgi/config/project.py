@@ -42,8 +42,11 @@ class Project:
         try:
             table = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
             own = table["tool"]["flask-modwsgi"]
-            return {"name": table.get("project", {}).get("name", self.root.name), **own}
-        except (OSError, ValueError, TypeError) as error:
+            found = {"name": table.get("project", {}).get("name", self.root.name), **own}
+            if wrong := [name for name, value in found.items() if not isinstance(value, str)]:
+                raise TypeError(f"{wrong[0]} is no text")
+            return found
+        except (AttributeError, OSError, ValueError, TypeError) as error:
             raise problems.pyproject_broken(str(error)) from None
         except KeyError as error:
             raise problems.pyproject_broken(f"it has no {error}") from None

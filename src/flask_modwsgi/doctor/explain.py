@@ -15,6 +15,7 @@ from ..config.project import Project
 from ..logs import events, reader
 from ..logs.events import Event, messages
 from ..machine.times import clock
+from ..printable import printable
 from ..problems.catalogue import CATALOGUE
 from ..problems.problem import Problem
 from . import deaths
@@ -104,7 +105,7 @@ def nearest(text: str) -> str:
 def as_text(code: str, entry: Explanation, quote: Sequence[str] = ()) -> str:
     """The form people read: the code, what it means, what to do, and the log."""
     rows = [_row(code, entry.means), *([_row("Do", entry.do)] if entry.do else [])]
-    return "\n".join([*rows, *(f"  | {line}" for line in quote)])
+    return "\n".join([*rows, *(f"  | {printable(line)}" for line in quote)])
 
 
 def _row(label: str, text: str) -> str:

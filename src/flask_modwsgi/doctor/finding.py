@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .. import problems
+from ..printable import printable
 from ..problems.problem import BAD, PLAIN, Problem
 from .facts import Facts
 
@@ -83,7 +84,7 @@ def table(found: Sequence[Finding], coloured: bool = False) -> str:
     lines = []
     for finding in found:
         style, end = (STYLES[finding.state], PLAIN) if coloured else ("", "")
-        lines.append(f"{finding.check:<16}{style}{finding.state:<9}{end}{finding.value}")
+        lines.append(f"{finding.check:<16}{style}{finding.state:<9}{end}{printable(finding.value)}")
     return "\n".join(lines)
 
 

@@ -31,8 +31,6 @@ _ERROR = re.compile(
 # mod_wsgi puts this before every line of the application; it is always the same path.
 SCRIPT = re.compile(rb"\[script [^]]*\] ")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
-# What a terminal would obey, and what some programs take for the end of a line.
-UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROLS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 
@@ -93,7 +91,7 @@ def printed(text: str) -> list[Event]:
 
 def _known(found: dict[str, Any]) -> Event:
     """:raises ValueError: the time or a number is none."""
-    datetime.fromisoformat(found["time"])
+    datetime.fromisoformat(found["time"]).timestamp()  # of the year 1 there is none
     known = {
         name: int(found[name]) if name in _NUMBERS else str(found[name])
         for name in _NAMES
@@ -182,11 +180,6 @@ def within(log: Iterable[Event], seconds: float, now: float) -> list[Event]:
         if recent:
             kept.append(event)
     return kept
-
-
-def printable(text: str) -> str:
-    r"""`text` as it can be shown on a terminal: control characters but for tabs as ``\x1b``."""
-    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def unescaped(text: bytes) -> str:

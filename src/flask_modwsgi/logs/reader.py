@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..config.project import Project
+from ..machine import files
 from ..machine.times import clock
+from ..printable import printable
 from ..problems.problem import colours
 from . import events
 from .events import Event
@@ -38,9 +40,9 @@ def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
             print(f"{count:>5} x  last {last}  {cause}")
         return 0
     folder = project.logs
-    files = [folder / "access.log", folder / "error.log", folder / "stand-in" / "error.log"]
-    followers = [Follower(file) for file in files] if follow else []
-    past = [line for line in merged([tail(file) for file in files]) if not is_routine(line.event)]
+    paths = [folder / "access.log", folder / "error.log", folder / "stand-in" / "error.log"]
+    followers = [Follower(path) for path in paths] if follow else []
+    past = [line for line in merged([tail(path) for path in paths]) if not is_routine(line.event)]
     new = (line for line in appended(followers) if not is_routine(line.event)) if follow else ()
     for line in itertools.chain(past[max(0, len(past) - lines) :], new):
         print(coloured(line), flush=True)
@@ -52,7 +54,7 @@ def generations(path: Path) -> Iterator[BinaryIO]:
     seen: set[int] = set()
     for number in itertools.count():
         try:
-            stream = open(f"{path}.{number}" if number else path, "rb")  # noqa: SIM115
+            stream = files.opened(Path(f"{path}.{number}") if number else path)
         except OSError:
             if number:
                 return
@@ -145,11 +147,12 @@ def appended(followers: list[Follower]) -> Iterator[Line]:
 
 def coloured(line: Line) -> str:
     """Errors red and refusals yellow, on a terminal."""
+    text = printable(line.text)  # the file may be another user's
     if not colours(sys.stdout):
-        return line.text
+        return text
     how_bad = level(line.event)
     colour = RED if how_bad in SERIOUS else YELLOW if how_bad in MINOR else ""
-    return f"{colour}{line.text}{PLAIN}" if colour else line.text
+    return f"{colour}{text}{PLAIN}" if colour else text
 
 
 def causes(project: Project, since: float = 0.0) -> list[tuple[int, str, str]]:
@@ -162,7 +165,7 @@ def causes(project: Project, since: float = 0.0) -> list[tuple[int, str, str]]:
         moment = datetime.fromisoformat(event["time"]).timestamp()
         if level(event) in SERIOUS and moment >= since:
             for text in filter(is_cause, events.messages(event)):
-                cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", events.printable(text))
+                cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", printable(text))
                 found[cause] = found.get(cause, (0, 0.0))[0] + 1, moment
     ordered = sorted(found.items(), key=lambda item: item[1][1])
     return [(count, clock(last), cause) for cause, (count, last) in ordered]

@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+from ..printable import UNPRINTABLE, printable, printable_bytes
 from .chunking import Joined
-from .events import SCRIPT, UNPRINTABLE, Event, messages, printable, read_access, read_error
+from .events import SCRIPT, Event, messages, read_access, read_error
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Render = Callable[[bytes], bytes]
@@ -15,7 +16,7 @@ Render = Callable[[bytes], bytes]
 def access_lines(style: str) -> Render:
     """How to show a line of the access log; `style` is text, json, or brief as for `./run dev`."""
     if style == "text":
-        return lambda line: line + b"\n"
+        return lambda line: printable_bytes(line) + b"\n"
     show = as_json if style == "json" else _brief_access
     return lambda line: show(read_access(line))
 
@@ -34,17 +35,18 @@ def error_lines(style: str, wanted: Callable[[Event], bool] | None = None) -> Re
             return b""
         as_it_is = style == "text" and not line.startswith(b"{")
         if as_it_is and not wanted:
-            return _without_script(line)
+            return _as_it_is(line)
         event = read_error(line)
         if wanted and not wanted(event):
             return b""
-        return _without_script(line) if as_it_is else show(event)
+        return _as_it_is(line) if as_it_is else show(event)
 
     return render
 
 
-def _without_script(line: bytes) -> bytes:
-    return SCRIPT.sub(b"", line, count=1) + b"\n"
+def _as_it_is(line: bytes) -> bytes:
+    """What Apache wrote, or what a library printed, which may steer a terminal."""
+    return printable_bytes(SCRIPT.sub(b"", line, count=1)) + b"\n"
 
 
 def as_json(event: Event) -> bytes:

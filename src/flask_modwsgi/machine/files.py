@@ -2,12 +2,14 @@
 
 import contextlib
 import errno
+import json
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 LIMIT = 4 * 1024 * 1024  # bytes
+LARGEST = 2.0**53  # of a number: JSON has all whole ones up to it (RFC 8259, 6)
 
 
 def opened(path: Path) -> BinaryIO:
@@ -63,6 +65,24 @@ def text(path: Path) -> str:
     """
     with opened(path) as stream:
         return stream.read(LIMIT).decode(errors="replace")
+
+
+def parsed(content: bytes | str) -> Any:
+    """What JSON says that somebody else may have written.
+
+    :raises ValueError: it is none, or has a number that nothing counts up to.
+    """
+
+    def number(digits: str) -> int | float:
+        found = int(digits) if digits.lstrip("-").isdecimal() else float(digits)
+        if not abs(found) < LARGEST:
+            raise ValueError(digits)
+        return found
+
+    try:
+        return json.loads(content, parse_int=number, parse_float=number, parse_constant=number)
+    except RecursionError:
+        raise ValueError("it is too deep") from None
 
 
 def write(path: Path, content: str, mode: int = 0o644, group: int = -1) -> None:

@@ -7,6 +7,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import TextIO
 
+from ..printable import printable
+
 WIDTH = 80
 BAD, STRONG, COMMAND, PLAIN = "\033[1;31m", "\033[1m", "\033[36m", "\033[0m"
 
@@ -31,7 +33,7 @@ class Problem(Exception):
             _row("Why", self.why),
         ]
         labels = ("Type", *["or"] * (len(self.remedy) - 1))
-        commands = zip(labels, self.remedy, strict=True)
+        commands = zip(labels, map(printable, self.remedy), strict=True)
         style, end = (COMMAND, PLAIN) if colours else ("", "")
         return "\n".join([*rows, *(f"{label:<9}{style}{line}{end}" for label, line in commands)])
 
@@ -54,7 +56,8 @@ class Problem(Exception):
 
 def _row(label: str, text: str, style: str = "") -> str:
     """A label and its sentence, wrapped; lines after the first are quoted output, left alone."""
-    sentence, *quoted = text.splitlines()
+    # Names, paths and quotes are often somebody else's.
+    sentence, *quoted = map(printable, text.splitlines())
     wrapped = textwrap.fill(
         sentence,
         WIDTH,

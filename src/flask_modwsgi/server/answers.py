@@ -1,6 +1,5 @@
 """Asks processes of the application through a pipe; they answer in files of the server root."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,7 +56,7 @@ def _put(root: Path, daemon: Process, question: str) -> None:
 def read(path: Path, kinds: Kinds) -> Answer | None:
     """What a process wrote; None if that is no answer."""
     try:
-        answer = dict(json.loads(files.text(path)))
+        answer = dict(files.parsed(files.text(path)))
         return answer if all(type(answer[name]) is kinds[name] for name in kinds) else None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None

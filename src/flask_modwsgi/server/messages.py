@@ -3,6 +3,8 @@
 import os
 import sys
 
+from ..printable import printable
+
 
 def say(text: str) -> None:
     """A line with a mark, so that it stands out between lines of a log."""
@@ -15,7 +17,8 @@ def write(line: str) -> None:
     https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
     try:
-        sys.stderr.write(f"{line}\n")  # in one piece, because Apache's lines come in between
+        shown = "\n".join(map(printable, line.splitlines()))
+        sys.stderr.write(f"{shown}\n")  # in one piece, because Apache's lines come in between
         sys.stderr.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

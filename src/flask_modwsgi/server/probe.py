@@ -29,6 +29,8 @@ def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
     :param hosts: The setting ``HOSTS``: for other names Apache answers by itself.
     :param timeout: Seconds without a byte.
     """
+    if not address.startswith(("http://", "https://")):  # urllib would read a file:
+        return 0
     name = hosts.split()[:1]
     headers = {"Host": name[0].replace("*", "www")} if name else {}
     try:

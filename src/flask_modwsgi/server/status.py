@@ -13,10 +13,10 @@ from ..apache import processes, state
 from ..apache.state import State
 from ..config.project import Project
 from ..logs import reader
-from ..logs.events import printable
 from ..machine import process_table
 from ..machine.process_table import Process
 from ..machine.times import duration
+from ..printable import printable
 from ..problems.problem import Problem
 from ..setup import environments
 from . import answers, health_summary, probe

@@ -12,10 +12,10 @@ from typing import Any
 from .. import problems
 from ..apache import processes, state
 from ..config.project import Project
-from ..logs.events import printable
 from ..machine import accounts, files, kernel_threads, process_table
 from ..machine.process_table import Process
 from ..machine.times import duration
+from ..printable import printable
 from . import answers
 from .messages import say
 
@@ -68,7 +68,8 @@ def account(project: Project, root: Path, daemon: Process, answer: answers.Answe
         return _joined([head + "does not respond", reason, *silent, ""])
     try:
         return _joined([*_told(project, head, answer), ""])
-    except (KeyError, TypeError, ValueError, AttributeError):  # its user can write anything there
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        # Its user can write anything there.
         return _joined([f"{head}what it reported cannot be read", ""])
 
 

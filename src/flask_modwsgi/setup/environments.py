@@ -21,6 +21,7 @@ from typing import Any
 
 from .. import problems
 from ..config.project import Project
+from ..machine import files
 from ..problems.problem import Problem
 from . import built, installers, interpreters, requirements, wheel_cache
 from .apaches import Apache
@@ -95,18 +96,20 @@ def required(project: Project, development: bool) -> str:
 
 def _recorded(environment: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(record(environment).read_text(encoding="utf-8"))
+        found = files.parsed(files.text(record(environment)))
     except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 def recorded(environment: Path) -> Recipe | None:
     """What an environment was made of, or None where it is missing or half-made."""
     try:
-        return Recipe(**_recorded(environment)["recipe"])
+        found = Recipe(**_recorded(environment)["recipe"])
     except (KeyError, TypeError):
         return None
+    kinds = {name: bool if name == "development" else str for name in vars(found)}
+    return found if all(type(vars(found)[name]) is kinds[name] for name in kinds) else None
 
 
 def drift(environment: Path, installed: Mapping[str, str]) -> list[str]:
@@ -114,11 +117,12 @@ def drift(environment: Path, installed: Mapping[str, str]) -> list[str]:
 
     :param installed: The version of each package, by normalised name.
     """
+    packages = _recorded(environment).get("packages")
     return [
         f"{name} is {installed[name]}, and setup installed {version}"
         if name in installed
         else f"{name} is missing"
-        for name, version in _recorded(environment).get("packages", {}).items()
+        for name, version in (packages.items() if isinstance(packages, dict) else ())
         if installed.get(name) != version
     ]
 

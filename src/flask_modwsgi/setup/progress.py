@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from ..machine.times import duration
+from ..printable import printable
 
 PHASES = ("apr", "apr-util", "pcre2", "httpd", "mod_wsgi")  # of the bundled Apache, in order
 _COLLECTING = re.compile(r"^\s*Collecting mod_wsgi(-standalone)?==")
@@ -16,7 +17,7 @@ _UNPACKING = re.compile(r"^\s*(apr-util|apr|pcre2|httpd)-\d[\d.]*/")
 def say(label: str, text: str) -> None:
     """A label and one line or more, in the block that setup or init prints."""
     for number, line in enumerate(text.splitlines()):
-        print(f"{label if number == 0 else '':<9}{line}", flush=True)
+        print(f"{label if number == 0 else '':<9}{printable(line)}", flush=True)
 
 
 def phase_of(line: str) -> str | None:
