@@ -52,14 +52,13 @@ def test_every_problem_says_what_and_why_and_what_to_type() -> None:
 
 def test_no_remedy_does_harm() -> None:
     """None deletes, discards edits, sets a clock, or lets every user read a file."""
-    harmful = r"\brm\b|\bdate -s|\bgit (checkout|restore|reset) (?!-- )|\bchmod (o\+r\b|a|6|7)[^0]"
+    harmful = r"\brm\b|\bdate -s|\bgit (checkout|restore|reset) (?!-- )|\bchmod (o\+|a|\+|6|7)[^0]"
     for make in CATALOGUE:
         for command in make().remedy:
             assert not re.search(harmful, command), command
-    secret = problems.path_unreachable("www-data", [(Path("/srv/blog/.env"), "-rw-------", "read")])
-    assert secret.remedy == (
-        'chgrp "$(id -gn www-data)" /srv/blog/.env && chmod g+r /srv/blog/.env',
-    )
+    closed = [(Path("/root"), "drwx------", "enter")]
+    home = problems.path_unreachable("www-data", closed, Path("/root/blog"))
+    assert home.remedy == ("mv /root/blog /srv/ && /srv/blog/run setup",)
 
 
 def test_the_page_is_made_from_the_catalogue() -> None:

@@ -134,7 +134,7 @@ def test_all_closed_folders_are_found_at_once(tmp_path: Path) -> None:
         ("beside", "list"),
     ]
     denied = [(one.path, one.mode, one.verb) for one in found]
-    command = problems.path_unreachable("nobody", denied).remedy[0]
+    command = problems.path_unreachable("nobody", denied, tmp_path).remedy[0]
     assert shlex.split(command).count("chmod") == 3
     subprocess.run(command, shell=True, check=True)
     assert accounts.obstacles(account, paths) == []

@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .. import problems
+from ..apache import precompressed
 from ..machine.accounts import Account, first_obstacle, obstacles
 from ..problems.problem import Problem
 from ..setup import apaches, built, environments, interpreters, requirements, wheel_cache
@@ -42,7 +43,7 @@ def python(facts: Facts) -> str:
 
 def folder_reach(facts: Facts) -> str:
     """What can be said before there is a ``.venv``."""
-    _refuse_closed(facts.account, [facts.project.root])
+    _refuse_closed(facts.account, [facts.project.root], facts.project.root)
     return str(facts.project.root)
 
 
@@ -57,7 +58,7 @@ def reach(facts: Facts) -> str:
         project.wsgi_file,
         *_files(project.package),
     ]
-    _refuse_closed(account, files)
+    _refuse_closed(account, files, project.root)
     for part in (project.python, found.path, found.stdlib / "os.py", found.libpython):
         if obstacle := first_obstacle(account, [part]):
             denied = (obstacle.path, obstacle.mode, obstacle.verb)
@@ -65,19 +66,25 @@ def reach(facts: Facts) -> str:
     return f"{account.user} reaches Python and the project"
 
 
-def check_static(account: Account, folder: Path) -> None:
-    """:raises Problem: `account` cannot reach a file in the static folder."""
-    _refuse_closed(account, [folder, *_files(folder)])
+def check_static(account: Account, folder: Path, root: Path) -> None:
+    """:raises Problem: `account` cannot reach a file in the static folder that Apache answers with."""
+    _refuse_closed(account, [folder, *precompressed.served(folder)], root)
 
 
-def _refuse_closed(account: Account, paths: Iterable[Path]) -> None:
+def _refuse_closed(account: Account, paths: Iterable[Path], root: Path) -> None:
     if found := obstacles(account, paths):
         denied = [(obstacle.path, obstacle.mode, obstacle.verb) for obstacle in found]
-        raise problems.path_unreachable(account.user, denied)
+        raise problems.path_unreachable(account.user, denied, root)
 
 
-def _files(folder: Path) -> Iterable[Path]:
-    return (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+def _files(folder: Path) -> Iterator[Path]:
+    """But for what is hidden, or elsewhere: no remedy may open that."""
+    inside = os.path.realpath(folder)
+    for path in folder.rglob("*"):
+        names = path.relative_to(folder).parts
+        is_hidden = any(name.startswith(".") or name == "__pycache__" for name in names)
+        if not is_hidden and Path(os.path.realpath(path)).is_relative_to(inside):
+            yield path
 
 
 def packages(facts: Facts) -> str:

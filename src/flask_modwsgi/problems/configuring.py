@@ -44,7 +44,7 @@ def setting_unknown(name: str, nearest: str) -> Values:
 def secret_weak(reason: str) -> None:
     """FLASK_SECRET_KEY {reason}.
     Anyone who guesses it can sign in as any user. A later line in .env wins over an earlier one.
-    $ echo FLASK_SECRET_KEY=$(.venv/bin/python -c 'import os; print(os.urandom(32).hex())') >> .env
+    $ (umask 77; echo FLASK_SECRET_KEY=$(.venv/bin/python -c 'import os; print(os.urandom(32).hex())') >> .env)
     """
 
 

@@ -26,12 +26,13 @@ def disk_read_only(folder: Path) -> None:
 
 
 @entry(Path("/srv/blog/var"), "drwxr-xr-x", "ann")
-def folder_unwritable(folder: Path, mode: str, owner: str) -> None:
+def folder_unwritable(folder: Path, mode: str, owner: str) -> Values:
     """You cannot write to {folder} ({mode}, owned by {owner}).
     Apache's configuration, logs and sockets are there, and belong to the user who runs it.
-    $ sudo chown -R $(id -un) {folder!q}
-    $ sudo -u {owner} ./run
+    $ sudo chown -Rh $(id -un) {folder!q}
+    $ {as_owner}
     """
+    return {"as_owner": systems.run_as(owner, "./run")}
 
 
 @entry(Path("/srv/blog/run"), "belongs to ann", Path("/srv/blog"), "ann")
@@ -46,9 +47,7 @@ def project_untrusted(
     if owner:
         return {"remedy": systems.run_as(owner, command)}
     if path in root.parents:
-        return {
-            "remedy": f"mv {shlex.quote(str(root))} /srv/ && /srv/{shlex.quote(root.name)}/run setup"
-        }
+        return {"remedy": systems.move_to_srv(root)}
     name = shlex.quote(str(path))
     return {"remedy": f"chown -Rh root: {name} && chmod -R go-w {name}"}
 

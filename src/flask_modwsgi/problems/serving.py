@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from . import systems
@@ -14,13 +15,14 @@ from .catalogue import Values, entry
         (Path("/srv/blog"), "drwx------", "list"),
         (Path("/srv/blog/blog.wsgi"), "-rw-------", "read"),
     ],
+    Path("/srv/blog"),
 )
-def path_unreachable(user: str, denied: Sequence[tuple[Path, str, str]]) -> Values:
+def path_unreachable(user: str, denied: Sequence[tuple[Path, str, str]], root: Path) -> Values:
     """User {user} cannot {verb} {path} ({mode}){others}.
     | {rows}
-    The application runs as {user}, which needs to use all of it. Or keep the project in a folder
-    that every user may enter, such as /srv, or choose another user with RUN_USER.
-    $ {opening}
+    The application runs as {user}, which needs to use all of it. A folder above the project, such as
+    a home, stays closed: it has secrets of others. RUN_USER chooses another user.
+    $ {remedy}
     """
     # Each file or folder with its mode and what the user cannot do with it: enter, list, read.
     path, mode, verb = denied[0]
@@ -28,31 +30,29 @@ def path_unreachable(user: str, denied: Sequence[tuple[Path, str, str]]) -> Valu
     rows = [f"{mode} {path}" for path, mode, _ in denied] if denied[1:] else []
     if len(rows) > 8:
         rows = [*rows[:7], f"and {len(rows) - 7} more"]
-    opening = _opening(user, denied)
-    return dict(path=path, mode=mode, verb=verb, others=others, rows=rows, opening=opening)
+    is_above = any(path in root.parents for path, _, _ in denied)
+    remedy = systems.move_to_srv(root) if is_above else _opening(user, denied)
+    return dict(path=path, mode=mode, verb=verb, others=others, rows=rows, remedy=remedy)
 
 
 def _opening(user: str, denied: Sequence[tuple[Path, str, str]]) -> str:
-    """The command that lets `user` use all of them."""
-    group = f'"$(id -gn {shlex.quote(user)})"'
-    # Of a file, whose content may be secret, no other user should get to read it.
-    commands = {"enter": "chmod o+x {0}", "list": "chmod o+rx {0}"}
-    read = "chgrp {1} {0} && chmod g+r {0}"
+    """The command that lets `user` use all of them, and no other user any: they may have secrets."""
     paths: dict[str, list[str]] = {}
     for path, _, verb in denied:
-        paths.setdefault(commands.get(verb, read), []).append(shlex.quote(str(path)))
-    return " && ".join(command.format(" ".join(of), group) for command, of in paths.items())
+        rights = {"enter": "x", "list": "rx"}.get(verb, "r")
+        paths.setdefault(rights, []).append(shlex.quote(str(path)))
+    chgrp = f'chgrp "$(id -gn {shlex.quote(user)})" {" ".join(chain(*paths.values()))}'
+    return " && ".join([chgrp, *(f"chmod g+{how} {' '.join(of)}" for how, of in paths.items())])
 
 
 @entry("www-data", Path("/home/ann"), "drwx------", "enter", Path("/home/ann/.pyenv/bin/python3"))
-def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path) -> Values:
+def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path) -> None:
     """User {user} cannot {verb} {path} ({mode}), and Python is behind it: {python}.
     The application runs as {user}. Apache would start, and every request would hang: Python cannot
     find its own library (No module named 'encodings').
     $ PYTHON=/usr/bin/python3 ./run setup
-    $ {opening}
+    $ {install:python}
     """
-    return {"opening": _opening(user, [(path, mode, verb)])}
 
 
 @entry("127.0.0.1", 8000)
@@ -76,11 +76,15 @@ def already_running(pid: int) -> None:
 @entry(80)
 def port_forbidden(port: int, name: str = "PORT") -> Values:
     """Port {port} needs privileges this user does not have.
-    Ports below 1024 belong to root. A reverse proxy can own 80 and 443 instead.
+    Ports below 1024 belong to root. A reverse proxy can own 80 and 443 instead, and on Linux, root
+    can give the right to a process of yours, as the service in deploy/ does.
     $ {name}={other} ./run
-    $ sudo ./run
+    $ {privileged}
     """
-    return {"other": 8000 if name == "PORT" else 9100}
+    return {
+        "other": 8000 if name == "PORT" else 9100,
+        "privileged": systems.with_low_ports("./run"),
+    }
 
 
 @entry("192.0.2.1", "Cannot assign requested address")
@@ -109,11 +113,13 @@ def not_running(reason: str, doing: str = "reload") -> None:
 
 
 @entry("dump", "www-data")
-def not_permitted(doing: str, user: str) -> None:
+def not_permitted(doing: str, user: str) -> Values:
     """You may not {doing} this server, which {user} started.
     Only that user and root may send signals to its processes.
-    $ sudo ./run {doing}
+    $ {command}
     """
+    command = f"./run {doing}"
+    return {"command": f"sudo {command}" if user == "root" else systems.run_as(user, command)}
 
 
 @entry(1, 4, 95.0)

@@ -124,6 +124,21 @@ def run_as(user: str, command: str) -> str:
     return f"runuser -u {shlex.quote(user)} -- {command}"
 
 
+def with_low_ports(command: str) -> str:
+    """The line that runs a command with the right to listen on ports below 1024, where one can."""
+    if family() == "macos":
+        return "brew install nginx    # a reverse proxy"
+    right = "+net_bind_service"
+    who = "--reuid=$(id -u) --regid=$(id -g) --init-groups"
+    return f"sudo setpriv {who} --inh-caps={right} --ambient-caps={right} {command}"
+
+
+def move_to_srv(folder: Path) -> str:
+    """The line that moves a project to where every user may enter, and makes it ready there."""
+    here, there = shlex.quote(str(folder)), shlex.quote(f"/srv/{folder.name}")
+    return f"mv {here} /srv/ && {there}/run setup"
+
+
 def replace_in(file: str, script: str) -> str:
     """The line that changes `file` by a script of ``sed``, which must be quoted for a shell."""
     return _REPLACE.get(family(), "sed -i {script} {file}").format(script=script, file=file)

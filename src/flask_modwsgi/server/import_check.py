@@ -30,7 +30,7 @@ def check(site: Site) -> Site:
     if tried.application.sends_by_header:
         raise problems.sendfile_on()
     if static := tried.application.static:
-        check_environment.check_static(site.account, static.folder)
+        check_environment.check_static(site.account, static.folder, site.project.root)
     return replace(site, application=tried.application)
 
 
