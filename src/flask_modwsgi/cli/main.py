@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config.project import Project
-from ..machine import files
+from ..machine import files, trust
 from ..problems import packages_differ, unforeseen
 from ..problems.problem import Problem, tell
 from . import command_line
@@ -94,6 +94,5 @@ def find_root(folder: Path) -> Path:
 def keep(project: Project, error: Exception) -> None:
     """Put the traceback where ``./run doctor --report`` finds it."""
     with contextlib.suppress(OSError):
-        project.logs.mkdir(parents=True, exist_ok=True)
         lines = traceback.format_exception(error)
-        files.write(project.logs / "fault.log", "".join(lines), 0o600)
+        files.write(trust.made_folder(project.logs) / "fault.log", "".join(lines), 0o600)

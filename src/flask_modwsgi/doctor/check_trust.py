@@ -7,6 +7,7 @@ from pathlib import Path
 from .. import problems
 from ..config.project import Project
 from ..machine import accounts, trust
+from ..setup import requirements
 from .facts import Facts
 
 
@@ -32,11 +33,29 @@ def check(project: Project, command: str = "./run") -> None:
     raise problems.project_untrusted(path, reason, project.root, user, command)
 
 
+def included(facts: Facts) -> str | None:
+    """Apache reads the directives of one's own as root, and they may name programs to run."""
+    name = facts.settings.apache_include
+    if os.geteuid() != 0 or not name:
+        return None
+    file = facts.project.root / name
+    if found := trust.first_foreign([file]):
+        raise problems.project_untrusted(*found, facts.project.root, "")
+    return str(file)
+
+
+# In var/. Beside them, the application may have a folder there that its user can write.
+OURS = ("env", "log", "tls", "proof", "hello", "report", "report.txt", "server.lock", "setup.lock")
+
+
 def _obeyed(project: Project) -> Iterator[Path]:
     """What root reads or writes; ``run`` looks at what root runs, before it does."""
     root = project.root
     yield from (root / "run", project.env_file, root / "pyproject.toml", project.venv)
-    yield from (root / name for name in ("requirements.txt", "requirements-dev.txt"))
+    yield from (project.python, root / ".env.example")
     # Server roots are made and checked by themselves (apache/server_root.py).
-    yield from (one for one in project.var.glob("*") if one.name not in ("apache", "stand-in"))
+    yield from (project.var / name for name in OURS)
     yield from project.logs.glob("*")
+    required = [root / name for name in ("requirements.txt", "requirements-dev.txt")]
+    yield from required
+    yield from requirements.with_included(path for path in required if path.is_file())

@@ -24,6 +24,7 @@ CHECKS = (
     Check("environment", check_environment.made, (SERVE,)),
     Check(".env", check_settings.env_file),
     Check("settings", check_settings.settings, (SERVE,)),
+    Check("own directives", check_trust.included, (SERVE,)),
     Check("secret", check_settings.secret),
     Check("certificate", check_settings.certificate, (SERVE,)),
     Check("run user", check_settings.run_user, (SERVE,)),

@@ -1,6 +1,7 @@
 """``./run doctor --report``: one text with all that an issue report needs, and no secrets."""
 
 import contextlib
+import errno
 import os
 import platform
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 from ..apache import server_root
 from ..config.project import Project
 from ..logs import reader
-from ..machine import accounts
+from ..machine import accounts, files, trust
 from ..problems.problem import Problem
 from ..setup import environments
 from . import redaction
@@ -30,11 +31,13 @@ def write(project: Project, file: str, findings: Sequence[Finding], configuratio
 
     :param configuration: What Apache makes of its configuration.
     """
-    path = (project.root / file).resolve()
+    path = project.root / file
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(compose(project, findings, configuration))
+    if path.is_relative_to(project.root):
+        trust.made_folder(path.parent)
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(errno.EEXIST, "It is a link or no file, and is not replaced", str(path))
+    files.write(path, compose(project, findings, configuration), 0o600)
     return path
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..config.project import Project
-from ..machine import process_table
+from ..machine import files, process_table
 from . import events, rendering
 from .events import Event
 from .noise import is_routine
@@ -154,7 +154,7 @@ def since_now(log: Path) -> Callable[[], list[Event]]:
 
     def written() -> list[Event]:
         try:
-            with log.open("rb") as file:
+            with files.opened(log) as file:
                 was_put_aside = os.fstat(file.fileno()).st_size < position
                 file.seek(0 if was_put_aside else position)
                 return events.read_all(file.read().split(b"\n")[:-1])

@@ -1,7 +1,9 @@
 """A file that is put aside when it is large; of those put aside, the oldest are deleted."""
 
+import errno
 import fcntl
 import os
+import stat
 from io import FileIO
 from pathlib import Path
 
@@ -28,12 +30,12 @@ class RotatedFile:
         :return: How many bytes that were.
         :raises OSError: none could be written.
         """
-        with open(self._path, "ab", buffering=0) as file:
+        with _opened(self._path) as file:
             before = os.fstat(file.fileno()).st_size
             if not before or before + len(data) <= self._size:
                 return _append(file, data)
             self._rotate(file)
-        with open(self._path, "ab", buffering=0) as file:
+        with _opened(self._path) as file:
             return _append(file, data)
 
     def _rotate(self, file: FileIO) -> None:
@@ -57,6 +59,22 @@ class RotatedFile:
         while remaining.exists():  # fewer are kept than before
             remaining.unlink()
             remaining = remaining.with_suffix(f".{int(remaining.suffix[1:]) + 1}")
+
+
+def _opened(path: Path) -> FileIO:
+    """Open a file to append to it. A link or a pipe with its name is removed: it leads elsewhere."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):
+            raise
+    else:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return FileIO(descriptor, "ab")
+        os.close(descriptor)
+    path.unlink()
+    return FileIO(os.open(path, flags | os.O_EXCL, 0o666), "ab")
 
 
 def _replace(older: Path, newer: Path) -> None:

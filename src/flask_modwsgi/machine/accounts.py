@@ -45,9 +45,11 @@ def choose(run_user: str) -> Account:
             raise problems.run_user_invalid(run_user, "there is no such user")
         if account.uid == 0:
             raise problems.run_user_invalid(run_user, "Apache refuses to run as root")
+        if 0 in groups(account):
+            raise problems.run_user_invalid(run_user, "it is in root's group")
         return account
     for name in WEB_USERS:
-        if account := _by_name(name):
+        if (account := _by_name(name)) and 0 not in groups(account):
             return account
     raise problems.run_user_invalid("", f"this system has none of {', '.join(WEB_USERS)}")
 

@@ -58,6 +58,16 @@ def put(path: Path, line: str) -> None:
         os.close(descriptor)
 
 
+def make_private(folder: Path) -> None:
+    """Have only its owner enter a folder; one behind a link is left as it is."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            os.fchmod(descriptor, 0o700)
+        finally:
+            os.close(descriptor)
+
+
 def text(path: Path) -> str:
     """What is in a file, up to `LIMIT`.
 
@@ -85,11 +95,11 @@ def parsed(content: bytes | str) -> Any:
         raise ValueError("it is too deep") from None
 
 
-def write(path: Path, content: str, mode: int = 0o644, group: int = -1) -> None:
+def write(path: Path, content: str, mode: int = 0o644, owner: int = -1) -> None:
     """Replace a file in one step, so that a full disk leaves the old one.
 
     :param mode: Of the file, whatever the umask is.
-    :param group: Its group id; -1 for that of this process.
+    :param owner: Its user id; -1 for that of this process.
     :raises OSError: it cannot be written.
     """
     part = path.with_name(f"{path.name}.part")
@@ -98,7 +108,7 @@ def write(path: Path, content: str, mode: int = 0o644, group: int = -1) -> None:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             os.fchmod(descriptor, mode)
-            os.fchown(descriptor, -1, group)
+            os.fchown(descriptor, owner, -1)
             stream.write(content)
         part.replace(path)
     except OSError:

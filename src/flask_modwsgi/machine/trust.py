@@ -1,5 +1,7 @@
 """Which files somebody else than root can change."""
 
+import errno
+import os
 import pwd
 import stat
 from collections.abc import Iterable
@@ -42,6 +44,18 @@ def foreign(path: Path) -> str:
     if status.st_mode & stat.S_IWGRP and status.st_gid != 0:
         return "can be written by a group"
     return ""
+
+
+def made_folder(path: Path, mode: int = 0o755) -> Path:
+    """Make a folder to write to. Where root does, nobody else can put a link into it or in its place.
+
+    :param mode: Of a new one.
+    :raises OSError: somebody else can.
+    """
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    if os.geteuid() == 0 and (found := first_foreign([path])):
+        raise PermissionError(errno.EPERM, "Root writes nothing where others can", str(found[0]))
+    return path
 
 
 def _name(uid: int) -> str:

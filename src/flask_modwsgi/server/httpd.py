@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -23,7 +24,7 @@ from ..doctor import causes, deaths
 from ..logs import events
 from ..logs.events import Event
 from ..logs.output import Files, Terminal
-from ..machine import capacity, files, installation, oom, process_table
+from ..machine import capacity, files, installation, oom, process_table, trust
 from ..machine.ports import check_port
 from ..problems.problem import Problem
 from ..tls import https
@@ -74,8 +75,8 @@ class Httpd:
         processes.refuse_a_second(root)
         server_root.make(site.project, root, site.account)
         if site.logs:  # they are for whoever serves only
-            site.logs.mkdir(parents=True, exist_ok=True)
-            site.project.logs.chmod(0o700)
+            files.make_private(trust.made_folder(site.project.logs))
+            trust.made_folder(site.logs)
         write_environment(site)
         static = site.application.static
         if static and not site.is_development:
@@ -260,13 +261,16 @@ class Httpd:
 
 @contextlib.contextmanager
 def running(site: Site) -> Iterator[Httpd]:
-    """The site under Apache, which shows nothing and is stopped in the end.
+    """The site under Apache, which shows nothing, is stopped in the end and leaves nothing.
 
     :raises Problem: it does not answer.
     """
     server = Httpd(site, quiet=True)
-    server.start()
     try:
-        yield server
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop(grace=1)
     finally:
-        server.stop(grace=1)
+        shutil.rmtree(site.root, ignore_errors=True)  # it has secrets

@@ -124,8 +124,9 @@ def write_environment(site: Site) -> None:
         "request_limit": chosen.request_limit,
         "stream_uploads": chosen.stream_uploads.split(),
     }
-    mode, group = (0o600, -1) if site.account.is_me else (0o640, site.account.gid)
-    files.write(site.root / "environment.json", json.dumps(wanted), mode, group)
+    # Others of the same group may enter the server root.
+    owner = -1 if site.account.is_me else site.account.uid
+    files.write(site.root / "environment.json", json.dumps(wanted), 0o400, owner)
 
 
 def recorded(site: Site, address: str) -> State:

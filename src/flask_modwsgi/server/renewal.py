@@ -5,6 +5,7 @@ application after three seconds, whatever they work on, and what comes over a co
 open before gets an error from mod_wsgi. So a second Apache stands in while the first restarts.
 """
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -96,6 +97,7 @@ def standby(here: Site) -> Iterator[None]:
         yield
     finally:
         end_standby(here.project, here.root, limit)
+        shutil.rmtree(root, ignore_errors=True)  # it has secrets
 
 
 def _longest_request(settings: Settings) -> float:

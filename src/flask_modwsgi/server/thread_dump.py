@@ -12,7 +12,7 @@ from typing import Any
 from .. import problems
 from ..apache import processes, state
 from ..config.project import Project
-from ..machine import accounts, files, kernel_threads, process_table
+from ..machine import accounts, files, kernel_threads, process_table, trust
 from ..machine.process_table import Process
 from ..machine.times import duration
 from ..printable import printable
@@ -49,8 +49,7 @@ def show(project: Project) -> int:
 
 def keep(project: Project, text: str) -> Path:
     """Write it where only the owner of the server can read it."""
-    project.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = project.logs / f"dump-{datetime.now():%Y%m%d-%H%M%S-%f}.txt"
+    file = trust.made_folder(project.logs, 0o700) / f"dump-{datetime.now():%Y%m%d-%H%M%S-%f}.txt"
     files.write(file, f"{text}\n", 0o600)
     return file
 

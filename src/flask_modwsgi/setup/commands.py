@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..config.project import Project
-from ..machine import files
+from ..machine import files, trust
 from . import refusals
 
 # Of pip's and uv's settings, those that say where packages come from and how to get there.
@@ -75,8 +75,7 @@ def run(
     :param doing: What it is for, as the beginning of a sentence: ``Installing Flask``.
     :raises Problem: it failed.
     """
-    log_file = project.logs / "setup.log"
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log_file = trust.made_folder(project.logs) / "setup.log"
     output: list[str] = []
     with files.appended(log_file) as log:
         log.write(f"\n$ {' '.join(map(str, command))}\n")

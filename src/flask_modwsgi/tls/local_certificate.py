@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
-from ..machine import files
+from ..machine import files, trust
 from ..problems.problem import Problem
 from .certificates import load
 from .https import local_folder
@@ -31,8 +31,12 @@ def settings(project: Project) -> dict[str, str]:
 
 
 def _make(certificate: Path, key: Path) -> None:
-    key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.write(key, "", 0o600)
+    trust.made_folder(key.parent, 0o700)
+    for file in (
+        certificate,
+        key,
+    ):  # in the place of whatever has these names: openssl follows links
+        files.write(file, "", 0o600)
     kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
     about = ("-subj", "/CN=localhost", "-days", str(DAYS), "-addext", NAMES)
     use = ("basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth")
