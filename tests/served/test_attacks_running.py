@@ -1,0 +1,303 @@
+"""What the application's user, and who shares its group, tries against a server of root that runs."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import Built
+from serving import Project, ask, generate, patience, wait_for
+from test_attacks import LEFT_BEHIND, NOBODY, as_nobody, given_to, said
+from test_background import Service
+
+from flask_modwsgi.machine import accounts
+
+VIEWS = r"""
+
+@bp.get("/print")
+def say() -> str:
+    os.write(2, b"\x1b]0;owned\x07 from C\n")
+    os.write(2, b'{"time": "0001-01-01T00:00:00", "level": "error", "message": "owned"}\n')
+    current_app.logger.error("\x1b]0;owned\x07")
+    raise RuntimeError("\x1b]0;owned\x07")
+
+
+@bp.get("/owned<path:rest>")
+def take(rest: str) -> str:
+    time.sleep(float(request.args.get("seconds", 0)))
+    return rest
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose; run it as root"),
+    pytest.mark.xdist_group("attacks_running"),
+]
+
+
+@pytest.fixture(scope="module")
+def project(built: Built, kind: str, workplace: Path) -> Project:
+    made = generate(workplace / "running", f"apache={kind}")
+    made.add_views()
+    with (made.package / "views.py").open("a") as views:
+        views.write(VIEWS)
+    return made
+
+
+@pytest.fixture
+def service(project: Project) -> Iterator[Service]:
+    """Started by root."""
+    service = Service(project)
+    started = service.run("start")
+    assert started.returncode == 0, started.stderr
+    yield service
+    service.run("stop")
+
+
+def run_user() -> accounts.Account:
+    """Whom the application runs as."""
+    return accounts.choose("")
+
+
+def is_text(done: subprocess.CompletedProcess[str]) -> bool:
+    shown = done.stdout + done.stderr
+    return all(one.isprintable() or one in "\n\t" for one in shown)
+
+
+# --- What others read
+
+
+def test_who_shares_the_group_reads_no_secret(service: Service) -> None:
+    """The server root can be entered by the group; nothing in it has what the application is given."""
+    var = service.project.path / "var"
+    given = json.loads((var / "apache" / "environment.json").read_text())
+    secret = given["variables"]["FLASK_SECRET_KEY"]
+    group = accounts.groups(run_user())
+    files = [str(file) for file in var.rglob("*") if file.is_file() and "env" not in file.parts]
+    assert any(file.endswith("environment.json") for file in files)
+    done = subprocess.run(
+        ["cat", *files], user=54321, group=54321, extra_groups=group, capture_output=True, text=True
+    )
+    assert "SERVER_ROOT" in done.stdout  # httpd.conf
+    assert secret not in done.stdout
+
+
+def test_no_proof_leaves_what_the_application_was_given(service: Service) -> None:
+    assert service.run("doctor", "--hello").returncode == 0
+    assert [
+        file
+        for file in service.project.path.rglob("environment.json")
+        if file.parent.name != "apache"
+    ] == []
+
+
+@pytest.mark.parametrize("verb", ["start", "doctor"])
+def test_a_user_in_roots_group_is_no_run_user(project: Project, verb: str) -> None:
+    """A group that may write what root runs would be the application's, too."""
+    subprocess.run(
+        ["useradd", "--system", "--gid", "0", "--no-create-home", "fmw-attack"], check=True
+    )
+    try:
+        done = project.call("./run", verb, RUN_USER="fmw-attack")
+        assert done.returncode == 1
+        assert "it is in root's group" in " ".join((done.stdout + done.stderr).split())
+    finally:
+        subprocess.run(["userdel", "fmw-attack"], check=True)
+
+
+# --- What the application reports
+
+
+def reports(service: Service) -> list[Path]:
+    workers = service.project.path / "var" / "apache" / "workers"
+    return [workers / f"{pid}.json" for pid in service.workers()]
+
+
+@contextmanager
+def rewritten(files: list[Path], content: str) -> Iterator[None]:
+    """As its user can: it has each of `files` say `content`, whenever it was written."""
+    ended = threading.Event()
+
+    def rewrite() -> None:
+        while not ended.wait(0.005):
+            for file in files:
+                part = file.with_suffix(".attack")
+                part.write_text(content.replace("NOW", repr(time.time() + 5)))
+                part.replace(file)
+
+    thread = threading.Thread(target=rewrite)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+HUGE = "1" + "0" * 400
+BAD = r"\u001b]0;owned\u0007"
+REPORTS = {
+    "huge numbers": f'{{"time": NOW, "requests": {HUGE}, "busy": {HUGE}}}',
+    "text": f'{{"time": NOW, "requests": "{BAD}", "busy": 0}}',
+    "no end": "[" * 100_000,
+}
+STACKS = {
+    "a huge number": f'{{"time": NOW, "threads": [{{"request": {{"since": {HUGE}}}}}]}}',
+    "text": f'{{"time": NOW, "threads": [{{"name": "{BAD}", "request": null, "calls":'
+    f' [["{BAD}", "{BAD}", "{BAD}", "{BAD}"]]}}]}}',
+    "another type": '{"time": NOW, "threads": [1, null, []]}',
+    "no calls": '{"time": NOW, "threads": [{"request": {"since": 1.0, "method": [], "path": {}}}]}',
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_status_stands_every_report(service: Service, name: str) -> None:
+    with rewritten(reports(service), REPORTS[name]):
+        done = service.run("status")
+    assert done.returncode in (0, 1) and done.stdout.startswith("State"), done.stderr
+    assert is_text(done) and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_dump_stands_every_report(service: Service, name: str) -> None:
+    with rewritten([file.with_suffix(".stacks") for file in reports(service)], STACKS[name]):
+        done = service.run("dump")
+    assert done.returncode == 0 and "Process " in done.stdout, done.stderr
+    assert is_text(done)
+
+
+def test_a_pipe_holds_up_no_verb(service: Service) -> None:
+    for file in reports(service):
+        for name in (file, file.with_suffix(".stacks"), file.with_suffix(".stuck")):
+            name.unlink(missing_ok=True)
+            os.mkfifo(name)
+            os.chown(name, run_user().uid, -1)
+    for verb in ("status", "dump", "reload", "stop"):
+        started = time.monotonic()
+        assert is_text(service.run(verb))
+        assert time.monotonic() - started < 60 * patience(), verb
+
+
+def test_what_it_prints_reaches_no_terminal_but_as_text(service: Service) -> None:
+    """Nor does what a client asks for; and a line from another age keeps no verb from reading on."""
+    assert ask(f"{service.url}/print").status == 500
+    ask(f"{service.url}/owned%1b%5d0;owned%07?%1b[2J", **{"User-Agent": "\x1b]0;owned\x07"})
+    log = service.project.path / "var" / "log" / "error.log"
+    wait_for(lambda: "RuntimeError" in log.read_text(errors="replace"), 10, "the error")
+    for verb in (["logs"], ["logs", "--errors"], ["status"], ["explain"], ["doctor"], ["dump"]):
+        done = service.run(*verb)
+        assert is_text(done), verb
+        assert "Traceback (most recent call last)" not in done.stderr, done.stderr
+    assert "owned" in service.run("logs").stdout
+
+
+# --- What it writes
+
+
+@pytest.mark.parametrize("kind_of_file", ["link", "pipe"])
+def test_the_writer_of_the_logs_follows_no_link(service: Service, kind_of_file: str) -> None:
+    """Not even where somebody gave the folder away after the start."""
+    logs = service.project.path / "var" / "log"
+    LEFT_BEHIND.unlink(missing_ok=True)
+    with given_to(NOBODY, logs):
+        make = f"ln -s {LEFT_BEHIND}" if kind_of_file == "link" else "mkfifo"
+        as_nobody(f"cd {logs} && rm -f access.log && {make} access.log")
+        assert ask(f"{service.url}/?attack").status == 200
+        log = logs / "access.log"
+        wait_for(lambda: log.is_file() and "?attack" in log.read_text(), 10, "the line")
+    assert not LEFT_BEHIND.exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("dump",), ("doctor", "--report")], ids=["dump", "doctor --report"]
+)
+def test_no_verb_writes_where_a_link_leads(service: Service, words: tuple[str, ...]) -> None:
+    """Of a file, or of the folder that it is in."""
+    var = service.project.path / "var"
+    elsewhere = Path("/run/flask-modwsgi-elsewhere")
+    elsewhere.mkdir(exist_ok=True)
+    LEFT_BEHIND.unlink(missing_ok=True)
+    try:
+        with given_to(NOBODY, var):
+            as_nobody(f"cd {var} && ln -s {LEFT_BEHIND} report.txt")
+            service.run(*words)
+            as_nobody(f"cd {var} && mv log kept && ln -s {elsewhere} log && rm report.txt")
+            service.run(*words)
+            as_nobody(f"cd {var} && rm -f log report.txt && mv kept log")
+        assert not LEFT_BEHIND.exists()
+        assert list(elsewhere.iterdir()) == []
+    finally:
+        shutil.rmtree(elsewhere)
+
+
+def test_a_start_closes_no_folder_behind_a_link(project: Project, tmp_path: Path) -> None:
+    logs = project.path / "var" / "log"
+    kept = logs.rename(logs.with_name("kept"))
+    elsewhere = Path("/run/flask-modwsgi-elsewhere")
+    elsewhere.mkdir(mode=0o755)
+    logs.symlink_to(elsewhere)
+    service = Service(project)
+    try:
+        started = service.run("start")
+        assert started.returncode == 0, started.stderr
+        assert elsewhere.stat().st_mode & 0o777 == 0o755
+    finally:
+        service.run("stop")
+        logs.unlink()
+        kept.rename(logs)
+        shutil.rmtree(elsewhere)
+
+
+def test_it_may_have_a_folder_of_its_own(project: Project) -> None:
+    """Which root neither reads nor writes, so that it is no reason to refuse."""
+    own = project.path / "var" / "uploads"
+    own.mkdir()
+    (own / "env").symlink_to("/etc")
+    os.chown(own, run_user().uid, run_user().gid)
+    service = Service(project)
+    try:
+        started = service.run("start")
+        assert started.returncode == 0, started.stderr
+    finally:
+        service.run("stop")
+        shutil.rmtree(own)
+
+
+def test_directives_that_others_can_write_are_not_read(project: Project) -> None:
+    """They may have Apache, which is root then, run a program."""
+    own = project.path / "own"
+    own.mkdir()
+    LEFT_BEHIND.unlink(missing_ok=True)
+    with given_to(NOBODY, own):
+        as_nobody(f"echo 'CustomLog \"|/bin/touch {LEFT_BEHIND}\" common' > {own}/apache.conf")
+        for verb in ("start", "reload", "serve"):
+            refused = project.call("./run", verb, APACHE_INCLUDE="own/apache.conf")
+            assert refused.returncode == 1
+            assert verb == "reload" or "Root does not run this project" in said(refused)
+    assert not LEFT_BEHIND.exists()
+    shutil.rmtree(own)
+
+
+# --- What remedies open
+
+
+def test_a_link_to_a_secret_is_no_reason_to_open_it(project: Project) -> None:
+    links = [project.package / "static" / "x", project.package / "settings"]
+    for link in links:
+        link.symlink_to("../../.env" if link.name == "x" else "../.env")
+    (project.package / ".secret").touch(mode=0o600)
+    service = Service(project)
+    try:
+        started = service.run("start")
+        assert started.returncode == 0, started.stderr
+        assert ask(f"{service.url}/static/x").status in (403, 404)
+    finally:
+        service.run("stop")
+        for path in (*links, project.package / ".secret"):
+            path.unlink()
