@@ -218,25 +218,32 @@ def test_the_writer_of_the_logs_follows_no_link(service: Service, kind_of_file: 
     "words", [("dump",), ("doctor", "--report")], ids=["dump", "doctor --report"]
 )
 def test_no_verb_writes_where_a_link_leads(service: Service, words: tuple[str, ...]) -> None:
-    """Of a file, or of the folder that it is in."""
+    """Of a file, or of the folder that it is in; also where somebody gave away ``var`` since the start."""
     var = service.project.path / "var"
     elsewhere = Path("/run/flask-modwsgi-elsewhere")
     elsewhere.mkdir(exist_ok=True)
     LEFT_BEHIND.unlink(missing_ok=True)
     try:
-        with given_to(NOBODY, var):
-            as_nobody(f"cd {var} && ln -s {LEFT_BEHIND} report.txt")
-            service.run(*words)
-            as_nobody(f"cd {var} && mv log kept && ln -s {elsewhere} log && rm report.txt")
-            service.run(*words)
-            as_nobody(f"cd {var} && rm -f log report.txt && mv kept log")
+        os.chown(var, NOBODY, NOBODY)
+        as_nobody(
+            f"cd {var} && ln -s {LEFT_BEHIND} report.txt && mv log kept && ln -s {elsewhere} log"
+        )
+        refused = service.run(*words)
+        assert refused.returncode == 1
+        assert "Root writes nothing where others can" in said(refused), refused.stderr
+        os.chown(var, 0, 0)
+        (var / "log").unlink()
+        (var / "kept").rename(var / "log")
+        service.run(*words)
         assert not LEFT_BEHIND.exists()
         assert list(elsewhere.iterdir()) == []
     finally:
+        os.chown(var, 0, 0)
+        (var / "report.txt").unlink(missing_ok=True)
         shutil.rmtree(elsewhere)
 
 
-def test_a_start_closes_no_folder_behind_a_link(project: Project, tmp_path: Path) -> None:
+def test_a_start_closes_no_folder_behind_a_link(project: Project) -> None:
     logs = project.path / "var" / "log"
     kept = logs.rename(logs.with_name("kept"))
     elsewhere = Path("/run/flask-modwsgi-elsewhere")

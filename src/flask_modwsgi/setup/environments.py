@@ -200,8 +200,9 @@ def build(
             options = (*hashes, f"--requirement={file}")
             installers.install(project, f"Installing {file.name}", target, *options)
         _install_server(project, python, apache, target, rebuild)
-        # An installer's cache may have files that were made with another umask.
-        subprocess.run(["chmod", "-R", "a+rX", target])
+        # An installer's cache may have files that were made with another umask; uv leaves a lock that
+        # everybody can write.
+        subprocess.run(["chmod", "-R", "a+rX,go-w", target])
         packages = built.versions(target / "bin" / "python")
         facts = {"recipe": asdict(wanted), "packages": packages}
         record(target).write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
