@@ -79,10 +79,21 @@ def test_a_folder_of_the_users_is_never_removed(project: Project) -> None:
 
 def test_half_made_is_none(project: Project) -> None:
     path = made(project, "1", None)
-    for text in ("", "{}", '{"recipe": {}}', '{"recipe": {"other": 1}}', '{"recipe": '):
+    other = json.dumps({"recipe": asdict(RECIPE) | {"python_version": 3.11}, "packages": [1]})
+    for text in (
+        "",
+        "{}",
+        "[]",
+        "[" * 100_000,
+        other,
+        '{"recipe": {}}',
+        '{"recipe": {"other": 1}}',
+        '{"recipe": ',
+    ):
         environments.record(path).write_text(text)
         assert environments.recorded(path) is None
         assert environments.find(project, RECIPE) is None
+        assert environments.drift(path, {}) == []
 
 
 def test_drift(project: Project) -> None:

@@ -21,7 +21,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.logs.output import wait_for_writer
 from flask_modwsgi.machine import accounts, files, process_table, times
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.server import answers, locks, status
+from flask_modwsgi.server import answers, locks, probe, status
 
 SLEEP = "import time; print(flush=True); time.sleep(120)"
 FORK = "import os, time; os.fork(); print(flush=True); time.sleep(120)"
@@ -481,3 +481,9 @@ def test_durations(seconds: float, text: str) -> None:
 def test_moments_that_no_calendar_has() -> None:
     assert [times.clock(moment) for moment in (None, 0, 1e30, float("inf"))] == ["?"] * 4
     assert times.clock(time.time())[2] == "-"
+
+
+def test_only_addresses_are_asked(tmp_path: Path) -> None:
+    """The record may be another user's: urllib would read a file, or wait for a pipe."""
+    os.mkfifo(tmp_path / "pipe")
+    assert probe.ask(f"file://{tmp_path}", "/pipe") == 0

@@ -257,3 +257,20 @@ def test_the_remedy_for_a_wrong_value_mends_where_it_is(
     with pytest.raises(Problem, match="PORT=80y is not possible") as refused:
         settings.load(settings.variables(file), env_file.read(file))
     assert refused.value.remedy == ("PORT=8080 ./run",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.flask-modwsgi]\napp_name = 5\n",
+        "[tool]\nflask-modwsgi = 5\n",
+        "tool = 5\n",
+        "project = 5\n[tool.flask-modwsgi]\n",
+        "[project]\nname = []\n[tool.flask-modwsgi]\n",
+    ],
+)
+def test_a_pyproject_of_other_types_is_told_of(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(Problem) as refused:
+        _ = Project(tmp_path).wsgi_file
+    assert refused.value.slug == "pyproject-broken"

@@ -1,5 +1,6 @@
 """What others wrote reaches a terminal as text and as nothing else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,8 @@ def test_a_line_of_another_age_is_read(moment: str) -> None:
     line = f'{{"time": "{moment}", "level": "error", "message": "x"}}'
     event = events.read(rendering.error_lines("text")(line.encode()).rstrip())
     events.moment(event)
+
+
+def test_a_log_that_is_a_pipe_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "error.log")
+    assert reader.tail(tmp_path / "error.log") == []
