@@ -51,8 +51,8 @@ OURS = ("env", "log", "tls", "proof", "hello", "report", "report.txt", "server.l
 def _obeyed(project: Project) -> Iterator[Path]:
     """What root reads or writes; ``run`` looks at what root runs, before it does."""
     root = project.root
-    yield from (root / "run", project.env_file, root / "pyproject.toml", project.venv)
-    yield from (project.python, root / ".env.example")
+    yield from (root / "run", root / "pyproject.toml", project.venv)
+    yield from (project.env_file, root / ".env.example")
     # Server roots are made and checked by themselves (apache/server_root.py).
     yield from (project.var / name for name in OURS)
     yield from project.logs.glob("*")
