@@ -308,3 +308,42 @@ def test_a_link_to_a_secret_is_no_reason_to_open_it(project: Project) -> None:
         service.run("stop")
         for path in (*links, project.package / ".secret"):
             path.unlink()
+
+
+TELLS = """
+import json, os, stat
+for _descriptor in range(3, 64):
+    try:
+        if stat.S_ISFIFO(os.fstat(_descriptor).st_mode):
+            os.write(_descriptor, json.dumps(WHAT).encode() + b"\\n")
+    except OSError:
+        pass
+os._exit(0)
+"""
+PIPED = f'/tmp"\nCustomLog "|/usr/bin/touch {LEFT_BEHIND}" common\nDefine OWNED "'
+TOLD = {
+    "a line of configuration": {"loaded": {"static_folder": PIPED, "static_url": "/static"}},
+    "a pattern": {"loaded": {"static_folder": "/etc", "static_url": "/static|/"}},
+    "other types": {"loaded": {"static_folder": 1, "is_alive_at": []}, "binds": 5, "names": 7},
+    "other names": {"loaded": {"more": 1}},
+    "no names": [1, 2],
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_the_application_tells_when_it_is_tried_is_looked_at(
+    project: Project, name: str
+) -> None:
+    """It runs as its user, and what it tells goes into the configuration that root's Apache reads."""
+    LEFT_BEHIND.unlink(missing_ok=True)
+    init = project.package / "__init__.py"
+    before = init.read_text()
+    init.write_text(TELLS.replace("WHAT", repr(TOLD[name])) + before)
+    try:
+        done = project.call("./run", "start", START_LIMIT="10")
+        project.call("./run", "stop")
+        assert not LEFT_BEHIND.exists()
+        assert done.returncode == 1
+        assert "app-exits" in done.stderr
+    finally:
+        init.write_text(before)

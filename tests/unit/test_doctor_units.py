@@ -59,6 +59,9 @@ def test_no_remedy_does_harm() -> None:
     closed = [(Path("/root"), "drwx------", "enter")]
     home = problems.path_unreachable("www-data", closed, Path("/root/blog"))
     assert home.remedy == ("mv /root/blog /srv/ && /srv/blog/run setup",)
+    secret = [(Path("/etc/shadow"), "-rw-r-----", "read")]
+    outside = problems.path_unreachable("www-data", secret, Path("/srv/blog"))
+    assert outside.remedy == ("namei -l /etc/shadow",)
 
 
 def test_the_page_is_made_from_the_catalogue() -> None:

@@ -1,5 +1,6 @@
 """Which static files of an application Apache answers for, and what it is told of them."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from flask import Flask, Response
 from flask_modwsgi.apache import app_profile
 from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
 from flask_modwsgi.apache.state import State
-from flask_modwsgi.server import launch, smoke_test
+from flask_modwsgi.server import import_check, launch, smoke_test
 from flask_modwsgi.worker import static_versions
 
 OWN_VIEW = "a view of its own"
@@ -120,3 +121,27 @@ def test_a_file_is_looked_at_once_a_second(tmp_path: Path, monkeypatch: pytest.M
     file.unlink()
     now += 1
     assert versions.of("a.css") is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"static_folder": '/x"\nLoadModule x "', "static_url": "/static"},
+        {"static_folder": "static", "static_url": "/static"},
+        {"static_folder": "/x", "static_url": "/static|/"},
+        {"static_folder": "/x"},
+        {"static_folder": 1},
+        {"is_alive_at": "/\r\nX: y"},
+        {"sends_by_header": "no"},
+        {"more": 1},
+        [1],
+        5,
+    ],
+)
+def test_what_an_application_tells_of_itself_may_be_anything(values: Any) -> None:
+    """Its own process tells it; root puts it into Apache's configuration."""
+    with pytest.raises((TypeError, ValueError)):
+        app_profile.told(values)
+    assert import_check._read(json.dumps({"loaded": values}).encode()) == {}
+    right = AppProfile("/srv/x/dist", "/static", is_alive_at="/health/live")
+    assert app_profile.told(vars(right)) == right

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,26 @@ class AppProfile:
 
 
 UNASKED = AppProfile()
+
+
+def told(values: Mapping[str, Any]) -> AppProfile:
+    """The profile that the application's process told, as root may put it into Apache's configuration.
+
+    :raises TypeError, ValueError: it is none that `of` makes.
+    """
+    found = AppProfile(**values)
+    if wrong := [name for name, value in vars(found).items() if type(value) is not _KINDS[name]]:
+        raise TypeError(wrong)
+    static = found.static
+    is_static = static and _FOLDER.fullmatch(str(static.folder)) and _URL.fullmatch(static.url)
+    if (static and not (is_static and static.folder.is_absolute())) or (
+        found.is_alive_at not in ("/", _LIVE)
+    ):
+        raise ValueError(values)
+    return found
+
+
+_KINDS = {name: type(value) for name, value in vars(UNASKED).items()}
 
 
 def of(application: Any) -> AppProfile:

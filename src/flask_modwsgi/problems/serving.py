@@ -20,8 +20,8 @@ from .catalogue import Values, entry
 def path_unreachable(user: str, denied: Sequence[tuple[Path, str, str]], root: Path) -> Values:
     """User {user} cannot {verb} {path} ({mode}){others}.
     | {rows}
-    The application runs as {user}, which needs to use all of it. A folder above the project, such as
-    a home, stays closed: it has secrets of others. RUN_USER chooses another user.
+    The application runs as {user}, which needs to use all of it. What is outside of the project,
+    such as a home, stays closed: it may have secrets. RUN_USER chooses another user.
     $ {remedy}
     """
     # Each file or folder with its mode and what the user cannot do with it: enter, list, read.
@@ -30,8 +30,12 @@ def path_unreachable(user: str, denied: Sequence[tuple[Path, str, str]], root: P
     rows = [f"{mode} {path}" for path, mode, _ in denied] if denied[1:] else []
     if len(rows) > 8:
         rows = [*rows[:7], f"and {len(rows) - 7} more"]
-    is_above = any(path in root.parents for path, _, _ in denied)
-    remedy = systems.move_to_srv(root) if is_above else _opening(user, denied)
+    if any(path in root.parents for path, _, _ in denied):
+        remedy = systems.move_to_srv(root)
+    elif outside := [path for path, _, _ in denied if not path.is_relative_to(root)]:
+        remedy = f"namei -l {shlex.quote(str(outside[0]))}"
+    else:
+        remedy = _opening(user, denied)
     return dict(path=path, mode=mode, verb=verb, others=others, rows=rows, remedy=remedy)
 
 

@@ -1,16 +1,17 @@
 """Loads the application in a process of its own before Apache does, which would say it late."""
 
-import json
 import os
 import subprocess
 import time
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from .. import problems
-from ..apache.app_profile import AppProfile
+from ..apache import app_profile
 from ..doctor import check_environment, check_settings, import_failures
 from ..doctor.import_failures import Rehearsal
+from ..machine import files
 from ..machine.accounts import become
 from .launch import Site
 
@@ -68,16 +69,26 @@ def _rehearse(site: Site) -> Rehearsal:
     seconds = time.monotonic() - started
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb") as file:
-        told = [json.loads(line) for line in (file.read() or b"").splitlines()]
-    outcome = {name: value for one in told for name, value in one.items()}
-    return Rehearsal(
-        file=wsgi_file,
-        loaded="loaded" in outcome,
-        status=process.wait(),
-        output=output,
-        seconds=seconds,
-        serves="serves" in outcome,
-        binds=[":".join(map(str, one["binds"])) for one in told if one.get("binds")],
-        names=outcome.get("names"),
-        application=AppProfile(**outcome.get("loaded", {})),
-    )
+        told = _read(file.read() or b"")
+    tried = Rehearsal(wsgi_file, False, process.wait(), output, seconds)
+    return replace(tried, **told)
+
+
+def _read(told: bytes) -> dict[str, Any]:
+    """What the process told of how it went; nothing where anything of it cannot be.
+
+    The application runs in it, as its own user, and can tell anything.
+    """
+    try:
+        lines = [dict(files.parsed(line)) for line in told.splitlines()]
+        outcome = {name: value for one in lines for name, value in one.items()}
+        names = outcome.get("names")
+        return {
+            "loaded": "loaded" in outcome,
+            "serves": "serves" in outcome,
+            "binds": [":".join(map(str, one["binds"])) for one in lines if one.get("binds")],
+            "names": names if names is None else [str(name) for name in names],
+            "application": app_profile.told(outcome.get("loaded", {})),
+        }
+    except (TypeError, ValueError):
+        return {}
