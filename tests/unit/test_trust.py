@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from samples import project
 
+from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_trust
 from flask_modwsgi.logs.rotation import RotatedFile
 from flask_modwsgi.machine import accounts, files, trust
 from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.server import locks
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -86,6 +88,19 @@ def test_a_folder_behind_a_link_keeps_its_mode(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o755
     files.make_private(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@needs_root
+def test_no_lock_is_written_where_others_can(tmp_path: Path) -> None:
+    """It would be, by its name, in a folder of their choice; a server is stopped all the same."""
+    theirs, roots = tmp_path / "theirs", tmp_path / "roots"
+    theirs.mkdir()
+    roots.mkdir()
+    (roots / "server.lock").write_text("of another program")
+    (theirs / "var").symlink_to(roots)
+    os.chown(theirs, NOBODY, NOBODY)
+    with locks.held(Project(theirs), "server"):
+        assert (roots / "server.lock").read_text() == "of another program"
 
 
 @needs_root

@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import problems
 from ..apache import processes
 from ..config.project import Project
+from ..machine import trust
 from .messages import say
 
 PATIENCE = 120.0  # seconds
@@ -45,7 +46,7 @@ def _open(path: Path) -> int:
     :raises OSError: neither can be done.
     """
     with suppress(OSError):
-        path.parent.mkdir(exist_ok=True)
+        trust.made_folder(path.parent)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
 
