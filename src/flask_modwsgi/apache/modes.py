@@ -70,7 +70,7 @@ class _Daemon(Mode):
         return {
             "PROCESS_GROUP": app_name,
             "DAEMON_MODE": "on",
-            **_apache(children=2, threads=512, most=4),
+            **_apache(children=2, threads=1024, most=4),
             "THREAD_STACK": 256 * 1024,
         }
 

@@ -132,11 +132,17 @@ def end(root: Path, grace: float) -> None:
     if parent and grace:
         file = _configuration(root)
         _send([parent], signal.SIGWINCH)
-        # What the application started for itself need not end by this.
-        wait(lambda: not any(_has_configuration(one, file) for one in all_of(root)), grace)
+        # What the application started for itself need not end by this; and Apache's parent looks
+        # for its children once a second only.
+        wait(lambda: not any(_has_configuration(one, file) for one in _children(parent)), grace)
     _send(all_of(root), signal.SIGTERM)
     wait(lambda: not all_of(root), 6)
     wait(lambda: not _send(all_of(root), signal.SIGKILL), 5)
+
+
+def _children(parent: Process) -> list[Process]:
+    found = process_table.running(parent.session)
+    return [one for one in found if one.parent == parent.pid]
 
 
 def _send(targets: list[Process], number: int) -> list[Process]:

@@ -8,8 +8,8 @@ import resource
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-# Of each of Apache's children, with 512 threads (apache/conf/server.conf): a socket on either side.
-OPEN_FILES = 1200
+# Of each of Apache's children, with 1,024 threads (apache/modes.py): a socket on either side.
+OPEN_FILES = 2300
 # Seconds for a request to come out of what it is in when it has reached its limit; after that its
 # process is replaced.
 STUCK_WAIT = 15

@@ -5,7 +5,7 @@ cd -- "$(dirname -- "$0")" || exit 1
 for wheel in wheels/flask_modwsgi-*.whl; do :; done
 # Root runs nothing that others can change; doctor/check_trust.py looks at what is read and written.
 if [ "$(id -u)" = 0 ]; then
-  theirs=$(find run wheels .venv/ ! -type l \( ! -user 0 -o -perm -2 -o -perm -20 ! -group 0 \) 2>/dev/null | head -n 1)
+  theirs=$(find run wheels .venv/ ! -type l ! -name .lock \( ! -user 0 -o -perm -2 -o -perm -20 ! -group 0 \) 2>/dev/null | head -n 1)
   if [ "$theirs" ]; then
     owner=$(find . -prune -exec ls -ld {} + | awk '{ print $3 }')
     type="sudo -u $owner ./run $*"
