@@ -129,3 +129,13 @@ def test_a_process_that_dies_is_replaced_and_told_of(embedded: Service, how: str
     wait_for(replaced, 20, "another process")
     wait_for(lambda: f"process {victim} of the application died" in log(embedded), 5, "the log")
     assert embedded.status()["trouble"]["slug"] == "process-died"
+
+
+def test_a_request_that_goes_on_holds_up_no_reload(embedded: Service) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        cut = pool.submit(ask, f"{embedded.url}/slow?seconds=60")
+        wait_for(lambda: any(row["busy"] for row in embedded.status()["processes"]), 5, "it")
+        done = embedded.run("reload", STOP_LIMIT="1")
+        assert done.stderr == "* 2 processes were replaced\n"
+        with pytest.raises(OSError):
+            cut.result()

@@ -1,5 +1,7 @@
 """``./run reload``: every process of the application replaced by one that loads it anew."""
 
+import contextlib
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -46,15 +48,15 @@ def reload(project: Project) -> int:
         end_standby(project, root, seconds=here.settings.stop_limit)
         # A setup meanwhile must not remove what the processes of any age run from.
         state.record_environments(root, [*used, current])
-        launch.write_environment(here)
-        if static := here.application.static:
-            precompressed.renew(project, static, here.account, here.environ, root)
         if mode.reads_configuration:
             apache = Httpd(here)
             apache.configure()
-            now = launch.recorded(here, apache.address)
-            state.record_settings(root, now)
-        limit = 2 * here.settings.stop_limit + here.settings.start_limit + 15
+            state.record_settings(root, launch.recorded(here, apache.address))
+        launch.write_environment(here)
+        if static := here.application.static:
+            precompressed.renew(project, static, here.account, here.environ, root)
+        grace = here.settings.stop_limit
+        limit = 2 * grace + here.settings.start_limit + 15
         steps = processes.steps(root)
         if not steps or not steps[0].replaced:
             raise problems.nothing_replaced()
@@ -67,7 +69,8 @@ def reload(project: Project) -> int:
             leaving = [*gone, *step.replaced]
             # Apache may have had one more than it needs.
             needed = min(len(leaving), here.settings.processes)
-            if not _wait_for_successors(root, old, leaving, needed, limit, log):
+            is_done = _wait_for_successors(root, old, needed, limit, log)
+            if not is_done or not _wait_for_the_end(root, leaving, grace):
                 stuck = problems.reload_stuck(len(gone), len(old), time.time() - started)
                 lines, user = causes.settled(log), here.account.user
                 found = causes.gather(lines, user, project.root, server.memory_kills)
@@ -95,12 +98,11 @@ def _ask_to_go(process: Process) -> None:
 def _wait_for_successors(
     root: Path,
     old: list[Process],
-    leaving: list[Process],
     needed: int,
     limit: float,
     log: Callable[[], list[Event]],
 ) -> bool:
-    """Wait until those are gone that were told to, and so many new processes are ready.
+    """Wait until so many new processes are ready.
 
     No longer than until it is seen in the log that they cannot load the application.
     """
@@ -108,7 +110,21 @@ def _wait_for_successors(
     def is_ready() -> bool:
         current = processes.workers(root)
         ready = [one for one in current if one not in old and processes.is_ready(one, root)]
-        return len(ready) >= needed and not any(one in current for one in leaving)
+        return len(ready) >= needed
 
     processes.wait(lambda: is_ready() or deaths.no_successor(log()), limit)
     return is_ready()
+
+
+def _wait_for_the_end(root: Path, leaving: list[Process], grace: float) -> bool:
+    """Wait until those that were told to go are gone; requests that take longer are cut."""
+
+    def left() -> list[Process]:
+        return [one for one in processes.workers(root) if one in leaving]
+
+    if processes.wait(lambda: not left(), grace + 6):  # mod_wsgi ends a stuck one after five
+        return True
+    for process in left():
+        with contextlib.suppress(PermissionError):
+            process_table.send(process, signal.SIGKILL)
+    return processes.wait(lambda: not left(), 5)
