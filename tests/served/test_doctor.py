@@ -20,6 +20,8 @@ import pytest
 from conftest import Built
 from serving import Project, free_port, generate, wait_for
 
+from flask_modwsgi.machine import capacity
+
 pytestmark = pytest.mark.slow
 
 CANARY = 'ca-na"ry \\ ünd 4242'
@@ -495,7 +497,7 @@ def test_a_low_soft_limit_of_open_files_is_raised(well: Project) -> None:
     try:
         assert done.returncode == 0, done.stderr
         apache = json.loads((well.path / "var/apache/state.json").read_text())["pid"]
-        assert psutil.Process(apache).rlimit(psutil.RLIMIT_NOFILE) == (1200, 4096)
+        assert psutil.Process(apache).rlimit(psutil.RLIMIT_NOFILE) == (capacity.OPEN_FILES, 4096)
     finally:
         assert well.call("./run", "stop").returncode == 0
 

@@ -5,6 +5,7 @@ costs nothing while nobody asks.
 """
 
 import atexit
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -25,8 +26,9 @@ def listen(folder: Path, answers: Mapping[str, Callable[[Path], None]]) -> None:
     def work() -> None:
         while True:
             for question in os.read(pipe, 1024).decode(errors="replace").split():
-                if question in answers:
-                    answers[question](own.with_suffix(f".{question}"))
+                with contextlib.suppress(OSError):  # such as a full disk
+                    if question in answers:
+                        answers[question](own.with_suffix(f".{question}"))
 
     threading.Thread(target=work, name="control", daemon=True).start()
 

@@ -55,5 +55,5 @@ error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)
 if observe:
     observe(application)
-answers["report"] = report
 report(WORKERS / f"{os.getpid()}.report")
+answers["report"] = report
