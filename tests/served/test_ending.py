@@ -359,10 +359,10 @@ def test_reports_that_are_no_files_are_left_alone(service: Service, tmp_path: Pa
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     try:
-        (folder / f"{workers[0]}.json").unlink()
-        os.mkfifo(folder / f"{workers[0]}.json")
-        (folder / f"{workers[1]}.json").unlink()
-        (folder / f"{workers[1]}.json").symlink_to("/dev/zero")
+        (folder / f"{workers[0]}.report").unlink()
+        os.mkfifo(folder / f"{workers[0]}.report")
+        (folder / f"{workers[1]}.report").unlink()
+        (folder / f"{workers[1]}.report").symlink_to("/dev/zero")
         looked = service.run("status")
         assert looked.stdout.count("does not respond") == 2
         assert "Traceback" not in looked.stderr
