@@ -116,7 +116,7 @@ def test_a_user_in_roots_group_is_no_run_user(project: Project, verb: str) -> No
 
 def reports(service: Service) -> list[Path]:
     workers = service.project.path / "var" / "apache" / "workers"
-    return [workers / f"{pid}.json" for pid in service.workers()]
+    return [workers / f"{pid}.report" for pid in service.workers()]
 
 
 @contextmanager
