@@ -23,11 +23,13 @@ def test_a_broken_application_is_a_problem_and_no_traceback_of_ours(changed: Pro
 
 
 TEST = """
+from pathlib import Path
 from urllib.request import urlopen
 
 
 def test_url(apache):
     print("served at", apache.url)
+    print("configured in", *Path("var").glob("test*/httpd.conf"))
     assert urlopen(apache.url).status == 200
 """
 
@@ -43,7 +45,8 @@ def test_it_serves_and_leaves_nothing_running(changed: Project, worker: str) -> 
     finally:
         file.unlink()
     assert done.returncode == 0, done.stdout
-    assert (changed.path / "var" / f"test{worker}" / "httpd.conf").exists()
+    assert f"configured in var/test{worker}/httpd.conf\n" in done.stdout
+    assert not (changed.path / "var" / f"test{worker}").exists()
     address = re.findall("served at (http.*)", done.stdout)[0]
     with pytest.raises(URLError, match="refused"):
         ask(address)
