@@ -11,7 +11,6 @@ import faulthandler
 import fcntl
 import itertools
 import os
-import queue
 import signal
 import sys
 import threading
@@ -35,6 +34,7 @@ from werkzeug.exceptions import (
 
 from ..machine.capacity import STUCK_WAIT, place_wait
 from . import app_logging
+from .places import Places
 
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
 _LOOK = 0.25  # seconds between two looks for requests that take too long
@@ -111,9 +111,7 @@ class Gate:
         self._lock = threading.Lock()
         self.places = places
         self.told = {"flask_modwsgi.threads": places}  # mod_wsgi counts all that wait, too
-        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(places):
-            self._places.put(None)
+        self._places = Places(places)
         threading.Thread(target=self._watch, name="request limit", daemon=True).start()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -134,9 +132,7 @@ class Gate:
         path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
         environ.update(self.told)
         asked = time.monotonic()
-        try:
-            self._places.get(timeout=self._place_wait)
-        except queue.Empty:
+        if not self._places.take(self._place_wait):
             return self._refused(
                 ServiceUnavailable(retry_after=self._place_wait), environ, start_response
             )
@@ -163,7 +159,7 @@ class Gate:
             if work.was_told:
                 _raise_in(work.thread, None)
             if work.has_place:
-                self._places.put(None)
+                self._places.give_back()
         self.left(work)
 
     def _refused(
@@ -208,7 +204,7 @@ class Gate:
             if current.get(work.thread) is not work:
                 return
             work.has_place = False
-            self._places.put(None)
+            self._places.give_back()
         frame = sys._current_frames().get(work.thread)
         where = "".join(traceback.format_stack(frame)) if frame else ""
         message = "%s %s took longer than REQUEST_LIMIT and could not be interrupted\n%s"
