@@ -24,7 +24,7 @@ def project(root: Path) -> Project:
 
 def complete_python(folder: Path) -> Interpreter:
     """A Python that has everything, with its files in `folder`."""
-    for name in ("Python.h", "libpython3.so", "os.py"):
+    for name in ("Python.h", "libpython3.so", "os.py", "pip.whl"):
         (folder / name).touch()
     return Interpreter(
         path=Path(sys.executable),
@@ -36,4 +36,5 @@ def complete_python(folder: Path) -> Interpreter:
         shared=True,
         soabi="cpython-312",
         compiler="gcc",
+        pip=folder / "pip.whl",
     )

@@ -37,6 +37,18 @@ def test_a_python_that_lacks_something_is_not(
     assert reason in str(interpreters.objection(lacking, me()))
 
 
+def test_a_python_without_pip_is_taken_where_there_is_uv(
+    python: interpreters.Interpreter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On Debian, pip and venv are packages of their own."""
+    python.pip.unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "pip is missing" in str(interpreters.objection(python, me()))
+    (tmp_path / "uv").write_text("#!/bin/sh\n")
+    (tmp_path / "uv").chmod(0o755)
+    assert interpreters.objection(python, me()) is None
+
+
 def test_the_python_of_conda_is_not(python: interpreters.Interpreter) -> None:
     (python.prefix / "conda-meta").mkdir()
     assert "conda" in str(interpreters.objection(python, me()))
@@ -47,6 +59,7 @@ def test_this_python_describes_itself() -> None:
     assert found
     assert found.version == sys.version_info[:3]
     assert found.prefix == Path(sys.base_prefix)
+    assert found.pip.is_file()
     assert interpreters.probe(Path("/nonexistent")) is None
     assert interpreters.probe(Path("/bin/true")) is None
 

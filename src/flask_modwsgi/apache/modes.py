@@ -15,7 +15,8 @@ from ..machine import capacity
 from ..machine.process_table import Process
 
 REPLACE = signal.SIGUSR1
-_PAGES = "(wsgi:service:"  # the title of those for the metrics and the telemetry page
+_DAEMON = "(wsgi:"  # how the titles of mod_wsgi's own processes begin
+_PAGES = "(wsgi:service:"  # of those for the metrics and the telemetry page
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class _Daemon(Mode):
 
     def runs_application(self, process: Process, configuration: str) -> bool:
         title = process.command[0]
-        return title.startswith("(wsgi:") and not title.startswith(_PAGES)
+        return title.startswith(_DAEMON) and not title.startswith(_PAGES)
 
     def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
         return [Step(one, [one]) for one in running]
@@ -118,6 +119,11 @@ def _apache(children: int, threads: int, most: int) -> dict[str, object]:
 
 
 _MODES: dict[str, Mode] = {"daemon": _Daemon(), "embedded": _Embedded()}
+
+
+def has_clients(process: Process) -> bool:
+    """Whether one of Apache's child processes deals with clients, as all of Apache's own do."""
+    return not process.command[0].startswith(_DAEMON)
 
 
 def of(name: str) -> Mode:

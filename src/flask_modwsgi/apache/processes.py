@@ -123,26 +123,29 @@ def end(root: Path, grace: float) -> None:
     """End the Apache of this server root.
 
     Requests under way may finish for `grace` seconds: SIGWINCH is Apache's graceful stop. Then all
-    its processes get a SIGTERM at once; Apache itself would take ten seconds to tell them all.
+    its processes get a SIGTERM at once; Apache itself would take a second or more to tell them all.
     mod_wsgi gives a stuck one five seconds to end.
 
     :raises Problem: it belongs to another user.
     """
     parent = apache(root)
     if parent and grace:
-        file = _configuration(root)
         _send([parent], signal.SIGWINCH)
-        # What the application started for itself need not end by this; and Apache's parent looks
-        # for its children once a second only.
-        wait(lambda: not any(_has_configuration(one, file) for one in _children(parent)), grace)
+        wait(lambda: not _children_with_clients(parent, _configuration(root)), grace)
     _send(all_of(root), signal.SIGTERM)
     wait(lambda: not all_of(root), 6)
     wait(lambda: not _send(all_of(root), signal.SIGKILL), 5)
 
 
-def _children(parent: Process) -> list[Process]:
-    found = process_table.running(parent.session)
-    return [one for one in found if one.parent == parent.pid]
+def _children_with_clients(parent: Process, configuration: str) -> list[Process]:
+    """Apache's own, and nothing that the application started for itself."""
+    return [
+        one
+        for one in process_table.running(parent.session)
+        if one.parent == parent.pid
+        and _has_configuration(one, configuration)
+        and modes.has_clients(one)
+    ]
 
 
 def _send(targets: list[Process], number: int) -> list[Process]:

@@ -5,6 +5,7 @@ from importing what is there. https://docs.astral.sh/uv/pip/
 """
 
 import shutil
+import zipfile
 from pathlib import Path
 
 from ..config.project import Project
@@ -17,7 +18,7 @@ PIP = ("-I", "-m", "pip")
 def create(project: Project, python: Interpreter, folder: Path) -> None:
     """Make an environment with nothing in it but pip, or nothing at all for uv.
 
-    Python 3.11's venv brings a setuptools of its own; a project that needs one pins it.
+    Python's own venv takes three seconds to install pip, and before 3.12 it adds a setuptools.
 
     :raises Problem: it failed.
     """
@@ -25,10 +26,10 @@ def create(project: Project, python: Interpreter, folder: Path) -> None:
     if uv := shutil.which("uv"):
         commands.run(project, doing, uv, "venv", "--no-project", "--python", python.path, folder)
         return
-    commands.run(project, doing, python.path, "-I", "-m", "venv", folder)
-    if list(folder.glob("lib/*/site-packages/setuptools")):
-        own = folder / "bin" / "python"
-        commands.run(project, doing, own, *PIP, "uninstall", "--yes", "setuptools")
+    commands.run(project, doing, python.path, "-I", "-m", "venv", "--without-pip", folder)
+    [packages] = folder.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(python.pip) as wheel:
+        wheel.extractall(packages)
 
 
 def install(project: Project, doing: str, into: Path, *arguments: str | Path) -> None:

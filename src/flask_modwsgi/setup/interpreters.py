@@ -20,26 +20,29 @@ USUAL_PLACES = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 
 # Run by each candidate; a virtual environment's Python answers for the one it was made from.
 PROBE = """
-import json, os, sys, sysconfig
+import glob, json, os, sys, sysconfig
 get = sysconfig.get_config_var
+stdlib = os.path.dirname(os.__file__)
+wheels = get("WHEEL_PKG_DIR") or os.path.join(stdlib, "ensurepip", "_bundled")
 print(json.dumps({
     "path": getattr(sys, "_base_executable", "") or sys.executable,
     "version": list(sys.version_info[:3]),
     "prefix": sys.base_prefix,
-    "stdlib": os.path.dirname(os.__file__),
+    "stdlib": stdlib,
     "include": get("INCLUDEPY") or "",
     "libpython": os.path.join(get("LIBDIR") or "", get("LDLIBRARY") or ""),
     "shared": bool(get("Py_ENABLE_SHARED") or get("PYTHONFRAMEWORK")),
     "soabi": get("SOABI") or "",
     "compiler": get("CC") or "cc",
+    "pip": max(glob.glob(os.path.join(wheels, "pip-*.whl")), default=""),
 }))
 """
-PATHS = ("path", "prefix", "stdlib", "include", "libpython")
+PATHS = ("path", "prefix", "stdlib", "include", "libpython", "pip")
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python as it describes itself."""
+    """A Python as it describes itself; `pip` is the wheel that it gives to virtual environments."""
 
     path: Path
     version: tuple[int, int, int]
@@ -50,6 +53,7 @@ class Interpreter:
     shared: bool
     soabi: str
     compiler: str
+    pip: Path
 
     @property
     def label(self) -> str:
@@ -81,6 +85,8 @@ def objection(python: Interpreter, account: accounts.Account) -> str | None:
         return f"its shared library is missing: {python.libpython}"
     if not (python.include / "Python.h").exists():
         return f"its headers are missing: {python.include / 'Python.h'}"
+    if not python.pip.is_file() and not shutil.which("uv"):
+        return "it cannot make virtual environments: its pip is missing"
     needed = [python.path, python.stdlib / "os.py", python.libpython]
     if obstacle := accounts.first_obstacle(account, needed):
         return f"user {account.user} cannot {obstacle.verb} {obstacle.path} ({obstacle.mode})"
