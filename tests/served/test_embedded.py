@@ -102,13 +102,17 @@ def test_what_cannot_be_loaded_or_configured_replaces_nothing(embedded: Service)
     assert ask(f"{embedded.url}/").status == 200
 
 
-def test_the_limit(embedded: Service) -> None:
+@pytest.mark.parametrize("path", ["/spin", "/slow?seconds=60"])
+def test_the_limit(embedded: Service, path: str) -> None:
+    """Of what runs in Python, and of what blocks in one call."""
     started = time.monotonic()
-    answer = ask(f"{embedded.url}/spin", Accept="application/json")
+    answer = ask(f"{embedded.url}{path}", Accept="application/json")
     assert answer.status == 504
     assert time.monotonic() - started >= 5
-    wait_for(lambda: "GET /spin took longer than REQUEST_LIMIT" in log(embedded), 5, "the log")
-    assert re.search(r"views\.py.*, line \d+, in spin\b", log(embedded))
+    view = path[1:5]
+    told = f"GET /{view} took longer than REQUEST_LIMIT"
+    wait_for(lambda: told in log(embedded), 5, "the log")
+    assert re.search(rf"views\.py.*, line \d+, in {view}\b", log(embedded))
 
 
 @pytest.mark.parametrize("how", ["signal", "exit"])
@@ -132,6 +136,8 @@ def test_a_process_that_dies_is_replaced_and_told_of(embedded: Service, how: str
 
 
 def test_a_request_that_goes_on_holds_up_no_reload(embedded: Service) -> None:
+    embedded.run("stop")
+    assert embedded.run("start", "--mode", "embedded").returncode == 0
     with ThreadPoolExecutor(1) as pool:
         cut = pool.submit(ask, f"{embedded.url}/slow?seconds=60")
         wait_for(lambda: any(row["busy"] for row in embedded.status()["processes"]), 5, "it")

@@ -1,12 +1,10 @@
-"""The gate before the application, with a stand-in for the module that exists only within Apache."""
+"""How requests come to the application, and its answers back."""
 
-import importlib
 import io
-import sys
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,21 +12,17 @@ from flask import Flask, request
 from serving import wait_for
 from werkzeug.test import Client, EnvironBuilder
 
+from flask_modwsgi.machine.capacity import place_wait
+from flask_modwsgi.worker import gate, pool
+
 LIMIT = 60
 
 
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.setitem(
-        sys.modules,
-        "mod_wsgi",
-        SimpleNamespace(request_data=dict),
-    )
-    # A new one for each test, because those before are still watched.
-    monkeypatch.delitem(sys.modules, "flask_modwsgi.worker.gate", raising=False)
-    module = importlib.import_module("flask_modwsgi.worker.gate")
-    yield module
-    assert module.current == {}
+def gate_of(
+    application: Any, threads: int, limit: int, folder: Path, streamed: tuple[str, ...] = ()
+) -> gate.Gate:
+    made = pool.Pool(application, threads, limit, folder)
+    return gate.Gate(application, made, place_wait(limit), streamed)
 
 
 @pytest.fixture
@@ -62,15 +56,13 @@ class Gone(io.RawIOBase):
         raise OSError("Apache/mod_wsgi request data read error")
 
 
-def test_a_place_comes_back_however_the_request_ends(
-    gate: ModuleType, application: Flask, tmp_path: Path
-) -> None:
-    client = Client(gate.Gate(application, 1, LIMIT, tmp_path))
+def test_a_place_comes_back_however_the_request_ends(application: Flask, tmp_path: Path) -> None:
+    client = Client(gate_of(application, 1, LIMIT, tmp_path))
     for path, status in (("/", 200), ("/fails", 500), ("/none", 404), ("/", 200)):
         assert client.get(path).status_code == status
 
 
-def test_so_many_at_once(gate: ModuleType, tmp_path: Path) -> None:
+def test_so_many_at_once(tmp_path: Path) -> None:
     """The place comes back with the answer, and not when that has been read."""
     inside, go = [], threading.Event()
 
@@ -80,8 +72,8 @@ def test_so_many_at_once(gate: ModuleType, tmp_path: Path) -> None:
         start_response("200 OK", [])
         return iter([b"x"])
 
-    made = gate.Gate(application, 2, LIMIT, tmp_path)
-    answers = []
+    made = gate_of(application, 2, LIMIT, tmp_path)
+    answers: list[Any] = []
 
     def ask(number: int) -> None:
         environ = EnvironBuilder(path=f"/{number}").get_environ()
@@ -91,23 +83,24 @@ def test_so_many_at_once(gate: ModuleType, tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     wait_for(lambda: len(inside) == 2, 10, "two requests in the application")
-    assert len(gate.current) == 2
+    assert len(made.pool.current) == 2
     go.set()
     for thread in threads:
         thread.join(10)
-    assert len(answers) == 5  # which nobody has read
+    assert len(answers) == 5  # which nobody has read yet
+    for answer in answers:
+        assert list(answer) == [b"x"]
+        answer.close()
 
 
-def test_no_place(gate: ModuleType, application: Flask, tmp_path: Path) -> None:
-    made = gate.Gate(application, 0, 1, tmp_path)
+def test_no_place(application: Flask, tmp_path: Path) -> None:
+    made = gate_of(application, 0, 1, tmp_path)
     answer = Client(made).get("/")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 
 
-def test_the_body_is_complete_before_there_is_a_place(
-    gate: ModuleType, application: Flask, tmp_path: Path
-) -> None:
-    made = gate.Gate(application, 1, LIMIT, tmp_path)
+def test_the_body_is_complete_before_there_is_a_place(application: Flask, tmp_path: Path) -> None:
+    made = gate_of(application, 1, LIMIT, tmp_path)
     size = gate.IN_MEMORY + 1
     assert Client(made).post("/size", data=b"x" * size).text == f"{size} {size}"
     # Without a length, as mod_wsgi passes it on.
@@ -117,14 +110,14 @@ def test_the_body_is_complete_before_there_is_a_place(
     assert b"".join(made(environ, lambda *_: None)) == b"5 5"
 
 
-def test_uploads_are_streamed_where_that_was_chosen(gate: ModuleType, tmp_path: Path) -> None:
+def test_uploads_are_streamed_where_that_was_chosen(tmp_path: Path) -> None:
     seen = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         seen.append(environ["wsgi.input"].read(4))
         return []
 
-    made = gate.Gate(application, 1, LIMIT, tmp_path, ("/live/",))
+    made = gate_of(application, 1, LIMIT, tmp_path, ("/live/",))
     for path in ("/live", "/live/1"):
         environ = EnvironBuilder(path, method="POST").get_environ()
         body = io.BytesIO(b"half, and the rest would come later")
@@ -136,10 +129,8 @@ def test_uploads_are_streamed_where_that_was_chosen(gate: ModuleType, tmp_path: 
     assert seen == [b"half", b"half", b"all"]
 
 
-def test_a_client_that_is_gone_costs_no_place(
-    gate: ModuleType, application: Flask, tmp_path: Path
-) -> None:
-    made = gate.Gate(application, 0, 1, tmp_path)
+def test_a_client_that_is_gone_costs_no_place(application: Flask, tmp_path: Path) -> None:
+    made = gate_of(application, 0, 1, tmp_path)
     environ = EnvironBuilder("/size", method="POST").get_environ()
     environ |= {"CONTENT_LENGTH": "5", "wsgi.input": Gone()}
     told = []
@@ -147,28 +138,25 @@ def test_a_client_that_is_gone_costs_no_place(
     assert told == ["400 BAD REQUEST"]
 
 
-def test_the_limit(
-    gate: ModuleType, application: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_limit(application: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It ends what does not end by itself, and leaves nothing behind in the thread."""
-    client = Client(gate.Gate(application, 1, 1, tmp_path))
+    client = Client(gate_of(application, 1, 1, tmp_path))
     assert client.get("/spins").status_code == 504
     assert "GET /spins took longer than REQUEST_LIMIT" in caplog.text
     assert "in spins" in caplog.text
     assert client.get("/").text == "hello"
 
 
-def test_what_cannot_be_interrupted_gives_its_place_to_others(
-    gate: ModuleType,
+def test_what_cannot_be_interrupted_is_answered_and_gives_its_place_to_others(
     application: Flask,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One process at a time is replaced: the second waits for its turn."""
-    monkeypatch.setattr(gate, "STUCK_WAIT", 0)
+    monkeypatch.setattr(pool, "STUCK_WAIT", 2)
     told, lock = [], threading.Lock()
-    monkeypatch.setattr(gate.os, "kill", lambda *words: told.append(words))
+    monkeypatch.setattr(os, "kill", lambda *words: told.append(words))
 
     @application.get("/blocks")
     def blocks() -> str:
@@ -176,13 +164,86 @@ def test_what_cannot_be_interrupted_gives_its_place_to_others(
         return "late"
 
     lock.acquire()
-    made = gate.Gate(application, 1, 1, tmp_path)
-    stuck = threading.Thread(target=Client(made).get, args=["/blocks"], daemon=True)
-    stuck.start()
-    wait_for(lambda: told, 10, "the process to ask for another one")
-    assert "GET /blocks took longer than REQUEST_LIMIT and could not be interrupted" in caplog.text
+    made = gate_of(application, 1, 1, tmp_path)
+    assert Client(made).get("/blocks").status_code == 504
+    assert "GET /blocks took longer than REQUEST_LIMIT" in caplog.text
     assert "lock.acquire()" in caplog.text
+    wait_for(lambda: told, 10, "the process to ask for another one")
+    assert "GET /blocks could not be interrupted" in caplog.text
     assert Client(made).get("/").text == "hello"
-    assert not gate._is_my_turn(tmp_path)
+    assert not pool._is_my_turn(tmp_path)
     lock.release()
-    stuck.join(10)
+
+
+def sent(made: gate.Gate, path: str) -> tuple[list[Any], Any]:
+    told: list[Any] = []
+    answer = made(EnvironBuilder(path).get_environ(), lambda *words: told.append(words))
+    return told, answer
+
+
+def test_an_answer_that_is_one_piece_is_made_at_once(tmp_path: Path) -> None:
+    """What belongs to its end, such as a database session, ends before a client reads."""
+    ends = []
+
+    class Answer(list[bytes]):
+        def close(self) -> None:
+            ends.append(threading.get_ident())
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "3")])
+        return Answer({"/": [b"one"], "/none": []}[environ["PATH_INFO"]])
+
+    made = gate_of(application, 1, LIMIT, tmp_path)
+    assert sent(made, "/") == ([("200 OK", [("Content-Length", "3")])], [b"one"])
+    assert sent(made, "/none")[1] == []
+    assert len(ends) == 2
+
+
+def test_a_stream_is_made_in_the_thread_that_began_it_and_takes_no_place(tmp_path: Path) -> None:
+    threads, ends = [], []
+
+    def pieces(path: str) -> Iterator[bytes]:
+        try:
+            for number in range(3):
+                threads.append(threading.get_ident())
+                yield b"%d" % number
+            if path == "/fails":
+                raise KeyError("late")
+        finally:
+            ends.append(threading.get_ident())
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])(b"zero")
+        threads.append(threading.get_ident())
+        return pieces(environ["PATH_INFO"])
+
+    made = gate_of(application, 1, LIMIT, tmp_path)
+    told, stream = sent(made, "/")
+    assert told == [("200 OK", [])]
+    assert next(stream) == b"zero"
+    _, other = sent(made, "/")  # the one place is free
+    assert [*stream, *other] == [b"0", b"1", b"2", b"zero", b"0", b"1", b"2"]
+    stream.close()
+    other.close()
+    assert len(set(threads)) == 2
+    assert sorted(set(threads)) == sorted(ends)
+    _, stream = sent(made, "/fails")
+    with pytest.raises(KeyError, match="late"):
+        list(stream)
+    stream.close()
+    wait_for(lambda: not made.pool.requests(), 10, "all threads to be free")
+    _, stream = sent(made, "/")
+    next(stream)
+    next(stream)
+    stream.close()  # a client that has gone
+    assert len(ends) == 4
+
+
+def test_an_exception_is_raised_in_the_thread_of_apache(tmp_path: Path) -> None:
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        raise SystemExit("enough")
+
+    made = gate_of(application, 1, LIMIT, tmp_path)
+    for _ in range(2):
+        with pytest.raises(SystemExit, match="enough"):
+            sent(made, "/")

@@ -51,7 +51,7 @@ class Mode(Protocol):
         """For Apache's configuration."""
 
     def eviction(self, settings: Settings) -> dict[str, int]:
-        """When a process asks for another one in its place, see `worker.gate.Eviction`."""
+        """When a process asks for another one in its place, see `worker.pool.Eviction`."""
 
 
 class _Daemon(Mode):

@@ -66,19 +66,19 @@ def processes() -> int:
 
 
 def place_wait(limit: int) -> int:
-    """The seconds a request waits for a place in the application; then it gets a 503.
+    """The seconds a request waits for a thread of the application; then it gets a 503.
 
     :param limit: Of the application's work for a request, in seconds.
     """
     return min(limit, 10)
 
 
-def client_threads(processes: int, places: int) -> int:
-    """The threads of a process of the application, most of which wait for slow clients.
+def client_threads(processes: int, threads: int) -> int:
+    """The threads of a process that deal with clients, most of which wait for slow ones.
 
-    :param places: How many of them may be in the application at once, see `worker.gate`.
+    :param threads: Those that run the application, see `worker.pool`.
     """
-    return max(256 // processes, 2 * places)
+    return max(256 // processes, 2 * threads)
 
 
 def connection_threads(processes: int) -> int:

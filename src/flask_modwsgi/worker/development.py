@@ -3,7 +3,8 @@
 import json
 import os
 import runpy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def load(wsgi_file: Path) -> Any:
 start = json.loads((WORKERS.parent / "environment.json").read_text(encoding="utf-8"))
 os.chdir(start["project"])
 control.forget_dead(WORKERS)
-control.listen(WORKERS, {"stacks": stacks.write})
+answers: dict[str, Callable[[Path], None]] = {"stacks": stacks.write}
+control.listen(WORKERS, answers)
 stacks.answer_alarm(WORKERS)
 app_logging.install(os.environ["LOG_LEVEL"])
 application = load(Project(Path.cwd()).wsgi_file)
@@ -39,3 +41,4 @@ error_pages.write(application, WORKERS / "errors")
 # No interactive console: whoever reaches the port could run code in it.
 debugged = DebuggedApplication(application, evalex=False, pin_security=False)
 application = gate.of(debugged, start, WORKERS)
+answers["stacks"] = partial(stacks.write, requests=application.pool.requests)

@@ -1,28 +1,14 @@
-"""Lets so many requests at a time into the application, and each only when its body is there.
+"""What Apache's threads do with a request: the application gets it when its body is there.
 
-A process has many threads, which are cheap while they wait for slow clients; see
-`capacity.client_threads`. A request takes one of the places when it needs the application, and gives
-it back when that has answered, not when the client has read the answer.
+They are many, because each may wait for a slow client; see `capacity.client_threads`.
 """
 
-import contextlib
-import ctypes
-import faulthandler
-import fcntl
 import itertools
-import os
-import signal
-import sys
-import threading
-import time
-import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
-import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 from flask import Flask
 from werkzeug.exceptions import (
     GatewayTimeout,
@@ -32,87 +18,30 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-from ..machine.capacity import STUCK_WAIT, place_wait
-from . import app_logging
-from .places import Places
+from ..machine.capacity import place_wait
+from . import app_logging, pool
 
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
-_LOOK = 0.25  # seconds between two looks for requests that take too long
-
-
-class TimeLimit(BaseException):
-    """Ends a request that has reached ``REQUEST_LIMIT``; ``except Exception`` does not catch it."""
-
-
-@dataclass(eq=False)
-class Work:
-    """A request that is in the application."""
-
-    id: str
-    method: str
-    path: str
-    waited: float  # seconds for a place
-    thread: int = field(default_factory=threading.get_ident)
-    since: float = field(default_factory=time.time)
-    began: float = field(default_factory=time.monotonic)
-    was_told: bool = False  # that it has reached the limit
-    has_place: bool = True
-
-
-@dataclass(frozen=True)
-class Eviction:
-    """When a process asks for another one in its place.
-
-    :param stuck: At so many requests that reached the limit and could not be interrupted.
-    :param signal: What it sends itself then.
-    :param watchdog: Seconds in which no Python ran, after which it ends; 0 for no such limit.
-    """
-
-    stuck: int = 1
-    signal: int = signal.SIGUSR1
-    watchdog: int = 0
-
-
-current: dict[int, Work] = {}  # of this process, by thread
-
-
-def _nothing(work: Work) -> None:
-    """What is done around a request without metrics."""
 
 
 class Gate:
     """A WSGI application around another one."""
 
     def __init__(
-        self,
-        application: Any,
-        places: int,
-        limit: int,
-        folder: Path,
-        streamed: tuple[str, ...] = (),
-        eviction: Eviction = Eviction(),
+        self, application: Any, threads: pool.Pool, patience: int, streamed: tuple[str, ...] = ()
     ) -> None:
         """
-        :param places: How many requests are in the application at once.
-        :param limit: Seconds that each may be there.
-        :param folder: Of what the processes of this server have in common.
+        :param threads: What runs the application.
+        :param patience: Seconds that a request waits for one of them.
         :param streamed: Paths with a slash at the end, where an upload is read while it comes.
         """
         self.taken = 0
-        self.entered: Callable[[Work], None] = _nothing
-        self.left: Callable[[Work], None] = _nothing
+        self.pool = threads
+        self.told = {"flask_modwsgi.threads": threads.threads}  # mod_wsgi counts all that wait, too
         self._application = application
-        self._limit = limit
+        self._patience = patience
         self._streamed = streamed
-        self._eviction = eviction
-        self._place_wait = place_wait(limit)
-        self._folder = folder
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
-        self.places = places
-        self.told = {"flask_modwsgi.threads": places}  # mod_wsgi counts all that wait, too
-        self._places = Places(places)
-        threading.Thread(target=self._watch, name="request limit", daemon=True).start()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if _is_lost(environ):
@@ -131,36 +60,17 @@ class Gate:
         app_logging.request_id.set(request_id)
         path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
         environ.update(self.told)
-        asked = time.monotonic()
-        if not self._places.take(self._place_wait):
-            return self._refused(
-                ServiceUnavailable(retry_after=self._place_wait), environ, start_response
-            )
-        work = Work(request_id, environ["REQUEST_METHOD"], path, time.monotonic() - asked)
-        mod_wsgi.request_data()["work"] = work  # until the answer has been sent
+        work = pool.Work(request_id, environ["REQUEST_METHOD"], path, environ)
         try:
-            try:
-                current[work.thread] = work
-                self.entered(work)
-                answer: Iterable[bytes] = self._application(environ, start_response)
-                return answer
-            finally:
-                self._leave(work)
-        except TimeLimit:
-            self._leave(work)
-            app_logging.LOGGER.exception("%s %s took longer than REQUEST_LIMIT", work.method, path)
+            self.pool.do(work, self._patience)
+        except pool.NoThread:
+            busy = ServiceUnavailable(retry_after=self._patience)
+            return self._refused(busy, environ, start_response)
+        except pool.TimeLimit:
             return self._refused(GatewayTimeout(), environ, start_response)
-
-    def _leave(self, work: Work) -> None:
-        """May be called twice, because `TimeLimit` may come while it is at work."""
-        with self._lock:
-            if current.pop(work.thread, None) is None:
-                return
-            if work.was_told:
-                _raise_in(work.thread, None)
-            if work.has_place:
-                self._places.give_back()
-        self.left(work)
+        if work.start:
+            start_response(*work.start)
+        return work.answer
 
     def _refused(
         self, error: HTTPException, environ: dict[str, Any], start_response: Any
@@ -173,43 +83,6 @@ class Gate:
             response = application.make_response(application.handle_http_exception(error))
         return response(environ, start_response)
 
-    def _watch(self) -> None:
-        is_going = False
-        while True:
-            time.sleep(_LOOK)
-            now = time.monotonic()
-            for work in list(current.values()):
-                late = now - work.began - self._limit
-                if late > 0 and not work.was_told:
-                    self._interrupt(work)
-                elif late > STUCK_WAIT and work.has_place:
-                    self._give_place_to_others(work)
-            if seconds := self._eviction.watchdog:
-                faulthandler.dump_traceback_later(seconds, exit=True, file=2)
-            stuck = sum(not work.has_place for work in list(current.values()))
-            if not is_going and stuck >= self._eviction.stuck:
-                is_going = _is_my_turn(self._folder)
-                if is_going:
-                    os.kill(os.getpid(), self._eviction.signal)
-
-    def _interrupt(self, work: Work) -> None:
-        with self._lock:
-            if current.get(work.thread) is work:
-                work.was_told = True
-                _raise_in(work.thread, TimeLimit)
-
-    def _give_place_to_others(self, work: Work) -> None:
-        """What does not return to Python cannot be interrupted."""
-        with self._lock:
-            if current.get(work.thread) is not work:
-                return
-            work.has_place = False
-            self._places.give_back()
-        frame = sys._current_frames().get(work.thread)
-        where = "".join(traceback.format_stack(frame)) if frame else ""
-        message = "%s %s took longer than REQUEST_LIMIT and could not be interrupted\n%s"
-        app_logging.LOGGER.error(message, work.method, work.path, where.rstrip())
-
 
 def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     """The gate before an application.
@@ -217,9 +90,11 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     :param start: What `server.launch` wrote down.
     :param folder: Of what the processes of this server have in common.
     """
+    limit = start["request_limit"]
+    eviction = pool.Eviction(**start["eviction"])
+    threads = pool.Pool(application, start["threads"], limit, folder, eviction)
     streamed = tuple(f"{path.rstrip('/')}/" for path in start["stream_uploads"])
-    eviction = Eviction(**start["eviction"])
-    gate = Gate(application, start["threads"], start["request_limit"], folder, streamed, eviction)
+    gate = Gate(application, threads, place_wait(limit), streamed)
     gate.told["flask_modwsgi.processes"] = start["processes"]
     return gate
 
@@ -259,22 +134,3 @@ def _complete(environ: dict[str, Any]) -> None:
     if has_no_length:
         environ["CONTENT_LENGTH"] = str(size)
         del environ["HTTP_TRANSFER_ENCODING"]
-
-
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Have it raised in a thread, or no longer.
-
-    https://docs.python.org/3/c-api/init.html#c.PyThreadState_SetAsyncExc
-    """
-    raised = ctypes.py_object(error) if error else None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
-
-
-def _is_my_turn(folder: Path) -> bool:
-    """Only one process at a time is replaced; this one has its turn until it ends."""
-    file = os.open(folder / "replaced.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    os.close(file)
-    return False

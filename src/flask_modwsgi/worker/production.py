@@ -9,11 +9,20 @@ import json
 import os
 import runpy
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.machine import files
-from flask_modwsgi.worker import app_logging, control, error_pages, gate, stacks, static_versions
+from flask_modwsgi.worker import (
+    app_logging,
+    control,
+    error_pages,
+    gate,
+    stacks,
+    static_versions,
+)
 
 SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
 WORKERS = SERVER_ROOT / "workers"
@@ -28,7 +37,11 @@ def take_environment(wanted: dict[str, str]) -> None:
 
 def report(file: Path) -> None:
     """Write how busy this process is; the first report says that it is ready."""
-    found = {"time": time.time(), "requests": application.taken, "busy": len(gate.current)}
+    found = {
+        "time": time.time(),
+        "requests": application.taken,
+        "busy": len(application.pool.current),
+    }
     files.write(file, json.dumps(found))
 
 
@@ -36,7 +49,7 @@ faulthandler.enable(file=2)  # where a crash was; sys.stderr is no file here
 start = json.loads((SERVER_ROOT / "environment.json").read_text(encoding="utf-8"))
 take_environment(start["variables"])
 os.chdir(start["project"])
-answers = {"stacks": stacks.write}
+answers: dict[str, Callable[[Path], None]] = {"stacks": stacks.write}
 dead = control.forget_dead(WORKERS)
 control.listen(WORKERS, answers)
 stacks.answer_alarm(WORKERS)
@@ -54,6 +67,6 @@ static_versions.add_versions(loaded)
 error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)
 if observe:
-    observe(application)
+    observe(application.pool)
 report(WORKERS / f"{os.getpid()}.report")
-answers["report"] = report
+answers |= {"report": report, "stacks": partial(stacks.write, requests=application.pool.requests)}

@@ -8,10 +8,9 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
-
-import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
+from typing import Any
 
 from ..machine import files
 
@@ -31,14 +30,13 @@ def answer_alarm(folder: Path) -> None:
     faulthandler.register(ALARM, file=file, all_threads=True)
 
 
-def write(file: Path) -> None:
-    """Write the stack and the request of every thread, but for the one that writes."""
+def write(file: Path, requests: Callable[[], dict[int, Any]] = dict) -> None:
+    """Write the stack and the request of every thread, but for the one that writes.
+
+    :param requests: Tells those of the threads that are at one, by thread.
+    """
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    at_work = {
-        data["work"].thread: asdict(data["work"])
-        for data in list(mod_wsgi.active_requests.values())
-        if "work" in data
-    }
+    at_work = requests()
     threads = [
         {
             "name": names.get(ident, "?"),

@@ -1,0 +1,80 @@
+"""Answers that are made while they are sent.
+
+A generator and what it uses, such as a connection of sqlite3, may belong to the thread that made
+them. So that thread makes every piece, and Apache's only passes them on.
+"""
+
+import contextlib
+import itertools
+import queue
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+
+class Stream:
+    """What Apache's thread iterates over; the other thread calls `feed`."""
+
+    def __init__(self, pieces: Iterator[bytes], close: Callable[[], Any]) -> None:
+        """:param close: Is called at the end, whatever that is."""
+        self._pieces = pieces
+        self._close = close
+        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._made: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._ask(True)
+
+    def close(self) -> None:
+        """Have it closed in the thread that makes it."""
+        with contextlib.suppress(StopIteration):
+            self._ask(False)
+
+    def refuse(self) -> None:
+        """Have it closed: nobody waits for it."""
+        self._wanted.put(False)
+
+    def _ask(self, more: bool) -> bytes:
+        self._wanted.put(more)
+        made = self._made.get()
+        if isinstance(made, BaseException):
+            raise made
+        return made
+
+    def feed(self) -> None:
+        """Make each piece when it is asked for, until there are none or nobody wants any."""
+        while self._wanted.get():
+            try:
+                self._made.put(next(self._pieces))
+            except BaseException as error:
+                self._made.put(error)
+        try:
+            self._close()
+            self._made.put(StopIteration())
+        except BaseException as error:
+            self._made.put(error)
+
+
+def made(
+    answer: Iterable[bytes], written: list[bytes], length: Callable[[], int | None]
+) -> Iterable[bytes]:
+    """The whole answer of a WSGI application where that is known to be one piece, or a `Stream`.
+
+    :param written: What it has sent by the function that ``start_response`` returned.
+    :param length: Says what it has declared, in bytes, once there is a first piece.
+    """
+    close = getattr(answer, "close", lambda: None)
+    pieces = itertools.chain(written, answer)
+    try:
+        known = list(itertools.islice(pieces, 1))
+        if known and len(known[0]) == length():
+            known += itertools.islice(pieces, 1)
+        if len(known) < 2 and (not known or len(known[0]) == length()):
+            close()
+            return known
+    except BaseException:
+        close()
+        raise
+    return Stream(itertools.chain(known, pieces), close)
