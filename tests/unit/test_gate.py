@@ -219,7 +219,7 @@ def test_a_stream_is_made_in_the_thread_that_began_it_and_takes_no_place(tmp_pat
 
     made = gate_of(application, 1, LIMIT, tmp_path)
     told, stream = sent(made, "/")
-    assert told == [("200 OK", [])]
+    assert told == [("200 OK", [("Connection", "close")])]
     assert next(stream) == b"zero"
     _, other = sent(made, "/")  # the one place is free
     assert [*stream, *other] == [b"0", b"1", b"2", b"zero", b"0", b"1", b"2"]

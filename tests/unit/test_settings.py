@@ -267,6 +267,7 @@ def test_the_remedy_for_a_wrong_value_mends_where_it_is(
         "tool = 5\n",
         "project = 5\n[tool.flask-modwsgi]\n",
         "[project]\nname = []\n[tool.flask-modwsgi]\n",
+        '[tool.flask-modwsgi]\napp_name = "x"\napache = "nginx"\n',
     ],
 )
 def test_a_pyproject_of_other_types_is_told_of(tmp_path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ What is the same for every project stands in ``conf/``. What differs has a name 
 which the server root's ``httpd.conf`` defines.
 """
 
+import re
 from pathlib import Path
 
 from ..config import proxies
@@ -48,7 +49,8 @@ def httpd_conf(
         "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
         "ACCESS_LOG": "/dev/stdout" if access_log else "/dev/null",
         "ERROR_PAGES": server_root / "workers" / "errors",
-        "COMPRESSIBLE": " ".join(content_types.COMPRESSIBLE),
+        "IS_COMPRESSIBLE": f"%{{CONTENT_TYPE}} =~ m#^({_compressible()})(;|$)#"
+        " && -z resp('Transfer-Encoding')",
         **https.names(project, settings, server_root),
         **monitoring.names(settings, server_root),
         **_static_names(static, settings, server_root),
@@ -70,6 +72,10 @@ def httpd_conf(
         f'{defines}ErrorLogFormat "{events.ERROR_FORMAT}"\n'
         f'LogFormat "{access_format}" access\nInclude "{MAIN}"\n'
     )
+
+
+def _compressible() -> str:
+    return "|".join(map(re.escape, content_types.COMPRESSIBLE))
 
 
 def _places(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config import parsers
-from ..config.project import Project
+from ..config.project import APACHES, Project
 
 Option = tuple[tuple[str, ...], dict[str, Any]]  # the arguments of ArgumentParser.add_argument
 
@@ -86,7 +86,7 @@ VERBS = (
         (
             option(
                 "--apache",
-                choices=["auto", "system", "bundled"],
+                choices=APACHES,
                 help="the Apache to build against; the default is the one in pyproject.toml",
             ),
             option("--rebuild", action="store_true", help="build even if nothing changed"),

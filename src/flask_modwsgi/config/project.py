@@ -7,6 +7,8 @@ from pathlib import Path
 
 from .. import problems
 
+APACHES = ("auto", "system", "bundled")
+
 
 class Project:
     """A folder with a Flask application and a section ``[tool.flask-modwsgi]``.
@@ -45,6 +47,8 @@ class Project:
             found = {"name": table.get("project", {}).get("name", self.root.name), **own}
             if wrong := [name for name, value in found.items() if not isinstance(value, str)]:
                 raise TypeError(f"{wrong[0]} is no text")
+            if (apache := found.get("apache", "auto")) not in APACHES:
+                raise ValueError(f"apache is '{apache}'; it can be {', '.join(APACHES)}")
             return found
         except (AttributeError, OSError, ValueError, TypeError) as error:
             raise problems.pyproject_broken(str(error)) from None
@@ -69,7 +73,7 @@ class Project:
 
     @property
     def apache(self) -> str:
-        """The kind of Apache to build against: auto, system or bundled."""
+        """The kind of Apache to build against, one of `APACHES`."""
         return self._answer("apache")
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
+from wsgiref.util import is_hop_by_hop
 
 from flask import Flask
 from werkzeug.exceptions import (
@@ -20,7 +21,9 @@ from werkzeug.exceptions import (
 
 from ..machine.capacity import place_wait
 from . import app_logging, pool
+from .stream import Chunks, Stream
 
+Headers = list[tuple[str, str]]
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
 
 
@@ -68,9 +71,24 @@ class Gate:
             return self._refused(busy, environ, start_response)
         except pool.TimeLimit:
             return self._refused(GatewayTimeout(), environ, start_response)
-        if work.start:
-            start_response(*work.start)
-        return work.answer
+        if not work.start:
+            return work.answer
+        status, headers = work.start
+        headers = _for_apache(headers, status, environ)
+        answer = work.answer
+        is_open_ended = work.length() is None and status[:3] not in ("204", "304")
+        if (
+            isinstance(answer, Stream)
+            and is_open_ended
+            and environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+        ):
+            # Otherwise a client that it breaks off for waits until Apache closes the connection.
+            headers = [*headers, ("Connection", "close")]
+            if environ.get("mod_wsgi.process_group"):  # in daemon mode
+                headers.append(("Transfer-Encoding", "chunked"))
+                answer = Chunks(answer)
+        start_response(status, headers)
+        return answer
 
     def _refused(
         self, error: HTTPException, environ: dict[str, Any], start_response: Any
@@ -97,6 +115,32 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     gate = Gate(application, threads, place_wait(limit), streamed)
     gate.told["flask_modwsgi.processes"] = start["processes"]
     return gate
+
+
+def _for_apache(headers: Headers, status: str, environ: dict[str, Any]) -> Headers:
+    """Headers of the application without what Apache would take for its own.
+
+    A path in ``Location`` would have it answer with another page.
+    https://www.rfc-editor.org/rfc/rfc3875#section-6.2.2
+    """
+    if not any(is_hop_by_hop(name) or name.lower() == "location" for name, _ in headers):
+        return headers
+    dropped = sorted({name for name, _ in headers if is_hop_by_hop(name)})
+    if dropped:
+        told = ", ".join(dropped)
+        app_logging.LOGGER.warning("dropped from the answer, which only Apache may say: %s", told)
+    here = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', environ['SERVER_NAME'])}"
+    is_answer = status.startswith("200")
+    return [
+        (
+            name,
+            here + value
+            if is_answer and name.lower() == "location" and value[:1] == "/"
+            else value,
+        )
+        for name, value in headers
+        if name not in dropped
+    ]
 
 
 class _Body(SpooledTemporaryFile[bytes]):

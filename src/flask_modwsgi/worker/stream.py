@@ -57,6 +57,31 @@ class Stream:
             self._made.put(error)
 
 
+class Chunks:
+    """A stream in the chunks of HTTP/1.1, of which the last one is missing where it broke off.
+
+    Behind daemon processes Apache would end every stream as if it were complete.
+    https://www.rfc-editor.org/rfc/rfc9112#section-7.1
+    """
+
+    def __init__(self, pieces: Stream) -> None:
+        self._pieces = pieces
+        self._is_complete = False
+        self.close = pieces.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._is_complete:
+            raise StopIteration
+        for piece in self._pieces:
+            if piece:
+                return b"%x\r\n%b\r\n" % (len(piece), piece)
+        self._is_complete = True
+        return b"0\r\n\r\n"
+
+
 def made(
     answer: Iterable[bytes], written: list[bytes], length: Callable[[], int | None]
 ) -> Iterable[bytes]:

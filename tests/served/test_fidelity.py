@@ -1,0 +1,127 @@
+"""What an application answers arrives as it would from another server, in both modes."""
+
+from collections.abc import Iterator
+from http.client import HTTPConnection, IncompleteRead
+from urllib.parse import urlsplit
+
+import pytest
+from serving import Project, ask, wait_for
+from test_background import Service
+
+pytestmark = [pytest.mark.slow, pytest.mark.daemon_mode]
+
+VIEWS = """
+
+import sqlite3
+from flask import Response, send_file, stream_with_context
+
+
+@bp.get("/breaks")
+def breaks() -> Response:
+    def pieces():
+        yield "first"
+        raise KeyError("late")
+
+    return Response(pieces())
+
+
+@bp.get("/rows")
+def rows() -> Response:
+    database = sqlite3.connect(":memory:")
+    database.execute("create table numbers (number)")
+    database.executemany("insert into numbers values (?)", [(n,) for n in range(100)])
+
+    @stream_with_context
+    def pieces():
+        for (number,) in database.execute("select number from numbers order by number"):
+            yield f"{number}\\n"
+        database.close()
+
+    return Response(pieces(), mimetype="text/csv")
+
+
+@bp.get("/hops")
+def hops() -> tuple:
+    return "hello", {"Transfer-Encoding": "chunked", "Keep-Alive": "timeout=99"}
+
+
+@bp.get("/moved")
+def moved() -> tuple:
+    return "own page", {"Location": "/health/live"}
+
+
+@bp.get("/part/<path:name>")
+def part(name: str) -> str:
+    return name
+
+
+@bp.get("/file")
+def file() -> Response:
+    return send_file(__file__, mimetype="text/plain")
+"""
+
+
+@pytest.fixture(scope="module", params=["daemon", "embedded"])
+def service(request: pytest.FixtureRequest, changed: Project) -> Iterator[Service]:
+    views = changed.package / "views.py"
+    before = views.read_text("utf-8")
+    views.write_text(before + VIEWS, "utf-8")
+    service = Service(changed)
+    started = service.run("start", "--mode", request.param)
+    assert started.returncode == 0, started.stderr
+    try:
+        yield service
+    finally:
+        service.run("stop")
+        views.write_text(before, "utf-8")
+
+
+def log(service: Service) -> str:
+    return (service.project.path / "var" / "log" / "error.log").read_text("utf-8")
+
+
+def test_a_stream_that_fails_breaks_off(service: Service) -> None:
+    """A client must not take a part for the whole."""
+    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=30)
+    connection.request("GET", "/breaks")
+    response = connection.getresponse()
+    with pytest.raises(IncompleteRead) as broken:
+        response.read()
+    assert broken.value.partial == b"first"
+    connection.close()
+    wait_for(lambda: "KeyError: 'late'" in log(service), 5, "the log")
+
+
+def test_a_stream_may_use_what_belongs_to_its_thread(service: Service) -> None:
+    answer = ask(f"{service.url}/rows")
+    assert answer.text.split() == [str(number) for number in range(100)]
+    assert ask(f"{service.url}/").status == 200
+
+
+def test_what_only_apache_may_say_is_dropped(service: Service) -> None:
+    answer = ask(f"{service.url}/hops")
+    assert (answer.status, answer.text) == (200, "hello")
+    assert "Keep-Alive" not in answer.headers
+    assert "timeout=99" not in str(answer.headers)
+    told = "only Apache may say: Keep-Alive, Transfer-Encoding"
+    wait_for(lambda: told in log(service), 5, "the log")
+
+
+def test_a_file(service: Service) -> None:
+    answer = ask(f"{service.url}/file", Range="bytes=3-9")
+    whole = ask(f"{service.url}/file").text
+    assert "send_file(__file__" in whole
+    assert (answer.status, answer.text) == (206, whole[3:10])
+
+
+def test_an_address_with_an_answer_is_no_redirect(service: Service) -> None:
+    answer = ask(f"{service.url}/moved")
+    assert (answer.status, answer.text) == (200, "own page")
+    assert answer.headers["Location"].endswith("/health/live")
+
+
+@pytest.mark.parametrize(
+    ("address", "name"), [("a%2Fb", "a/b"), ("a%252Fb", "a%2Fb"), ("x" * 300, "x" * 300)]
+)
+def test_any_path_reaches_the_application(service: Service, address: str, name: str) -> None:
+    assert ask(f"{service.url}/part/{address}").text == name
