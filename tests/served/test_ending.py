@@ -385,3 +385,24 @@ def test_a_reload_that_finds_no_process_is_no_success(service: Service) -> None:
         assert "nothing-replaced" in refused.stderr
     finally:
         parent.resume()
+
+
+@pytest.mark.daemon_mode
+@pytest.mark.parametrize("lost", ["sockets", "server root"])
+def test_files_that_were_removed_while_it_runs(service: Service, lost: str) -> None:
+    """Nothing claims to have worked, and what is named helps."""
+    root = service.project.path / "var" / "apache"
+    if lost == "sockets":
+        for socket in root.glob("*.sock"):
+            socket.unlink()
+    else:
+        shutil.rmtree(root)
+    looked = service.run("status")
+    assert looked.returncode == 1
+    assert "files that it needs are gone" in looked.stdout
+    for verb in ("start", "reload"):
+        refused = service.run(verb)
+        assert refused.returncode == 1
+        assert "server-root-incomplete" in refused.stderr
+    assert service.run("restart").returncode == 0
+    assert ask(f"{service.url}/").status == 200

@@ -391,6 +391,23 @@ def test_a_killed_writer_is_replaced_and_loses_nothing(server: Logging) -> None:
     assert server.writer() != killed
 
 
+@pytest.mark.slow
+def test_a_writer_that_stands_still_stops_no_request(server: Logging) -> None:
+    """Lines are lost, which the log says, and it goes on."""
+    stalled = server.writer()
+    stalled.suspend()
+    with ThreadPoolExecutor(8) as pool:
+        numbers = range(3000, 3020, 10)  # twice what the pipe takes
+        answers = pool.map(lambda number: ask(f"{server.url}/numbered/{number}").status, numbers)
+        assert set(answers) == {200}
+    wait_for(lambda: not stalled.is_running(), 10, "the end of the writer")
+    server.say(("WARNING", "after the stall"))
+    server.find("error", message="after the stall")
+    said = [line.get("message", "") for line in server.lines("error")]
+    assert any(re.fullmatch(r"\d+ bytes of this log could not be written", one) for one in said)
+    assert server.writer() != stalled
+
+
 # --- Text, which is the default
 
 

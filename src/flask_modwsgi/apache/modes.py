@@ -34,12 +34,14 @@ class Mode(Protocol):
     :param read_at_start: The settings, in lower case, that a reload cannot change.
     :param reads_configuration: Whether Apache reads its configuration at a reload.
     :param tells_of_deaths: Whether the log has every death of a process.
+    :param files: Patterns of what Apache needs in the server root while it runs.
     """
 
     restart_is_seamless: bool
     read_at_start: Set[str]
     reads_configuration: bool
     tells_of_deaths: bool
+    files: Sequence[str]
 
     def runs_application(self, process: Process, configuration: str) -> bool:
         """Whether one of Apache's child processes runs the application."""
@@ -59,6 +61,7 @@ class _Daemon(Mode):
     read_at_start = frozenset(map(str.lower, NAMES)) - AT_RELOAD
     reads_configuration = False
     tells_of_deaths = True
+    files = ("httpd.conf", "wsgi.*.sock")
 
     def runs_application(self, process: Process, configuration: str) -> bool:
         title = process.command[0]
@@ -84,6 +87,7 @@ class _Embedded(Mode):
     read_at_start = frozenset({"host", "port", "https_port", "mode", "processes", "run_user"})
     reads_configuration = True
     tells_of_deaths = False  # Apache says nothing of an exit, nor of SIGKILL
+    files = ("httpd.conf",)
 
     def runs_application(self, process: Process, configuration: str) -> bool:
         is_page = process.command[0].startswith(_PAGES)

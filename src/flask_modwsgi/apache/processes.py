@@ -63,6 +63,15 @@ def require_apache(root: Path, verb: str) -> Process:
     raise problems.not_running("this project's Apache does not run", verb)
 
 
+def refuse_incomplete(root: Path) -> None:
+    """Where Apache runs.
+
+    :raises Problem: files that it needs have been removed from its server root.
+    """
+    if not all(any(root.glob(pattern)) for pattern in mode_of(root).files):
+        raise problems.server_root_incomplete(root)
+
+
 def all_of(root: Path) -> list[Process]:
     """Every process of the Apache with this server root, and of the application.
 

@@ -1,19 +1,21 @@
 """``python -m flask_modwsgi.logs.writer``: writes what Apache says into files that do not grow for ever.
 
 Reads two pipes until Apache and all its processes have closed them, so that no last line is lost
-and nothing has to end it. Should it be killed, its parent puts another one in its place.
+and nothing has to end it. Should it be killed, or stand still, its parent puts another one in its place.
 """
 
 import collections
 import contextlib
+import fcntl
 import os
 import re
 import select
 import signal
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import rendering
@@ -26,6 +28,8 @@ CHUNK = 256 * 1024  # bytes read at once, and written to one file
 LONGEST = 1024 * 1024  # bytes of a line
 # Seconds in which lines gather, so that a burst of them wakes this process once; the pipe has room.
 GATHER = 0.01
+# A pipe that is half full at so many looks, with so many seconds between them, has a reader that stalls.
+LOOKS, LOOK = 8, 0.25
 
 
 class Log:
@@ -35,14 +39,18 @@ class Log:
         self,
         render: rendering.Render,
         file: RotatedFile,
+        lost: int = 0,
         look: Callable[[list[bytes]], None] = lambda lines: None,
     ) -> None:
-        """:param look: Is shown all lines."""
+        """
+        :param lost: Bytes that were thrown away before.
+        :param look: Is shown all lines.
+        """
         self._render = render
         self._file = file
         self._look = look
         self._rest = b""
-        self._lost = 0
+        self._lost = lost
 
     def feed(self, chunk: bytes) -> None:
         """Write the lines that `chunk` completes."""
@@ -103,16 +111,54 @@ def copy(logs: dict[int, Log]) -> None:
                 logs.pop(source).close()
 
 
-def replaced_when_killed(work: Callable[[], None]) -> None:
-    """Do `work` in a child process, and again if that ends before it is done."""
+def supervised(work: Callable[[Mapping[int, int]], None], pipes: Sequence[int]) -> None:
+    """Do `work` in a child process, and again if that ends before it is done, or stands still.
+
+    Apache waits when a pipe is full, and its clients with it. So what is in the pipes is thrown away
+    then; `work` is told how many bytes of each.
+    """
+    lost = dict.fromkeys(pipes, 0)
     while True:
         child = os.fork()
         if child == 0:
-            work()
+            work(lost)
             os._exit(0)
-        if os.waitpid(child, 0)[1] == 0:
+        lost = dict.fromkeys(pipes, 0)
+        looks = 0
+        while (status := _ended(child)) is None:
+            time.sleep(LOOK)
+            looks = looks + 1 if any(_waiting(pipe) > _size(pipe) / 2 for pipe in pipes) else 0
+            if looks >= LOOKS:
+                os.kill(child, signal.SIGKILL)
+                for pipe in pipes:
+                    lost[pipe] += _thrown_away(pipe)
+        if status == 0:
             return
         time.sleep(0.1)
+
+
+def _ended(child: int) -> int | None:
+    """How it ended, if it has."""
+    found, status = os.waitpid(child, os.WNOHANG)
+    return status if found else None
+
+
+def _waiting(pipe: int) -> int:
+    """The bytes in a pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def _size(pipe: int) -> int:
+    """The bytes that a pipe takes; on systems that do not tell, as many as they all take."""
+    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) if hasattr(fcntl, "F_GETPIPE_SZ") else 64 * 1024
+
+
+def _thrown_away(pipe: int) -> int:
+    """Empty a pipe; return how many bytes there were."""
+    count = 0
+    while size := min(_waiting(pipe), CHUNK):
+        count += len(os.read(pipe, size))
+    return count
 
 
 def main(
@@ -126,18 +172,21 @@ def main(
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)
     limits = int(size), int(count)
+    pipes = int(access), int(error)
 
-    def work() -> None:
+    def work(lost: Mapping[int, int]) -> None:
         requests = RotatedFile(Path(folder, "access.log"), *limits)
         errors = RotatedFile(Path(folder, "error.log"), *limits)
         copy(
             {
-                int(access): Log(rendering.access_lines(style), requests),
-                int(error): Log(rendering.error_lines(style), errors, Deaths(root).look),
+                pipes[0]: Log(rendering.access_lines(style), requests, lost[pipes[0]]),
+                pipes[1]: Log(
+                    rendering.error_lines(style), errors, lost[pipes[1]], Deaths(root).look
+                ),
             }
         )
 
-    replaced_when_killed(work)
+    supervised(work, pipes)
 
 
 if __name__ == "__main__":

@@ -144,6 +144,14 @@ def nothing_replaced() -> None:
     """
 
 
+@entry(Path("/srv/shop/var/apache"))
+def server_root_incomplete(folder: Path) -> None:
+    """Apache runs, but files that it needs are gone from {folder}.
+    So it cannot reach the application. Something has removed them while it ran.
+    $ ./run restart
+    """
+
+
 @entry("/srv/blog/var/apache", Path("/srv/shop/var/apache"))
 def moved_while_running(before: str, now: Path) -> None:
     """The server was started in {before}, and the project was moved while it ran: {now}.

@@ -21,6 +21,7 @@ def start(project: Project, given: Mapping[str, str]) -> int:
         root = state.root(project)
         if running := processes.apache(root):
             state.refuse_moved(root)
+            processes.refuse_incomplete(root)
             say(f"already running: process {running.pid}, {state.read(root).address}/")
             return 0
         end(project)  # what a killed Apache left keeps the port

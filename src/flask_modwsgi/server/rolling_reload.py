@@ -33,6 +33,7 @@ def reload(project: Project) -> int:
     with locks.held(project, "server"):
         root = state.root(project)
         processes.require_apache(root, "reload")
+        processes.refuse_incomplete(root)
         server = state.read(root)
         here = replace(launch.for_production(project, project.logs, server.given), root=root)
         mode = processes.mode_of(root)

@@ -40,7 +40,8 @@ def collect(project: Project) -> dict[str, Any]:
     started = state.read(root)
     errors = reader.last_errors(project, 3, parent.began - 1 if parent else started.started)
     wrong = health_summary.found(root, parent, started, reader.error_log(project))
-    notes = list(filter(None, (started.fault, _moved(root, started, parent), _unready(project))))
+    told = (started.fault, _moved(root, started, parent), _lost(root, parent), _unready(project))
+    notes = list(filter(None, told))
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
     answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
@@ -67,6 +68,16 @@ def _moved(root: Path, started: State, parent: Process | None) -> str:
     if parent is None or started.server_root in ("", str(root)):
         return ""
     return f"the server was started in {started.server_root}, and the project is elsewhere now"
+
+
+def _lost(root: Path, parent: Process | None) -> str:
+    if parent is None:
+        return ""
+    try:
+        processes.refuse_incomplete(root)
+    except Problem as problem:
+        return f"{problem.what} Type {problem.remedy[0]}"
+    return ""
 
 
 def _unready(project: Project) -> str:
