@@ -23,7 +23,7 @@ from serving import Answer, Project, Running, ask, free_port, patience, running,
 from flask_modwsgi.config import settings
 from flask_modwsgi.machine import capacity
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.worker.pool import EXIT_WAIT
+from flask_modwsgi.worker.runner import EXIT_WAIT
 
 pytestmark = pytest.mark.slow
 

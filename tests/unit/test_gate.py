@@ -13,15 +13,20 @@ from serving import wait_for
 from werkzeug.test import Client, EnvironBuilder
 
 from flask_modwsgi.machine.capacity import place_wait
-from flask_modwsgi.worker import gate, pool
+from flask_modwsgi.worker import gate, places, pool, runner
 
 LIMIT = 60
 
 
 def gate_of(
-    application: Any, threads: int, limit: int, folder: Path, streamed: tuple[str, ...] = ()
+    application: Any,
+    threads: int,
+    limit: int,
+    folder: Path,
+    streamed: tuple[str, ...] = (),
+    kind: Any = pool.Pool,
 ) -> gate.Gate:
-    made = pool.Pool(application, threads, limit, folder)
+    made = kind(application, threads, limit, folder)
     return gate.Gate(application, made, place_wait(limit), streamed)
 
 
@@ -56,13 +61,17 @@ class Gone(io.RawIOBase):
         raise OSError("Apache/mod_wsgi request data read error")
 
 
-def test_a_place_comes_back_however_the_request_ends(application: Flask, tmp_path: Path) -> None:
-    client = Client(gate_of(application, 1, LIMIT, tmp_path))
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_a_place_comes_back_however_the_request_ends(
+    application: Flask, kind: Any, tmp_path: Path
+) -> None:
+    client = Client(gate_of(application, 1, LIMIT, tmp_path, kind=kind))
     for path, status in (("/", 200), ("/fails", 500), ("/none", 404), ("/", 200)):
         assert client.get(path).status_code == status
 
 
-def test_so_many_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_so_many_at_once(kind: Any, tmp_path: Path) -> None:
     """The place comes back with the answer, and not when that has been read."""
     inside, go = [], threading.Event()
 
@@ -72,7 +81,7 @@ def test_so_many_at_once(tmp_path: Path) -> None:
         start_response("200 OK", [])
         return iter([b"x"])
 
-    made = gate_of(application, 2, LIMIT, tmp_path)
+    made = gate_of(application, 2, LIMIT, tmp_path, kind=kind)
     answers: list[Any] = []
 
     def ask(number: int) -> None:
@@ -83,7 +92,7 @@ def test_so_many_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     wait_for(lambda: len(inside) == 2, 10, "two requests in the application")
-    assert len(made.pool.current) == 2
+    assert len(made.runner.current) == 2
     go.set()
     for thread in threads:
         thread.join(10)
@@ -93,8 +102,9 @@ def test_so_many_at_once(tmp_path: Path) -> None:
         answer.close()
 
 
-def test_no_place(application: Flask, tmp_path: Path) -> None:
-    made = gate_of(application, 0, 1, tmp_path)
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_no_place(application: Flask, kind: Any, tmp_path: Path) -> None:
+    made = gate_of(application, 0, 1, tmp_path, kind=kind)
     answer = Client(made).get("/")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 
@@ -138,9 +148,12 @@ def test_a_client_that_is_gone_costs_no_place(application: Flask, tmp_path: Path
     assert told == ["400 BAD REQUEST"]
 
 
-def test_the_limit(application: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_the_limit(
+    application: Flask, kind: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """It ends what does not end by itself, and leaves nothing behind in the thread."""
-    client = Client(gate_of(application, 1, 1, tmp_path))
+    client = Client(gate_of(application, 1, 1, tmp_path, kind=kind))
     assert client.get("/spins").status_code == 504
     assert "GET /spins took longer than REQUEST_LIMIT" in caplog.text
     assert "in spins" in caplog.text
@@ -154,7 +167,7 @@ def test_what_cannot_be_interrupted_is_answered_and_gives_its_place_to_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One process at a time is replaced: the second waits for its turn."""
-    monkeypatch.setattr(pool, "STUCK_WAIT", 2)
+    monkeypatch.setattr(runner, "STUCK_WAIT", 2)
     told, lock = [], threading.Lock()
     monkeypatch.setattr(os, "kill", lambda *words: told.append(words))
 
@@ -171,7 +184,7 @@ def test_what_cannot_be_interrupted_is_answered_and_gives_its_place_to_others(
     wait_for(lambda: told, 10, "the process to ask for another one")
     assert "GET /blocks could not be interrupted" in caplog.text
     assert Client(made).get("/").text == "hello"
-    assert not pool._is_my_turn(tmp_path)
+    assert not runner._is_my_turn(tmp_path)
     lock.release()
 
 
@@ -231,7 +244,7 @@ def test_a_stream_is_made_in_the_thread_that_began_it_and_takes_no_place(tmp_pat
     with pytest.raises(KeyError, match="late"):
         list(stream)
     stream.close()
-    wait_for(lambda: not made.pool.requests(), 10, "all threads to be free")
+    wait_for(lambda: not made.runner.requests(), 10, "all threads to be free")
     _, stream = sent(made, "/")
     next(stream)
     next(stream)
@@ -239,11 +252,12 @@ def test_a_stream_is_made_in_the_thread_that_began_it_and_takes_no_place(tmp_pat
     assert len(ends) == 4
 
 
-def test_an_exception_is_raised_in_the_thread_of_apache(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_an_exception_is_raised_in_the_thread_of_apache(kind: Any, tmp_path: Path) -> None:
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         raise SystemExit("enough")
 
-    made = gate_of(application, 1, LIMIT, tmp_path)
+    made = gate_of(application, 1, LIMIT, tmp_path, kind=kind)
     for _ in range(2):
         with pytest.raises(SystemExit, match="enough"):
             sent(made, "/")

@@ -112,7 +112,7 @@ def _times(settings: Settings) -> dict[str, object]:
     limit = settings.request_limit
     return {
         "REQUEST_LIMIT": limit,
-        # A request waits for a thread, then it has its time; worker/pool.py ends it before this.
+        # A request waits for a thread, then it has its time; worker/runner.py ends it before this.
         "SOCKET_LIMIT": limit + capacity.place_wait(limit) + 2,
         "START_LIMIT": settings.start_limit,
         "STOP_LIMIT": settings.stop_limit,

@@ -34,6 +34,7 @@ class Mode(Protocol):
     :param read_at_start: The settings, in lower case, that a reload cannot change.
     :param reads_configuration: Whether Apache reads its configuration at a reload.
     :param tells_of_deaths: Whether the log has every death of a process.
+    :param own_threads: Whether the application has threads of its own, see `worker.pool`.
     :param files: Patterns of what Apache needs in the server root while it runs.
     """
 
@@ -41,6 +42,7 @@ class Mode(Protocol):
     read_at_start: Set[str]
     reads_configuration: bool
     tells_of_deaths: bool
+    own_threads: bool
     files: Sequence[str]
 
     def runs_application(self, process: Process, configuration: str) -> bool:
@@ -53,7 +55,7 @@ class Mode(Protocol):
         """For Apache's configuration."""
 
     def eviction(self, settings: Settings) -> dict[str, int]:
-        """When a process asks for another one in its place, see `worker.pool.Eviction`."""
+        """When a process asks for another one in its place, see `worker.runner.Eviction`."""
 
 
 class _Daemon(Mode):
@@ -61,6 +63,7 @@ class _Daemon(Mode):
     read_at_start = frozenset(map(str.lower, NAMES)) - AT_RELOAD
     reads_configuration = False
     tells_of_deaths = True
+    own_threads = True
     files = ("httpd.conf", "wsgi.*.sock")
 
     def runs_application(self, process: Process, configuration: str) -> bool:
@@ -87,6 +90,7 @@ class _Embedded(Mode):
     read_at_start = frozenset({"host", "port", "https_port", "mode", "processes", "run_user"})
     reads_configuration = True
     tells_of_deaths = False  # Apache says nothing of an exit, nor of SIGKILL
+    own_threads = False
     files = ("httpd.conf",)
 
     def runs_application(self, process: Process, configuration: str) -> bool:

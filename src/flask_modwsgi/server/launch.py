@@ -119,6 +119,7 @@ def write_environment(site: Site) -> None:
         "variables": dict(site.environ),
         "threads": chosen.threads,
         "processes": chosen.processes,
+        "own_threads": how.own_threads,
         "eviction": how.eviction(chosen),
         "tells_of_deaths": not how.tells_of_deaths,
         "request_limit": chosen.request_limit,

@@ -41,4 +41,4 @@ error_pages.write(application, WORKERS / "errors")
 # No interactive console: whoever reaches the port could run code in it.
 debugged = DebuggedApplication(application, evalex=False, pin_security=False)
 application = gate.of(debugged, start, WORKERS)
-answers["stacks"] = partial(stacks.write, requests=application.pool.requests)
+answers["stacks"] = partial(stacks.write, requests=application.runner.requests)

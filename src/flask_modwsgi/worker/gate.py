@@ -20,8 +20,10 @@ from werkzeug.exceptions import (
 )
 
 from ..machine.capacity import place_wait
-from . import app_logging, pool
-from .stream import Chunks, Stream
+from . import app_logging, runner
+from .places import Places
+from .pool import Pool
+from .stream import Chunks, Pieces, Stream
 
 Headers = list[tuple[str, str]]
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
@@ -31,16 +33,16 @@ class Gate:
     """A WSGI application around another one."""
 
     def __init__(
-        self, application: Any, threads: pool.Pool, patience: int, streamed: tuple[str, ...] = ()
+        self, application: Any, runs: runner.Runner, patience: int, streamed: tuple[str, ...] = ()
     ) -> None:
         """
-        :param threads: What runs the application.
-        :param patience: Seconds that a request waits for one of them.
+        :param runs: What runs the application.
+        :param patience: Seconds that a request waits for it.
         :param streamed: Paths with a slash at the end, where an upload is read while it comes.
         """
         self.taken = 0
-        self.pool = threads
-        self.told = {"flask_modwsgi.threads": threads.threads}  # mod_wsgi counts all that wait, too
+        self.runner = runs
+        self.told = {"flask_modwsgi.threads": runs.threads}  # mod_wsgi counts all that wait, too
         self._application = application
         self._patience = patience
         self._streamed = streamed
@@ -63,30 +65,22 @@ class Gate:
         app_logging.request_id.set(request_id)
         path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
         environ.update(self.told)
-        work = pool.Work(request_id, environ["REQUEST_METHOD"], path, environ)
+        work = runner.Work(request_id, environ["REQUEST_METHOD"], path, environ)
         try:
-            self.pool.do(work, self._patience)
-        except pool.NoThread:
+            self.runner.do(work, self._patience)
+        except runner.NoPlace:
             busy = ServiceUnavailable(retry_after=self._patience)
             return self._refused(busy, environ, start_response)
-        except pool.TimeLimit:
+        except runner.TimeLimit:
             return self._refused(GatewayTimeout(), environ, start_response)
         if not work.start:
             return work.answer
         status, headers = work.start
-        headers = _for_apache(headers, status, environ)
         answer = work.answer
-        is_open_ended = work.length() is None and status[:3] not in ("204", "304")
-        if (
-            isinstance(answer, Stream)
-            and is_open_ended
-            and environ["SERVER_PROTOCOL"] == "HTTP/1.1"
-        ):
-            # Otherwise a client that it breaks off for waits until Apache closes the connection.
-            headers = [*headers, ("Connection", "close")]
-            if environ.get("mod_wsgi.process_group"):  # in daemon mode
-                headers.append(("Transfer-Encoding", "chunked"))
-                answer = Chunks(answer)
+        if work.is_for_apache:
+            headers = _for_apache(headers, status, environ)
+        if isinstance(answer, Stream | Pieces) and work.length is None:
+            answer, headers = _breakable(answer, headers, environ)
         start_response(status, headers)
         return answer
 
@@ -109,12 +103,26 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     :param folder: Of what the processes of this server have in common.
     """
     limit = start["request_limit"]
-    eviction = pool.Eviction(**start["eviction"])
-    threads = pool.Pool(application, start["threads"], limit, folder, eviction)
+    eviction = runner.Eviction(**start["eviction"])
+    kind = Pool if start["own_threads"] else Places
+    runs = kind(application, start["threads"], limit, folder, eviction)
     streamed = tuple(f"{path.rstrip('/')}/" for path in start["stream_uploads"])
-    gate = Gate(application, threads, place_wait(limit), streamed)
+    gate = Gate(application, runs, place_wait(limit), streamed)
     gate.told["flask_modwsgi.processes"] = start["processes"]
     return gate
+
+
+def _breakable(
+    answer: Stream | Pieces, headers: Headers, environ: dict[str, Any]
+) -> tuple[Iterable[bytes], Headers]:
+    """An answer without a length, so that a client sees whether it broke off."""
+    if environ["SERVER_PROTOCOL"] != "HTTP/1.1":
+        return answer, headers
+    # Otherwise the client waits until Apache closes the connection.
+    headers = [*headers, ("Connection", "close")]
+    if not environ.get("mod_wsgi.process_group"):  # in embedded mode Apache does the rest
+        return answer, headers
+    return Chunks(answer), [*headers, ("Transfer-Encoding", "chunked")]
 
 
 def _for_apache(headers: Headers, status: str, environ: dict[str, Any]) -> Headers:
@@ -123,23 +131,16 @@ def _for_apache(headers: Headers, status: str, environ: dict[str, Any]) -> Heade
     A path in ``Location`` would have it answer with another page.
     https://www.rfc-editor.org/rfc/rfc3875#section-6.2.2
     """
-    if not any(is_hop_by_hop(name) or name.lower() == "location" for name, _ in headers):
-        return headers
-    dropped = sorted({name for name, _ in headers if is_hop_by_hop(name)})
-    if dropped:
+    if dropped := sorted({name for name, _ in headers if is_hop_by_hop(name)}):
         told = ", ".join(dropped)
         app_logging.LOGGER.warning("dropped from the answer, which only Apache may say: %s", told)
+    kept = [pair for pair in headers if pair[0] not in dropped]
+    if not status.startswith("200"):
+        return kept
     here = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', environ['SERVER_NAME'])}"
-    is_answer = status.startswith("200")
     return [
-        (
-            name,
-            here + value
-            if is_answer and name.lower() == "location" and value[:1] == "/"
-            else value,
-        )
-        for name, value in headers
-        if name not in dropped
+        (name, f"{here}{value}" if (name.lower(), value[:1]) == ("location", "/") else value)
+        for name, value in kept
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import mod_wsgi  # type: ignore[import-not-found]  # exists only within Apache
 from prometheus_client import Counter, Gauge, Histogram, values
 
-from flask_modwsgi.worker.pool import Pool, Work
+from flask_modwsgi.worker.runner import Runner, Work
 from flask_modwsgi.worker.slots import Slot
 
 # Any other word is a client's invention, and each would be a time series for ever.
@@ -21,8 +21,8 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-def record() -> Callable[[Pool], None]:
-    """Count every request of this process from now on; the result is to be called with its threads."""
+def record() -> Callable[[Runner], None]:
+    """Count every request of this process from now on; the result is to be called with its runner."""
     folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     folder.mkdir(exist_ok=True)
     # Numbers that are used again, instead of process ids, keep sums and bound the files:
@@ -49,17 +49,17 @@ def record() -> Callable[[Pool], None]:
             status = f"{event['status'] // 100}xx"
             requests.labels(event["request_data"]["method"], status).inc()
 
-    def observe(pool: Pool) -> None:
+    def observe(runner: Runner) -> None:
         def entered(work: Work) -> None:
-            busy.set(len(pool.current))
+            busy.set(len(runner.current))
             queue.observe(work.began - work.asked)
 
         def left(work: Work) -> None:
-            busy.set(len(pool.current))
+            busy.set(len(runner.current))
             duration.observe(time.monotonic() - work.began)
 
-        threads.set(pool.threads)
-        pool.entered, pool.left = entered, left
+        threads.set(runner.threads)
+        runner.entered, runner.left = entered, left
 
     mod_wsgi.subscribe_events(count)
     return observe

@@ -40,7 +40,7 @@ def report(file: Path) -> None:
     found = {
         "time": time.time(),
         "requests": application.taken,
-        "busy": len(application.pool.current),
+        "busy": len(application.runner.current),
     }
     files.write(file, json.dumps(found))
 
@@ -67,6 +67,6 @@ static_versions.add_versions(loaded)
 error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)
 if observe:
-    observe(application.pool)
+    observe(application.runner)
 report(WORKERS / f"{os.getpid()}.report")
-answers |= {"report": report, "stacks": partial(stacks.write, requests=application.pool.requests)}
+answers |= {"report": report, "stacks": partial(stacks.write, requests=application.runner.requests)}

@@ -11,13 +11,24 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
-class Stream:
-    """What Apache's thread iterates over; the other thread calls `feed`."""
+class Pieces:
+    """An answer of which more is to be made."""
 
     def __init__(self, pieces: Iterator[bytes], close: Callable[[], Any]) -> None:
         """:param close: Is called at the end, whatever that is."""
         self._pieces = pieces
-        self._close = close
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+
+class Stream:
+    """What Apache's thread iterates over; the other thread calls `feed`."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = iter(pieces)
+        self._close = pieces.close
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._made: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
 
@@ -64,8 +75,8 @@ class Chunks:
     https://www.rfc-editor.org/rfc/rfc9112#section-7.1
     """
 
-    def __init__(self, pieces: Stream) -> None:
-        self._pieces = pieces
+    def __init__(self, pieces: Stream | Pieces) -> None:
+        self._pieces = iter(pieces)
         self._is_complete = False
         self.close = pieces.close
 
@@ -85,21 +96,25 @@ class Chunks:
 def made(
     answer: Iterable[bytes], written: list[bytes], length: Callable[[], int | None]
 ) -> Iterable[bytes]:
-    """The whole answer of a WSGI application where that is known to be one piece, or a `Stream`.
+    """The whole answer of a WSGI application where that is known to be one piece, or `Pieces`.
 
     :param written: What it has sent by the function that ``start_response`` returned.
     :param length: Says what it has declared, in bytes, once there is a first piece.
     """
-    close = getattr(answer, "close", lambda: None)
+    close = getattr(answer, "close", _nothing)
     pieces = itertools.chain(written, answer)
+    known: list[bytes] = []
     try:
-        known = list(itertools.islice(pieces, 1))
-        if known and len(known[0]) == length():
-            known += itertools.islice(pieces, 1)
-        if len(known) < 2 and (not known or len(known[0]) == length()):
-            close()
-            return known
+        for piece in pieces:
+            known.append(piece)
+            if len(known) > 1 or len(piece) != length():
+                return Pieces(itertools.chain(known, pieces), close)
     except BaseException:
         close()
         raise
-    return Stream(itertools.chain(known, pieces), close)
+    close()
+    return known
+
+
+def _nothing() -> None:
+    """How an answer is closed that has no ``close``."""

@@ -1,0 +1,36 @@
+"""The places in the application of embedded mode: ``THREADS`` requests at a time have one.
+
+Apache's own threads run the application. A thread that runs it at once, and hands nothing over, is what
+makes embedded mode fast; so a client waits for a thread that does not come back.
+"""
+
+import queue
+from typing import Any
+
+from .runner import NoPlace, Runner, Work
+
+
+class Places(Runner):
+    """Runs the application in the thread that asks."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._free: queue.SimpleQueue[None] = queue.SimpleQueue()
+        super().__init__(*arguments)
+
+    def do(self, work: Work, patience: float) -> None:
+        """See `Runner`."""
+        try:
+            self._free.get(timeout=patience)
+        except queue.Empty:
+            raise NoPlace from None
+        self._begin(work)
+        self._answer(work)
+
+    def _admit_one_more(self) -> None:
+        self._free.put(None)
+
+    def _leave(self, work: Work) -> None:
+        is_first = work.thread in self.current
+        super()._leave(work)
+        if is_first and work.is_counted:
+            self._free.put(None)
