@@ -548,3 +548,18 @@ def test_what_need_not_be_seen() -> None:
     assert not is_routine(stamped("Stopping process 'shop'", module="shop:info")[0])
     (line,) = written("Stopping process 'shop'.")
     assert is_routine(events.read(rendering.error_lines("json")(line.encode())))
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "sqlite3.OperationalError: unable to open database file",
+        "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) attempt to write a readonly database",
+    ],
+)
+def test_a_database_that_cannot_be_written(last: str, tmp_path: Path) -> None:
+    found = import_failures.from_traceback(
+        f"Traceback (most recent call last):\n{last}", "me", tmp_path
+    )
+    assert found.slug == "database-unwritable"
+    assert found.remedy == (f"chown -Rh me: {tmp_path}/var/data",)

@@ -14,9 +14,7 @@ from .verbs import VERBS, Verb
 DESCRIPTION = "Serves a Flask application through Apache and mod_wsgi."
 EPILOG = """\
 {prog} help VERB has the options of a verb. Settings are in .env; {prog} config
-shows them. For serve, dev, start and restart each is an option, too:
-{prog} --threads 10. --json prints problems, status and doctor as JSON.
---version prints the version.
+shows them. --json prints JSON, --version the version.
 """
 TAKES_SETTINGS = """\
 Every setting is an option, too, and wins over .env: --max-upload-mb 100. They
@@ -53,6 +51,8 @@ def read(words: Sequence[str], prog: str) -> tuple[Verb, dict[str, Any]]:
         found = _nearest(name, VERBS_BY_NAME)
         what = f"There is no verb {name!r}{found and f'; the nearest is {found}'}"
         raise problems.command_wrong(what, f"{prog} {found or 'help'}")
+    if passes_words([name]) and not (rest[:1] and rest[0] in ASKING[:2]):
+        return VERBS_BY_NAME[name], {"words": rest[1:] if rest[:1] == ["--"] else rest}
     whole, of_verb = _parsers(prog)
     try:
         found_options, extra = whole.parse_known_args([name, *rest])
@@ -67,6 +67,11 @@ def read(words: Sequence[str], prog: str) -> tuple[Verb, dict[str, Any]]:
         example = VERBS_BY_NAME[name].example or name
         raise problems.command_wrong(f"{prog} {name} {wrong}", f"{prog} {example}") from None
     return verb, options
+
+
+def passes_words(words: Sequence[str]) -> bool:
+    """Whether what follows the verb is a command of somebody else's, with options of its own."""
+    return bool(words) and words[0] in VERBS_BY_NAME and VERBS_BY_NAME[words[0]].passes_words
 
 
 def _with_verb(words: Sequence[str]) -> list[str]:

@@ -24,8 +24,9 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
 
     :param prog: The command as it is typed.
     """
-    as_json = "--json" in arguments
-    words = [word for word in arguments if word != "--json"]
+    is_foreign = command_line.passes_words(arguments)
+    as_json = "--json" in arguments and not is_foreign
+    words = [word for word in arguments if is_foreign or word != "--json"]
     # Python ignores SIGINT where a script started it with "&"; a build must be ended all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

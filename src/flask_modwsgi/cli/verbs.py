@@ -26,6 +26,7 @@ class Verb:
     :param prints_json: The function takes `as_json`.
     :param needs_environment: Without the environment, the verb is refused.
     :param needs_trust: Root may not call it where others can change the project.
+    :param passes_words: The function takes all that follows the verb, as `words`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Verb:
     prints_json: bool = False
     needs_environment: bool = True
     needs_trust: bool = True
+    passes_words: bool = False
 
     def run(self, project: Project, options: dict[str, Any]) -> int:
         """Call the function.
@@ -113,6 +115,22 @@ VERBS = (
             ),
         ),
         needs_environment=False,
+    ),
+    Verb(
+        "flask",
+        "server.own_commands:flask",
+        "a command of the application: routes, shell, db upgrade",
+        "flask routes",
+        (option("words", metavar="command", nargs="*", help="without it, all are listed"),),
+        passes_words=True,
+    ),
+    Verb(
+        "exec",
+        "server.own_commands:execute",
+        "any program as the application's user, with its environment",
+        "exec -- python",
+        (option("words", metavar="command", nargs="+", help="a program and its arguments"),),
+        passes_words=True,
     ),
     Verb(
         "start",

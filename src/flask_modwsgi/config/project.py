@@ -22,6 +22,7 @@ class Project:
         self.venv = root / ".venv"  # the link to the environment in use
         self.var = root / "var"  # everything that is made while the project runs
         self.logs = self.var / "log"  # of the server in the background
+        self.data = self.var / "data"  # what the application writes; its user's alone
         self.env_file = root / ".env"  # settings and secrets
         self._chosen_environment = chosen_environment
 

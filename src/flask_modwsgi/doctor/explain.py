@@ -1,16 +1,18 @@
 """``./run explain``: what a code in the log or the name of a problem means, or the latest error."""
 
 import difflib
+import os
 import re
 import textwrap
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from .. import problems
+from ..apache import state
 from ..config.project import Project
 from ..logs import events, reader
 from ..logs.events import Event, messages
@@ -19,6 +21,7 @@ from ..printable import printable
 from ..problems.catalogue import CATALOGUE
 from ..problems.problem import Problem
 from . import deaths
+from .import_failures import denied
 from .tracebacks import crash_stack, tracebacks
 
 SHOWN = 3  # lines of the log that are shown with a code
@@ -52,7 +55,8 @@ def explain(project: Project, words: Sequence[str]) -> int:
     text = " ".join(words)
     log = project.logs / "error.log"
     if not text.strip():
-        print(latest(log))
+        user = state.read(state.root(project)).user or f"#{os.geteuid()}"
+        print(latest(log, lambda traceback: denied(traceback, user, project.root)))
     elif codes := codes_in(text):
         lines = reader.log(log)
         print("\n\n".join(as_text(code, about(code), _with(code, lines)) for code in codes))
@@ -125,8 +129,11 @@ def _with(code: str, log: Sequence[Event]) -> list[str]:
     return [f"{event['time'][:19]}  {messages(event)[0]}" for event in found[-SHOWN:]]
 
 
-def latest(file: Path) -> str:
-    """The latest error in a log, with what it means and its own lines."""
+def latest(file: Path, known: Callable[[str], Problem | None] = lambda traceback: None) -> str:
+    """The latest error in a log, with what it means and its own lines.
+
+    :param known: The problem that a traceback of the application shows, if it has a name.
+    """
     log = reader.log(file)
     errors = [event for event in log if event.get("level") in reader.SERIOUS]
     errors = [event for event in errors if not _CONSEQUENCE.search(event.get("message", ""))]
@@ -140,6 +147,8 @@ def latest(file: Path) -> str:
     quote, says = causes[-1:], causes[-1]
     if (traces := tracebacks(block)) and says in traces[-1]:
         quote, says = traces[-1].splitlines(), " ".join(causes[-2:-1])
+    if traces and (problem := known(traces[-1])):
+        return f"{clock(events.moment(errors[-1]))}\n{problem.told()}"
     codes = codes_in(says)
     found = as_text(codes[0], about(codes[0]), quote) if codes else as_text("Error", _OWN, quote)
     return f"{clock(events.moment(errors[-1]))}\n{found}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import problems
 from ..apache.app_profile import UNASKED, AppProfile
+from ..config.project import Project
 from ..logs import events
 from ..problems.problem import Problem
 from .deaths import signal_name
@@ -19,6 +20,9 @@ _MISSING = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MU
 _DENIED = re.compile(r"^PermissionError: \[Errno 13\] .*?: '(.+)'$", re.MULTILINE)
 _FULL = re.compile(r"^OSError: \[Errno (?:28|122)\] .*?(?:: '(.+)')?$", re.MULTILINE)
 _RUN = re.compile(r'^  File ".*/flask/app\.py", line \d+, in run$', re.MULTILINE)
+_DATABASE = re.compile(
+    r"OperationalError\W.*(?:unable to open database file|attempt to write a readonly database)"
+)
 _TAKEN = re.compile(r"^OSError: \[Errno (?:98|48)\]", re.MULTILINE)
 # What Python says where a file is not the module that was meant.
 _MISTAKEN = re.compile(
@@ -97,14 +101,23 @@ def from_traceback(traceback: str, user: str, own: Path) -> Problem:
         return problems.module_hidden(hiding, traceback)
     if match := _MISSING.search(traceback):
         return _not_found(match[1].partition(".")[0], traceback, own)
-    if match := _DENIED.search(traceback):
-        return problems.permission_denied(user, match[1], traceback)
+    if problem := denied(traceback, user, own):
+        return problem
     if match := _FULL.search(traceback):
         folder = Path(match[1]).parent if match[1] else own
         return problems.disk_full(folder, match[0].partition("] ")[2])
     if _TAKEN.search(traceback):
         return problems.app_listens(traceback)
     return problems.app_broken(traceback)
+
+
+def denied(traceback: str, user: str, own: Path) -> Problem | None:
+    """The problem where the application may not use a file, also while it answers requests."""
+    if match := _DENIED.search(traceback):
+        return problems.permission_denied(user, match[1], traceback)
+    if _DATABASE.search(traceback):
+        return problems.database_unwritable(user, str(Project(own).data), traceback)
+    return None
 
 
 def _hides_another(own: Path, name: str) -> Path | None:

@@ -156,8 +156,19 @@ def permission_denied(user: str, path: str, quote: str) -> None:
     """User {user} may not use {path}.
     | {quote:short}
     The application runs as {user}, who must be able to read its files and to enter each folder
-    above them; what it writes belongs below var/. This shows all permissions:
+    above them; what it writes belongs into var/data. This shows all permissions:
     $ namei -l {path!q}
+    """
+
+
+@entry("www-data", "/srv/blog/var/data", "sqlite3.OperationalError: unable to open database file")
+def database_unwritable(user: str, folder: str, quote: str) -> None:
+    """SQLite cannot write its database as user {user}.
+    | {quote:short}
+    SQLite also writes files beside the database, so the folder has to be writable, too. The
+    application may write to {folder}; Flask's instance folder leads there unless the project has
+    one of its own. Keep the database there. If somebody else made it there, give it back:
+    $ chown -Rh {user}: {folder!q}
     """
 
 

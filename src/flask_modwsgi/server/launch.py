@@ -1,6 +1,7 @@
 """Everything Apache needs to know to serve this project, collected and checked."""
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,17 +11,19 @@ from types import MappingProxyType
 from ..apache import modes, server_root
 from ..apache.app_profile import UNASKED, AppProfile
 from ..apache.state import State
-from ..config import settings
+from ..config import env_file, settings
 from ..config.project import Project
 from ..config.settings import Settings
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
-from ..machine import files, oom
+from ..machine import data_folder, files, oom
 from ..machine.accounts import Account
 from ..tls.certificates import Certificate
 
 # Of the shell's environment, what would make the application's Python another one.
 _PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+_LOGIN = ("HOME", "USER", "LOGNAME", "PATH")
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 # Apache must not go through the link .venv, which leads elsewhere after a setup.
 WORKER = Path(__file__).resolve().parents[1] / "worker" / "entry.py"
 
@@ -64,11 +67,12 @@ def collect(
     """
     facts = Facts(project, given)
     before(SERVE, facts)
+    data_folder.make(project.data, facts.account)
     return Site(
         project=project,
         settings=facts.settings,
         account=facts.account,
-        environ=application_environment(facts.variables, facts.settings),
+        environ=environment_of(project, facts),
         entry=entry,
         root=server_root.choose(project, root),
         logs=logs,
@@ -87,6 +91,26 @@ def for_production(
     here = collect(project, logs=logs, given=given)
     settings.refuse_unsafe(here.environ)
     return here
+
+
+def environment_of(project: Project, facts: Facts) -> dict[str, str]:
+    """What the application, and a command of its own, finds in ``os.environ``.
+
+    :raises Problem: a setting is wrong.
+    """
+    variables = application_environment(facts.variables, facts.settings)
+    written = env_file.read(project.env_file)
+    variables |= _login(project, facts.account, variables.get("PATH", os.defpath))
+    return variables | {name: written[name] for name in _LOGIN if written.get(name)}
+
+
+def _login(project: Project, account: Account, path: str) -> dict[str, str]:
+    """What a login sets: of another user nothing is kept, as in ``su -``."""
+    programs = str(project.environment / "bin")
+    if account.is_me:
+        return {"PATH": f"{programs}:{path}"}
+    names = {"USER": account.user, "LOGNAME": account.user, "HOME": str(project.data)}
+    return names | {"PATH": f"{programs}:{_SYSTEM_PATH}"}
 
 
 def application_environment(variables: Mapping[str, str], chosen: Settings) -> dict[str, str]:

@@ -13,7 +13,7 @@ from ..config.project import Project
 from ..doctor import check_places
 from ..doctor.checklist import SETUP, before
 from ..doctor.facts import Facts
-from ..machine import files
+from ..machine import data_folder, files
 from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
@@ -61,6 +61,8 @@ def setup(
         if findings := built.findings(made, facts.account):
             raise problems.build_broken(findings)
         make_env_file(project)
+        data_folder.make(project.data, facts.account)
+        data_folder.link(project.package.parent / "instance", project.data)
         if not environments.is_usable(project):
             # There is nothing to lose, and a project that cannot be served yet needs its tools.
             _put_to_use(project, new.environment)

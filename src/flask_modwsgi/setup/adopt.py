@@ -189,7 +189,8 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
 def _ignore(file: Path) -> None:
     before = file.read_text(encoding="utf-8") if file.exists() else ""
     lines = before.splitlines()
-    wanted = [*IGNORED, *(keep for pattern, keep in KEPT.items() if pattern in lines)]
+    own = () if (file.parent / "instance").exists() else ("instance",)  # what setup makes
+    wanted = [*IGNORED, *own, *(keep for pattern, keep in KEPT.items() if pattern in lines)]
     missing = [line for line in wanted if line not in lines]
     if not missing:
         say("kept", file.name)

@@ -1,0 +1,51 @@
+"""``./run flask`` and ``./run exec``: commands with what the application has under Apache."""
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import problems
+from ..config.project import Project
+from ..doctor.facts import Facts
+from ..machine import accounts, data_folder
+from . import launch
+
+FLASK = "flask_modwsgi.worker.flask_command"
+
+
+def flask(project: Project, words: Sequence[str]) -> int:
+    """Run a command of the application as ``flask`` does; without `words`, list all.
+
+    :raises Problem: as `execute`.
+    """
+    return execute(
+        project, [str(project.python), "-I", "-m", FLASK, str(project.wsgi_file), *words]
+    )
+
+
+def execute(project: Project, words: Sequence[str]) -> int:
+    """Become a program that runs as the application's user, in the project's folder.
+
+    Its terminal, signals and exit status are those of this process. Does not return.
+
+    :param words: The program, looked for in the environment first, and its arguments.
+    :raises Problem: there is no such program, or a setting is wrong.
+    """
+    if not words:
+        raise problems.command_wrong("./run exec needs a command", "./run exec -- python")
+    facts = Facts(project)
+    environ = launch.environment_of(project, facts)
+    data_folder.make(project.data, facts.account)
+    if not facts.account.is_me:
+        accounts.become(facts.account)
+    os.chdir(project.root)
+    # What this Python ignores, or handles itself, a program expects to be ended by.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvpe(words[0], list(words), environ)
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        name = Path(words[0]).name
+        what = f"./run exec cannot run {name}: {error.strerror}"
+        raise problems.command_wrong(what, "./run exec -- python") from None
