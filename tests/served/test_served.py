@@ -276,6 +276,17 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         with (changed.path / ".env").open("a") as file:
             file.write("GREETING=\"from $HOME, 100% 'sure'\"\n")
         wait_for(lambda: page() == "from $HOME, 100% 'sure'", 15, "the new setting")
+        settings = (changed.path / ".env").read_text()
+        (changed.path / ".env").write_text(f"{settings}THREADS=many\n")
+        wait_for(lambda: "nothing was restarted" in serving.log, 15, "what is wrong with .env")
+        assert "setting-invalid" in serving.log
+        assert page() == "from $HOME, 100% 'sure'"
+        (changed.path / ".env").write_text(settings)
+        wait_for(lambda: serving.log.count("restarting, because") == 2, 15, "a restart")
+        beside = changed.path / "beside.py"
+        beside.write_text("")
+        wait_for(lambda: "because of beside.py" in serving.log, 10, "a module beside the package")
+        beside.unlink()
         assert "ZeroDivisionError" in serving.log
         assert "GET / 200" in serving.log
     views.write_text(good)

@@ -260,3 +260,10 @@ def test_errors_before_the_start_are_no_errors_of_this_server(tmp_path: Path) ->
     since = datetime(2026, 11, 26, 10, 30).timestamp()
     assert [cause for _, _, cause in reader.causes(project)] == ["old", "new"]
     assert [cause for _, _, cause in reader.causes(project, since)] == ["new"]
+
+
+def test_logs_that_are_not_there_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reader.show(Project(tmp_path), 20, follow=False, errors=False) == 0
+    assert "There are no logs" in capsys.readouterr().err

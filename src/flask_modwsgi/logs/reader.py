@@ -22,6 +22,7 @@ from .noise import is_routine
 
 SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
 MINOR = {"warn", "warning"}
+LOGS = ("access.log", "error.log", "stand-in/error.log")
 TAIL = 256 * 1024  # bytes of each log that are read
 RED, YELLOW, PLAIN = "\033[31m", "\033[33m", "\033[0m"
 
@@ -35,12 +36,14 @@ class Line(NamedTuple):
 
 def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
     """Print the last `lines` lines, then new ones if `follow`; or the errors, grouped by cause."""
+    if not any((project.logs / name).exists() for name in LOGS):
+        print(f"There are no logs in {project.logs} yet: ./run start writes them", file=sys.stderr)
     if errors:
         for count, last, cause in causes(project):
             print(f"{count:>5} x  last {last}  {cause}")
         return 0
     folder = project.logs
-    paths = [folder / "access.log", folder / "error.log", folder / "stand-in" / "error.log"]
+    paths = [folder / name for name in LOGS]
     followers = [Follower(path) for path in paths] if follow else []
     past = [line for line in merged([tail(path) for path in paths]) if not is_routine(line.event)]
     new = (line for line in appended(followers) if not is_routine(line.event)) if follow else ()

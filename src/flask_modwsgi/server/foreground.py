@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from types import FrameType
 from ..apache import monitoring
 from ..config.project import Project
 from ..logs import events, rendering
+from ..problems.problem import Problem, tell
 from ..tls import local_certificate
 from . import import_check, launch
 from .httpd import Httpd
@@ -19,6 +20,7 @@ from .messages import say, write
 
 # One process, so that every request sees the same state.
 _DEVELOPMENT = {"PROCESSES": "1"} | dict.fromkeys(monitoring.PORTS, "")
+_UNWATCHED = {"var", "tests", "node_modules", "__pycache__"}
 _WATCHED = {".py", ".wsgi", ".html", ".toml", ".json"}
 
 
@@ -39,18 +41,23 @@ def develop(project: Project, given: Mapping[str, str], tls: bool = False) -> in
         here = launch.collect(project, entry=entry, given={**_DEVELOPMENT, **given})
         return Httpd(import_check.ask_application(here), brief=True)
 
-    return _serve(make, (project.package, project.wsgi_file, project.env_file), grace=0)
+    def watched() -> Iterable[Path]:
+        yield from {project.package, project.wsgi_file, project.env_file, *_modules(project.root)}
+
+    return _serve(make, watched, grace=0)
 
 
 def _serve(
-    make: Callable[[], Httpd], watched: Sequence[Path] = (), grace: float | None = None
+    make: Callable[[], Httpd],
+    watched: Callable[[], Iterable[Path]] = tuple,
+    grace: float | None = None,
 ) -> int:
     """Serve until a signal comes; `make` gives what is started, again when ``.env`` was saved.
 
     :param watched: Files and folders; when one is saved, the application is loaded anew.
     :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
     """
-    seen = set(_files(watched))
+    seen = set(_files(watched()))
     stop = _stop_requested()
     server = make()
     project = server.site.project
@@ -58,12 +65,18 @@ def _serve(
         _announce(server, stop)
         while server.is_running and not stop.wait(0.5):
             server.refuse_crash_loop()
-            before, seen = seen, set(_files(watched))
+            before, seen = seen, set(_files(watched()))
             saved = sorted({path for path, *_ in before ^ seen})
             if project.env_file in saved:
+                try:
+                    renewed = make()
+                except Problem as problem:  # such as a typo; what runs goes on
+                    tell(problem, as_json=False)
+                    say("nothing was restarted; save .env again when it is mended")
+                    continue
                 say("restarting, because .env was saved")
                 server.stop(grace)
-                server = make()
+                server = renewed
                 _announce(server, stop)
             elif saved:
                 names = ", ".join(str(path.relative_to(project.root)) for path in saved)
@@ -74,6 +87,19 @@ def _serve(
     if stop.is_set():
         return 0
     raise server.failure("Apache ended by itself.")
+
+
+def _modules(root: Path) -> Iterator[Path]:
+    """The Python files of a project, beside the package, too; nothing of an environment or a test."""
+    for place, folders, files in os.walk(root):
+        folders[:] = [
+            name
+            for name in folders
+            if name not in _UNWATCHED
+            and not name.startswith(".")
+            and not os.path.exists(os.path.join(place, name, "pyvenv.cfg"))
+        ]
+        yield from (Path(place, name) for name in files if name.endswith(".py"))
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, int, int]]:
