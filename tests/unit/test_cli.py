@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -14,7 +15,9 @@ from flask_modwsgi import __version__
 from flask_modwsgi.cli import command_line
 from flask_modwsgi.cli.verbs import VERBS, Verb
 from flask_modwsgi.config import settings
+from flask_modwsgi.config.project import Project as SiteProject
 from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.server import foreground
 
 NAMES = [verb.name for verb in VERBS]
 TAKING_SETTINGS = [verb.name for verb in VERBS if verb.takes_settings]
@@ -195,3 +198,9 @@ def test_the_console_script_is_called_by_its_name() -> None:
     assert run("help", code=code).stdout.startswith("usage: flask-modwsgi [VERB] [OPTIONS]\n")
     assert run("help", "logs", code=code).stdout.startswith("usage: flask-modwsgi logs ")
     assert "Example: flask-modwsgi start\n" in run("strat", code=code).stderr
+
+
+def test_development_measures_nothing_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Problem) as wrong:
+        foreground.develop(SiteProject(tmp_path), {"METRICS_PORT": "9100"})
+    assert wrong.value.remedy == ("./run --metrics-port 9100",)

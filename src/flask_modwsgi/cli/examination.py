@@ -29,7 +29,8 @@ def examine(project: Project, report: str | None, hello: bool, as_json: bool) ->
         from ..server import smoke_test
 
         path = write(project, report, found, lambda: smoke_test.configuration(project))
-        print(f"The report is in {path}; secrets in it are masked.")
+        told = f"The report is in {path}; secrets in it are masked."
+        print(json.dumps({"ok": not wrong, "report": str(path)}) if as_json else told)
     elif as_json:
         checks = [finding.as_dict() for finding in found]
         print(json.dumps({"ok": not wrong, "checks": checks}, indent=2))

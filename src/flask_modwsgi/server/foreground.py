@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from .. import problems
 from ..apache import monitoring
 from ..config.project import Project
 from ..logs import events, rendering
@@ -32,6 +33,9 @@ def serve(project: Project, given: Mapping[str, str]) -> int:
 
 def develop(project: Project, given: Mapping[str, str], tls: bool = False) -> int:
     """Serve, and load the application anew whenever one of its files is saved."""
+    for name in given.keys() & set(monitoring.PORTS):
+        option = f"--{name.lower().replace('_', '-')} {given[name]}"
+        raise problems.command_wrong(f"./run dev measures nothing for {name}", f"./run {option}")
     os.environ.setdefault("FLASK_DEBUG", "1")
     if tls:
         os.environ.update(local_certificate.settings(project))
