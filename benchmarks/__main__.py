@@ -12,6 +12,7 @@ from pathlib import Path
 from . import contenders, measure, project, report, slow_clients, workloads
 
 RESULTS = Path(__file__).resolve().parent / "results"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def main() -> int:
@@ -24,6 +25,7 @@ def main() -> int:
         "--seconds", type=float, default=4, help="of each measurement; 4 by default"
     )
     parser.add_argument("--rounds", type=int, default=3, help="of all contenders; 3 by default")
+    parser.add_argument("--publish", action="store_true", help="write the results into docs/")
     options = parser.parse_args()
     if not shutil.which("wrk"):
         print("wrk is missing; on Debian: apt-get install wrk", file=sys.stderr)
@@ -39,10 +41,12 @@ def main() -> int:
     ]
     with tempfile.TemporaryDirectory(prefix="fmw-bench-", dir="/tmp") as folder:
         os.chmod(folder, 0o755)
-        text = run(Path(folder), wanted, chosen, options.seconds, options.rounds)
+        text, plot = run(Path(folder), wanted, chosen, options.seconds, options.rounds)
     print(text)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.md").write_text(text, "utf-8")
+    place = DOCS if options.publish else RESULTS
+    place.mkdir(exist_ok=True)
+    (place / "benchmarks.md").write_text(text, "utf-8")
+    (place / "benchmarks.svg").write_text(plot, "utf-8")
     return 0
 
 
@@ -52,8 +56,11 @@ def run(
     chosen: list[workloads.Workload],
     seconds: float,
     rounds: int,
-) -> str:
-    """Measure every workload with every contender, one after the other within each round."""
+) -> tuple[str, str]:
+    """Measure every workload with every contender, one after the other within each round.
+
+    :return: The tables in Markdown, and the plot.
+    """
     served = project.generate(folder)
     tools = project.install_tools(served, folder / "tools")
     results: dict[str, dict[str, list[measure.Figures]]] = {one.name: {} for one in chosen}
@@ -75,7 +82,9 @@ def run(
                     results[workload.name].setdefault(contender.name, []).append(figures)
                 if number == 0:
                     slow[contender.name] = with_slow_clients(address)
-    return written(results, slow)
+    rates = {name: report.summary(found).rate for name, found in results.get("page", {}).items()}
+    plot = report.plot(rates, "Welcome page, 32 connections, requests per second")
+    return written(results, slow, f"{rounds} rounds of {seconds:g} seconds"), plot
 
 
 def with_slow_clients(address: str) -> dict[str, str]:
@@ -88,24 +97,29 @@ def with_slow_clients(address: str) -> dict[str, str]:
 
 
 def written(
-    results: dict[str, dict[str, list[measure.Figures]]], slow: dict[str, dict[str, str]]
+    results: dict[str, dict[str, list[measure.Figures]]],
+    slow: dict[str, dict[str, str]],
+    rounds: str,
 ) -> str:
-    """The report in Markdown; the plot is written beside it."""
-    today = datetime.date.today().isoformat()
-    head = f"{today}, {platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    rates = {name: report.summary(found).rate for name, found in results.get("page", {}).items()}
-    if rates:
-        RESULTS.mkdir(exist_ok=True)
-        title = "Welcome page, 32 connections, requests per second"
-        (RESULTS / "page.svg").write_text(report.plot(rates, title), "utf-8")
-    parts = [f"{head}\n", report.table(results, contenders.REFERENCE)]
+    """The report in Markdown."""
     kinds = list(slow_clients.CLIENTS)
-    parts += ["### Normal requests beside 200 slow clients, median / p99 in milliseconds\n"]
     rows = [f"| | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
     rows += [
         f"| {name} | {' | '.join(row[kind] for kind in kinds)} |" for name, row in slow.items()
     ]
-    return "\n".join([*parts, *rows, ""])
+    parts = (
+        "# Benchmarks",
+        f"`make bench`, {datetime.date.today().isoformat()}: {os.cpu_count()} cores, {platform.platform()},"
+        f" Python {platform.python_version()}; {rounds}. [performance.md](performance.md) says what it"
+        " means.",
+        "![Requests per second of the welcome page](benchmarks.svg)",
+        "## In short: requests per second of the welcome page, with nginx + gunicorn as 1",
+        report.short(results, slow, contenders.REFERENCE) if contenders.REFERENCE in slow else "",
+        report.table(results, contenders.REFERENCE).rstrip(),
+        "## Normal requests beside 200 slow clients, median / p99 in milliseconds",
+        "\n".join(rows),
+    )
+    return "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":

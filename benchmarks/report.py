@@ -27,12 +27,27 @@ def ratio(rounds: Sequence[Figures], reference: Sequence[Figures]) -> float:
     return median(one.rate / other.rate for one, other in pairs if other.rate)
 
 
+def short(results: Results, slow: Mapping[str, Mapping[str, str]], reference: str) -> str:
+    """The table of the README: rates of the page against the reference, and slow clients."""
+    pages = {name: found for name, found in results.items() if name.startswith("page")}
+    titles = [name.removeprefix("page").strip(", ") or "32 connections" for name in pages]
+    rows = [
+        f"| | {' | '.join(titles)} | beside 200 slow uploads (ms) |",
+        "|---" * (len(titles) + 2) + "|",
+    ]
+    for name in slow:
+        rates = [f"{ratio(found[name], found[reference]):.2f}" for found in pages.values()]
+        beside = slow[name].get("uploads", "").partition(" / ")[0]
+        rows.append(f"| {name} | {' | '.join(rates)} | {beside} |")
+    return "\n".join(rows)
+
+
 def table(results: Results, reference: str) -> str:
     """A table in Markdown for each workload, ordered by rate."""
     parts = []
     for workload, contenders in results.items():
         rows = [
-            f"### {workload}",
+            f"## {workload}",
             "",
             "| | requests/s | ratio | p99 (ms) | errors | CPU (us/request) | memory (MB) |",
             "|---|---|---|---|---|---|---|",

@@ -50,6 +50,21 @@ def test_the_table_is_ordered_by_rate() -> None:
     assert rows[1].startswith("| slow | 10 | 1.00 |")
 
 
+def test_the_short_table_has_the_rates_of_the_page() -> None:
+    results = {
+        "page": {"ours": [figures(50)], "theirs": [figures(100)]},
+        "page, 200 connections": {"ours": [figures(90)], "theirs": [figures(100)]},
+        "JSON": {"ours": [figures(9)], "theirs": [figures(1)]},
+    }
+    slow = {"ours": {"uploads": "2.5 / 9.9"}, "theirs": {"uploads": "9000.0 / 9000.0"}}
+    assert report.short(results, slow, "theirs").splitlines() == [
+        "| | 32 connections | 200 connections | beside 200 slow uploads (ms) |",
+        "|---|---|---|---|",
+        "| ours | 0.50 | 0.90 | 2.5 |",
+        "| theirs | 1.00 | 1.00 | 9000.0 |",
+    ]
+
+
 def test_the_plot_is_well_formed_and_names_every_contender() -> None:
     from xml.etree import ElementTree
 

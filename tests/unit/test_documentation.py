@@ -57,6 +57,14 @@ def test_the_commands_exist(defaults: Baked) -> None:
             assert re.search(rf"^  {verb} ", shown, re.MULTILINE), verb
 
 
+def test_the_speeds_are_those_of_the_benchmarks() -> None:
+    text = (ROOT / "docs/benchmarks.md").read_text("utf-8")
+    table = re.search(r"^## In short.*?(^\|.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+    assert table and table[1] in README
+    (day,) = re.findall(r"^`make bench`, (\d{4}-\d\d-\d\d):", text, re.MULTILINE)
+    assert day in README
+
+
 def test_the_help_fits_a_screen(defaults: Baked) -> None:
     done = defaults.run("--help")
     assert done.returncode == 0
