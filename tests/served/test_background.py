@@ -304,7 +304,7 @@ def test_it_is_found_although_the_server_root_is_gone(service: Service) -> None:
 
     # Again and again, because a process that has just started still writes there.
     wait_for(gone, 10, "its end")
-    assert "already running" in service.run("start").stderr
+    assert "server-root-incomplete" in service.run("start").stderr
     stopped = service.run("stop")
     assert "stopped" in stopped.stderr
     assert service.run("start").returncode == 0

@@ -7,6 +7,7 @@ and nothing has to end it. Should it be killed, or stand still, its parent puts 
 import collections
 import contextlib
 import fcntl
+import mmap
 import os
 import re
 import select
@@ -28,8 +29,9 @@ CHUNK = 256 * 1024  # bytes read at once, and written to one file
 LONGEST = 1024 * 1024  # bytes of a line
 # Seconds in which lines gather, so that a burst of them wakes this process once; the pipe has room.
 GATHER = 0.01
-# A pipe that is half full at so many looks, with so many seconds between them, has a reader that stalls.
+# So many looks, with so many seconds between them, at a pipe that is half full, and nothing was read.
 LOOKS, LOOK = 8, 0.25
+Work = Callable[[Mapping[int, int], Callable[[], None]], None]
 
 
 class Log:
@@ -99,9 +101,13 @@ class Deaths:
                 subprocess.Popen(words)
 
 
-def copy(logs: dict[int, Log]) -> None:
-    """Write what comes from each file descriptor to its log until all are closed."""
+def copy(logs: dict[int, Log], beat: Callable[[], None]) -> None:
+    """Write what comes from each file descriptor to its log until all are closed.
+
+    :param beat: Is called again and again.
+    """
     while logs:
+        beat()
         ready = select.select(list(logs), [], [])[0]
         time.sleep(GATHER)
         for source in ready:
@@ -111,23 +117,30 @@ def copy(logs: dict[int, Log]) -> None:
                 logs.pop(source).close()
 
 
-def supervised(work: Callable[[Mapping[int, int]], None], pipes: Sequence[int]) -> None:
+def supervised(work: Work, pipes: Sequence[int]) -> None:
     """Do `work` in a child process, and again if that ends before it is done, or stands still.
 
     Apache waits when a pipe is full, and its clients with it. So what is in the pipes is thrown away
     then; `work` is told how many bytes of each.
     """
     lost = dict.fromkeys(pipes, 0)
+    beats = mmap.mmap(-1, 1)  # is shared with the child
+
+    def beat() -> None:
+        beats[0] = (beats[0] + 1) % 256
+
     while True:
         child = os.fork()
         if child == 0:
-            work(lost)
+            work(lost, beat)
             os._exit(0)
         lost = dict.fromkeys(pipes, 0)
-        looks = 0
+        looks, last = 0, -1
         while (status := _ended(child)) is None:
             time.sleep(LOOK)
-            looks = looks + 1 if any(_waiting(pipe) > _size(pipe) / 2 for pipe in pipes) else 0
+            is_needed = any(_waiting(pipe) > _size(pipe) / 2 for pipe in pipes)
+            looks = looks + 1 if is_needed and beats[0] == last else 0
+            last = beats[0]
             if looks >= LOOKS:
                 os.kill(child, signal.SIGKILL)
                 for pipe in pipes:
@@ -174,7 +187,7 @@ def main(
     limits = int(size), int(count)
     pipes = int(access), int(error)
 
-    def work(lost: Mapping[int, int]) -> None:
+    def work(lost: Mapping[int, int], beat: Callable[[], None]) -> None:
         requests = RotatedFile(Path(folder, "access.log"), *limits)
         errors = RotatedFile(Path(folder, "error.log"), *limits)
         copy(
@@ -183,7 +196,8 @@ def main(
                 pipes[1]: Log(
                     rendering.error_lines(style), errors, lost[pipes[1]], Deaths(root).look
                 ),
-            }
+            },
+            beat,
         )
 
     supervised(work, pipes)
