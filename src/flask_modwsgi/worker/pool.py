@@ -42,8 +42,8 @@ class Pool(Runner):
             thread = threading.get_ident()
             return self.current.get(thread) or self.streamed.get(thread)
 
-        sys.stdout = _Printed(work, sys.stdout)  # type: ignore[assignment]
-        sys.stderr = _Printed(work, sys.stderr)  # type: ignore[assignment]
+        sys.stdout = _Printed(work, sys.stdout)
+        sys.stderr = _Printed(work, sys.stderr)
 
     def do(self, work: Work, patience: float) -> None:
         """See `Runner`."""
