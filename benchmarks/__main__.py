@@ -84,7 +84,7 @@ def run(
                     slow[contender.name] = with_slow_clients(address)
     rates = {name: report.summary(found).rate for name, found in results.get("page", {}).items()}
     plot = report.plot(rates, "Welcome page, 32 connections, requests per second")
-    return written(results, slow, f"{rounds} rounds of {seconds:g} seconds"), plot
+    return written(results, slow, f"rounds: {rounds} of {seconds:g} seconds"), plot
 
 
 def with_slow_clients(address: str) -> dict[str, str]:
@@ -109,7 +109,7 @@ def written(
     ]
     parts = (
         "# Benchmarks",
-        f"`make bench`, {datetime.date.today().isoformat()}: {os.cpu_count()} cores, {platform.platform()},"
+        f"`make bench`, {datetime.date.today().isoformat()}: {os.cpu_count()} cores, {platform.system()} {platform.machine()},"
         f" Python {platform.python_version()}; {rounds}. [performance.md](performance.md) says what it"
         " means.",
         "![Requests per second of the welcome page](benchmarks.svg)",
