@@ -261,3 +261,16 @@ def test_an_exception_is_raised_in_the_thread_of_apache(kind: Any, tmp_path: Pat
     for _ in range(2):
         with pytest.raises(SystemExit, match="enough"):
             sent(made, "/")
+
+
+def test_a_stream_is_told_of_until_it_is_closed(tmp_path: Path) -> None:
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return iter([b"one", b"two"])
+
+    made = gate_of(application, 1, LIMIT, tmp_path, kind=places.Places)
+    _, stream = sent(made, "/")
+    assert list(stream) == [b"one", b"two"]
+    assert [one["path"] for one in made.runner.requests().values()] == ["/"]
+    stream.close()
+    assert made.runner.requests() == {}

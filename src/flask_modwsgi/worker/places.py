@@ -5,9 +5,12 @@ makes embedded mode fast; so a client waits for a thread that does not come back
 """
 
 import queue
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .runner import NoPlace, Runner, Work
+from .stream import Pieces
 
 
 class Places(Runner):
@@ -25,6 +28,14 @@ class Places(Runner):
             raise NoPlace from None
         self._begin(work)
         self._answer(work)
+        if isinstance(work.answer, Pieces):
+            self.streamed[work.thread] = work
+            work.answer = Pieces(iter(work.answer), partial(self._end, work, work.answer.close))
+
+    def _end(self, work: Work, close: Callable[[], Any]) -> None:
+        """Of what was made while it was sent."""
+        self.streamed.pop(work.thread, None)
+        close()
 
     def _admit_one_more(self) -> None:
         self._free.put(None)
