@@ -7,6 +7,7 @@ and of Apple, which are as these systems document them.
 import json
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -269,7 +270,17 @@ def test_what_the_kernel_says() -> None:
     assert oom.killed_for_memory(KERNEL) == {6047: 182156 * 1024}
     assert oom.faulty_libraries(KERNEL) == {32470: "libc.so.6"}
     assert selinux.has_denied(KERNEL) and not selinux.has_denied(KERNEL[:2])
-    assert oom.kernel_messages("/nonexistent") == []
+    assert oom._records("/nonexistent") == []
+
+
+def test_what_the_kernel_said_earlier_is_of_other_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = time.monotonic()
+    ages = {"at the start": 100, "an hour before it": 3700, "just now": 0}
+    records = [f"6,1,{(now - age) * 1e6:.0f},-;{text}\n" for text, age in ages.items()]
+    monkeypatch.setattr(oom, "_records", lambda: records)
+    assert oom.kernel_messages(time.time() - 100) == ["at the start", "just now"]
 
 
 @pytest.mark.parametrize(

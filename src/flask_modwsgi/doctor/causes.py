@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import problems
-from ..logs.events import Event, messages
+from ..logs.events import Event, messages, moment
 from ..logs.noise import is_routine
 from ..machine import oom, selinux
 from ..problems.problem import Problem
@@ -45,7 +45,8 @@ def gather(log: Sequence[Event], user: str, own: Path, kills_before: int) -> Evi
     :param own: The project's folder.
     :param kills_before: What `oom.kills` said at the start.
     """
-    kernel = oom.kernel_messages()
+    began = next(filter(None, map(moment, log)), 0.0)
+    kernel = oom.kernel_messages(began)
     refuses = bool(selinux.enforcing()) or selinux.has_denied(kernel)
     return Evidence(log, user, own, max(0, oom.kills() - kills_before), kernel, refuses)
 

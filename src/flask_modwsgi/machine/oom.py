@@ -2,11 +2,13 @@
 
 import os
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 _KILLED = re.compile(r"Killed process (\d+) \(.*?\).*?anon-rss:(\d+)kB")
+_CLOCKS_DIFFER = 10.0  # seconds; nobody sets the clock of the kernel's messages
 _FAULT = re.compile(r"\[(\d+)\]: (?:segfault at|trap|general protection).* in ([\w.+-]+)\[")
 
 
@@ -35,13 +37,22 @@ def _text(file: Path) -> str:
         return ""
 
 
-def kernel_messages(device: str = "/dev/kmsg") -> list[str]:
-    """What the kernel has said, as far as this user may read it (``dmesg_restrict``)."""
+def kernel_messages(since: float) -> list[str]:
+    """What the kernel has said, as far as this user may read it (``dmesg_restrict``).
+
+    :param since: In seconds, as `time.time` counts. An older message can name a process id that
+        another process has by now.
+    """
+    earliest = time.monotonic() - (time.time() - since) - _CLOCKS_DIFFER
+    return [text for text, at in map(_parsed, _records()) if at >= earliest]
+
+
+def _records(device: str = "/dev/kmsg") -> list[str]:
     try:
         descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return []
-    messages: list[str] = []
+    records: list[str] = []
     with os.fdopen(descriptor, "rb", buffering=0) as log:
         while True:
             try:
@@ -49,10 +60,19 @@ def kernel_messages(device: str = "/dev/kmsg") -> list[str]:
             except BrokenPipeError:  # overwritten while it was read; the next one is there
                 continue
             except OSError:
-                return messages
+                return records
             if not record:  # nothing more to read
-                return messages
-            messages.append(record.decode(errors="replace").partition(";")[2].splitlines()[0])
+                return records
+            records.append(record.decode(errors="replace"))
+
+
+def _parsed(record: str) -> tuple[str, float]:
+    """The text of a record, and when it was written, in seconds since the system was started.
+
+    ``priority,sequence,microseconds,flags;text``, Linux, Documentation/ABI/testing/dev-kmsg
+    """
+    columns, _, text = record.partition(";")
+    return text.splitlines()[0], int(columns.split(",")[2]) / 1e6
 
 
 def killed_for_memory(messages: Iterable[str]) -> dict[int, int]:
