@@ -111,6 +111,12 @@ def test_two_starts_at_once_start_one(service: Service) -> None:
     assert sum("already running" in one.stderr for one in done) == 1
 
 
+def test_a_start_says_that_a_running_server_keeps_its_settings(service: Service) -> None:
+    assert "settings" not in service.run("start").stderr
+    again = service.run("start", "--threads", "3")
+    assert (again.returncode, "./run restart takes others" in again.stderr) == (0, True)
+
+
 def test_a_start_that_fails_says_why_and_leaves_nothing(service: Service) -> None:
     service.run("stop")
     change(service, INDEX, INDEX + "\n\n\nraise RuntimeError('at import')")
@@ -140,8 +146,12 @@ def test_status(service: Service) -> None:
     assert sum(row["requests"] for row in found["processes"]) >= 2
     assert all(row["memory"] > 1_000_000 for row in found["processes"])
     assert "RuntimeError: a detail" in found["errors"][0]
+    assert found["server"]["Capacity"].startswith("2 processes x 5 threads, ")
+    assert Path(service.project.path, found["server"]["Apache"]).is_file()
+    assert Path(service.project.path, found["server"]["Logs"], "error.log").is_file()
     shown = service.run("status")
     assert shown.returncode == 0
+    assert all(value in shown.stdout for value in found["server"].values())
     assert max(map(len, shown.stdout.splitlines())) <= 80
     service.run("stop")
     assert service.run("status").returncode == 3

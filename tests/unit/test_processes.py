@@ -368,6 +368,7 @@ def test_status_sends_nothing_to_a_terminal_but_text() -> None:
         "address": f"http://{bad}/",
         "uptime": 1,
         "release": bad,
+        "server": {"Logs": bad},
         "processes": [],
         "errors": [bad],
     }

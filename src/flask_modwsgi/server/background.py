@@ -5,7 +5,7 @@ from typing import Any
 
 from ..apache import modes, processes, state
 from ..config.project import Project
-from . import import_check, launch, locks
+from . import import_check, launch, locks, summary
 from .ending import end
 from .foreground import say_where
 from .httpd import Httpd
@@ -23,11 +23,14 @@ def start(project: Project, given: Mapping[str, str]) -> int:
             state.refuse_moved(root)
             processes.refuse_incomplete(root)
             say(f"already running: process {running.pid}, {state.read(root).address}/")
+            if given:
+                say("its settings are as before; ./run restart takes others")
             return 0
         end(project)  # what a killed Apache left keeps the port
         server = _checked(project, given)
         server.start()
         say_where(server)
+        say(f"{summary.capacity(server.site.settings)}; ./run status shows more")
     return 0
 
 
@@ -47,6 +50,7 @@ def restart(project: Project, given: Mapping[str, str]) -> int:
         end(project)
         server.start()
         say_where(server)
+        say(f"{summary.capacity(server.site.settings)}; ./run status shows more")
     return 0
 
 

@@ -19,7 +19,7 @@ from ..machine.times import duration
 from ..printable import printable
 from ..problems.problem import Problem
 from ..setup import environments
-from . import answers, health_summary, probe
+from . import answers, health_summary, probe, summary
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
 EXIT_STATUSES = {"running": 0, "not answering": 1, "stopped": 3}
@@ -59,6 +59,7 @@ def collect(project: Project) -> dict[str, Any]:
         "pid": parent.pid,
         "uptime": round(time.time() - parent.began),
         "release": _release(project),
+        "server": summary.of(project, root, started),
         "processes": rows,
         "errors": errors,
     }
@@ -131,6 +132,7 @@ def as_text(found: dict[str, Any]) -> str:
             f"{'Address':<10}{found['address']}",
             f"{'Since':<10}{since} ({duration(found['uptime'])})",
             f"{'Release':<10}{found['release']}",
+            *(f"{label:<10}{value}" for label, value in found["server"].items()),
             "",
             f"{'process':>9} {'memory':>9} {'requests':>9} {'busy':>5} {'idle':>5}",
         ]

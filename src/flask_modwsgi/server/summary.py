@@ -1,0 +1,41 @@
+"""What a server was started with, as people read it."""
+
+from pathlib import Path
+
+from ..apache import modes
+from ..apache.state import State
+from ..config.project import Project
+from ..config.settings import Settings
+
+
+def capacity(chosen: Settings) -> str:
+    """How many requests it executes at once, and how many connections it holds."""
+    number = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
+    connections = modes.of(chosen.mode).names(chosen, "")["CONNECTIONS"]
+    return f"{number} x {chosen.threads} threads, {connections} connections"
+
+
+def of(project: Project, root: Path, started: State) -> dict[str, str]:
+    """A value for each label; empty where the record is lost or of another version.
+
+    :param root: The server root.
+    """
+    try:
+        chosen = Settings(**started.settings)
+        how_much = capacity(chosen)
+    except (TypeError, ValueError):
+        return {}
+    return {
+        "Capacity": f"{how_much}, {chosen.mode} mode",
+        "Limits": f"request {chosen.request_limit} s, start {chosen.start_limit} s,"
+        f" stop {chosen.stop_limit} s, upload {chosen.max_upload_mb} MB",
+        "User": f"{started.user}, locale C.UTF-8",
+        "Logs": _short(Path(started.logs), project) if started.logs else "the terminal",
+        "Root": _short(root, project),
+        "Apache": _short(root / "httpd.conf", project),
+    }
+
+
+def _short(path: Path, project: Project) -> str:
+    """Within the project's folder, from there."""
+    return str(path.relative_to(project.root) if path.is_relative_to(project.root) else path)
