@@ -142,6 +142,30 @@ def test_what_clients_object_to(folder: Path) -> None:
     assert "expired" in certificates.load(*make_expired(folder, "expired")).objection
 
 
+def issued(folder: Path, name: str, authority: tuple[Path, Path]) -> tuple[Path, Path]:
+    """A certificate by an authority, and its key."""
+    certificate, key = make(folder, name)
+    request = folder / f"{name}.csr"
+    openssl("req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", request)
+    by = ("-CA", authority[0], "-CAkey", authority[1], "-CAcreateserial")
+    openssl("x509", "-req", "-in", request, *by, "-days", "30", "-out", certificate)
+    return certificate, key
+
+
+def test_a_chain_has_to_fit(pair: tuple[Path, Path], folder: Path) -> None:
+    authority = make(folder, "issuer")
+    alone, key = issued(folder, "issued", authority)
+    whole, wrong = folder / "whole.pem", folder / "wrong.pem"
+    whole.write_text(alone.read_text() + authority[0].read_text())
+    wrong.write_text(alone.read_text() + pair[0].read_text())
+    assert certificates.load(whole, key).warnings == []
+    assert certificates.load(*pair).warnings == []
+    for file in (alone, wrong):
+        (warning,) = certificates.load(file, key).warnings
+        assert "chain does not fit" in warning
+        assert "issuer" in warning
+
+
 def test_without_tls_there_is_nothing_to_renew() -> None:
     with pytest.raises(Problem) as problem:
         renewal.check_files({"tls_certificate": ""}, settings.load({}))
@@ -469,6 +493,34 @@ def test_a_bad_certificate_is_refused_and_nothing_changes(service: Service, fold
     assert service.served() == before
     after = json.loads(service.run("status", "--json").stdout)["processes"]
     assert [row["pid"] for row in after] == [row["pid"] for row in family]
+
+
+@pytest.mark.daemon_mode
+def test_a_note_for_replaced_files_and_for_one_that_ends_soon(
+    service: Service, folder: Path
+) -> None:
+    """A reload does not take them, and says what does."""
+    before = service.served()
+    service.put(*make(folder, "tomorrow", "-days", "1"))
+    reload, doctor = service.run("reload"), service.run("doctor")
+    assert reload.returncode == 0, reload.stderr
+    assert service.served() == before
+    for said in (reload.stderr, doctor.stdout):
+        assert "ends soon" in said
+        assert "than is served; ./run renew takes it" in said
+    renewed = service.run("renew")
+    assert renewed.returncode == 0, renewed.stderr
+    assert "ends soon" in renewed.stderr
+    (line,) = re.findall("^certificate .*", service.run("doctor").stdout, re.MULTILINE)
+    assert "note" in line
+    assert "than is served" not in line
+    assert service.run("stop").returncode == 0
+    started = service.run("start", HOSTS="example.com")
+    assert "ends soon" in started.stderr
+    assert "for example.com of HOSTS" in started.stderr
+    assert "it names localhost" in started.stderr
+    service.put(*make(folder, "later"))
+    assert service.run("restart").returncode == 0
 
 
 @pytest.mark.daemon_mode

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import problems
-from ..apache import content_types, state
+from ..apache import content_types, processes, state
 from ..setup import environments
 from .facts import Facts
 from .finding import Note
@@ -46,9 +46,22 @@ def secret(facts: Facts) -> str:
 
 def certificate(facts: Facts) -> str | None:
     found = facts.certificate
-    if found and found.objection:
+    if not found:
+        return None
+    if found.objection:
         return Note(f"clients do not accept it: {found.objection}")
-    return str(found) if found else None
+    notes = [*found.doubts, _replaced_certificate(facts)]
+    if any(notes):
+        return Note("; ".join([str(found), *filter(None, notes)]))
+    return str(found)
+
+
+def _replaced_certificate(facts: Facts) -> str:
+    from ..tls import https
+
+    root = state.root(facts.project)
+    is_served = processes.apache(root) and state.read(root).settings.get("tls_certificate")
+    return https.replaced(facts.settings, facts.certificate) if is_served else ""
 
 
 def run_user(facts: Facts) -> str:

@@ -134,8 +134,8 @@ def say_where(server: Httpd) -> None:
     account, certificate = server.site.account, server.site.certificate
     user = "" if account.is_me else f" as {account.user}"
     lines = [f"{server.site.project.name} is served by Apache{user} at {server.address}/"]
-    if certificate and certificate.objection:
-        lines.append(f"careful, browsers refuse its certificate: {certificate.objection}")
+    if certificate:
+        lines += certificate.warnings
     for line in lines:
         if server.log_style == "json":
             write(rendering.as_json(events.notice(line)).decode().rstrip())

@@ -55,6 +55,8 @@ def renew(project: Project) -> int:
                 _let_finish(here)
                 _restart(parent, here, certificate)
         say(f"renewed: {certificate}")
+        for line in certificate.warnings:
+            say(line)
     return 0
 
 

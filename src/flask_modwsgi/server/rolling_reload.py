@@ -17,6 +17,7 @@ from ..logs.events import Event
 from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from ..setup import environments
+from ..tls import https
 from . import import_check, launch, locks
 from .background import changed_settings
 from .ending import end_standby
@@ -82,6 +83,10 @@ def reload(project: Project) -> int:
             gone = leaving
         state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
+        for line in here.certificate.warnings if here.certificate else []:
+            say(line)
+        if note := https.replaced(here.settings, here.certificate):
+            say(f"careful, {note}")
     return 0
 
 

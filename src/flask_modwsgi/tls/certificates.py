@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import problems
+from . import doubts
 
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
@@ -16,20 +17,30 @@ class Certificate:
     """What clients get to see, as DER bytes.
 
     Either they accept it until `expires`, in seconds since 1970, or they have an `objection`.
+    `doubts` are what may keep some of them from it.
     """
 
     der: bytes
     expires: float = 0
     objection: str = ""
+    doubts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         day = time.strftime("%Y-%m-%d", time.gmtime(self.expires))
         return self.objection or f"the certificate is valid until {day}"
 
+    @property
+    def warnings(self) -> list[str]:
+        """A line each for whoever starts the server."""
+        if self.objection:
+            return [f"careful, browsers refuse its certificate: {self.objection}"]
+        return [f"careful, its certificate: {doubt}" for doubt in self.doubts]
 
-def load(file: Path, key: Path) -> Certificate:
+
+def load(file: Path, key: Path, hosts: str = "") -> Certificate:
     """Read a certificate and its key as Apache will.
 
+    :param hosts: ``HOSTS``, which its names should be.
     :raises Problem: one cannot be read, is no PEM, is encrypted or open to everybody, or they do
         not belong together. What clients object to, such as its age, is no reason: serving it
         may be better than serving nothing.
@@ -61,7 +72,12 @@ def load(file: Path, key: Path) -> Certificate:
         if error.reason:  # such as EE_KEY_TOO_SMALL
             raise problems.tls_refused(file, str(error)) from None
         raise problems.tls_not_pem("TLS_KEY", key, "a private key") from None
-    return _seen(client, server, der)
+    seen = _seen(client, server)
+    if isinstance(seen, str):
+        return Certificate(der, objection=seen)
+    expires = ssl.cert_time_to_seconds(str(seen["notAfter"]))
+    found = doubts.of(seen, _chain_objection(server, text, seen), hosts, time.time())
+    return Certificate(der, expires, doubts=tuple(found))
 
 
 def _read(name: str, path: Path) -> str:
@@ -77,13 +93,28 @@ def _first(text: str) -> str:
     return text[start : text.index(_END, start) + len(_END)]
 
 
-def _seen(client: ssl.SSLContext, server: ssl.SSLContext, der: bytes) -> Certificate:
-    """What `client`, which trusts this certificate and no other, says of its dates and purpose.
+def _chain_objection(server: ssl.SSLContext, text: str, seen: doubts.Seen) -> str:
+    """What clients say that trust this system's authorities and those in the file, if anything."""
+    if seen.get("issuer") == seen.get("subject"):
+        return ""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.load_default_certs()
+    others = text[text.index(_END) + len(_END) :]
+    if _BEGIN in others:
+        client.load_verify_locations(cadata=others[others.index(_BEGIN) :])
+    objection = _seen(client, server)
+    return objection if isinstance(objection, str) else ""
+
+
+def _seen(client: ssl.SSLContext, server: ssl.SSLContext) -> doubts.Seen | str:
+    """What `client` sees of the certificate, or its objection to it.
 
     They meet in memory: https://docs.python.org/3/library/ssl.html#memory-bio-support
     """
     client.check_hostname = False
-    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # who issued it need not be known
+    client.verify_flags |= (
+        ssl.VERIFY_X509_PARTIAL_CHAIN
+    )  # who issued what it trusts need not be known
     ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = client.wrap_bio(theirs, ours), server.wrap_bio(ours, theirs, server_side=True)
     try:
@@ -93,9 +124,8 @@ def _seen(client: ssl.SSLContext, server: ssl.SSLContext, der: bytes) -> Certifi
             except ssl.SSLWantReadError:
                 continue
     except ssl.SSLCertVerificationError as error:
-        return Certificate(der, objection=error.verify_message)
-    found = ends[0].getpeercert() or {}
-    return Certificate(der, expires=ssl.cert_time_to_seconds(str(found["notAfter"])))
+        return str(error.verify_message)
+    return ends[0].getpeercert() or {}
 
 
 def unverified() -> ssl.SSLContext:

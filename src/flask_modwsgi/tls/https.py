@@ -71,7 +71,19 @@ def check(project: Project, settings: Settings) -> certificates.Certificate | No
             "HTTPS_PORT", str(settings.port), "another port than PORT", str(settings.port + 1)
         )
     _check_module()
-    return certificates.load(*files(project, settings))
+    certificate, key = files(project, settings)
+    is_local = certificate.is_relative_to(local_folder(project))
+    return certificates.load(certificate, key, "" if is_local else settings.hosts)
+
+
+def replaced(settings: Settings, certificate: certificates.Certificate | None) -> str:
+    """Of a server that runs: what to say where it serves another one than is in the files."""
+    if not certificate:
+        return ""
+    served = certificates.served(settings.host, settings.https_port)
+    if served in (b"", certificate.der):
+        return ""
+    return "another certificate is in the files than is served; ./run renew takes it"
 
 
 def _check_module() -> None:
