@@ -270,6 +270,9 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         wait_for(lambda: "ZeroDivisionError" in page(), 10, "the traceback in the browser")
         views.write_text(good + "\nsyntax error\n")
         wait_for(lambda: "SyntaxError" in page(), 10, "the syntax error in the browser")
+        assert len(page()) == len(page())
+        views.write_text(good + "\nraise SystemExit('enough')\n")
+        wait_for(lambda: "SystemExit: enough" in page(), 10, "the exit in the browser")
         views.write_text(good.replace(index, '"code"'))
         wait_for(lambda: page() == "code", 10, "the new code")
         views.write_text(good.replace(index, 'os.environ["GREETING"]'))
@@ -288,6 +291,7 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         wait_for(lambda: "because of beside.py" in serving.log, 10, "a module beside the package")
         beside.unlink()
         assert "ZeroDivisionError" in serving.log
+        assert serving.log.count("SyntaxError: ") == serving.log.count("SystemExit: enough") == 1
         assert "GET / 200" in serving.log
     views.write_text(good)
 

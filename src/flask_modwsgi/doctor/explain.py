@@ -101,9 +101,10 @@ def codes_in(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def nearest(text: str) -> str:
-    """The name of a problem that looks most like this one."""
-    return difflib.get_close_matches(text.lower(), catalogue(), n=1, cutoff=0.0)[0]
+def nearest(text: str) -> list[str]:
+    """The command for the problem whose name looks most like this one, if one does."""
+    found = difflib.get_close_matches(text.lower(), catalogue(), n=1, cutoff=0.7)
+    return [f"./run explain {name}" for name in found]
 
 
 def as_text(code: str, entry: Explanation, quote: Sequence[str] = ()) -> str:

@@ -203,10 +203,10 @@ def system_refused(error: OSError) -> Values:
     }
 
 
-@entry("port-in-us", "port-in-use")
-def code_unknown(text: str, nearest: str) -> None:
+@entry("port-in-us", ["./run explain port-in-use"])
+def code_unknown(text: str, nearest: Sequence[str]) -> None:
     """{text} has no code of mod_wsgi or Apache and is not the name of a problem.
     A code looks like WSGI0110 or AH00072, a name like port-in-use; a whole line of the log will do.
-    $ ./run explain {nearest}
+    $ {nearest}
     $ ./run explain    # the latest error in the log
     """
