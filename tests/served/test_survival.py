@@ -93,6 +93,20 @@ def test_a_full_disk_for_the_logs_stops_no_request(changed: Project, tmp_path: P
         subprocess.run(["umount", logs], check=True)
 
 
+def test_a_reload_makes_the_log_folder_again(service: Service) -> None:
+    """Somebody moved it away while the server runs."""
+    logs = service.project.path / "var" / "log"
+    logs.rename(logs.with_name("moved"))
+    reloaded = service.run("reload")
+    assert reloaded.returncode == 0, reloaded.stderr
+    assert f"{logs} was gone and is made again" in reloaded.stderr
+    assert logs.stat().st_mode & 0o777 == 0o700
+    assert ask(f"{service.url}/?again").status == 200
+    access = logs / "access.log"
+    wait_for(lambda: access.exists() and "?again" in access.read_text("utf-8"), 10, "a log")
+    assert "made again" not in service.run("reload").stderr
+
+
 def test_as_the_first_process_of_a_container(changed: Project) -> None:
     """PID 1 gets no default signal handling and has nobody above it."""
     if os.geteuid() != 0 or not shutil.which("unshare"):

@@ -8,7 +8,7 @@ from samples import me, project
 from flask_modwsgi.apache import configuration
 from flask_modwsgi.apache.app_profile import StaticFiles
 from flask_modwsgi.config import settings
-from flask_modwsgi.doctor.check_environment import NEEDED
+from flask_modwsgi.doctor.check_environment import NEEDED, NEEDED_FOR_PROXIES, NEEDED_FOR_TLS
 from flask_modwsgi.machine.installation import Installation
 from flask_modwsgi.worker import error_pages
 
@@ -45,9 +45,13 @@ def test_apache_listens_on_an_address_of_ipv6_in_brackets(tmp_path: Path) -> Non
 
 
 def test_the_modules_that_are_loaded_are_those_that_are_checked() -> None:
-    text = (configuration.CONF / "modules.conf").read_text("utf-8")
-    loaded = set(re.findall(r"LoadModule (\w+)_module", text))
-    assert loaded - {"brotli", "wsgi"} == NEEDED
+    def loaded(name: str) -> set[str]:
+        text = (configuration.CONF / name).read_text("utf-8")
+        return set(re.findall(r"LoadModule (\w+)_module", text))
+
+    assert loaded("modules.conf") - {"brotli", "wsgi"} == NEEDED
+    assert loaded("tls.conf") - {"ssl", "http2"} == NEEDED_FOR_TLS
+    assert loaded("proxies.conf") == NEEDED_FOR_PROXIES
 
 
 def test_the_files_use_what_is_defined_and_have_every_error_page(tmp_path: Path) -> None:

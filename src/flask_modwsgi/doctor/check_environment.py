@@ -19,6 +19,9 @@ NEEDED = {
     *("include", "log_config", "mime", "mpm_event", "negotiation", "reqtimeout", "rewrite"),
     *("setenvif", "unique_id", "unixd"),
 }
+# Those of tls.conf; of mod_ssl, which it needs most, the check of the certificate tells.
+NEEDED_FOR_TLS = {"proxy", "proxy_http", "socache_shmcb"}
+NEEDED_FOR_PROXIES = {"remoteip"}
 OPTIONAL = ("ssl", "http2", "brotli")
 
 
@@ -125,7 +128,12 @@ def module(facts: Facts) -> str:
 
 def modules(facts: Facts) -> str:
     there = built.modules_of(facts.built)
-    if missing := sorted(NEEDED - there):
+    needed = set(NEEDED)
+    if facts.settings.tls_certificate:
+        needed |= NEEDED_FOR_TLS
+    if facts.settings.trusted_proxies:
+        needed |= NEEDED_FOR_PROXIES
+    if missing := sorted(needed - there):
         raise problems.apache_modules_missing(missing, facts.built.modules)
     present = [name for name in OPTIONAL if name in there] or ["none"]
     absent = [name for name in OPTIONAL if name not in there] or ["none"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..config.project import Project
-from ..machine import files, process_table
+from ..machine import files, process_table, trust
 from . import events, rendering
 from .events import Event
 from .noise import is_routine
@@ -132,6 +132,12 @@ class Files:
         if self._writer:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._writer.wait(timeout=2)
+
+
+def make_folder(project: Project, folder: Path) -> None:
+    """Make the folder for log files, which may be within that of the project's logs."""
+    files.make_private(trust.made_folder(project.logs))
+    trust.made_folder(folder)
 
 
 def wait_for_writer(folder: str, owner: int, seconds: float) -> None:

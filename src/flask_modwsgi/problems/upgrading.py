@@ -58,6 +58,7 @@ def apache_changed(before: str, now: str, reason: str) -> None:
 @entry(["unique_id", "include"], Path("/usr/lib/apache2/modules"))
 def apache_modules_missing(names: Sequence[str], folder: Path) -> None:
     """Apache lacks modules: {names}. They are not in {folder}.
-    They belong to every complete Apache; request ids and error pages need them.
+    They belong to every complete Apache; request ids, error pages, HTTPS and TRUSTED_PROXIES need
+    some.
     $ ./run setup --apache bundled
     """

@@ -23,8 +23,8 @@ from ..apache import (
 from ..doctor import causes, deaths
 from ..logs import events
 from ..logs.events import Event
-from ..logs.output import Files, Terminal
-from ..machine import capacity, files, installation, oom, process_table, trust
+from ..logs.output import Files, Terminal, make_folder
+from ..machine import capacity, files, installation, oom, process_table
 from ..machine.ports import check_port
 from ..problems.problem import Problem
 from ..tls import https
@@ -75,8 +75,7 @@ class Httpd:
         processes.refuse_a_second(root)
         server_root.make(site.project, root, site.account)
         if site.logs:  # they are for whoever serves only
-            files.make_private(trust.made_folder(site.project.logs))
-            trust.made_folder(site.logs)
+            make_folder(site.project, site.logs)
         write_environment(site)
         static = site.application.static
         if static and not site.is_development:

@@ -48,6 +48,9 @@ def reload(project: Project) -> int:
         if not mode.reads_configuration and (changes := launch.stale(server, here.application)):
             raise problems.restart_needed(changes)
         end_standby(project, root, seconds=here.settings.stop_limit)
+        if server.logs and not (logs := Path(server.logs)).exists():
+            output.make_folder(project, logs)
+            say(f"careful, {logs} was gone and is made again: what was logged meanwhile is lost")
         # A setup meanwhile must not remove what the processes of any age run from.
         state.record_environments(root, [*used, current])
         if mode.reads_configuration:
