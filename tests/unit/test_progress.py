@@ -41,4 +41,5 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
             assert last.startswith("  [##########") and "httpd" in last
             assert len(last.removesuffix("\033[K")) < 80
         else:
-            assert [line.split()[0] for line in stream.getvalue().splitlines()] == ["apr", "httpd"]
+            names = [line.split()[1] for line in stream.getvalue().splitlines()]
+            assert names == ["apr,", "httpd,"]

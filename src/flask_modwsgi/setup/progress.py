@@ -50,7 +50,7 @@ class Progress:
             bar = f"[{bar}] {ended + 1} of {len(self.phases)}"
             self._write(f"\r  {bar}: {self.current or 'starting'}, {elapsed}\033[K")
         elif begins:
-            self._write(f"  {phase:<9} after {elapsed}\n")
+            self._write(f"  building {phase}, {elapsed} so far\n")
 
     def close(self) -> None:
         """End the line the bar stands on."""
