@@ -419,7 +419,7 @@ def test_the_default_is_text_for_people(other: Project) -> None:
         ask(f"{serving.url}/boom")
         wait_for(lambda: '"GET /boom' in serving.log, 5, "the access log")
         text = serving.log
-    moment = r"^\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\]"
+    moment = r"^\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} [+-]\d{4}\]"
     for pattern in (
         rf"{moment} \[hello_flask:info\] \[pid \d+\] \[id \S+\] said é$",
         rf"{moment} \[hello_flask:warning\] \[pid \d+\] \[id {request_id}\] while it is sent$",

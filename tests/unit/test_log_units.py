@@ -108,12 +108,21 @@ def test_what_the_client_says_arrives(agent: str, referer: bytes) -> None:
     assert (event["microseconds"], event["bytes"], event["url"]) == (12, 0, "/")
 
 
+def test_an_error_has_the_time_zone_it_was_written_in() -> None:
+    columns = "[core:error] [pid 1] late"
+    event = events.read(f"[2026-11-22 19:31:57.288637 -0500] {columns}".encode())
+    assert events.moment(event) == 1795393917.288637
+    without = events.read(f"[2026-11-22 19:31:57.288637] {columns}".encode())
+    assert (without["level"], without["message"]) == ("error", "late")
+
+
 def test_text_cannot_be_forged_or_harm_a_terminal() -> None:
     forged = "one\n[2026-11-22 19:31:57.288637] [core:crit] [pid 1] two\x1b[31m\r\u2028three é"
     shown = rendering.error_lines("text")(written(forged, "Traceback\nE: x")).decode()
     first, second, *more = shown.split("\n")
     assert re.fullmatch(
-        r"\[2001-09-0\d \d\d:46:40\.000000\] \[a_b:info\] \[pid 7\] \[id x@-_\] one", first
+        r"\[2001-09-0\d \d\d:46:40\.000000 [+-]\d{4}\] \[a_b:info\] \[pid 7\] \[id x@-_\] one",
+        first,
     )
     assert second.endswith(r"[core:crit] [pid 1] two\x1b[31m\r\u2028three é")
     assert events.read(second.encode())["level"] == "info"

@@ -1,5 +1,6 @@
 """The table of processes, and which of them are Apache's: no server is started."""
 
+import getpass
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import psutil
 import pytest
 from serving import wait_for
 
+from flask_modwsgi import problems
 from flask_modwsgi.apache import processes, server_root, state
 from flask_modwsgi.cli.main import find_root
 from flask_modwsgi.config.project import Project
@@ -235,7 +237,8 @@ def test_a_user_stops_the_servers_of_others_only_as_root(
         processes.end(root, grace=1)
     monkeypatch.undo()
     assert problem.value.slug == "not-permitted"
-    assert "sudo ./run stop" in problem.value.remedy
+    assert problem.value.remedy == problems.not_permitted("stop", getpass.getuser()).remedy
+    assert problems.not_permitted("stop", "root").remedy == ("sudo ./run stop",)
 
 
 def test_the_record_moves_with_the_project(root: Path, launch: Launch) -> None:

@@ -15,7 +15,10 @@ def create_app(test_config: Mapping[str, Any] | None = None) -> Flask:
     variables that begin with ``FLASK_``, then from `test_config`.
     """
     app = Flask(__name__)
-    app.config.from_mapping(SESSION_COOKIE_SAMESITE="Lax")
+    app.config.from_mapping(
+        SESSION_COOKIE_NAME="{{ cookiecutter.app_name }}_session",
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
     app.config.from_prefixed_env()
     app.config.from_mapping(test_config or {})
 

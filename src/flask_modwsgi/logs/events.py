@@ -10,7 +10,8 @@ from typing import Any, Required, TypedDict, cast
 
 # Apache writes quotes, backslashes, control characters and what is not ASCII as \", \\, \n, \xHH.
 # The request id is the variable that apache/browsers.conf puts into the header, too.
-ERROR_FORMAT = r"[%{cu}t] [%-m:%l] [pid %P] [id\ %{REQUEST_ID}e] [client\ %a] %E: %M"
+# An Apache that does not know the offset (z) leaves it out.
+ERROR_FORMAT = r"[%{cuz}t] [%-m:%l] [pid %P] [id\ %{REQUEST_ID}e] [client\ %a] %E: %M"
 _ACCESS_LINE = '%h %l %u TIME "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %D %{REQUEST_ID}e'
 _ISO = "[%{%Y-%m-%dT%H:%M:%S}t.%{usec_frac}t%{%z}t]"
 
@@ -23,7 +24,7 @@ _ACCESS = re.compile(
 # `early` is how Apache writes the time before it has read its configuration
 # (https://httpd.apache.org/docs/2.4/mod/core.html#errorlogformat).
 _ERROR = re.compile(
-    rb"\[(?:(?P<time>\d{4}-\S+ [\d:.]+)|(?P<early>\w{3} \w{3} [\d :.]+))\] "
+    rb"\[(?:(?P<time>\d{4}-\S+ [\d:.]+(?: [+-]\d{4})?)|(?P<early>\w{3} \w{3} [\d :.]+))\] "
     rb"\[(?P<logger>[\w.-]*):(?P<level>\w+)\] \[pid (?P<pid>\d+)(?::tid \d+)?\] "
     rb"(?:\[id (?P<request_id>\S+)\] )?(?:\[client (?P<client>\S+)\] )?(?P<message>.*)",
     re.DOTALL,

@@ -63,7 +63,7 @@ def as_text(event: Event) -> bytes:
     moment = datetime.fromisoformat(event["time"])
     logger = re.sub(r"[^\w.-]", "_", event.get("logger", ""), flags=re.ASCII)
     level, request_id = event.get("level", ""), event.get("request_id")
-    columns = f"[{moment:%Y-%m-%d %H:%M:%S.%f}] [{logger}:{level}] [pid {event['pid']}] "
+    columns = f"[{moment:%Y-%m-%d %H:%M:%S.%f %z}] [{logger}:{level}] [pid {event['pid']}] "
     columns += f"[id {request_id}] " if request_id else ""
     return b"".join(_line(printable(columns + line)) for line in messages(event))
 

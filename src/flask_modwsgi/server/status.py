@@ -127,7 +127,8 @@ def as_text(found: dict[str, Any]) -> str:
     for label, text in [*trouble, *(("Note", note) for note in found["notes"])]:
         lines += textwrap.wrap(text, 80, initial_indent=f"{label:<10}", subsequent_indent=" " * 10)
     if found["state"] != "stopped":
-        since = datetime.fromtimestamp(time.time() - found["uptime"]).strftime("%Y-%m-%d %H:%M:%S")
+        began = datetime.fromtimestamp(time.time() - found["uptime"]).astimezone()
+        since = f"{began:%Y-%m-%d %H:%M:%S %z}"
         lines += [
             f"{'Address':<10}{found['address']}",
             f"{'Since':<10}{since} ({duration(found['uptime'])})",
