@@ -20,6 +20,9 @@ test-bundled: .venv/test.txt ## those that depend on Apache, with the bundled on
 test-embedded: .venv/test.txt ## the same, in embedded mode
 	$(bin)/python -m pytest $(parallel) --mode embedded tests/served
 
+test-apps: .venv/test.txt ## real applications, from the package index
+	$(bin)/python -m pytest tests/apps
+
 test-fast: .venv/test.txt ## the tests that build and serve nothing
 	$(bin)/python -m pytest $(parallel) -m "not slow" tests/unit tests/template
 
@@ -50,4 +53,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-embedded test-fast lint coverage wheel docs bench
+.PHONY: help demo test test-bundled test-embedded test-apps test-fast lint coverage wheel docs bench

@@ -246,3 +246,37 @@ def kind(built: Built) -> str:
     """A kind of Apache that was built against before, so that its wheels are in the cache."""
     built(quicker())
     return quicker()
+
+
+@pytest.fixture(scope="session")
+def wheel(built: Built) -> Path:
+    """The wheel of this package; what it needs is in the cache then."""
+    (found,) = (built(quicker()).path / "wheels").iterdir()
+    return found
+
+
+Adopt = Callable[..., tuple[serving.Project, str]]
+
+
+@pytest.fixture(scope="session")
+def adopt(wheel: Path, workplace: Path) -> Adopt:
+    """`adopt(name, files)` makes a project, and the output of `init` for it."""
+
+    def adopt(name: str, files: dict[str, str], *words: str) -> tuple[serving.Project, str]:
+        folder = workplace / name
+        for file, text in {"requirements.txt": "Flask\n", **files}.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(text, "utf-8")
+        command: list[str | Path] = [sys.executable, "-I", wheel / "flask_modwsgi", "init", *words]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+        return serving.Project(folder, done.stdout, 0), done.stdout
+
+    return adopt

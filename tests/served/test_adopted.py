@@ -1,14 +1,11 @@
 """Projects that know nothing of this one, put behind Apache by `flask-modwsgi init`."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-from conftest import Built, quicker
-from serving import Project, ask, running
+from conftest import Adopt
+from serving import ask, running
 from test_background import Service
 
 pytestmark = pytest.mark.slow
@@ -72,40 +69,6 @@ def app(environ, start_response):
     start_response("404 Not Found", [("Content-Type", "text/plain")])
     return [b"nothing here"]
 """
-
-
-@pytest.fixture(scope="module")
-def wheel(built: Built) -> Path:
-    """The wheel of this package; what it needs is in the cache then."""
-    (found,) = (built(quicker()).path / "wheels").iterdir()
-    return found
-
-
-Adopt = Callable[..., tuple[Project, str]]
-
-
-@pytest.fixture(scope="module")
-def adopt(wheel: Path, workplace: Path) -> Adopt:
-    """`adopt(name, files)` makes a project, and the output of `init` for it."""
-
-    def adopt(name: str, files: dict[str, str], *words: str) -> tuple[Project, str]:
-        folder = workplace / name
-        for file, text in {"requirements.txt": "Flask\n", **files}.items():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_text(text, "utf-8")
-        command: list[str | Path] = [sys.executable, "-I", wheel / "flask_modwsgi", "init", *words]
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout
-        return Project(folder, done.stdout, 0), done.stdout
-
-    return adopt
 
 
 @pytest.fixture(scope="module")

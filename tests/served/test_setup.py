@@ -116,7 +116,9 @@ def test_ctrl_c_in_the_middle_of_a_build(
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
     try:
-        wait_for(lambda: "building apr," in log.read_text() or build.poll(), 120, "the build of apr")
+        wait_for(
+            lambda: "building apr," in log.read_text() or build.poll(), 120, "the build of apr"
+        )
         family = psutil.Process(build.pid).children(recursive=True)
         assert family
         build.send_signal(number)
