@@ -40,7 +40,7 @@ def files() -> Iterator[tuple[Path, str]]:
         guide = with_table(guide, table)
     yield GUIDE, guide
     answers = "{{ cookiecutter.port }}", "{{ cookiecutter.__mount_point }}"
-    yield EXAMPLE, reference.env_example(*answers)
+    yield EXAMPLE, reference.env_example(*answers, reference.STRICT_POLICY)
 
 
 if __name__ == "__main__":

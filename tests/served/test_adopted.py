@@ -91,6 +91,14 @@ def test_a_redirect_is_an_answer(redirecting: Service) -> None:
     assert reloaded.returncode == 0, reloaded.stderr
 
 
+def test_nothing_that_could_break_a_page_is_sent_unasked(redirecting: Service) -> None:
+    for path in ("/", "/static/a.css", "/static/none.css"):
+        sent = ask(redirecting.url + path).headers
+        assert sent["X-Content-Type-Options"] == "nosniff"
+        assert not [name for name in sent if name.startswith(("Content-Security", "Cross-Origin"))]
+        assert "Permissions-Policy" not in sent
+
+
 def test_static_files_beside_a_single_module(redirecting: Service) -> None:
     answer = ask(f"{redirecting.url}/static/a.css")
     assert (answer.status, answer.text) == (200, "a {}\n")
@@ -126,7 +134,10 @@ def test_static_files_from_elsewhere_and_views_among_them(adopt: Adopt) -> None:
     assert "Apache answered / 401, /assets/deep/a.css 200\n" in output
     (project.path / "dist" / "link").symlink_to(project.path / ".env.example")
     (project.path / "dist" / "folder").symlink_to("/etc")
-    with running(project, env={"MOUNT_POINT": "/app"}) as serving:
+    policy = "default-src 'self' https://cdn.example.com"
+    env = {"MOUNT_POINT": "/app", "CONTENT_SECURITY_POLICY": policy}
+    with running(project, env=env) as serving:
+        assert ask(f"{serving.url}/").headers["Content-Security-Policy"] == policy
         assert ask(f"{serving.url}/assets/deep/a.css").text == "a {}\n"
         assert ask(f"{serving.url}/assets/made/").text == "made by a view"
         assert ask(f"{serving.url}/").status == 401

@@ -7,7 +7,7 @@ from samples import me, project
 
 from flask_modwsgi.apache import configuration
 from flask_modwsgi.apache.app_profile import StaticFiles
-from flask_modwsgi.config import settings
+from flask_modwsgi.config import reference, settings
 from flask_modwsgi.doctor.check_environment import NEEDED, NEEDED_FOR_PROXIES, NEEDED_FOR_TLS
 from flask_modwsgi.machine.installation import Installation
 from flask_modwsgi.worker import error_pages
@@ -65,6 +65,7 @@ def test_the_files_use_what_is_defined_and_have_every_error_page(tmp_path: Path)
         "METRICS_PORT": "9100",
         "TELEMETRY_PORT": "9101",
         "APACHE_INCLUDE": "apache.conf",
+        "CONTENT_SECURITY_POLICY": reference.STRICT_POLICY,
     }
     text = text_for(tmp_path, given, StaticFiles(tmp_path, "/static"))
     used = set(re.findall(r"(?:\$\{|<IfDefine )([A-Z_]+)[}>]", files))

@@ -83,7 +83,7 @@ def test_the_example_of_a_project_is_what_the_package_would_write() -> None:
     template = (TEMPLATE / ".env.example").read_text("utf-8")
     jinja = jinja2.Environment(**answers["_jinja2_env_vars"], keep_trailing_newline=True)
     rendered = jinja.from_string(template).render(cookiecutter=answers)
-    assert rendered == reference.env_example(8123, "/app")
+    assert rendered == reference.env_example(8123, "/app", reference.STRICT_POLICY)
 
 
 @pytest.mark.parametrize("source", ["guide", "project"])

@@ -75,6 +75,15 @@ def test_mount_points_are_normalised(text: str) -> None:
     assert settings.load({"MOUNT_POINT": text}).mount_point == "/app"
 
 
+@pytest.mark.parametrize("text", ['"a"', "${HOST}", "%{HOST}e", "a\\", "a\nb", "é"])
+def test_a_policy_cannot_mean_anything_to_apache(text: str) -> None:
+    with pytest.raises(Problem, match="CONTENT_SECURITY_POLICY"):
+        settings.load({"CONTENT_SECURITY_POLICY": text})
+    own = "default-src 'self' *.example.com:443 'sha256-ab+/='; report-uri /csp?a=b&c#d"
+    given = settings.load({"CONTENT_SECURITY_POLICY": own})
+    assert given.content_security_policy == own
+
+
 def test_what_a_reload_takes() -> None:
     assert {"log_level"} == settings.AT_RELOAD
 

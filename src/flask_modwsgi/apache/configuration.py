@@ -61,6 +61,7 @@ def httpd_conf(
         "TRUSTED_PROXIES": settings.trusted_proxies,
         "FROM_PROXY": proxies.as_expression(settings.trusted_proxies),
         "HOSTS": proxies.as_pattern(settings.hosts),
+        "CONTENT_SECURITY_POLICY": settings.content_security_policy,
         "DEVELOPMENT": "on" if development else "",
         "OWN_DIRECTIVES": project.root / settings.apache_include if settings.apache_include else "",
     }

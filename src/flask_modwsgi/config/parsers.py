@@ -70,4 +70,8 @@ address = Parser("an address of this machine", matching(r"[\w.:-]+"))
 url_path = Parser("a URL path of letters, digits and . _ ~ -", normal_url_path)
 user_name = Parser("the name of a system user", matching(r"[\w.-]*\$?"))
 file = Parser("the path of a file, without spaces", matching(r"[\w/.+@~=,-]*"))
+policy = Parser(
+    "a policy in ASCII, without double quotes, $, % and backslashes",
+    matching(r"[A-Za-z0-9_ ';:*/.,=+?&@~!#-]*"),
+)
 pem_file = Parser("the path of a PEM file, without spaces", file.parse)

@@ -10,6 +10,11 @@ BEGINNING = r"""Settings. `./run setup` makes `.env` from this file; real enviro
 it. An empty value means the default. `./run config` shows what is in force. Put a value with
 spaces, quotes or signs in double quotes, and write \" and \\ for a quote and a backslash in it.
 """
+# For a generated project: its own pages need no more.
+STRICT_POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
+    " object-src 'none'"
+)
 END = f"""\
 # Flask reads every variable that begins with FLASK_. The secret key signs sessions; `./run setup`
 # writes a random one into `.env`. Allowed: at least {SHORTEST_SECRET} characters.
@@ -20,9 +25,11 @@ FLASK_SECRET_KEY=
 """
 
 
-def env_example(port: int | str, mount_point: str) -> str:
-    """The whole text of ``.env.example``, with these two values for the project."""
+def env_example(port: int | str, mount_point: str, policy: str = "") -> str:
+    """The whole text of ``.env.example``, with these values for the project."""
     own = {"PORT": port, "MOUNT_POINT": mount_point}
+    if policy:
+        own["CONTENT_SECURITY_POLICY"] = f'"{policy}"'
     blocks = [
         f"{_comment(_about(setting))}\n"
         f"{_comment(f'Allowed: {setting.parser.allowed}. Default: {setting.default_means}.')}\n"

@@ -186,6 +186,14 @@ class Settings:
         default_means="off",
         example="8888",
     )
+    content_security_policy: str = setting(
+        parsers.policy,
+        "Content-Security-Policy of every answer that has none of its own: what pages may load and"
+        " run. Without it, Cross-Origin-Opener-Policy, Cross-Origin-Resource-Policy and"
+        " Permissions-Policy are not sent either.",
+        default_means="pages are not restricted",
+        example="default-src 'self'",
+    )
     apache_include: str = setting(
         parsers.file,
         "File with directives of your own for Apache, read after all others.",
