@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import Adopt
 from person import Page, Person
-from serving import Project, running
+from serving import Project, running, wait_for
+from test_background import Service
 from test_headers import browse, chromium
 
 __all__ = ["chromium"]  # a fixture
@@ -176,3 +178,102 @@ def test_httpbin(take: Take) -> None:
             kind = {"Content-Type": "application/json"}
             answer = Page(person.open(method.lower(), b'{"a": 1}', method=method, headers=kind))
             assert json.loads(answer.text)["json"] == {"a": 1}
+
+
+def test_migrations(take: Take) -> None:
+    """Made where somebody develops, applied by `./run flask`, and the server uses the tables."""
+    project = take("migrate")
+    flask = (project.path / ".venv/bin/flask", "--app", "app", "db")
+    elsewhere = {"FLASK_SQLALCHEMY_DATABASE_URI": "sqlite://"}
+    for words in (["init"], ["migrate", "-m", "first"]):
+        made = project.call(*flask, *words, **elsewhere)
+        assert made.returncode == 0, made.stderr
+    upgraded = project.call("./run", "flask", "db", "upgrade")
+    assert upgraded.returncode == 0, upgraded.stderr
+    with running(project) as server:
+        person = Person(server.url)
+        assert json.loads(person.post("notes", text="kept").text) == ["kept"]
+    with running(project) as server:
+        assert json.loads(Person(server.url).get("notes").text) == ["kept"]
+
+
+def test_a_limit_counted_in_memory(take: Take) -> None:
+    """With one process; each address behind a proxy has its own."""
+    env = {"PROCESSES": "1", "TRUSTED_PROXIES": "127.0.0.1"}
+    with running(take("limiter"), env=env) as server:
+        person = Person(server.url)
+        for address in ("192.0.2.1", "192.0.2.2"):
+            answers = [person.get(X_Forwarded_For=address) for _ in range(4)]
+            assert [answer.status for answer in answers] == [200, 200, 200, 429]
+            assert answers[0].headers["X-RateLimit-Remaining"] == "2"
+
+
+def test_a_scheduler(take: Take) -> None:
+    """With one process its jobs run once, again after a reload, and do not hold up a stop."""
+    service = Service(take("scheduler"))
+    started = service.run("start", PROCESSES="1")
+    assert started.returncode == 0, started.stderr
+    try:
+        before = worked(service.url)
+        reloaded = service.run("reload", PROCESSES="1")
+        assert reloaded.returncode == 0, reloaded.stderr
+        assert worked(service.url) != before
+    finally:
+        stopped = service.run("stop")
+    assert stopped.returncode == 0, stopped.stderr
+    assert not psutil.pid_exists(before)
+
+
+def worked(url: str) -> int:
+    """The process that the jobs run in, after one did."""
+    person = Person(url)
+    seen = wait_for(lambda: json.loads(person.get().text)["processes"], 20, "a job")
+    assert seen == [json.loads(person.get().text)["own"]]
+    return int(seen[0])
+
+
+def test_messages_by_polling(take: Take) -> None:
+    """Flask-SocketIO with one process, in the words of its protocol; the second is broadcast to."""
+    with running(take("socketio"), env={"PROCESSES": "1"}) as server:
+        first, second = (Socket(Person(server.url)) for _ in range(2))
+        first.send('42["message","hello"]')
+        assert '42["answer","HELLO"]' in first.receive()
+        assert '42["answer","HELLO"]' in second.receive()
+
+
+class Socket:
+    """https://socket.io/docs/v4/socket-io-protocol/"""
+
+    def __init__(self, person: Person) -> None:
+        self._person = person
+        self._address = "socket.io/?EIO=4&transport=polling"
+        opened = json.loads(self.receive().removeprefix("0"))
+        self._address += f"&sid={opened['sid']}"
+        self.send("40")
+        assert self.receive().startswith("40")
+
+    def receive(self) -> str:
+        return self._person.get(self._address).text
+
+    def send(self, packet: str) -> None:
+        kind = {"Content-Type": "text/plain"}
+        sent = Page(self._person.open(self._address, packet.encode(), headers=kind))
+        assert sent.text.lower() == "ok"
+
+
+def test_dash(take: Take, chromium: str) -> None:
+    """The page runs its inline script, and its callback is answered."""
+    with running(take("dash", "--app", "app:app")) as server:
+        shown = browse(chromium, f"{server.url}/")
+        assert shown.messages == []
+        assert "Hello from the callback, Ann" in shown.page
+
+
+def test_a_front_end_at_the_root(take: Take, chromium: str) -> None:
+    with running(take("frontend")) as server:
+        for path in ("/", "/a/page/of/its/own"):
+            shown = browse(chromium, server.url + path)
+            assert f"<title>{path} of Ann</title>" in shown.page
+            assert shown.messages == []
+        script = Person(server.url).get("assets/index-4f3c9b.js")
+        assert script.headers["Content-Type"].startswith("text/javascript")

@@ -1,0 +1,2 @@
+const answer = await fetch("/api/name");
+document.title = `${location.pathname} of ${(await answer.json()).name}`;
