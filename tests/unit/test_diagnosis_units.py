@@ -17,7 +17,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import causes, deaths, explain, import_failures, tracebacks
 from flask_modwsgi.doctor.causes import Evidence
 from flask_modwsgi.doctor.import_failures import Rehearsal
-from flask_modwsgi.logs import events, rendering
+from flask_modwsgi.logs import events, reader, rendering
 from flask_modwsgi.logs.events import Event
 from flask_modwsgi.logs.noise import is_routine
 from flask_modwsgi.machine import oom, selinux
@@ -496,7 +496,32 @@ TRACE = [
     '  File "/srv/shop/shop/__init__.py", line 3, in <module>',
     "RuntimeError: why",
 ]
+# As Flask logs an exception whose message has several lines, and that has another as its cause.
+WRAPPED = [
+    "Exception on /notes [POST]",
+    "Traceback (most recent call last):",
+    '  File "/srv/shop/shop/db.py", line 3, in add',
+    "sqlite3.OperationalError: no such table: note",
+    "",
+    "The above exception was the direct cause of the following exception:",
+    "",
+    "Traceback (most recent call last):",
+    '  File "/srv/shop/shop/views.py", line 7, in notes',
+    "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: note",
+    "[SQL: INSERT INTO note (text) VALUES (?)]",
+    "(Background on this error at: https://sqlalche.me/e/21/e3q8)",
+]
+
+
+def at_once(lines: list[str], style: str = "text") -> list[str]:
+    """As the log has what the application logged at once."""
+    own = {"level": "error", "logger": "shop", "pid": 7, "request_id": "x1", "message": lines[0]}
+    record = json.dumps(own | {"time": 1.5, "exception": "\n".join(lines[1:])})
+    return rendering.error_lines(style)(record.encode()).decode().splitlines()
+
+
 LATEST = {
+    "a message of several lines": (at_once(WRAPPED), "Error ", 'shop/views.py", line 7, in notes'),
     "import": (written(*TRACE, module="wsgi:error"), "WSGI0174", "RuntimeError: why"),
     "one code": (
         written("AH01630: client denied by server configuration: /x", module="authz_core:error"),
@@ -549,6 +574,16 @@ def test_both_styles_of_a_log_say_the_same() -> None:
         assert tracebacks.tracebacks(log)[-1].splitlines() == trace
     moments = [{events.moment(event) for event in log} for log in logs.values()]
     assert moments[0] == moments[1]
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_one_exception_is_one_error(tmp_path: Path, style: str) -> None:
+    project = Project(tmp_path)
+    project.logs.mkdir(parents=True)
+    lines = [*at_once(WRAPPED, style), *written("KeyError: 'x'", module="shop:error")]
+    (project.logs / "error.log").write_text("\n".join([*lines, ""]))
+    found = [(count, cause) for count, _, cause in reader.causes(project)]
+    assert found == [(1, WRAPPED[9]), (1, "KeyError: 'x'")]
 
 
 def test_what_need_not_be_seen() -> None:

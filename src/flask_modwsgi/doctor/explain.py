@@ -144,7 +144,7 @@ def latest(file: Path, known: Callable[[str], Problem | None] = lambda traceback
     if not errors:
         return f"No error in {file}"
     block = [event for event in errors if event.get("pid") == errors[-1].get("pid")]
-    causes = [text for event in block for text in messages(event) if reader.is_cause(text)] or [""]
+    causes = [text for _, lines in reader.records(block) for text in reader.said_in(lines)] or [""]
     quote, says = causes[-1:], causes[-1]
     if (traces := tracebacks(block)) and says in traces[-1]:
         quote, says = traces[-1].splitlines(), " ".join(causes[-2:-1])

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -164,18 +164,46 @@ def causes(project: Project, since: float = 0.0) -> list[tuple[int, str, str]]:
     :param since: Errors before are left out; in seconds since 1970.
     """
     found: dict[str, tuple[int, float]] = {}
-    for event in error_log(project):
+    for event, lines in records(error_log(project)):
         moment = datetime.fromisoformat(event["time"]).timestamp()
         if level(event) in SERIOUS and moment >= since:
-            for text in filter(is_cause, events.messages(event)):
+            said = said_in(lines)
+            for text in said[-1:] if any(map(begins_traceback, lines)) else said:
                 cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", printable(text))
                 found[cause] = found.get(cause, (0, 0.0))[0] + 1, moment
     ordered = sorted(found.items(), key=lambda item: item[1][1])
     return [(count, clock(last), cause) for cause, (count, last) in ordered]
 
 
-def is_cause(text: str) -> bool:
-    """Of a traceback, only the last line says what happened."""
+def records(log: Iterable[Event]) -> Iterator[tuple[Event, list[str]]]:
+    """What was written at once, in one line or several, each with its first event."""
+    for _, group in itertools.groupby(log, key=_columns):
+        first, *others = group
+        yield first, [text for event in (first, *others) for text in events.messages(event)]
+
+
+def _columns(event: Event) -> tuple[object, ...]:
+    return tuple(event.get(name) for name in ("time", "level", "logger", "pid", "request_id"))
+
+
+def begins_traceback(text: str) -> bool:
+    return text.startswith("Traceback (")
+
+
+def said_in(lines: Sequence[str]) -> list[str]:
+    """What happened, of lines that were written at once.
+
+    Of tracebacks, only the line that names the last exception. Its message may have more lines, and
+    those before led to it.
+    """
+    starts = [number for number, text in enumerate(lines) if begins_traceback(text)]
+    if not starts:
+        return list(filter(_is_cause, lines))
+    before, after = lines[: starts[0]], lines[starts[-1] :]
+    return [*filter(_is_cause, before), *list(filter(_is_cause, after))[:1]]
+
+
+def _is_cause(text: str) -> bool:
     of_a_traceback = ("Traceback (", " ", "During handling", "The above exception")
     return bool(text.strip()) and not text.startswith(of_a_traceback)
 
