@@ -270,7 +270,9 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         wait_for(lambda: "ZeroDivisionError" in page(), 10, "the traceback in the browser")
         views.write_text(good + "\nsyntax error\n")
         wait_for(lambda: "SyntaxError" in page(), 10, "the syntax error in the browser")
-        assert len(page()) == len(page())
+        shown = page()
+        assert "SyntaxError" in shown
+        assert len(page()) == len(shown)
         views.write_text(good + "\nraise SystemExit('enough')\n")
         wait_for(lambda: "SystemExit: enough" in page(), 10, "the exit in the browser")
         views.write_text(good.replace(index, '"code"'))

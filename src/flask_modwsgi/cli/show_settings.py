@@ -10,6 +10,7 @@ from ..doctor.redaction import masked
 from ..machine import capacity
 from ..printable import printable
 from ..problems.problem import WIDTH
+from ..server import summary
 
 Row = tuple[str, str, str]  # the name, its value with the unit, where it comes from
 
@@ -60,10 +61,9 @@ def aligned(rows: Sequence[Row]) -> list[str]:
 def consequences(chosen: settings.Settings) -> list[str]:
     """What the numbers mean, in sentences."""
     alone = chosen.processes == 1
-    number = "1 process" if alone else f"{chosen.processes} processes"
     price = "With 1 process, all requests wait while it is stuck, or loads new code at a reload."
     return [
-        f"{number} x {chosen.threads} threads: {chosen.processes * chosen.threads} requests at once"
+        f"{summary.workers(chosen)}: {chosen.processes * chosen.threads} requests at once"
         f" ({capacity.cores()} cores here); more wait in line.",
         *[price] * alone,
         f"A stuck request gets its 504 after {chosen.request_limit} s; if its code cannot be"

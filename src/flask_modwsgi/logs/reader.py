@@ -200,7 +200,7 @@ def said_in(lines: Sequence[str]) -> list[str]:
     if not starts:
         return list(filter(_is_cause, lines))
     before, after = lines[: starts[0]], lines[starts[-1] :]
-    return [*filter(_is_cause, before), *list(filter(_is_cause, after))[:1]]
+    return [*filter(_is_cause, before), *itertools.islice(filter(_is_cause, after), 1)]
 
 
 def _is_cause(text: str) -> bool:

@@ -29,14 +29,18 @@ def start(project: Project, given: Mapping[str, str]) -> int:
         end(project)  # what a killed Apache left keeps the port
         server = _checked(project, given)
         server.start()
-        say_where(server)
-        say(f"{summary.capacity(server.site.settings)}; ./run status shows more")
+        _say_what_runs(server)
     return 0
 
 
 def _checked(project: Project, given: Mapping[str, str]) -> Httpd:
     here = launch.for_production(project, logs=project.logs, given=given)
     return Httpd(import_check.check(here))
+
+
+def _say_what_runs(server: Httpd) -> None:
+    say_where(server)
+    say(f"{summary.capacity(server.site.settings)}; ./run status shows more")
 
 
 def restart(project: Project, given: Mapping[str, str]) -> int:
@@ -49,8 +53,7 @@ def restart(project: Project, given: Mapping[str, str]) -> int:
         server = _checked(project, given)
         end(project)
         server.start()
-        say_where(server)
-        say(f"{summary.capacity(server.site.settings)}; ./run status shows more")
+        _say_what_runs(server)
     return 0
 
 

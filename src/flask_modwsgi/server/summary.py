@@ -8,11 +8,16 @@ from ..config.project import Project
 from ..config.settings import Settings
 
 
+def workers(chosen: Settings) -> str:
+    """What executes requests, such as ``2 processes x 5 threads``."""
+    number = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
+    return f"{number} x {chosen.threads} threads"
+
+
 def capacity(chosen: Settings) -> str:
     """How many requests it executes at once, and how many connections it holds."""
-    number = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
     connections = modes.of(chosen.mode).names(chosen, "")["CONNECTIONS"]
-    return f"{number} x {chosen.threads} threads, {connections} connections"
+    return f"{workers(chosen)}, {connections} connections"
 
 
 def of(project: Project, root: Path, started: State) -> dict[str, str]:

@@ -112,9 +112,8 @@ def _seen(client: ssl.SSLContext, server: ssl.SSLContext) -> doubts.Seen | str:
     They meet in memory: https://docs.python.org/3/library/ssl.html#memory-bio-support
     """
     client.check_hostname = False
-    client.verify_flags |= (
-        ssl.VERIFY_X509_PARTIAL_CHAIN
-    )  # who issued what it trusts need not be known
+    # Who issued what it trusts need not be known.
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = client.wrap_bio(theirs, ours), server.wrap_bio(ours, theirs, server_side=True)
     try:
