@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,11 @@ import pytest
 from load import load
 from serving import Project, ask, free_port, running, wait_for
 from test_background import Service
+
+from flask_modwsgi.config.project import Project as Site
+from flask_modwsgi.doctor import check_places
+from flask_modwsgi.doctor.facts import Facts
+from flask_modwsgi.problems.problem import Problem
 
 pytestmark = pytest.mark.slow
 
@@ -61,36 +67,79 @@ def test_a_killed_process_is_replaced_soon(service: Service, kind_of_process: st
     assert recovered < 5
 
 
-def test_a_full_disk_for_the_logs_stops_no_request(changed: Project, tmp_path: Path) -> None:
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
     if os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("a small disk of its own needs root and mount")
-    logs = changed.path / "var" / "log"
-    logs.mkdir(parents=True, exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", logs])
+    folder.mkdir(parents=True, exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder])
     if mounted.returncode != 0:
         pytest.skip("this container may not mount a file system")
-    service = Service(changed)
     try:
-        assert service.run("start").returncode == 0
-        with (logs / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError):
-            while True:
-                filler.write(b"x" * 4096)
-        assert [ask(f"{service.url}/").status for _ in range(50)] == [200] * 50
-        assert service.run("reload").returncode == 0
-        assert service.run("status").returncode == 0
-        (logs / "filler").unlink()
-
-        def says_what_is_missing() -> bool:
-            ask(f"{service.url}/?again")
-            return "bytes of this log could not be written" in (logs / "access.log").read_text()
-
-        wait_for(says_what_is_missing, 5, "the log to go on")
-        lines = (logs / "access.log").read_text().splitlines()
-        whole = re.compile(r'127\.0\.0\.1 .* "GET .* \d+ \S{20,}|\d+ bytes of this log .* written')
-        assert [line for line in lines if not whole.fullmatch(line)] == []
+        yield
     finally:
-        service.run("stop")
-        subprocess.run(["umount", logs], check=True)
+        subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    with (folder / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError):
+        while True:
+            filler.write(b"x" * 4096)
+    return folder / "filler"
+
+
+def test_a_full_disk_for_the_server_root(changed: Project) -> None:
+    """Requests are answered, no process is said to hang, and a stop needs no room."""
+    root = changed.path / "var" / "apache"
+    service = Service(changed)
+    with small_disk(root, "8m"):
+        try:
+            assert service.run("start").returncode == 0
+            filler = fill(root)
+            assert ask(f"{service.url}/").status == 200
+            status = service.status()
+            assert status["state"] == "running"
+            assert f"processes cannot report: the disk of {root} is full" in status["notes"]
+            assert "processes cannot report: the disk of " in service.run("dump").stdout
+            assert "Problem  disk-full" in service.run("reload").stderr
+            assert ask(f"{service.url}/").status == 200
+            filler.unlink()
+            assert all(row["responds"] for row in service.status()["processes"])
+            fill(root)
+        finally:
+            assert service.run("stop").returncode == 0
+
+
+def test_a_start_without_room_is_refused_for_what_it_is(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "64k"), pytest.raises(Problem) as refused:
+        check_places.writable(Facts(Site(tmp_path)))
+    assert refused.value.slug == "disk-full"
+
+
+def test_a_full_disk_for_the_logs_stops_no_request(changed: Project) -> None:
+    logs = changed.path / "var" / "log"
+    service = Service(changed)
+    with small_disk(logs, "64k"):
+        try:
+            assert service.run("start").returncode == 0
+            filler = fill(logs)
+            assert [ask(f"{service.url}/").status for _ in range(50)] == [200] * 50
+            assert service.run("reload").returncode == 0
+            assert service.run("status").returncode == 0
+            filler.unlink()
+
+            def says_what_is_missing() -> bool:
+                ask(f"{service.url}/?again")
+                return "bytes of this log could not be written" in (logs / "access.log").read_text()
+
+            wait_for(says_what_is_missing, 5, "the log to go on")
+            lines = (logs / "access.log").read_text().splitlines()
+            whole = re.compile(
+                r'127\.0\.0\.1 .* "GET .* \d+ \S{20,}|\d+ bytes of this log .* written'
+            )
+            assert [line for line in lines if not whole.fullmatch(line)] == []
+        finally:
+            service.run("stop")
 
 
 def test_a_reload_makes_the_log_folder_again(service: Service) -> None:

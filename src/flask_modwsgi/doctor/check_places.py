@@ -21,6 +21,7 @@ from .finding import Note
 # Apache's control scripts leave paths unquoted; these characters mean nothing to a shell.
 USABLE = re.compile(r"[\w/.+@~=,-]")
 LEAST_MB = 100  # for configuration, logs and sockets
+START_MB = 4  # without the logs
 LEAST_FILES = 1000
 BUILD_MB = 400  # for a virtual environment, and the bundled Apache's sources beside it
 LARGE_LOG_MB = 1000
@@ -39,9 +40,10 @@ def check_path(root: Path) -> None:
 
 
 def writable(facts: Facts) -> str:
-    """Writes a file, because permissions alone do not tell."""
+    """Writes a file, because permissions alone do not tell; an ordinary user may have less room."""
     place = _written_place(facts.project)
     check_writable(place)
+    check_space(place, START_MB)
     return str(place)
 
 

@@ -1,5 +1,6 @@
 """Asks processes of the application through a pipe; they answer in files of the server root."""
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,13 @@ def ask(
 
     processes.wait(are_complete, seconds)
     return found
+
+
+def why_silent(root: Path) -> str:
+    """What keeps healthy processes from answering; empty where nothing is known to."""
+    disk = os.statvfs(root)
+    is_full = disk.f_bavail == 0 or (disk.f_files and disk.f_favail == 0)
+    return f"processes cannot report: the disk of {root} is full" if is_full else ""
 
 
 def _put(root: Path, daemon: Process, question: str) -> None:

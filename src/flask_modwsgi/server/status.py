@@ -46,15 +46,16 @@ def collect(project: Project) -> dict[str, Any]:
         return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
     answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
     rows = reports(root, started.setting("threads", 0))
+    silent = answers.why_silent(root) if not all(row["responds"] for row in rows) else ""
     # Of a process that could not load the application there is no report.
-    responds = any(row["responds"] for row in rows)
+    responds = any(row["responds"] for row in rows) or silent
     is_up = answer not in probe.NO_ANSWER and (answer != 500 or responds)
     # In a loop an answer was luck: its process dies soon, like those before it.
     is_in_a_loop = wrong is not None and wrong["slug"] == "crash-loop"
     return {
         "state": "running" if is_up and not is_in_a_loop else "not answering",
         "trouble": wrong,
-        "notes": notes,
+        "notes": list(filter(None, [*notes, silent])),
         "address": f"{started.address}/" if started.address else "unknown",
         "pid": parent.pid,
         "uptime": round(time.time() - parent.began),

@@ -62,7 +62,8 @@ def account(project: Project, root: Path, daemon: Process, answer: answers.Answe
     since = duration(time.time() - daemon.began)
     head = f"Process {daemon.pid}: {memory:.0f} MB, runs for {since}, "
     if answer is None:
-        reason = "  Python cannot run in it: it is inside C code, or it is starting"
+        known = answers.why_silent(root)
+        reason = f"  {known or 'Python cannot run in it: it is inside C code, or it is starting'}"
         silent = [*kernel_threads.account(daemon.pid), *alarm(project, root, daemon)]
         return _joined([head + "does not respond", reason, *silent, ""])
     try:
