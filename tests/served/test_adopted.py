@@ -70,6 +70,24 @@ def app(environ, start_response):
     return [b"nothing here"]
 """
 
+CLOSED = """
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def index():
+    return "closed until noon", 503
+"""
+
+# Passes on what a proxy behind it said.
+RELAY = """
+def app(environ, start_response):
+    start_response("502 Bad Gateway", [("Proxy-Status", "other; error=dns_error")])
+    return [b"nobody there"]
+"""
+
 
 @pytest.fixture(scope="module")
 def redirecting(adopt: Adopt) -> Iterator[Service]:
@@ -162,6 +180,8 @@ def test_static_files_from_elsewhere_and_views_among_them(adopt: Adopt) -> None:
             "Flask answers for static files, because static files have the address /",
         ),
         ("plain", {"app.py": NO_FLASK}, "/ 404", ""),
+        ("closed", {"app.py": CLOSED}, "/ 503", "the application has an error 503 for /"),
+        ("relay", {"app.py": RELAY}, "/ 502", "the application has an error 502 for /"),
     ],
 )
 def test_any_answer_is_a_proof(

@@ -120,6 +120,8 @@ def is_the_page(answer: Answer, status: int, kind: str, prefix: str = "") -> Non
     assert answer.headers.get_content_type() == kind
     request_id = answer.headers["X-Request-ID"]
     assert len(request_id) > 20
+    told = answer.headers.get("Proxy-Status", "")
+    assert told.startswith("flask-modwsgi; error=") == (status in (502, 503, 504))
     if kind == "application/json":
         data = json.loads(answer.text)
         assert (data["code"], data["request_id"]) == (status, request_id)

@@ -30,7 +30,7 @@ from ..problems.problem import Problem
 from ..tls import https
 from . import health_summary
 from .launch import Site, recorded, write_environment
-from .probe import NO_ANSWER, ask
+from .probe import ask
 
 LATELY = 60.0  # seconds of log in which the reason for an end is looked for
 
@@ -213,7 +213,7 @@ class Httpd:
 
     def _answers(self, timeout: float = 5) -> bool:
         path, hosts = self.site.application.is_alive_at, self.site.settings.hosts
-        return ask(self.address, path, hosts, timeout) not in NO_ANSWER
+        return ask(self.address, path, hosts, timeout) != 0
 
     def _evidence(self, log: Sequence[Event] | None = None) -> causes.Evidence:
         """All there is to see now; `log` stands for the log where Apache has not written yet."""

@@ -5,10 +5,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
+from ..apache import proxy_status
 from ..tls.certificates import unverified
-
-# No answer of the application: there is none, or Apache gave it instead.
-NO_ANSWER = (0, 502, 503, 504)
 
 
 class _Stay(HTTPRedirectHandler):
@@ -23,7 +21,9 @@ _directly = build_opener(ProxyHandler({}), HTTPSHandler(context=unverified()), _
 
 
 def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
-    """The HTTP status that `path` is answered with, 0 where nothing answers.
+    """The HTTP status of the application's answer for `path`; 0 where there is none.
+
+    There is none, either, where Apache answers instead, because no process of the application does.
 
     :param address: Of the application, without a slash at the end.
     :param hosts: The setting ``HOSTS``: for other names Apache answers by itself.
@@ -38,6 +38,7 @@ def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
             return int(response.status)
     except HTTPError as error:
         error.close()
-        return error.code
+        is_ours = proxy_status.is_ours(error.headers.get_all(proxy_status.HEADER, []))
+        return 0 if is_ours else error.code
     except (OSError, HTTPException, ValueError):  # ValueError: it is no address
         return 0

@@ -23,7 +23,7 @@ from ..problems.problem import Problem
 from ..setup import environments
 from . import httpd, import_check, launch
 from .httpd import Httpd
-from .probe import NO_ANSWER, ask
+from .probe import ask
 
 # Settings of the real address, which is another one than the proof's.
 ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
@@ -67,7 +67,7 @@ def prove(project: Project) -> str:
         found = {}
         for path in dict.fromkeys(("/", application.is_alive_at)):
             found[path] = ask(server.address, path, timeout=limit)
-            if found[path] in NO_ANSWER:
+            if not found[path]:
                 raise server.failure(f"Nothing answered for {path}.")
         if application.static and (path := _a_static_file(application.static)):
             found[path] = ask(server.address, path, timeout=limit)

@@ -49,7 +49,7 @@ def collect(project: Project) -> dict[str, Any]:
     silent = answers.why_silent(root) if not all(row["responds"] for row in rows) else ""
     # Of a process that could not load the application there is no report.
     responds = any(row["responds"] for row in rows) or silent
-    is_up = answer not in probe.NO_ANSWER and (answer != 500 or responds)
+    is_up = 0 < answer < 500 or (answer != 0 and responds)
     # In a loop an answer was luck: its process dies soon, like those before it.
     is_in_a_loop = wrong is not None and wrong["slug"] == "crash-loop"
     return {

@@ -14,11 +14,13 @@ from flask import Flask
 from werkzeug.exceptions import (
     GatewayTimeout,
     HTTPException,
+    InternalServerError,
     LengthRequired,
     RequestTimeout,
     ServiceUnavailable,
 )
 
+from ..apache import proxy_status
 from ..machine.capacity import place_wait
 from . import app_logging, runner
 from .places import Places
@@ -88,11 +90,11 @@ class Gate:
         self, error: HTTPException, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
         """The page that the application has for an error."""
-        application = self._application
-        if not isinstance(application, Flask):
-            return error(environ, start_response)
-        with application.request_context(environ):
-            response = application.make_response(application.handle_http_exception(error))
+        application, response = self._application, error.get_response(environ)
+        if isinstance(application, Flask):
+            with application.request_context(environ):
+                response = application.make_response(application.handle_http_exception(error))
+        response.headers.extend(proxy_status.of(error.code))
         return response(environ, start_response)
 
 

@@ -1,0 +1,20 @@
+"""What tells an answer in the application's place from one of its own: the header ``Proxy-Status``.
+
+https://www.rfc-editor.org/rfc/rfc9209. Apache sets it (conf/errors.conf), and so does worker/gate.py.
+"""
+
+from collections.abc import Iterable
+
+HEADER = "Proxy-Status"
+_OURS = "flask-modwsgi; error="
+_ERRORS = {503: "connection_limit_reached", 504: "http_response_timeout"}
+
+
+def of(status: int | None) -> list[tuple[str, str]]:
+    """The header of an answer that `worker.gate` gives; none where the fault is the client's."""
+    return [(HEADER, _OURS + _ERRORS[status])] if status in _ERRORS else []
+
+
+def is_ours(values: Iterable[str]) -> bool:
+    """Whether the application did not answer, by all values of the header."""
+    return any(value.startswith(_OURS) for value in values)
