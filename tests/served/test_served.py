@@ -275,6 +275,9 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         assert len(page()) == len(shown)
         views.write_text(good + "\nraise SystemExit('enough')\n")
         wait_for(lambda: "SystemExit: enough" in page(), 10, "the exit in the browser")
+        sends = "bp.record(lambda made: made.app.config.update(USE_X_SENDFILE=True))"
+        views.write_text(f"{good}\n{sends}\n")
+        wait_for(lambda: "sendfile-on" in page(), 10, "the problem in the browser")
         views.write_text(good.replace(index, '"code"'))
         wait_for(lambda: page() == "code", 10, "the new code")
         views.write_text(good.replace(index, 'os.environ["GREETING"]'))

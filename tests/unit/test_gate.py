@@ -107,6 +107,26 @@ def test_no_place(application: Flask, kind: Any, tmp_path: Path) -> None:
     made = gate_of(application, 0, 1, tmp_path, kind=kind)
     answer = Client(made).get("/")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert answer.headers["Proxy-Status"] == "flask-modwsgi; error=connection_limit_reached"
+
+
+@pytest.mark.parametrize("name", ["X-Sendfile", "X-Accel-Redirect"])
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_a_file_for_another_server(
+    application: Flask, name: str, kind: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A proxy may know what to do; a client would get an empty file and the path."""
+
+    @application.get("/file")
+    def file() -> tuple[str, dict[str, str]]:
+        return "", {name: "/srv/shop/secret.pdf"}
+
+    client = Client(gate_of(application, 1, LIMIT, tmp_path, kind=kind))
+    answer = client.get("/file")
+    assert (answer.status_code, name in answer.headers) == (500, False)
+    assert f"GET /file has the header {name}" in caplog.text
+    answer = client.get("/file", environ_overrides={"FROM_PROXY": "1"})
+    assert (answer.status_code, answer.headers[name]) == (200, "/srv/shop/secret.pdf")
 
 
 def test_the_body_is_complete_before_there_is_a_place(application: Flask, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from werkzeug.debug import DebuggedApplication
 
+from flask_modwsgi import problems
+from flask_modwsgi.apache import app_profile
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.worker import app_logging, control, error_pages, gate, stacks
 
@@ -21,7 +23,10 @@ WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
 def load(wsgi_file: Path) -> Any:
     """The application in `wsgi_file`; one that raises what loading it raised, if it did."""
     try:
-        return runpy.run_path(str(wsgi_file))["application"]
+        application = runpy.run_path(str(wsgi_file))["application"]
+        if app_profile.of(application).sends_by_header:
+            raise problems.sendfile_on()
+        return application
     except (Exception, SystemExit) as error:
         reason, began = error, error.__traceback__
         while began and began.tb_frame.f_code.co_filename != str(wsgi_file):

@@ -28,6 +28,10 @@ from .pool import Pool
 from .stream import Chunks, Pieces, Stream
 
 Headers = list[tuple[str, str]]
+_NO_SENDFILE = (
+    "%s %s has the header %s, for a server that sends that file; this one does not."
+    " flask.send_file() sends it without USE_X_SENDFILE"
+)
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
 
 
@@ -80,6 +84,11 @@ class Gate:
         status, headers = work.start
         answer = work.answer
         if work.is_for_apache:
+            if "FROM_PROXY" not in environ and (name := _names_a_file(headers)):
+                if close := getattr(answer, "close", None):
+                    close()
+                app_logging.LOGGER.error(_NO_SENDFILE, work.method, work.path, name)
+                return self._refused(InternalServerError(), environ, start_response)
             headers = _for_apache(headers, status, environ)
         if isinstance(answer, Stream | Pieces) and work.length is None:
             answer, headers = _breakable(answer, headers, environ)
@@ -129,6 +138,11 @@ def _breakable(
     if not environ.get("mod_wsgi.process_group"):  # in embedded mode Apache does the rest
         return answer, headers
     return Chunks(answer), [*headers, ("Transfer-Encoding", "chunked")]
+
+
+def _names_a_file(headers: Headers) -> str:
+    """The header that a proxy may understand, but otherwise the client would get, with nothing else."""
+    return next((name for name, _ in headers if name.lower() in runner.SENDFILE), "")
 
 
 def _for_apache(headers: Headers, status: str, environ: dict[str, Any]) -> Headers:

@@ -18,8 +18,12 @@ from typing import Any
 from ..machine.capacity import STUCK_WAIT
 from . import app_logging, stream
 
-# Headers that mean something to Apache: those of the connection, as wsgiref has them, and of a redirect.
+# Each has a server send the file that it names, instead of the answer: lighttpd's and mod_xsendfile's, nginx'.
+SENDFILE = ("x-sendfile", "x-accel-redirect", "x-lighttpd-send-file")
+# Headers that mean something to a server: those of the connection, as wsgiref has them, of a redirect, and of a
+# file to send.
 FOR_APACHE = {
+    *SENDFILE,
     "connection",
     "keep-alive",
     "location",
