@@ -23,6 +23,9 @@ test-embedded: .venv/test.txt ## the same, in embedded mode
 test-apps: .venv/test.txt ## real applications, from the package index
 	$(bin)/python -m pytest tests/apps
 
+test-deploy: .venv/test.txt ## what deploy/ has, for real: systemd, HTTPS, containers; as root, up to 30 minutes
+	$(bin)/python -m pytest tests/deploy
+
 test-fast: .venv/test.txt ## the tests that build and serve nothing
 	$(bin)/python -m pytest $(parallel) -m "not slow" tests/unit tests/template
 
@@ -53,4 +56,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-embedded test-apps test-fast lint coverage wheel docs bench
+.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint coverage wheel docs bench
