@@ -1,11 +1,34 @@
-"""What the tests of deployment need of the machine; without it they are skipped."""
+"""What the tests of deployment need of this computer; without it they are skipped."""
 
+import os
 import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from conftest import Baked
+
+from . import machines
+from .machines import Machine
 
 # Programs and the packages of Debian that have them, where the names differ.
-PACKAGES = {"systemd-analyze": "systemd", "systemd-nspawn": "systemd-container"}
+PACKAGES = {
+    "ip": "iproute2",
+    "systemd-analyze": "systemd",
+    "systemd-nspawn": "systemd-container",
+}
+# Added to the application, to have something to ask for.
+SLOW = """
+
+@bp.get("/slow/<int:seconds>")
+def slow(seconds: int) -> str:
+    import time
+
+    time.sleep(seconds)
+    return "done"
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,6 +39,36 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     needed = [program for mark in item.iter_markers("needs") for program in mark.args]
-    if missing := [program for program in needed if not shutil.which(program)]:
+    require(*needed)
+
+
+def require(*programs: str) -> None:
+    """Skip the test where one of these is not installed."""
+    if missing := [program for program in programs if not shutil.which(program)]:
         packages = " ".join(dict.fromkeys(PACKAGES.get(name, name) for name in missing))
         pytest.skip(f"{', '.join(missing)} not installed: apt-get install {packages}")
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Path]:
+    """A folder for the files of machines, removed in the end."""
+    if os.geteuid() != 0:
+        pytest.skip("only root boots a machine: sudo make test-deploy")
+    require(*machines.PROGRAMS)
+    with tempfile.TemporaryDirectory(prefix="fmw-deploy-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def bare(workshop: Path, defaults: Baked) -> Iterator[Machine]:
+    """A Debian 13 as it is installed, and a repository with a project that it may clone."""
+    with machines.machine("fmwhost", 11, workshop / "bare", machines.base()) as machine:
+        project = machine.root / "srv/hello-flask"
+        shutil.copytree(defaults.path, project, symlinks=True)
+        views = project / "hello_flask/views.py"
+        views.write_text(views.read_text("utf-8") + SLOW, "utf-8")
+        own = ("-c", "user.name=You", "-c", "user.email=you@example.com", "-C", str(project))
+        for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "My site"]):
+            subprocess.run(["git", *own, *words], check=True)
+        machine.type("chown -R root: /srv/hello-flask")
+        yield machine

@@ -55,12 +55,23 @@ def require_apache(root: Path, verb: str) -> Process:
     """The parent process of the Apache with this server root.
 
     :param verb: What needs it.
-    :raises Problem: it does not run, or the project was moved since its start.
+    :raises Problem: it does not run, another user started it, or the project was moved since its
+        start.
     """
     if process := apache(root):
         state.refuse_moved(root)
+        refuse_others(process, verb)
         return process
     raise problems.not_running("this project's Apache does not run", verb)
+
+
+def refuse_others(parent: Process, verb: str) -> None:
+    """Root may read what another user's server says of itself, but changes nothing of it.
+
+    :raises Problem: root asks, and another user started it.
+    """
+    if os.geteuid() == 0 != parent.uid and verb != "dump":
+        raise problems.not_permitted(verb, accounts.by_id(parent.uid).user)
 
 
 def refuse_incomplete(root: Path) -> None:

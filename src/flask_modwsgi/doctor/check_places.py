@@ -48,7 +48,10 @@ def writable(facts: Facts) -> str:
 
 
 def _written_place(project: Project) -> Path:
-    return project.var if project.var.exists() else project.root
+    """Of ``var/``, a service may have its server root alone."""
+    place = project.var if project.var.exists() else project.root
+    root = server_root.find(project, "apache")
+    return root if root.is_dir() and not os.access(place, os.W_OK) else place
 
 
 def check_writable(place: Path) -> None:
@@ -131,7 +134,7 @@ def sockets(facts: Facts) -> str:
 
 def logs(facts: Facts) -> str:
     place = facts.project.logs
-    if not place.exists():
+    if not place.exists() or _written_place(facts.project) != facts.project.var:
         return "none yet"
     check_writable(place)
     size = sum(file.stat().st_size for file in place.glob("[!.]*.log*")) // 1024**2

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from .. import systemd
 from ..config.project import Project
 from ..machine import files, process_table, trust
 from . import events, rendering
@@ -47,10 +48,11 @@ class Terminal:
         pipe = subprocess.PIPE
         process = subprocess.Popen(words, stdout=pipe, stderr=pipe, **options)
         assert process.stdout and process.stderr
-        copies = (
-            (process.stdout, 1, rendering.access_lines(self._style)),
-            (process.stderr, 2, rendering.error_lines(self._style, self._keep)),
-        )
+        requests = rendering.access_lines(self._style)
+        if systemd.is_journal(1):
+            requests = rendering.for_journal(requests)
+        errors = rendering.error_lines(self._style, self._keep, systemd.is_journal(2))
+        copies = ((process.stdout, 1, requests), (process.stderr, 2, errors))
         self._copiers = [
             threading.Thread(target=self._copy, args=copy, daemon=True) for copy in copies
         ]

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+from .. import systemd
 from ..printable import UNPRINTABLE, printable, printable_bytes
 from .chunking import Joined
 from .events import SCRIPT, Event, messages, read_access, read_error
@@ -21,10 +22,23 @@ def access_lines(style: str) -> Render:
     return lambda line: show(read_access(line))
 
 
-def error_lines(style: str, wanted: Callable[[Event], bool] | None = None) -> Render:
+def for_journal(render: Render) -> Render:
+    """The same for the journal, as information."""
+    return lambda line: _for_journal(render(line), "info")
+
+
+def _for_journal(shown: bytes, level: str) -> bytes:
+    mark = systemd.prefix(level).encode()
+    return b"".join(mark + line for line in shown.splitlines(keepends=True))
+
+
+def error_lines(
+    style: str, wanted: Callable[[Event], bool] | None = None, to_journal: bool = False
+) -> Render:
     """How to show a line of the error log; nothing as long as its end is missing.
 
     :param wanted: Is asked about every whole line whether to show it.
+    :param to_journal: Begin each line with its level, as systemd's journal wants it.
     """
     joined = Joined()
     show = {"json": as_json, "brief": _brief_error, "text": as_text}[style]
@@ -39,7 +53,8 @@ def error_lines(style: str, wanted: Callable[[Event], bool] | None = None) -> Re
         event = read_error(line)
         if wanted and not wanted(event):
             return b""
-        return _as_it_is(line) if as_it_is else show(event)
+        shown = _as_it_is(line) if as_it_is else show(event)
+        return _for_journal(shown, event.get("level", "")) if to_journal else shown
 
     return render
 

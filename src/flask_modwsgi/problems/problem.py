@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TextIO
 
+from .. import systemd
 from ..printable import printable
 
 WIDTH = 80
@@ -81,4 +82,7 @@ def tell(problem: Problem, as_json: bool) -> None:
     if as_json:
         print(json.dumps(problem.as_dict()), file=sys.stderr)
     else:
-        print(f"\n{problem.told(colours(sys.stderr))}", file=sys.stderr)
+        text = f"\n{problem.told(colours(sys.stderr))}\n"
+        if systemd.is_journal(2):
+            text = systemd.prefixed(text, "error")
+        print(text, end="", file=sys.stderr)

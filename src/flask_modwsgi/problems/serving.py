@@ -119,7 +119,7 @@ def not_running(reason: str, doing: str = "reload") -> None:
 @entry("dump", "www-data")
 def not_permitted(doing: str, user: str) -> Values:
     """You may not {doing} this server, which {user} started.
-    Only that user and root may send signals to its processes.
+    That user owns its processes and its files. systemd starts, stops and reloads its services.
     $ {command}
     """
     command = f"./run {doing}"

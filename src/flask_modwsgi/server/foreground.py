@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from .. import problems
+from .. import problems, systemd
 from ..apache import monitoring
 from ..config.project import Project
 from ..logs import events, rendering
@@ -87,6 +87,7 @@ def _serve(
                 say(f"reloading, because of {names}")
                 server.reload()
     finally:
+        systemd.notify("STOPPING=1")
         server.stop(grace)
     if stop.is_set():
         return 0
@@ -124,8 +125,9 @@ def _announce(server: Httpd, stop: threading.Event) -> None:
     """Start, and say where; not before it answers."""
     server.start(given_up=stop.is_set)
     if not stop.is_set():
+        systemd.notify("READY=1", f"STATUS=Serving at {server.address}/")
         say_where(server)
-        if server.log_style != "json":
+        if server.log_style != "json" and not systemd.is_journal(2):
             say("Ctrl-C stops it")
 
 

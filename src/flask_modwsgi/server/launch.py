@@ -20,8 +20,8 @@ from ..machine import data_folder, files, oom
 from ..machine.accounts import Account
 from ..tls.certificates import Certificate
 
-# Of the shell's environment, what would make the application's Python another one.
-_PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+# What would make the application's Python another one, and what systemd says to this process alone.
+_NOT_FOR_IT = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "NOTIFY_SOCKET")
 _LOGIN = ("HOME", "USER", "LOGNAME", "PATH")
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 # Apache must not go through the link .venv, which leads elsewhere after a setup.
@@ -115,7 +115,7 @@ def _login(project: Project, account: Account, path: str) -> dict[str, str]:
 
 def application_environment(variables: Mapping[str, str], chosen: Settings) -> dict[str, str]:
     """What the application finds in ``os.environ``."""
-    kept = {name: value for name, value in variables.items() if name not in _PYTHON_VARIABLES}
+    kept = {name: value for name, value in variables.items() if name not in _NOT_FOR_IT}
     return {
         # One meaning for Apache and Flask together; a value of the user's own wins. One byte more
         # than Apache allows, because of a body without a length Flask takes what is within its

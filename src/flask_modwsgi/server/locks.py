@@ -10,6 +10,7 @@ from .. import problems
 from ..apache import processes
 from ..config.project import Project
 from ..machine import trust
+from ..machine.accounts import Account
 from .messages import say
 
 PATIENCE = 120.0  # seconds
@@ -38,6 +39,17 @@ def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[No
         yield
     finally:
         os.close(file)
+
+
+def share(project: Project, name: str, account: Account) -> None:
+    """Where root calls for another account, which may not write to ``var/``: let it take the lock."""
+    if os.geteuid() == 0 and not account.is_me:
+        file = _open(project.var / f"{name}.lock")
+        try:
+            os.fchown(file, 0, account.gid)
+            os.fchmod(file, 0o640)
+        finally:
+            os.close(file)
 
 
 def _open(path: Path) -> int:

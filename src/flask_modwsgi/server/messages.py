@@ -3,6 +3,7 @@
 import os
 import sys
 
+from .. import systemd
 from ..printable import printable
 
 
@@ -17,8 +18,10 @@ def write(line: str) -> None:
     https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
     try:
-        shown = "\n".join(map(printable, line.splitlines()))
-        sys.stderr.write(f"{shown}\n")  # in one piece, because Apache's lines come in between
+        shown = "\n".join(map(printable, line.splitlines())) + "\n"
+        if systemd.is_journal(2):
+            shown = systemd.prefixed(shown, "info")
+        sys.stderr.write(shown)  # in one piece, because Apache's lines come in between
         sys.stderr.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

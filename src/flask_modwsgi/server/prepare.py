@@ -14,6 +14,7 @@ from ..doctor import check_places
 from ..doctor.checklist import SETUP, before
 from ..doctor.facts import Facts
 from ..machine import data_folder, files
+from ..machine.accounts import Account
 from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
@@ -60,8 +61,9 @@ def setup(
         made = built.built(new.python)
         if findings := built.findings(made, facts.account):
             raise problems.build_broken(findings)
-        make_env_file(project)
+        make_env_file(project, facts.account)
         data_folder.make(project.data, facts.account)
+        locks.share(project, "server", facts.account)
         data_folder.link(project.package.parent / "instance", project.data)
         if not environments.is_usable(project):
             # There is nothing to lose, and a project that cannot be served yet needs its tools.
@@ -124,16 +126,26 @@ def _served(project: Project) -> list[Path]:
     return [Path(path) for path in found]
 
 
-def make_env_file(project: Project) -> None:
-    """Make ``.env`` from ``.env.example``, with a secret of its own; never change an old one."""
+def make_env_file(project: Project, account: Account) -> None:
+    """Make ``.env`` from ``.env.example``, with a secret of its own; never change an old one.
+
+    Root's one has the account that ``RUN_USER`` names, whose group may read it.
+    """
     if os.path.lexists(project.env_file):
         return
-    example = (project.root / ".env.example").read_text(encoding="utf-8")
-    secret = f"FLASK_SECRET_KEY={secrets.token_hex(32)}"
-    text, found = re.subn(r"^FLASK_SECRET_KEY=.*$", secret, example, flags=re.MULTILINE)
-    if not found:  # the project had an example of its own
-        text = f"{text.rstrip()}\n\n{secret}\n".lstrip()
+    text = (project.root / ".env.example").read_text(encoding="utf-8")
+    own = {"FLASK_SECRET_KEY": secrets.token_hex(32)}
+    is_shared = bool(os.environ.get("RUN_USER")) and not account.is_me
+    if is_shared:
+        own["RUN_USER"] = account.user
+    for name, value in own.items():
+        text, found = re.subn(rf"^{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
+        if not found:  # the project had an example of its own
+            text = f"{text.rstrip()}\n\n{name}={value}\n".lstrip()
     files.write(project.env_file, text, 0o600)
+    if is_shared:
+        os.chown(project.env_file, -1, account.gid)
+        project.env_file.chmod(0o640)
 
 
 def _prove(project: Project) -> str:
