@@ -1,5 +1,6 @@
 """Whom requests run as, and what that user can reach."""
 
+import grp
 import os
 import pwd
 from pathlib import Path
@@ -40,6 +41,20 @@ def test_root_serves_neither_as_root_nor_as_nobody_known(root: None, user: str) 
 def test_an_account_without_a_name_never_gets_the_group_of_root(root: None) -> None:
     found = accounts.by_id(54321)
     assert (found.user, found.gid) == ("#54321", 54321)
+
+
+def test_a_group_that_others_are_in_is_nobodys_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    users = [pwd.struct_passwd(("app", "x", 900, 900, "", "/", ""))]
+    monkeypatch.setattr(pwd, "getpwall", lambda: users)
+    members: list[str] = []
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: grp.struct_group(("app", "x", gid, members)))
+    account = accounts.Account("app", 900, "app", 900)
+    assert accounts.has_own_group(account)
+    members.append("ann")
+    assert not accounts.has_own_group(account)
+    members.clear()
+    users.append(pwd.struct_passwd(("ann", "x", 901, 900, "", "/", "")))
+    assert not accounts.has_own_group(account)
 
 
 @pytest.mark.skipif(not WEB_USER, reason="this system has no user for web servers")

@@ -66,7 +66,7 @@ def require_apache(root: Path, verb: str) -> Process:
 
 
 def refuse_others(parent: Process, verb: str) -> None:
-    """Root may read what another user's server says of itself, but changes nothing of it.
+    """Root may read what another user's server says of itself, and stop it, but changes nothing of it.
 
     :raises Problem: root asks, and another user started it.
     """

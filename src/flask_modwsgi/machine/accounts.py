@@ -76,6 +76,16 @@ def by_id(uid: int) -> Account:
     return Account(entry.pw_name, uid, group, entry.pw_gid)
 
 
+def has_own_group(account: Account) -> bool:
+    """Whether nobody else is in its primary group."""
+    try:
+        members = set(grp.getgrgid(account.gid).gr_mem)
+    except KeyError:
+        members = set()
+    members |= {entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == account.gid}
+    return members <= {account.user}
+
+
 @dataclass(frozen=True)
 class Obstacle:
     """A file or folder that a user cannot ``enter``, ``list`` or ``read``, and its mode."""

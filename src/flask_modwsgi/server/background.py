@@ -50,6 +50,8 @@ def restart(project: Project, given: Mapping[str, str]) -> int:
         not start.
     """
     with locks.held(project, "server"):
+        if parent := processes.apache(state.root(project)):
+            processes.refuse_others(parent, "restart")
         server = _checked(project, given)
         end(project)
         server.start()

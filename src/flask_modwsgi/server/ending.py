@@ -36,8 +36,6 @@ def end(project: Project, grace: float | None = None) -> bool:
     :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
     """
     root = state.root(project)
-    if parent := processes.apache(root):
-        processes.refuse_others(parent, "stop")
     end_standby(project, root, seconds=0)  # one that was left by a renewal that was killed
     if not processes.all_of(root):
         return False

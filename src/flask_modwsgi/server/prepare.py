@@ -13,7 +13,7 @@ from ..config.project import Project
 from ..doctor import check_places
 from ..doctor.checklist import SETUP, before
 from ..doctor.facts import Facts
-from ..machine import data_folder, files
+from ..machine import accounts, data_folder, files
 from ..machine.accounts import Account
 from ..machine.times import duration
 from ..problems import systems
@@ -129,21 +129,22 @@ def _served(project: Project) -> list[Path]:
 def make_env_file(project: Project, account: Account) -> None:
     """Make ``.env`` from ``.env.example``, with a secret of its own; never change an old one.
 
-    Root's one has the account that ``RUN_USER`` names, whose group may read it.
+    Root's one has the account that ``RUN_USER`` names. It may read the file, as a service that it runs
+    does, if it has a group of its own.
     """
     if os.path.lexists(project.env_file):
         return
     text = (project.root / ".env.example").read_text(encoding="utf-8")
     own = {"FLASK_SECRET_KEY": secrets.token_hex(32)}
-    is_shared = bool(os.environ.get("RUN_USER")) and not account.is_me
-    if is_shared:
+    is_named = bool(os.environ.get("RUN_USER")) and not account.is_me
+    if is_named:
         own["RUN_USER"] = account.user
     for name, value in own.items():
         text, found = re.subn(rf"^{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
         if not found:  # the project had an example of its own
             text = f"{text.rstrip()}\n\n{name}={value}\n".lstrip()
     files.write(project.env_file, text, 0o600)
-    if is_shared:
+    if is_named and accounts.has_own_group(account):
         os.chown(project.env_file, -1, account.gid)
         project.env_file.chmod(0o640)
 
