@@ -46,7 +46,10 @@ def ask(
 
 def why_silent(root: Path) -> str:
     """What keeps healthy processes from answering; empty where nothing is known to."""
-    disk = os.statvfs(root)
+    try:
+        disk = os.statvfs(root)
+    except OSError:  # it was removed
+        return ""
     is_full = disk.f_bavail == 0 or (disk.f_files and disk.f_favail == 0)
     return f"processes cannot report: the disk of {root} is full" if is_full else ""
 
