@@ -88,6 +88,30 @@ def app(environ, start_response):
     return [b"nobody there"]
 """
 
+# Reads .env by itself, by name and by searching for it, and another file like it.
+READS_ENV = """
+from pathlib import Path
+
+import click
+from dotenv import dotenv_values, load_dotenv
+from flask import Flask
+
+load_dotenv()
+load_dotenv(Path(__file__).with_name("other.env"))
+app = Flask(__name__)
+app.config["COLOUR"] = dotenv_values(".env", interpolate=False)["COLOUR"]
+
+
+@app.get("/")
+def index():
+    return app.config["COLOUR"]
+
+
+@app.cli.command("colour")
+def colour():
+    click.echo(app.config["COLOUR"])
+"""
+
 
 @pytest.fixture(scope="module")
 def redirecting(adopt: Adopt) -> Iterator[Service]:
@@ -201,3 +225,24 @@ def test_any_answer_is_a_proof(
             assert ask(f"{service.url}/static/view").text == "a view"
     finally:
         service.run("stop")
+
+
+def test_an_application_may_read_its_settings_itself(adopt: Adopt) -> None:
+    project, _ = adopt(
+        "reads",
+        {
+            "app.py": READS_ENV,
+            ".env": f'FLASK_SECRET_KEY={"k" * 32}\nCOLOUR="it\'s \\"blue\\" \\\\ ${{HOME}}"\n',
+            "other.env": "OTHER=1\n",
+            "requirements.txt": "Flask\npython-dotenv\n",
+        },
+    )
+    (project.path / ".env").chmod(0o600)
+    assert project.call("./run", "setup").returncode == 0
+    colour = 'it\'s "blue" \\ ${HOME}'
+    for verb in ([], ["dev"]):
+        with running(project, *verb) as serving:
+            assert ask(f"{serving.url}/").text == colour
+    assert project.call("./run", "flask", "colour").stdout == f"{colour}\n"
+    code = "import os, dotenv; dotenv.load_dotenv('.env'); print(os.environ['COLOUR'])"
+    assert project.call("./run", "exec", "--", "python", "-c", code).stdout == f"{colour}\n"

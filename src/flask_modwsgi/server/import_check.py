@@ -1,5 +1,6 @@
 """Loads the application in a process of its own before Apache does, which would say it late."""
 
+import json
 import os
 import subprocess
 import time
@@ -43,10 +44,11 @@ def ask_application(site: Site) -> Site:
 def _rehearse(site: Site) -> Rehearsal:
     """Load the application; what it prints is shown only if that fails."""
     wsgi_file, limit = site.project.wsgi_file, site.settings.start_limit
+    written = json.dumps(site.written)
     reader, writer = os.pipe()
     started = time.monotonic()
     process = subprocess.Popen(
-        [site.project.python, "-I", "-m", TRIAL, wsgi_file, str(limit), str(writer)],
+        [site.project.python, "-I", "-m", TRIAL, wsgi_file, str(limit), str(writer), written],
         cwd=site.project.root,
         env=dict(site.environ),
         stdin=subprocess.DEVNULL,

@@ -36,6 +36,7 @@ class Site:
     settings: Settings
     account: Account
     environ: Mapping[str, str]
+    written: tuple[str, ...]  # the names in .env
     entry: Path
     root: Path
     logs: Path | None
@@ -73,6 +74,7 @@ def collect(
         settings=facts.settings,
         account=facts.account,
         environ=environment_of(project, facts),
+        written=names_written(project),
         entry=entry,
         root=server_root.choose(project, root),
         logs=logs,
@@ -102,6 +104,14 @@ def environment_of(project: Project, facts: Facts) -> dict[str, str]:
     written = env_file.read(project.env_file)
     variables |= _login(project, facts.account, variables.get("PATH", os.defpath))
     return variables | {name: written[name] for name in _LOGIN if written.get(name)}
+
+
+def names_written(project: Project) -> tuple[str, ...]:
+    """The names in ``.env``, for `worker.dotenv_readers`.
+
+    :raises Problem: it cannot be read.
+    """
+    return tuple(env_file.read(project.env_file))
 
 
 def _login(project: Project, account: Account, path: str) -> dict[str, str]:
@@ -141,6 +151,7 @@ def write_environment(site: Site) -> None:
         "environment": str(site.project.environment),
         "project": str(site.project.root),
         "variables": dict(site.environ),
+        "written": site.written,
         "threads": chosen.threads,
         "processes": chosen.processes,
         "own_threads": how.own_threads,

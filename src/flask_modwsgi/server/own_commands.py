@@ -1,5 +1,6 @@
 """``./run flask`` and ``./run exec``: commands with what the application has under Apache."""
 
+import json
 import os
 import signal
 from collections.abc import Sequence
@@ -19,9 +20,9 @@ def flask(project: Project, words: Sequence[str]) -> int:
 
     :raises Problem: as `execute`.
     """
-    return execute(
-        project, [str(project.python), "-I", "-m", FLASK, str(project.wsgi_file), *words]
-    )
+    names = json.dumps(launch.names_written(project))
+    command = [str(project.python), "-I", "-m", FLASK, str(project.wsgi_file), names]
+    return execute(project, [*command, *words])
 
 
 def execute(project: Project, words: Sequence[str]) -> int:
@@ -39,6 +40,9 @@ def execute(project: Project, words: Sequence[str]) -> int:
     data_folder.make(project.data, facts.account)
     if not facts.account.is_me:
         accounts.become(facts.account)
+        # Its values are there already. https://pypi.org/project/python-dotenv/#disable-load_dotenv
+        if not os.access(project.env_file, os.R_OK):
+            environ.setdefault("PYTHON_DOTENV_DISABLED", "1")
     os.chdir(project.root)
     # What this Python ignores, or handles itself, a program expects to be ended by.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):

@@ -15,7 +15,7 @@ from werkzeug.debug import DebuggedApplication
 from flask_modwsgi import problems
 from flask_modwsgi.apache import app_profile
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.worker import app_logging, control, error_pages, gate, stacks
+from flask_modwsgi.worker import app_logging, control, dotenv_readers, error_pages, gate, stacks
 
 WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
 
@@ -50,7 +50,9 @@ answers: dict[str, Callable[[Path], None]] = {"stacks": stacks.write}
 control.listen(WORKERS, answers)
 stacks.answer_alarm(WORKERS)
 app_logging.install(os.environ["LOG_LEVEL"])
-application = load(Project(Path.cwd()).wsgi_file)
+here = Project(Path.cwd())
+dotenv_readers.give(here.env_file, start["written"])
+application = load(here.wsgi_file)
 error_pages.write(application, WORKERS / "errors")
 # No console: whoever reaches the port could run code in it.
 debugged = DebuggedApplication(application, evalex=False, pin_security=False)

@@ -1,8 +1,10 @@
 """Runs a command of the application. server/own_commands.py calls it.
 
-Called with the .wsgi file, so that the application is the one that Apache serves, and the command.
+Called with the .wsgi file, so that the application is the one that Apache serves, the names in .env as
+JSON, and the command.
 """
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -11,8 +13,13 @@ from typing import Any
 from flask import Flask
 from flask.cli import FlaskGroup, NoAppException
 
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.worker import dotenv_readers
 
-def main(wsgi_file: str, *words: str) -> None:
+
+def main(wsgi_file: str, written: str, *words: str) -> None:
+    dotenv_readers.give(Project(Path.cwd()).env_file, json.loads(written))
+
     def load() -> Flask:
         names = runpy.run_path(wsgi_file)
         return _flask_object(names.get("application"), wsgi_file)

@@ -18,6 +18,7 @@ from flask_modwsgi.machine import files
 from flask_modwsgi.worker import (
     app_logging,
     control,
+    dotenv_readers,
     error_pages,
     gate,
     stacks,
@@ -62,7 +63,9 @@ if os.environ.get("METRICS_PORT", "").strip():
     from flask_modwsgi.worker import metrics
 
     observe = metrics.record()  # before the application, which may count, too
-loaded = runpy.run_path(str(Project(Path.cwd()).wsgi_file))["application"]
+here = Project(Path.cwd())
+dotenv_readers.give(here.env_file, start["written"])
+loaded = runpy.run_path(str(here.wsgi_file))["application"]
 static_versions.add_versions(loaded)
 error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)

@@ -1,6 +1,7 @@
 """Loads the application as Apache will, and tells how that went. import_check.py runs it.
 
-Called with the .wsgi file, a number of seconds and a descriptor to tell it through.
+Called with the .wsgi file, a number of seconds, a descriptor to tell it through, and the names in .env
+as JSON.
 """
 
 import faulthandler
@@ -9,15 +10,18 @@ import os
 import runpy
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from flask_modwsgi.apache import app_profile
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.worker import dotenv_readers
 
 # Through which every way to start a Python server listens, by module and function.
 _SERVERS = {("werkzeug.serving", "run_simple"), ("wsgiref.simple_server", "make_server")}
 
 
-def main(wsgi_file: str, seconds: float, told: int) -> None:
+def main(wsgi_file: str, seconds: float, told: int, written: list[str]) -> None:
     def tell(**outcome: Any) -> None:
         os.write(told, json.dumps(outcome).encode() + b"\n")
 
@@ -30,6 +34,7 @@ def main(wsgi_file: str, seconds: float, told: int) -> None:
                 tell(serves=True)
                 os._exit(1)
 
+    dotenv_readers.give(Project(Path.cwd()).env_file, written)
     faulthandler.enable()
     faulthandler.dump_traceback_later(seconds, exit=True)
     sys.addaudithook(watch)
@@ -51,4 +56,4 @@ def _is_a_server(frame: Any) -> bool:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4]))
