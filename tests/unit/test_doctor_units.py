@@ -400,3 +400,24 @@ def test_checks_of_macos_say_nothing_elsewhere(monkeypatch: pytest.MonkeyPatch) 
     facts = a_mac("/usr/sbin/httpd", "/usr")
     for look in (check_macos.apache, check_macos.python, check_macos.linking, check_macos.tools):
         assert look(facts) is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"GREETING=hello\nno assignment\n", "A=1\n".encode("utf-16"), b"A=caf\xe9\n"]
+)
+def test_what_a_start_has_against_the_env_file_is_in_its_own_row(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+    file.chmod(0o600)
+    (row,) = finding.run([checks()[".env"]], Facts(Project(tmp_path)))
+    assert row.problem
+    assert row.problem.slug == "env-file-broken"
+    file.write_text("A=1\n")
+    (row,) = finding.run([checks()[".env"]], Facts(Project(tmp_path)))
+    assert (row.state, row.value) == ("ok", "-rw-------")
+
+
+def checks() -> dict[str, finding.Check]:
+    return {check.name: check for check in checklist.CHECKS}

@@ -17,6 +17,8 @@ from .finding import Note
 
 
 def env_file(facts: Facts) -> str:
+    from ..config import env_file
+
     file = facts.project.env_file
     if not file.exists():
         return Note("none: every setting has its default")
@@ -24,7 +26,7 @@ def env_file(facts: Facts) -> str:
     mode = stat.filemode(status.st_mode)
     if status.st_mode & stat.S_IROTH:
         raise problems.env_file_exposed(file, mode)
-    file.read_bytes()
+    env_file.read(file)
     return mode
 
 
