@@ -270,6 +270,69 @@ def test_reload_with_threads_started_at_import(service: Service) -> None:
     assert record.failures == []
 
 
+# Uses its output as a program does that is not under Apache.
+PRINTS = """
+import faulthandler
+import sys
+
+faulthandler.enable()
+sys.stdout.reconfigure(line_buffering=True)
+sys.stdout.buffer.write(f"to {sys.stdout.fileno()} and {sys.stderr.fileno()}\\n".encode())
+"""
+
+# Only a process of Apache's has this module.
+REFUSES_APACHE = """
+try:
+    import mod_wsgi
+    mod_wsgi.process_group
+except (ImportError, AttributeError):
+    pass
+else:
+    raise KeyError("not under Apache")
+"""
+
+
+def test_output_is_used_as_elsewhere(service: Service) -> None:
+    views = service.project.package / "views.py"
+    views.write_text(views.read_text() + PRINTS)
+    done = service.run("reload")
+    assert done.returncode == 0, done.stderr
+    log = service.project.path / "var" / "log" / "error.log"
+    wait_for(lambda: "to 2 and 2" in log.read_text(), 5, "the log")
+
+
+@pytest.mark.daemon_mode
+def test_a_process_that_cannot_load_the_code_gets_no_requests(service: Service) -> None:
+    """And says so; it loads the code once that can be loaded, without being asked."""
+    views = service.project.package / "views.py"
+    good = views.read_text()
+    views.write_text(good + REFUSES_APACHE)
+    refused = service.run("reload")
+    assert refused.returncode == 1
+    assert "KeyError: 'not under Apache'" in refused.stderr
+    rows = service.status()["processes"]
+    (broken,) = (row["pid"] for row in rows if not row["responds"])
+    (old,) = (row["pid"] for row in rows if row["responds"])
+    assert f"* serving with the old code: {old}\n" in refused.stderr
+    assert f"get no requests and try again: {broken}\n" in refused.stderr
+    assert {ask(f"{service.url}/").status for _ in range(20)} == {200}
+    assert f"process {broken} cannot load the application: KeyError" in service.run("status").stdout
+    views.write_text(good)
+    done = service.run("reload")
+    assert done.returncode == 0, done.stderr
+    assert [row["responds"] for row in service.status()["processes"]] == [True, True]
+
+
+def test_where_no_process_can_load_the_code_that_is_told(service: Service) -> None:
+    views = service.project.package / "views.py"
+    assert service.run("restart", PROCESSES="1").returncode == 0
+    views.write_text(views.read_text() + REFUSES_APACHE)
+    refused = service.run("reload", PROCESSES="1")
+    assert "answer every request with a 500" in refused.stderr
+    assert ask(f"{service.url}/").status == 500
+    assert service.status()["state"] == "not answering"
+
+
 def test_broken_code_is_refused_and_the_old_serves_on(service: Service) -> None:
     workers = service.workers()
     change(service, INDEX, INDEX + "\n\n\nsyntax error")

@@ -4,6 +4,7 @@ Apache leads a session of its own, which all its processes belong to, also when 
 process it is was recorded at its start (`state`).
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -14,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from .. import problems
-from ..machine import accounts, process_table
+from ..machine import accounts, files, process_table
 from ..machine.process_table import Process
 from . import modes, state
 from .modes import Mode, Step
@@ -215,6 +216,15 @@ def is_ready(worker: Process, root: Path) -> bool:
         return (root / "workers" / f"{worker.pid}.report").lstat().st_mtime >= worker.began - 1
     except OSError:
         return False
+
+
+def why_unloaded(worker: Process, root: Path) -> str:
+    """Why the process cannot load the application, as it wrote itself; empty if it did not."""
+    file = root / "workers" / f"{worker.pid}.unloaded"
+    with contextlib.suppress(OSError):
+        if file.lstat().st_mtime >= worker.began - 1:
+            return files.text(file)[:2000].strip()
+    return ""
 
 
 def ages_of_ready(root: Path) -> list[float]:

@@ -14,7 +14,7 @@ from ..logs.events import Event, messages, moment
 from ..logs.noise import is_routine
 from ..machine import oom, selinux
 from ..problems.problem import Problem
-from .deaths import deaths, signal_name
+from .deaths import deaths, is_refused, signal_name
 from .import_failures import from_traceback
 from .tracebacks import crash_stack, tracebacks
 
@@ -194,9 +194,9 @@ def not_loaded(evidence: Evidence) -> Problem | None:
     """Why mod_wsgi could not execute the script."""
     text = "\n".join(event.get("message", "") for event in evidence.log)
     traceback = next(iter(tracebacks(evidence.log)), "")
-    if re.search("WSGI010[78]", text):
+    if re.search("WSGI010[78]", text) or traceback.rpartition("\n")[2].startswith("SystemExit"):
         return problems.app_exits("calls sys.exit() when it is loaded", traceback)
-    if re.search("WSGI01(10|09|05|06): ", text):
+    if is_refused(evidence.log):
         return from_traceback(traceback, evidence.user, evidence.own)
     return None
 

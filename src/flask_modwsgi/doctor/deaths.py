@@ -16,9 +16,10 @@ _HOW = re.compile(r"\(pid=(\d+)\) terminated (?:normally, exit code|by signal) (
 _SIGNAL = re.compile(r"AH0005[12]: child pid (\d+) exit signal .*\((\d+)\)")
 # Ended by mod_wsgi itself, which is no fault of the process that comes next.
 _LIMIT = re.compile(r"(request time limit|startup timer|deadlock timer|Shutdown timeout) e\w+")
-_NOT_LOADED = re.compile(r"WSGI01(05|06|07|08|09|10): ")
+# mod_wsgi says it, or worker/unloaded.py.
+_NOT_LOADED = re.compile(r"WSGI01(05|06|07|08|09|10): |^the application cannot be loaded")
 _MISSED = re.compile(r"process (\d+) of the application died")  # worker/production.py
-_ENDING = re.compile(r"Exiting daemon process '")
+_ENDING = re.compile(r"Exiting daemon process '|^this process ends, so that another one tries")
 # A request was under way; so it may be the request that killed.
 _CUT = re.compile(r"WSGI014[67]: .*(closed connection before|Connection reset by peer)")
 _SILENT = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP}

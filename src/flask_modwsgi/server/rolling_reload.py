@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -79,10 +79,12 @@ def reload(project: Project) -> int:
                 stuck = problems.reload_stuck(len(gone), len(old), time.time() - started)
                 lines, user = causes.settled(log), here.account.user
                 found = causes.gather(lines, user, project.root, server.memory_kills)
-                if cause := causes.cause(found):
+                cause = causes.cause(found)
+                if cause:
                     say(stuck.what)
-                    raise cause
-                raise stuck
+                for line in _what_serves(root, old):
+                    say(line)
+                raise cause or stuck
             gone = leaving
         state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
@@ -91,6 +93,22 @@ def reload(project: Project) -> int:
         if note := https.replaced(here.settings, here.certificate):
             say(f"careful, {note}")
     return 0
+
+
+def _what_serves(root: Path, old: list[Process]) -> Iterator[str]:
+    """Which processes answer what, after a reload that failed."""
+    running = processes.workers(root)
+    serving = [one for one in running if processes.is_ready(one, root)]
+    broken = [one.pid for one in running if processes.why_unloaded(one, root)]
+    for code, found in (
+        ("old", [one.pid for one in serving if one in old]),
+        ("new", [one.pid for one in serving if one not in old]),
+    ):
+        if found:
+            yield f"serving with the {code} code: {', '.join(map(str, found))}"
+    if broken:
+        state = "get no requests and try again" if serving else "answer every request with a 500"
+        yield f"cannot load the new code: they {state}: {', '.join(map(str, broken))}"
 
 
 def _ask_to_go(process: Process) -> None:

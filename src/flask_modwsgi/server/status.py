@@ -41,12 +41,13 @@ def collect(project: Project) -> dict[str, Any]:
     errors = reader.last_errors(project, 3, parent.began - 1 if parent else started.started)
     wrong = health_summary.found(root, parent, started, reader.error_log(project))
     told = (started.fault, _moved(root, started, parent), _lost(root, parent), _unready(project))
-    notes = list(filter(None, told))
+    notes = [*filter(None, told)]
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
     answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
     rows = reports(root, started.setting("threads", 0))
     silent = answers.why_silent(root) if not all(row["responds"] for row in rows) else ""
+    notes += [f"process {pid} cannot load the application: {why}" for pid, why in unloaded(rows)]
     # Of a process that could not load the application there is no report.
     responds = any(row["responds"] for row in rows) or silent
     is_up = 0 < answer < 500 or (answer != 0 and responds)
@@ -110,15 +111,29 @@ def reports(root: Path, threads: int) -> list[dict[str, Any]]:
     with contextlib.suppress(PermissionError):  # another user asks than the one who started it
         found = answers.ask(root, daemons, "report", REPORT, 1)
     now = filter(None, (process_table.find(daemon.pid) for daemon in daemons))
-    return [_row(one, found.get(one.pid), threads) for one in now]
+    return [_row(root, one, found.get(one.pid), threads) for one in now]
 
 
-def _row(daemon: Process, report: answers.Answer | None, threads: int) -> dict[str, Any]:
-    row = {"pid": daemon.pid, "memory": daemon.memory, "responds": report is not None}
+def _row(
+    root: Path, daemon: Process, report: answers.Answer | None, threads: int
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "pid": daemon.pid,
+        "memory": daemon.memory,
+        "responds": report is not None,
+    }
     if report:
         row |= {"requests": report["requests"], "busy": report["busy"]}
         row["idle"] = max(0, threads - report["busy"])
+    else:
+        row["cannot_load"] = processes.why_unloaded(daemon, root)
     return row
+
+
+def unloaded(rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    """The processes that cannot load the application, and why, in a line."""
+    found = ((row["pid"], row.get("cannot_load", "")) for row in rows)
+    return [(pid, why.splitlines()[-1]) for pid, why in found if why]
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -143,7 +158,7 @@ def as_text(found: dict[str, Any]) -> str:
             counts = (
                 f"{row['requests']:>9} {row['busy']:>5} {row['idle']:>5}"
                 if row["responds"]
-                else "  does not respond"
+                else f"  {'cannot load' if row['cannot_load'] else 'does not respond'}"
             )
             lines.append(f"{row['pid']:>9} {memory:>9} {counts}")
     lines += ["", "Last errors" if found["errors"] else "No errors since the start"]

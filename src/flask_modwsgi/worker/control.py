@@ -42,15 +42,16 @@ def forget_dead(folder: Path) -> list[int]:
             os.kill(pid, 0)
         except OSError:  # another user's process may have its id now
             dead.add(pid)
-            _forget(folder, pid)
+            forget(folder, pid)
     return sorted(dead)
 
 
 def _forget_own(folder: Path, pid: int) -> None:
     if os.getpid() == pid:  # and not of what the application forked
-        _forget(folder, pid)
+        forget(folder, pid)
 
 
-def _forget(folder: Path, pid: int) -> None:
+def forget(folder: Path, pid: int) -> None:
+    """Remove what a process has left."""
     for file in folder.glob(f"{pid}.*"):
         file.unlink(missing_ok=True)

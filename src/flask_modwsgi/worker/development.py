@@ -15,7 +15,15 @@ from werkzeug.debug import DebuggedApplication
 from flask_modwsgi import problems
 from flask_modwsgi.apache import app_profile
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.worker import app_logging, control, dotenv_readers, error_pages, gate, stacks
+from flask_modwsgi.worker import (
+    app_logging,
+    control,
+    dotenv_readers,
+    error_pages,
+    gate,
+    printed,
+    stacks,
+)
 
 WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
 
@@ -43,6 +51,7 @@ def load(wsgi_file: Path) -> Any:
     return broken
 
 
+printed.install()
 start = json.loads((WORKERS.parent / "environment.json").read_text(encoding="utf-8"))
 os.chdir(start["project"])
 control.forget_dead(WORKERS)

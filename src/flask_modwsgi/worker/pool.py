@@ -6,26 +6,11 @@ its database, as the setting says; and a client has its answer when a thread doe
 """
 
 import queue
-import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
-from . import app_logging, stream
+from . import app_logging, printed, stream
 from .runner import NoPlace, Runner, Work
-
-
-class _Printed:
-    """``sys.stdout`` and ``sys.stderr``: mod_wsgi knows the request of none but its own threads."""
-
-    def __init__(self, work: Callable[[], Work | None], otherwise: Any) -> None:
-        """:param work: Tells what this thread works on."""
-        self._work = work
-        self._otherwise = otherwise
-
-    def __getattr__(self, name: str) -> Any:
-        work = self._work()
-        return getattr(work.environ["wsgi.errors"] if work else self._otherwise, name)
 
 
 class Pool(Runner):
@@ -38,12 +23,12 @@ class Pool(Runner):
     def take_output(self) -> None:
         """Have the log tell for which request the application prints something."""
 
-        def work() -> Work | None:
+        def errors() -> Any:
             thread = threading.get_ident()
-            return self.current.get(thread) or self.streamed.get(thread)
+            work = self.current.get(thread) or self.streamed.get(thread)
+            return work and work.environ["wsgi.errors"]
 
-        sys.stdout = _Printed(work, sys.stdout)
-        sys.stderr = _Printed(work, sys.stderr)
+        printed.follow(errors)
 
     def do(self, work: Work, patience: float) -> None:
         """See `Runner`."""

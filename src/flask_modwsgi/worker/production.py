@@ -21,8 +21,10 @@ from flask_modwsgi.worker import (
     dotenv_readers,
     error_pages,
     gate,
+    printed,
     stacks,
     static_versions,
+    unloaded,
 )
 
 SERVER_ROOT = Path(os.environ["MOD_WSGI_SERVER_ROOT"])
@@ -46,8 +48,11 @@ def report(file: Path) -> None:
     files.write(file, json.dumps(found))
 
 
-faulthandler.enable(file=2)  # where a crash was; sys.stderr is no file here
-start = json.loads((SERVER_ROOT / "environment.json").read_text(encoding="utf-8"))
+printed.install()
+faulthandler.enable()  # where a crash was
+ENVIRONMENT = SERVER_ROOT / "environment.json"
+made = ENVIRONMENT.stat().st_mtime_ns
+start = json.loads(ENVIRONMENT.read_text(encoding="utf-8"))
 take_environment(start["variables"])
 os.chdir(start["project"])
 answers: dict[str, Callable[[Path], None]] = {"stacks": stacks.write}
@@ -65,7 +70,11 @@ if os.environ.get("METRICS_PORT", "").strip():
     observe = metrics.record()  # before the application, which may count, too
 here = Project(Path.cwd())
 dotenv_readers.give(here.env_file, start["written"])
-loaded = runpy.run_path(str(here.wsgi_file))["application"]
+try:
+    loaded = runpy.run_path(str(here.wsgi_file))["application"]
+except BaseException:
+    unloaded.wait(WORKERS, lambda: ENVIRONMENT.stat().st_mtime_ns != made)
+    raise
 static_versions.add_versions(loaded)
 error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)

@@ -1,0 +1,48 @@
+"""What a process does that cannot load the application, while others can answer.
+
+mod_wsgi would have it answer its share of the requests with an error 500. So it accepts none; after
+a while it makes room for a process that tries again.
+"""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from ..machine import files
+from . import app_logging, control
+
+SUFFIX = "unloaded"  # of the file that says why; apache/processes.py reads it
+NEXT_TRY = 30.0  # seconds
+
+
+def wait(folder: Path, is_outdated: Callable[[], bool], seconds: float = NEXT_TRY) -> None:
+    """Return when no other process serves; otherwise end this process.
+
+    :param folder: Where the processes of this server report.
+    :param is_outdated: Whether a reload has begun, so that there is something new to load.
+    """
+    error = sys.exception()
+    reason = "".join(traceback.format_exception_only(error)).strip()
+    files.write(folder / f"{os.getpid()}.{SUFFIX}", reason)
+    parent, until = os.getppid(), time.monotonic() + seconds
+    is_told = False
+    while any(map(_is_alive, folder.glob("[0-9]*.report"))):
+        if not is_told:
+            app_logging.LOGGER.error("the application cannot be loaded", exc_info=error)
+            is_told = True
+        if time.monotonic() > until or os.getppid() != parent or is_outdated():
+            app_logging.LOGGER.warning("this process ends, so that another one tries again")
+            control.forget(folder, os.getpid())
+            os._exit(0)
+        time.sleep(0.2)
+
+
+def _is_alive(report: Path) -> bool:
+    try:
+        os.kill(int(report.stem), 0)
+        return True
+    except OSError:
+        return False
