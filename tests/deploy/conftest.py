@@ -19,6 +19,15 @@ PACKAGES = {
     "systemd-analyze": "systemd",
     "systemd-nspawn": "systemd-container",
 }
+UNIT = "hello-flask"
+PROJECT = Path("/var/www/hello-flask")
+COMMANDS = (
+    "apt-get update && apt-get install -y --no-install-recommends git apache2-bin apache2-dev gcc python3-dev python3-venv",
+    f"git clone /srv/hello-flask {PROJECT}",
+    "useradd --system --home-dir /nonexistent hello-flask",
+    f"RUN_USER=hello-flask {PROJECT}/run setup --no-dev",
+    f"systemctl enable --now {PROJECT}/deploy/hello-flask.service",
+)
 # Added to the application, to have something to ask for.
 SLOW = """
 
@@ -72,3 +81,11 @@ def bare(workshop: Path, defaults: Baked) -> Iterator[Machine]:
             subprocess.run(["git", *own, *words], check=True)
         machine.type("chown -R root: /srv/hello-flask")
         yield machine
+
+
+@pytest.fixture(scope="session")
+def host(bare: Machine) -> Machine:
+    """The machine, which serves the project on port 80."""
+    for line in COMMANDS:
+        bare.type(line, timeout=600)
+    return bare

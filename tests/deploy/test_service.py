@@ -4,31 +4,13 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from load import load
 from serving import Answer, ask, wait_for
 
+from .conftest import PROJECT, UNIT
 from .machines import Machine
-
-UNIT = "hello-flask"
-PROJECT = Path("/var/www/hello-flask")
-COMMANDS = (
-    "apt-get update && apt-get install -y --no-install-recommends git apache2-bin apache2-dev gcc python3-dev python3-venv",
-    f"git clone /srv/hello-flask {PROJECT}",
-    "useradd --system --home-dir /nonexistent hello-flask",
-    f"RUN_USER=hello-flask {PROJECT}/run setup --no-dev",
-    f"systemctl enable --now {PROJECT}/deploy/hello-flask.service",
-)
-
-
-@pytest.fixture(scope="module")
-def host(bare: Machine) -> Machine:
-    """The machine, which serves the project on port 80."""
-    for line in COMMANDS:
-        bare.type(line, timeout=600)
-    return bare
 
 
 def main_process(host: Machine) -> str:

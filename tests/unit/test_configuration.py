@@ -50,7 +50,7 @@ def test_the_modules_that_are_loaded_are_those_that_are_checked() -> None:
         return set(re.findall(r"LoadModule (\w+)_module", text))
 
     assert loaded("modules.conf") - {"brotli", "wsgi"} == NEEDED
-    assert loaded("tls.conf") - {"ssl", "http2"} == NEEDED_FOR_TLS
+    assert loaded("tls.conf") - {"ssl", "http2", "md", "watchdog"} == NEEDED_FOR_TLS
     assert loaded("proxies.conf") == NEEDED_FOR_PROXIES
 
 
@@ -70,6 +70,7 @@ def test_the_files_use_what_is_defined_and_have_every_error_page(tmp_path: Path)
     text = text_for(tmp_path, given, StaticFiles(tmp_path, "/static"))
     used = set(re.findall(r"(?:\$\{|<IfDefine )([A-Z_]+)[}>]", files))
     used -= {"PYTHON_LIBRARY", "DEVELOPMENT"}  # of macOS, of ./run dev
+    text += text_for(tmp_path, {"HTTPS_NAMES": "example.com", "HTTPS_CONTACT": "a@example.com"})
     assert used == set(re.findall(r"^Define (\w+)", text, re.MULTILINE))
     documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", files, re.MULTILINE)
     assert tuple(map(int, documents)) == error_pages.STATUSES

@@ -33,11 +33,13 @@ def httpd_conf(
     development: bool = False,
     static: StaticFiles | None = None,
     access_log: bool = True,
+    is_awaited: bool = False,
 ) -> str:
     """The text of ``httpd.conf``.
 
     :param entry: What the application's processes load.
     :param static: The files that Apache answers for.
+    :param is_awaited: There is no certificate for HTTPS yet.
     """
     names = {
         **_places(project, account, server_root, installation, entry),
@@ -51,7 +53,7 @@ def httpd_conf(
         "ERROR_PAGES": server_root / "workers" / "errors",
         "IS_COMPRESSIBLE": f"%{{CONTENT_TYPE}} =~ m#^({_compressible()})(;|$)#"
         " && -z resp('Transfer-Encoding')",
-        **https.names(project, settings, server_root),
+        **https.names(project, settings, server_root, is_awaited),
         **monitoring.names(settings, server_root),
         **_static_names(static, settings, server_root),
     }

@@ -44,7 +44,7 @@ def check(settings: Settings) -> None:
     """:raises Problem: a page that is on could not be served."""
     if settings.telemetry_port and not find_spec("mod_wsgi.telemetry"):
         raise problems.telemetry_missing(settings.telemetry_port)
-    taken = {settings.port, settings.https_port} if settings.tls_certificate else {settings.port}
+    taken = {settings.port, settings.https_port} if settings.has_https else {settings.port}
     for name in PORTS:
         if port := getattr(settings, name.lower()):
             if port in taken:

@@ -74,4 +74,6 @@ policy = Parser(
     "a policy in ASCII, without double quotes, $, % and backslashes",
     matching(r"[A-Za-z0-9_ ';:*/.,=+?&@~!#-]*"),
 )
+mail_address = Parser("a mail address", matching(r"([\w.+=-]+@[\w-]+(\.[\w-]+)*)?"))
+https_url = Parser("a URL that begins with https://", matching(r"https://[\w.:\[\]/~+-]+"))
 pem_file = Parser("the path of a PEM file, without spaces", file.parse)

@@ -32,6 +32,17 @@ def hosts(text: str) -> str:
     return " ".join(words)
 
 
+def names(text: str) -> str:
+    """Host names that are in the DNS, each once, as one line, in lower case.
+
+    :raises ValueError: one is none, or stands for several.
+    """
+    words = list(dict.fromkeys(hosts(text).split()))
+    if any(word.startswith(("*", "[")) for word in words):
+        raise ValueError(text)
+    return " ".join(words)
+
+
 def _words(text: str) -> list[str]:
     return text.replace(",", " ").split()
 

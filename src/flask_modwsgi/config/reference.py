@@ -2,7 +2,8 @@
 
 import textwrap
 
-from .settings import SETTINGS, SHORTEST_SECRET, Setting
+from .safety import SHORTEST_SECRET
+from .settings import SETTINGS, Setting
 
 WIDTH = 99
 

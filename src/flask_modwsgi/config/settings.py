@@ -171,6 +171,25 @@ class Settings:
     https_port: int = setting(
         parsers.port, "Port that Apache listens on for HTTPS; not the same as PORT.", "8443"
     )
+    https_names: str = setting(
+        Parser("host names, separated by commas or spaces", proxies.names),
+        "Host names such as `example.com,www.example.com`, for which Apache itself gets a"
+        " certificate and renews it, without TLS_CERTIFICATE and TLS_KEY. The authority asks for"
+        " a file on port 80 of each name, which has to lead to PORT.",
+        default_means="no certificate is fetched",
+        example="example.com,www.example.com",
+    )
+    https_contact: str = setting(
+        parsers.mail_address,
+        "Mail address for the authority of HTTPS_NAMES. Giving it, you accept the authority's terms.",
+        default_means="none",
+        example="you@example.com",
+    )
+    https_authority: str = setting(
+        parsers.https_url,
+        "Address of the ACME directory of the authority that HTTPS_NAMES has certificates from.",
+        "https://acme-v02.api.letsencrypt.org/directory",
+    )
     monitoring_host: str = setting(
         parsers.address, "Address of the pages of METRICS_PORT and TELEMETRY_PORT.", "127.0.0.1"
     )
@@ -200,6 +219,11 @@ class Settings:
         default_means="none",
         example="apache.conf",
     )
+
+    @property
+    def has_https(self) -> bool:
+        """Whether HTTPS_PORT serves."""
+        return bool(self.tls_certificate or self.https_names)
 
 
 SETTINGS: dict[str, Setting] = {
@@ -257,26 +281,3 @@ def load(given: Mapping[str, str], in_file: Mapping[str, str] = MappingProxyType
                 name, text, allowed, declared.example, is_there
             ) from None
     return Settings(**values)
-
-
-# What people put there until they have a better one.
-EXAMPLE_SECRETS = {"changeme", "change-me", "secret", "secret-key", "dev", "development"}
-SHORTEST_SECRET = 16
-
-
-def refuse_unsafe(given: Mapping[str, str]) -> None:
-    """What production must not start with: a key others can guess, or debugging.
-
-    https://flask.palletsprojects.com/en/stable/config/#SECRET_KEY, #DEBUG
-
-    :raises Problem: it would.
-    """
-    secret = given.get("FLASK_SECRET_KEY", "")
-    if not secret:
-        raise problems.secret_weak("is empty")
-    if secret.lower() in EXAMPLE_SECRETS:
-        raise problems.secret_weak("is an example")
-    if len(secret) < SHORTEST_SECRET:
-        raise problems.secret_weak(f"has only {len(secret)} characters")
-    if given.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
-        raise problems.debug_on(given["FLASK_DEBUG"])

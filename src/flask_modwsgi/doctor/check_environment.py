@@ -129,7 +129,7 @@ def module(facts: Facts) -> str:
 def modules(facts: Facts) -> str:
     there = built.modules_of(facts.built)
     needed = set(NEEDED)
-    if facts.settings.tls_certificate:
+    if facts.settings.has_https:
         needed |= NEEDED_FOR_TLS
     if facts.settings.trusted_proxies:
         needed |= NEEDED_FOR_PROXIES

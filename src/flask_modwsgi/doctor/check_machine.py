@@ -24,7 +24,7 @@ def port(facts: Facts) -> str:
     if apache is None and processes.all_of(root):  # the check of leftovers tells of them
         return f"{chosen.port}, kept by what is left of Apache"
     check_port(chosen.host, chosen.port)
-    if apache is None and chosen.tls_certificate:
+    if apache is None and chosen.has_https:
         check_port(chosen.host, chosen.https_port, "HTTPS_PORT")
         return f"{chosen.port} and {chosen.https_port} of {chosen.host} are free"
     return f"{chosen.port} of {chosen.host} is free"

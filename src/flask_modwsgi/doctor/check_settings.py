@@ -40,14 +40,18 @@ def settings(facts: Facts) -> str:
 
 
 def secret(facts: Facts) -> str:
-    from ..config import settings
+    from ..config import safety
 
-    settings.refuse_unsafe(facts.variables)
+    safety.refuse_unsafe(facts.variables)
     return f"{len(facts.variables['FLASK_SECRET_KEY'])} characters"
 
 
 def certificate(facts: Facts) -> str | None:
-    found = facts.certificate
+    from ..tls import acme
+
+    found, awaited = facts.certificate, acme.awaited(facts.project, facts.settings)
+    if awaited:
+        return Note(awaited)
     if not found:
         return None
     if found.objection:
@@ -62,7 +66,7 @@ def _replaced_certificate(facts: Facts) -> str:
     from ..tls import https
 
     root = state.root(facts.project)
-    is_served = processes.apache(root) and state.read(root).settings.get("tls_certificate")
+    is_served = processes.apache(root) and "https" in state.read(root).address
     return https.replaced(facts.settings, facts.certificate) if is_served else ""
 
 

@@ -35,6 +35,10 @@ _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _CONTROLS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 
+# mod_md: "The Managed Domain ... has been setup and changes will be activated on next restart".
+_CERTIFICATE_READY = "AH10059:"
+
+
 class Event(TypedDict, total=False):
     """One line of a log; a request has a status, everything else a message."""
 
@@ -60,6 +64,16 @@ class Event(TypedDict, total=False):
 _NUMBERS = {"status", "bytes", "microseconds", "pid"}
 _NAMES = Event.__annotations__.keys()
 _LOGGED = ("pid", "level", "logger", "request_id", "message", "exception")  # by `app_logging`
+
+
+def is_certificate_ready(event: Event) -> bool:
+    """Whether mod_md says that it has a new certificate; a client may have any words logged."""
+    return event.get("logger") == "md" and _CERTIFICATE_READY in event.get("message", "")
+
+
+def tells_of_certificate(line: bytes) -> bool:
+    """`is_certificate_ready`, for a line as Apache writes it."""
+    return _CERTIFICATE_READY.encode() in line and is_certificate_ready(read_error(line))
 
 
 def access_format(style: str) -> str:

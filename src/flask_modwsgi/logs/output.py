@@ -21,7 +21,7 @@ from ..machine import files, process_table, trust
 from . import events, rendering
 from .events import Event
 from .noise import is_routine
-from .writer import LONGEST
+from .writer import LONGEST, take_certificate
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -36,8 +36,9 @@ _KEPT_VARIABLES = ("TZ", "TMPDIR", "XDG_RUNTIME_DIR")
 class Terminal:
     """To the output of this process, line by line, whatever that is: a terminal, pipe or file."""
 
-    def __init__(self, style: str, quiet: bool) -> None:
+    def __init__(self, project: Project, style: str, quiet: bool) -> None:
         """:param style: Of `rendering`."""
+        self._project = project
         self._style = style
         self._quiet = quiet
         self._kept: collections.deque[tuple[float, Event]] = collections.deque(maxlen=KEPT)
@@ -74,6 +75,8 @@ class Terminal:
     def _keep(self, event: Event) -> bool:
         """Of a line of the error log; whether it is shown, too."""
         self._kept.append((time.monotonic(), event))
+        if events.is_certificate_ready(event):
+            take_certificate(self._project.root)
         return not is_routine(event)
 
     def lines(self, seconds: float | None = None) -> list[Event]:

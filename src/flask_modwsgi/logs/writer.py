@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from . import rendering
+from . import events, rendering
 from .rotation import RotatedFile
 
 # So many deaths within so many seconds may be a crash loop.
@@ -80,10 +80,20 @@ class Log:
         self._lost = len(notice + data) - written if written else lost + len(data)
 
 
-class Deaths:
-    """Runs `server.crash_loop` when so many processes died that it may be a loop.
+def take_certificate(project_root: str | Path) -> None:
+    """Have Apache serve what it got from the authority, by a process of its own."""
+    _run("flask_modwsgi.server.take_certificate", project_root)
 
-    It knows more, but needs packages that this process does without.
+
+def _run(module: str, project_root: str | Path) -> None:
+    """They know more, but need packages that this process does without."""
+    with contextlib.suppress(OSError):  # the environment is gone
+        subprocess.Popen([sys.executable, "-I", "-m", module, project_root])
+
+
+class Watch:
+    """Runs `server.crash_loop` when so many processes died that it may be a loop, and
+    `server.take_certificate` when there is a new certificate.
     """
 
     def __init__(self, project_root: str) -> None:
@@ -91,14 +101,14 @@ class Deaths:
         self._times: collections.deque[float] = collections.deque(maxlen=LOOP_DEATHS)
 
     def look(self, lines: list[bytes]) -> None:
-        """Count those that are told in `lines`."""
+        """Look at `lines` of the log."""
+        if any(map(events.tells_of_certificate, lines)):
+            take_certificate(self._root)
         times = self._times
         times.extend(time.monotonic() for line in lines if _DIED.search(line))
         if len(times) == times.maxlen and times[-1] - times[0] < LOOP_SECONDS:
             times.clear()
-            words = [sys.executable, "-I", "-m", "flask_modwsgi.server.crash_loop", self._root]
-            with contextlib.suppress(OSError):  # the environment is gone
-                subprocess.Popen(words)
+            _run("flask_modwsgi.server.crash_loop", self._root)
 
 
 def copy(logs: dict[int, Log], beat: Callable[[], None]) -> None:
@@ -194,7 +204,7 @@ def main(
             {
                 pipes[0]: Log(rendering.access_lines(style), requests, lost[pipes[0]]),
                 pipes[1]: Log(
-                    rendering.error_lines(style), errors, lost[pipes[1]], Deaths(root).look
+                    rendering.error_lines(style), errors, lost[pipes[1]], Watch(root).look
                 ),
             },
             beat,

@@ -17,9 +17,9 @@ def tls_incomplete(given: str, missing: str) -> None:
 
 @entry(Path("/usr/lib/apache2/modules/mod_ssl.so"), ["./run setup --apache bundled --rebuild"])
 def tls_unavailable(module: Path, remedy: Sequence[str]) -> None:
-    """This Apache cannot do TLS: {module} is missing.
-    mod_ssl is a separate package on some systems; the bundled Apache has it if OpenSSL's headers
-    were there when it was compiled.
+    """This Apache cannot do TLS as it is set: {module} is missing.
+    mod_ssl and mod_md, which HTTPS_NAMES needs, are separate packages on some systems. The bundled
+    Apache has mod_ssl if OpenSSL's headers were there when it was compiled, and never has mod_md.
     $ {remedy}
     """
 
@@ -84,9 +84,34 @@ def tls_objection(certificate: Path, objection: str) -> None:
 
 @entry()
 def tls_off() -> None:
-    """There is no certificate to renew: TLS_CERTIFICATE is empty.
+    """There is no certificate to renew: TLS_CERTIFICATE and HTTPS_NAMES are empty.
     The server was started without TLS.
     $ TLS_CERTIFICATE=/path/to/fullchain.pem TLS_KEY=/path/to/privkey.pem ./run restart
+    """
+
+
+@entry("TLS_CERTIFICATE")
+def https_twice(name: str) -> None:
+    """HTTPS_NAMES and {name} are both set.
+    With HTTPS_NAMES, Apache gets the certificate by itself; with TLS_CERTIFICATE and TLS_KEY you do.
+    $ TLS_CERTIFICATE= TLS_KEY= ./run
+    $ HTTPS_NAMES= ./run
+    """
+
+
+@entry()
+def https_contact_missing() -> None:
+    """HTTPS_NAMES is set and HTTPS_CONTACT is not.
+    The authority wants a mail address, and your consent to its terms.
+    $ HTTPS_CONTACT=you@example.com ./run
+    """
+
+
+@entry("HTTPS awaits the certificate for example.com")
+def https_nothing_new(awaited: str) -> None:
+    """There is no new certificate to take: {awaited}.
+    Apache gets the certificates of HTTPS_NAMES by itself, and they are taken when they are there.
+    $ ./run status
     """
 
 

@@ -58,6 +58,13 @@ _PACKAGES = {
         "suse": "apache2",
         "macos": "httpd",
     },
+    "md": {
+        "debian": "apache2-bin",
+        "fedora": "mod_md",
+        "arch": "apache",
+        "suse": "apache2",
+        "macos": "httpd",
+    },
     "python": {
         "debian": "python3 python3-dev python3-venv",
         "fedora": "python3 python3-devel",

@@ -14,13 +14,13 @@ from ..apache import monitoring
 from ..config.project import Project
 from ..logs import events, rendering
 from ..problems.problem import Problem, tell
-from ..tls import local_certificate
+from ..tls import acme, local_certificate
 from . import import_check, launch
 from .httpd import Httpd
 from .messages import say, write
 
 # One process, so that every request sees the same state.
-_DEVELOPMENT = {"PROCESSES": "1"} | dict.fromkeys(monitoring.PORTS, "")
+_DEVELOPMENT = {"PROCESSES": "1", "HTTPS_NAMES": ""} | dict.fromkeys(monitoring.PORTS, "")
 _UNWATCHED = {"var", "tests", "node_modules", "__pycache__"}
 _WATCHED = {".py", ".wsgi", ".html", ".toml", ".json"}
 
@@ -138,6 +138,8 @@ def say_where(server: Httpd) -> None:
     lines = [f"{server.site.project.name} is served by Apache{user} at {server.address}/"]
     if certificate:
         lines += certificate.warnings
+    if server.site.is_awaited:
+        lines.append(acme.awaited(server.site.project, server.site.settings))
     for line in lines:
         if server.log_style == "json":
             write(rendering.as_json(events.notice(line)).decode().rstrip())

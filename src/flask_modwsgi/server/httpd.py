@@ -27,7 +27,7 @@ from ..logs.output import Files, Terminal, make_folder
 from ..machine import capacity, files, installation, oom, process_table
 from ..machine.ports import check_port
 from ..problems.problem import Problem
-from ..tls import https
+from ..tls import acme, https
 from . import health_summary
 from .launch import Site, recorded, write_environment
 from .probe import ask
@@ -54,9 +54,9 @@ class Httpd:
         self.output = (
             Files(site.project, site.logs, site.settings)
             if site.logs
-            else Terminal(self.log_style, quiet)
+            else Terminal(site.project, self.log_style, quiet)
         )
-        self.address = https.address(site.settings)
+        self.address = https.address(site.settings, site.is_awaited)
         self.process: subprocess.Popen[bytes] | None = None
         self._installation = installation.here()
         self._kills_before = oom.kills()
@@ -82,6 +82,8 @@ class Httpd:
             precompressed.renew(site.project, static, site.account, site.environ, root)
         files.write(root / "mime.types", content_types.as_mime_types())
         files.write(root / "stand-in", "")
+        if site.settings.https_names:
+            acme.make_store(site.project)
         self.configure()
         state.write(root, recorded(site, self.address))
 
@@ -101,6 +103,7 @@ class Httpd:
             development=site.is_development,
             static=site.application.static,
             access_log=site.access_log,
+            is_awaited=site.is_awaited,
         )
         new = root / "httpd.conf.new"
         files.write(new, text)
@@ -162,7 +165,7 @@ class Httpd:
     def _start(self) -> None:
         settings = self.site.settings
         check_port(settings.host, settings.port, "PORT")
-        if settings.tls_certificate:
+        if settings.has_https:
             check_port(settings.host, settings.https_port, "HTTPS_PORT")
         monitoring.check(settings)
         capacity.allow_open_files()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from ..apache import modes, server_root
 from ..apache.app_profile import UNASKED, AppProfile
 from ..apache.state import State
-from ..config import env_file, settings
+from ..config import env_file, safety
 from ..config.project import Project
 from ..config.settings import Settings
 from ..doctor.checklist import SERVE, before
@@ -49,6 +49,11 @@ class Site:
     def is_development(self) -> bool:
         """Whether it is ``./run dev``."""
         return self.entry != WORKER
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether there is no certificate for HTTPS yet."""
+        return self.settings.has_https and self.certificate is None
 
 
 def collect(
@@ -91,7 +96,7 @@ def for_production(
     :raises Problem: something is missing, wrong or unsafe.
     """
     here = collect(project, logs=logs, given=given)
-    settings.refuse_unsafe(here.environ)
+    safety.refuse_unsafe(here.environ)
     return here
 
 
@@ -131,7 +136,7 @@ def application_environment(variables: Mapping[str, str], chosen: Settings) -> d
         # than Apache allows, because of a body without a length Flask takes what is within its
         # limit for all of it.
         "FLASK_MAX_CONTENT_LENGTH": str(chosen.max_upload_mb * 1024 * 1024 + 1),
-        **({"FLASK_SESSION_COOKIE_SECURE": "true"} if chosen.tls_certificate else {}),
+        **({"FLASK_SESSION_COOKIE_SECURE": "true"} if chosen.has_https else {}),
         **kept,
         # Flask takes the path of its session cookie from APPLICATION_ROOT.
         "FLASK_APPLICATION_ROOT": chosen.mount_point,

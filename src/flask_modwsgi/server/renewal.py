@@ -19,13 +19,15 @@ from ..config.project import Project
 from ..config.settings import Settings
 from ..machine import capacity, files, process_table
 from ..machine.process_table import Process
-from ..tls import certificates, https
+from ..tls import acme, certificates, https
 from ..tls.certificates import Certificate
 from . import background, import_check, launch, locks, smoke_test, status
 from .ending import STANDBY_PORTS, end_standby
 from .httpd import Httpd
 from .launch import Site
 from .messages import say
+
+_FILES = ("tls_certificate", "tls_key", "https_names", "https_authority", "https_port")
 
 
 def renew(project: Project) -> int:
@@ -41,6 +43,8 @@ def renew(project: Project) -> int:
         here = launch.collect(project, logs=project.logs, given=before.given)
         here = replace(here, root=root)
         check_files(before.settings, here.settings)
+        if here.settings.https_names:
+            here = replace(here, certificate=_staged(here))
         certificate = here.certificate
         assert certificate
         if certificate.objection:
@@ -54,6 +58,9 @@ def renew(project: Project) -> int:
             with standby(here):
                 _let_finish(here)
                 _restart(parent, here, certificate)
+        if here.settings.https_names:  # now it can be looked at as a whole
+            certificate = https.check(project, here.settings) or certificate
+            state.record_settings(root, launch.recorded(here, Httpd(here).address))
         say(f"renewed: {certificate}")
         for line in certificate.warnings:
             say(line)
@@ -62,11 +69,32 @@ def renew(project: Project) -> int:
 
 def check_files(before: dict[str, Any], now: Settings) -> None:
     """:raises Problem: the server that runs has no certificate, or other files than are set now."""
-    if not before.get("tls_certificate"):
+    if not (before.get("tls_certificate") or before.get("https_names")):
         raise problems.tls_off()
-    own = {name: getattr(now, name) for name in ("tls_certificate", "tls_key", "https_port")}
+    own = {name: getattr(now, name) for name in _FILES}
     if changes := background.changed_settings(before, own):
         raise problems.restart_needed(changes)
+
+
+def _staged(here: Site) -> Certificate:
+    """What Apache got from the authority, and serves after its next restart.
+
+    :raises Problem: nothing.
+    """
+    staged = acme.staged(here.project, here.settings)
+    if certificate := certificates.public(staged) if staged else None:
+        return certificate
+    found = acme.awaited(here.project, here.settings) or str(here.certificate)
+    raise problems.https_nothing_new(found)
+
+
+def _as_served(here: Site) -> Settings:
+    """The settings of a second Apache, which serves the certificate of now and gets none itself."""
+    settings = here.settings
+    if not settings.https_names:
+        return settings
+    certificate, key = acme.certificate(here.project, settings) or ("", "")
+    return replace(settings, https_names="", tls_certificate=str(certificate), tls_key=str(key))
 
 
 @contextmanager
@@ -80,18 +108,22 @@ def standby(here: Site) -> Iterator[None]:
     limit = _longest_request(here.settings)
     end_standby(here.project, here.root, limit)
     ports = {"http": smoke_test.free_port(), "https": smoke_test.free_port()}
+    settings = _as_served(here)
+    if not settings.has_https:
+        del ports["https"]
     own = replace(
-        here.settings,
+        settings,
         host="127.0.0.1",
         port=ports["http"],
-        https_port=ports["https"],
+        https_port=ports.get("https", settings.https_port),
         metrics_port=None,
         telemetry_port=None,
         # What Apache says of a client it hands on is believed.
         trusted_proxies=f"127.0.0.1 {here.settings.trusted_proxies}".rstrip(),
     )
     root = server_root.choose(here.project, "stand-in")
-    logs = here.project.logs / "stand-in"
+    # A service has no other logs.
+    logs = here.project.logs / "stand-in" if state.read(here.root).logs else root / "log"
     try:
         Httpd(replace(here, settings=own, root=root, logs=logs, access_log=False)).start()
         lines = (f"{scheme} {port}\n" for scheme, port in ports.items())
@@ -128,7 +160,10 @@ def _restart(parent: Process, here: Site, certificate: Certificate) -> None:
 
     :raises Problem: the new certificate is not served.
     """
-    Httpd(here).check_configuration()
+    apache = Httpd(here)
+    if here.settings.https_names:
+        apache.configure()
+    apache.check_configuration()
     settings = here.settings
     old = [one for one in processes.all_of(here.root) if one.parent == parent.pid]
     process_table.send(parent, signal.SIGUSR1)

@@ -26,7 +26,7 @@ from .httpd import Httpd
 from .probe import ask
 
 # Settings of the real address, which is another one than the proof's.
-ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", *monitoring.PORTS)
+ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", "HTTPS_NAMES", *monitoring.PORTS)
 LOAD_INFO = """
 <IfModule !info_module>
     LoadModule info_module "${MODULES}/mod_info.so"

@@ -12,6 +12,7 @@ from typing import Any
 from ..apache import processes, state
 from ..apache.state import State
 from ..config.project import Project
+from ..config.settings import Settings
 from ..logs import reader
 from ..machine import process_table
 from ..machine.process_table import Process
@@ -19,6 +20,7 @@ from ..machine.times import duration
 from ..printable import printable
 from ..problems.problem import Problem
 from ..setup import environments
+from ..tls import acme
 from . import answers, health_summary, probe, summary
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
@@ -40,7 +42,13 @@ def collect(project: Project) -> dict[str, Any]:
     started = state.read(root)
     errors = reader.last_errors(project, 3, parent.began - 1 if parent else started.started)
     wrong = health_summary.found(root, parent, started, reader.error_log(project))
-    told = (started.fault, _moved(root, started, parent), _lost(root, parent), _unready(project))
+    told = (
+        started.fault,
+        _moved(root, started, parent),
+        _lost(root, parent),
+        _unready(project),
+        _awaited(project, started),
+    )
     notes = [*filter(None, told)]
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
@@ -81,6 +89,14 @@ def _lost(root: Path, parent: Process | None) -> str:
     except Problem as problem:
         return f"{problem.what} Type {problem.remedy[0]}"
     return ""
+
+
+def _awaited(project: Project, started: State) -> str:
+    """What HTTPS waits for."""
+    try:
+        return acme.awaited(project, Settings(**started.settings))
+    except TypeError:  # it is lost, or of another version
+        return ""
 
 
 def _unready(project: Project) -> str:

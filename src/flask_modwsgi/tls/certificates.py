@@ -80,6 +80,14 @@ def load(file: Path, key: Path, hosts: str = "") -> Certificate:
     return Certificate(der, expires, doubts=tuple(found))
 
 
+def public(file: Path) -> Certificate | None:
+    """A certificate without its key, which is not looked at; None where there is none."""
+    try:
+        return Certificate(ssl.PEM_cert_to_DER_cert(_first(file.read_text("ascii", "replace"))))
+    except (OSError, ValueError):
+        return None
+
+
 def _read(name: str, path: Path) -> str:
     try:
         return path.read_text("ascii", errors="replace")

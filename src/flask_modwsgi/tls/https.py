@@ -1,4 +1,4 @@
-"""HTTPS by two settings: what Apache is told of it, and what is checked before."""
+"""HTTPS, with certificates of one's own or with those that Apache gets by itself: what Apache is told of it, and what is checked before."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from ..config.project import Project
 from ..config.settings import Settings, in_address
 from ..machine import installation
 from ..problems import systems
-from . import certificates
+from . import acme, certificates
 
 # A browser that has seen it goes to HTTPS by itself for a year (RFC 6797).
 HSTS = "max-age=31536000"
@@ -23,22 +23,28 @@ def files(project: Project, settings: Settings) -> tuple[Path, Path]:
     return project.root / settings.tls_certificate, project.root / settings.tls_key
 
 
-def names(project: Project, settings: Settings, server_root: Path) -> dict[str, object]:
-    """The names in ``apache/conf/tls.conf``; none without a certificate."""
-    if not settings.tls_certificate:
+def names(
+    project: Project, settings: Settings, server_root: Path, is_awaited: bool
+) -> dict[str, object]:
+    """The names in ``apache/conf/tls.conf``; none without HTTPS.
+
+    :param is_awaited: There is no certificate yet, so that HTTP serves.
+    """
+    if not settings.has_https:
         return {}
     certificate, key = files(project, settings)
     is_local = certificate.is_relative_to(local_folder(project))
+    own: dict[str, object] = {"TLS_CERTIFICATE": certificate, "TLS_KEY": key}
     return {
         "TLS_LISTEN": f"{in_address(settings.host)}:{settings.https_port}",
-        "TLS_CERTIFICATE": certificate,
-        "TLS_KEY": key,
         "HTTPS_PORT": settings.https_port,
-        "HTTPS_COLON_PORT": _colon_port(settings),
+        "HTTPS_HOST": f"%{{SERVER_NAME}}{_colon_port(settings)}",  # no name may be empty
+        "HTTPS_LEADS": str(not is_awaited).lower(),
         "HSTS": "max-age=0" if is_local else HSTS,
         "TLS_SESSIONS": server_root / "tls-sessions",
         "STAND_IN": server_root / "stand-in",
         "STAND_IN_TIMEOUT": 2 * settings.request_limit + 60,
+        **(acme.names(project, settings) if settings.https_names else own),
     }
 
 
@@ -46,34 +52,55 @@ def _colon_port(settings: Settings) -> str:
     return "" if settings.https_port == 443 else f":{settings.https_port}"
 
 
-def address(settings: Settings) -> str:
+def address(settings: Settings, is_awaited: bool = False) -> str:
     """Where the application is, without a slash at the end; by HTTPS if there is a certificate."""
     mount_point = settings.mount_point.rstrip("/")
-    if settings.tls_certificate:
+    if settings.has_https and not is_awaited:
         return f"https://{in_address(settings.host)}{_colon_port(settings)}{mount_point}"
     colon_port = "" if settings.port == 80 else f":{settings.port}"
     return f"http://{in_address(settings.host)}{colon_port}{mount_point}"
 
 
 def check(project: Project, settings: Settings) -> certificates.Certificate | None:
-    """The certificate that will be served; None without TLS.
+    """The certificate that will be served; None without TLS, and where it is awaited.
 
     :raises Problem: Apache could not serve it.
     """
+    if settings.https_names:
+        return _check_names(project, settings)
     if not settings.tls_certificate and not settings.tls_key:
         return None
     if not settings.tls_key:
         raise problems.tls_incomplete("TLS_CERTIFICATE", "TLS_KEY")
     if not settings.tls_certificate:
         raise problems.tls_incomplete("TLS_KEY", "TLS_CERTIFICATE")
+    _check_port(settings)
+    _check_module("ssl", "tls")
+    certificate, key = files(project, settings)
+    is_local = certificate.is_relative_to(local_folder(project))
+    return certificates.load(certificate, key, "" if is_local else settings.hosts)
+
+
+def _check_names(project: Project, settings: Settings) -> certificates.Certificate | None:
+    if given := [name for name in ("tls_certificate", "tls_key") if getattr(settings, name)]:
+        raise problems.https_twice(given[0].upper())
+    if not settings.https_contact:
+        raise problems.https_contact_missing()
+    _check_port(settings)
+    _check_module("ssl", "tls")
+    _check_module("md", "md")
+    if served := acme.certificate(project, settings):
+        return certificates.load(*served, settings.hosts)
+    # A start has Apache serve it.
+    staged = acme.staged(project, settings)
+    return certificates.public(staged) if staged else None
+
+
+def _check_port(settings: Settings) -> None:
     if settings.https_port == settings.port:
         raise problems.setting_invalid(
             "HTTPS_PORT", str(settings.port), "another port than PORT", str(settings.port + 1)
         )
-    _check_module()
-    certificate, key = files(project, settings)
-    is_local = certificate.is_relative_to(local_folder(project))
-    return certificates.load(certificate, key, "" if is_local else settings.hosts)
 
 
 def replaced(settings: Settings, certificate: certificates.Certificate | None) -> str:
@@ -86,10 +113,12 @@ def replaced(settings: Settings, certificate: certificates.Certificate | None) -
     return "another certificate is in the files than is served; ./run renew takes it"
 
 
-def _check_module() -> None:
+def _check_module(name: str, package: str) -> None:
     found = installation.here()
-    module = found.modules / "mod_ssl.so"
+    module = found.modules / f"mod_{name}.so"
     if not module.exists():
         remedy = [systems.install("bundled"), "./run setup"]
-        from_system = [systems.install("tls")]
+        from_system = [systems.install(package)]
+        if name == "md":
+            remedy = [systems.install("system"), "./run setup --apache system"]
         raise problems.tls_unavailable(module, remedy if found.is_bundled else from_system)

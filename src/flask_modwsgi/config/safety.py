@@ -1,0 +1,27 @@
+"""What no server that others can reach may start with."""
+
+from collections.abc import Mapping
+
+from .. import problems
+
+# What people put there until they have a better one.
+EXAMPLE_SECRETS = {"changeme", "change-me", "secret", "secret-key", "dev", "development"}
+SHORTEST_SECRET = 16
+
+
+def refuse_unsafe(given: Mapping[str, str]) -> None:
+    """What production must not start with: a key others can guess, or debugging.
+
+    https://flask.palletsprojects.com/en/stable/config/#SECRET_KEY, #DEBUG
+
+    :raises Problem: it would.
+    """
+    secret = given.get("FLASK_SECRET_KEY", "")
+    if not secret:
+        raise problems.secret_weak("is empty")
+    if secret.lower() in EXAMPLE_SECRETS:
+        raise problems.secret_weak("is an example")
+    if len(secret) < SHORTEST_SECRET:
+        raise problems.secret_weak(f"has only {len(secret)} characters")
+    if given.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        raise problems.debug_on(given["FLASK_DEBUG"])

@@ -1,0 +1,90 @@
+"""Certificates that Apache gets by itself, for ``HTTPS_NAMES``: what its mod_md says of them.
+
+It keeps them in a folder of the project. A new one is in ``staging`` until Apache restarts
+(https://httpd.apache.org/docs/2.4/mod/mod_md.html).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ..config.project import Project
+from ..config.settings import Settings
+from ..machine import files, trust
+
+
+def store(project: Project) -> Path:
+    """The folder; it belongs to who starts Apache."""
+    return project.var / "https"
+
+
+def make_store(project: Project) -> None:
+    """Make it. Apache's own processes pass through it to what they answer the authority with.
+
+    :raises OSError: root calls, and somebody else can write there.
+    """
+    trust.made_folder(store(project))
+
+
+def names(project: Project, settings: Settings) -> dict[str, object]:
+    """The names in ``apache/conf/tls.conf``."""
+    return {
+        "HTTPS_NAMES": settings.https_names,
+        "HTTPS_NAME": _name(settings),
+        "HTTPS_CONTACT": settings.https_contact,
+        "HTTPS_AUTHORITY": settings.https_authority,
+        "HTTPS_STORE": store(project),
+        "HTTP_PORT": settings.port,
+    }
+
+
+def certificate(project: Project, settings: Settings) -> tuple[Path, Path] | None:
+    """The certificate that Apache serves and its key; None as long as there is none."""
+    folder = store(project) / "domains" / _name(settings)
+    found = folder / "pubcert.pem", folder / "privkey.pem"
+    return found if os.path.exists(found[0]) else None
+
+
+def staged(project: Project, settings: Settings) -> Path | None:
+    """A new certificate, which Apache serves after a restart; its key is encrypted."""
+    found = _staging(project, settings) / "pubcert.pem"
+    return found if _job(project, settings).get("finished") is True and found.is_file() else None
+
+
+def awaited(project: Project, settings: Settings) -> str:
+    """What the certificate waits for, in a sentence; empty where nothing is awaited."""
+    if not settings.https_names:
+        return ""
+    if staged(project, settings):
+        return "a new certificate is there; ./run renew takes it"
+    job = _job(project, settings)
+    last = job.get("last")
+    reason = str(last.get("detail", "")) if isinstance(last, dict) and job.get("errors") else ""
+    said = f"; at the last attempt: {reason}" if reason else ""
+    if reason and isinstance(job.get("next-run"), str):
+        said += f" (the next one is at {job['next-run']})"
+    name = ", ".join(settings.https_names.split())
+    if not certificate(project, settings):
+        return (
+            f"HTTPS awaits the certificate for {name} from {settings.https_authority}, which asks"
+            f" for a file at http://{_name(settings)}/{said}"
+        )
+    return f"the certificate for {name} could not be renewed{said}" if reason else ""
+
+
+def _name(settings: Settings) -> str:
+    """The first one stands for all of them."""
+    return settings.https_names.split()[0]
+
+
+def _staging(project: Project, settings: Settings) -> Path:
+    return store(project) / "staging" / _name(settings)
+
+
+def _job(project: Project, settings: Settings) -> dict[str, Any]:
+    """What mod_md notes of its attempts, as the account that it works as; empty where nothing is."""
+    try:
+        found = files.parsed(files.text(_staging(project, settings) / "job.json"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

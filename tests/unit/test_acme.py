@@ -1,0 +1,82 @@
+"""What is told of certificates that Apache gets by itself."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flask_modwsgi.config import settings
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.logs import events
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.tls import acme, https
+
+GIVEN = {"HTTPS_NAMES": "example.com, www.example.com", "HTTPS_CONTACT": "you@example.com"}
+
+
+@pytest.fixture
+def chosen() -> settings.Settings:
+    return settings.load(GIVEN)
+
+
+def note(project: Project, folder: str, **job: object) -> Path:
+    """What mod_md writes: its job, and a certificate beside it."""
+    place = acme.store(project) / folder / "example.com"
+    place.mkdir(parents=True)
+    (place / "job.json").write_text(json.dumps(job), "utf-8")
+    return place
+
+
+def test_it_is_awaited_until_it_is_there(tmp_path: Path, chosen: settings.Settings) -> None:
+    project = Project(tmp_path)
+    assert "HTTPS awaits the certificate for example.com, www" in acme.awaited(project, chosen)
+    place = note(project, "staging", finished=True, errors=0)
+    (place / "pubcert.pem").touch()
+    assert acme.awaited(project, chosen) == "a new certificate is there; ./run renew takes it"
+    place.rename(acme.store(project) / "elsewhere")
+    (note(project, "domains") / "pubcert.pem").touch()
+    assert acme.awaited(project, chosen) == ""
+    assert acme.certificate(project, chosen)
+
+
+def test_the_reason_of_the_last_failure_is_told(tmp_path: Path, chosen: settings.Settings) -> None:
+    project = Project(tmp_path)
+    note(project, "staging", errors=1, last={"detail": "no way"}, **{"next-run": "noon"})
+    awaited = acme.awaited(project, chosen)
+    assert awaited.endswith("; at the last attempt: no way (the next one is at noon)")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"last": 1, "errors": "x"}', "{" * 10_000])
+def test_what_is_damaged_says_nothing(tmp_path: Path, chosen: settings.Settings, text: str) -> None:
+    project = Project(tmp_path)
+    (note(project, "staging") / "job.json").write_text(text, "utf-8")
+    assert "attempt" not in acme.awaited(project, chosen)
+
+
+@pytest.mark.parametrize("names", ["*.example.com", "[::1]", "example.com:443"])
+def test_names_that_no_authority_looks_up_are_refused(names: str) -> None:
+    with pytest.raises(Problem, match="HTTPS_NAMES"):
+        settings.load({"HTTPS_NAMES": names})
+
+
+@pytest.mark.parametrize(
+    ("more", "slug"),
+    [
+        ({"tls_certificate": "c.pem"}, "https-twice"),
+        ({"https_contact": ""}, "https-contact-missing"),
+        ({"https_port": 8000}, "setting-invalid"),
+    ],
+)
+def test_contradictions_are_named(
+    tmp_path: Path, chosen: settings.Settings, more: dict[str, object], slug: str
+) -> None:
+    with pytest.raises(Problem) as problem:
+        https.check(Project(tmp_path), replace(chosen, **more))  # type: ignore[arg-type]
+    assert problem.value.slug == slug
+
+
+@pytest.mark.parametrize(("logger", "is_so"), [("md", True), ("core", False)])
+def test_no_client_can_say_that_there_is_a_certificate(logger: str, is_so: bool) -> None:
+    line = f"[2026-01-01 10:00:00.000000 +0000] [{logger}:notice] [pid 7] AH10059: it is there"
+    assert events.tells_of_certificate(line.encode()) is is_so
