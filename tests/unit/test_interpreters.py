@@ -1,5 +1,6 @@
 """Which Pythons can be built into an Apache, and why the others cannot."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +63,24 @@ def test_this_python_describes_itself() -> None:
     assert found.pip.is_file()
     assert interpreters.probe(Path("/nonexistent")) is None
     assert interpreters.probe(Path("/bin/true")) is None
+
+
+def test_the_library_is_found_without_what_is_for_development(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Debian has the link to it in another package, which an image has no use for."""
+    named = {"LIBDIR": str(tmp_path), "LDLIBRARY": "libpython3.so", "INSTSONAME": "libpython3.so.1"}
+    monkeypatch.setattr("sysconfig.get_config_var", named.get)
+
+    def found() -> str:
+        exec(interpreters.PROBE, {})
+        return Path(json.loads(capsys.readouterr().out)["libpython"]).name
+
+    assert found() == "libpython3.so"
+    (tmp_path / "libpython3.so.1").touch()
+    assert found() == "libpython3.so.1"
+    (tmp_path / "libpython3.so").touch()
+    assert found() == "libpython3.so"
 
 
 def test_every_python_is_named_when_none_will_do(

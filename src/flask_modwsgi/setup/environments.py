@@ -204,6 +204,7 @@ def build(
         # everybody can write.
         subprocess.run(["chmod", "-R", "a+rX,go-w", target])
         packages = built.versions(target / "bin" / "python")
+        packages.pop("pip", None)  # whoever serves does not need it
         facts = {"recipe": asdict(wanted), "packages": packages}
         record(target).write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
     except BaseException:

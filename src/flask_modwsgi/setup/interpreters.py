@@ -23,6 +23,9 @@ PROBE = """
 import glob, json, os, sys, sysconfig
 get = sysconfig.get_config_var
 stdlib = os.path.dirname(os.__file__)
+# The second is what runs; the first is a link to it, which Debian has in a package for development.
+names = (get("LDLIBRARY") or "", get("INSTSONAME") or "")
+libraries = [os.path.join(get("LIBDIR") or "", name) for name in names]
 wheels = get("WHEEL_PKG_DIR") or os.path.join(stdlib, "ensurepip", "_bundled")
 print(json.dumps({
     "path": getattr(sys, "_base_executable", "") or sys.executable,
@@ -30,7 +33,7 @@ print(json.dumps({
     "prefix": sys.base_prefix,
     "stdlib": stdlib,
     "include": get("INCLUDEPY") or "",
-    "libpython": os.path.join(get("LIBDIR") or "", get("LDLIBRARY") or ""),
+    "libpython": next(filter(os.path.exists, libraries), libraries[0]),
     "shared": bool(get("Py_ENABLE_SHARED") or get("PYTHONFRAMEWORK")),
     "soabi": get("SOABI") or "",
     "compiler": get("CC") or "cc",
