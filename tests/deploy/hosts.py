@@ -1,0 +1,204 @@
+"""Three hosts on one: network namespaces on a bridge, and HAProxy in front of them."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from serving import Project, ask, wait_for
+
+PROGRAMS = ("ip", "unshare", "haproxy", "tar")
+NETWORK = "10.213.84"
+FRONT = f"http://{NETWORK}.1:8480"
+BRIDGE = "fmwbr"
+# What can be tried again on another host is only what was not sent: a connection.
+HAPROXY = """\
+global
+    stats socket {folder}/socket mode 600 level admin
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 30s
+    timeout server 5s
+    timeout check 2s
+    retries 3
+    option redispatch 1
+frontend front
+    bind {network}.1:8480
+    default_backend hosts
+backend hosts
+    balance roundrobin
+    option httpchk GET /health/ready
+    default-server check inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+{servers}
+"""
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+@dataclass
+class Host:
+    """A host that serves the project, driven as a kubelet does it."""
+
+    number: int
+    project: Project
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+    starts: int = field(default=0)
+
+    @property
+    def address(self) -> str:
+        return f"{NETWORK}.{10 + self.number}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.number}.{self.starts}.log"
+
+    def start(self, **env: str) -> None:
+        """Start `./run` in namespaces of its own; it sees no process of another host."""
+        self.starts += 1
+        root, own = self.project.path / "var" / "apache", self.folder / str(self.number)
+        for folder in (root, own):
+            folder.mkdir(exist_ok=True)
+        script = f"mount --bind {own} {root} && exec {self.project.path}/run serve"
+        alone = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
+        given = {"HOST": "0.0.0.0", "PORT": "8000", "LOG_FORMAT": "json"}
+        given |= {"NODE": str(self.number), "PROCESSES": "2"}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                ["ip", "netns", "exec", f"{BRIDGE}{self.number}", *alone, "sh", "-c", script],
+                env=os.environ | given | env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def is_ready(self) -> bool:
+        """The readiness probe."""
+        try:
+            return ask(f"http://{self.address}:8000/health/ready").status == 200
+        except OSError:
+            return False
+
+    def wait_until_ready(self) -> None:
+        wait_for(self.is_ready, 60, f"host {self.number}: {self.log.read_text()[-2000:]}")
+
+    def pids(self) -> list[int]:
+        """The processes on this host, `./run` first."""
+        assert self.process
+        pids, found = [self.process.pid], []
+        while pids:
+            pid = pids.pop(0)
+            try:
+                children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            except OSError:
+                continue
+            pids += map(int, children)
+            found += map(int, children)
+        return found
+
+    def signal(self, number: int) -> None:
+        for pid in self.pids():
+            os.kill(pid, number)
+
+    def terminate(self, grace: float) -> bool:
+        """SIGTERM, and SIGKILL after the grace period; whether it ended in time."""
+        assert self.process
+        os.kill(self.pids()[0], signal.SIGTERM)
+        try:
+            self.process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return False
+        return True
+
+    def kill(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()  # with it goes all of its namespace
+            self.process.wait()
+
+    def link(self, state: str) -> None:
+        ip("link", "set", f"{BRIDGE}v{self.number}", state)
+
+
+@dataclass
+class Hosts:
+    """All of them, and who sends requests there."""
+
+    folder: Path
+    all: list[Host]
+
+    def balancer(self, command: str) -> str:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.folder / "socket"))
+            connection.sendall(f"{command}\n".encode())
+            return connection.makefile().read()
+
+    def is_up(self, host: Host) -> bool:
+        """Whether that host gets requests."""
+        rows = self.balancer("show stat").splitlines()
+        (row,) = [row for row in rows if row.startswith(f"hosts,h{host.number},")]
+        return ",UP" in row
+
+    def endpoint(self, host: Host, state: str) -> None:
+        """Add a host to those that get requests (`ready`), or remove it (`drain`)."""
+        self.balancer(f"set server hosts/h{host.number} state {state}")
+
+
+@contextmanager
+def three(project: Project, folder: Path) -> Iterator[Hosts]:
+    """Three hosts that serve; nothing of them is left."""
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace is made by root")
+    folder.mkdir()
+    hosts = Hosts(folder, [Host(number, project, folder) for number in (1, 2, 3)])
+    balancer = None
+    try:
+        try:
+            _connect(hosts)
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"no network namespaces here: {error.stderr.decode()}")
+        for host in hosts.all:
+            host.start()
+        for host in hosts.all:
+            host.wait_until_ready()
+        servers = "".join(f"    server h{h.number} {h.address}:8000\n" for h in hosts.all)
+        file = folder / "haproxy.cfg"
+        file.write_text(HAPROXY.format(folder=folder, network=NETWORK, servers=servers))
+        with (folder / "haproxy.log").open("wb") as log:
+            balancer = subprocess.Popen(
+                ["haproxy", "-db", "-f", file], stdout=log, stderr=log, start_new_session=True
+            )
+        wait_for((folder / "socket").exists, 10, "HAProxy")
+        wait_for(lambda: all(map(hosts.is_up, hosts.all)), 10, "every host to be up")
+        yield hosts
+    finally:
+        if balancer:
+            balancer.kill()
+            balancer.wait()
+        for host in hosts.all:
+            host.kill()
+            subprocess.run(["ip", "netns", "del", f"{BRIDGE}{host.number}"], capture_output=True)
+        subprocess.run(["ip", "link", "del", BRIDGE], capture_output=True)
+
+
+def _connect(hosts: Hosts) -> None:
+    ip("link", "add", BRIDGE, "type", "bridge")
+    ip("addr", "add", f"{NETWORK}.1/24", "dev", BRIDGE)
+    ip("link", "set", BRIDGE, "up")
+    for host in hosts.all:
+        space, cable = f"{BRIDGE}{host.number}", f"{BRIDGE}v{host.number}"
+        ip("netns", "add", space)
+        ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", space)
+        ip("link", "set", cable, "master", BRIDGE, "up")
+        ip("-n", space, "addr", "add", f"{host.address}/24", "dev", "eth0")
+        for name in ("eth0", "lo"):
+            ip("-n", space, "link", "set", name, "up")

@@ -1,0 +1,139 @@
+"""What `deploy/kubernetes` promises, on three hosts that are driven as kubelets drive them."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import serving
+import yaml
+from conftest import quicker
+from load import Record, load
+from serving import ask, wait_for
+
+from . import hosts as making
+from .hosts import FRONT, Host, Hosts
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs(*making.PROGRAMS)]
+
+CLIENTS = 6  # of `load`, each with one request under way
+VIEWS = """
+
+@bp.get("/me")
+def me() -> dict[str, str]:
+    return {"name": session.get("name", ""), "node": os.environ["NODE"]}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(workplace: Path, home: Path) -> serving.Project:
+    project = serving.generate(workplace / "hosts", f"apache={quicker()}")
+    project.add_views()
+    with (project.package / "views.py").open("a", encoding="utf-8") as file:
+        file.write(VIEWS)
+    wsgi = project.path / "hello_flask.wsgi"
+    slow = '\nimport os, time\n\ntime.sleep(float(os.environ.get("SLEEP", "0")))\n'
+    wsgi.write_text(wsgi.read_text("utf-8") + slow, "utf-8")
+    return project
+
+
+@pytest.fixture(scope="module")
+def hosts(project: serving.Project, workplace: Path) -> Iterator[Hosts]:
+    with making.three(project, workplace / "net") as hosts:
+        yield hosts
+
+
+@pytest.fixture(scope="module")
+def stop(project: serving.Project) -> tuple[float, float]:
+    """The seconds of preStop, and of the whole grace period, in the manifests."""
+    text = (project.path / "deploy/kubernetes/base/web.yaml").read_text("utf-8")
+    pod = next(yaml.safe_load_all(text))["spec"]["template"]["spec"]
+    sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    return sleep, pod["terminationGracePeriodSeconds"]
+
+
+def more(record: Record, answers: int = 60) -> None:
+    before = record.answered
+    wait_for(lambda: record.answered >= before + answers, 30, "more answers")
+
+
+def restored(hosts: Hosts, host: Host) -> None:
+    host.wait_until_ready()
+    hosts.endpoint(host, "ready")
+    wait_for(lambda: hosts.is_up(host), 20, "the host to get requests")
+
+
+def nodes(cookie: str = "") -> set[tuple[str, str]]:
+    """Who is signed in, and on which hosts, as far as nine requests tell."""
+    answers = [json.loads(ask(f"{FRONT}/me", Cookie=cookie).text) for _ in range(9)]
+    return {(answer["name"], answer["node"]) for answer in answers}
+
+
+def test_a_rolling_update_loses_no_request_and_no_session(
+    hosts: Hosts, stop: tuple[float, float]
+) -> None:
+    sleep, grace = stop
+    cookie = ask(f"{FRONT}/login").headers["Set-Cookie"].partition(";")[0]
+    everywhere = {("somebody", str(host.number)) for host in hosts.all}
+    assert nodes(cookie) == everywhere
+    assert {name for name, _ in nodes()} == {""}
+    with load(FRONT, "/slow?seconds=0.1") as record:
+        for host in hosts.all:
+            more(record)
+            hosts.endpoint(host, "drain")
+            time.sleep(sleep)  # what preStop does
+            assert host.terminate(grace - sleep), "SIGKILL was needed"
+            host.start()
+            restored(hosts, host)
+        more(record)
+    print(f"rolling update: {len(record.failures)} of {record.answered} failed")
+    assert record.failures == []
+    assert nodes(cookie) == everywhere
+
+
+@pytest.mark.parametrize("accident", ["killed", "cut off", "standing still"])
+def test_an_accident_costs_at_most_what_was_under_way(hosts: Hosts, accident: str) -> None:
+    host = hosts.all[1]
+    with load(FRONT, "/slow?seconds=0.1") as record:
+        more(record)
+        if accident == "killed":
+            host.kill()
+        elif accident == "cut off":
+            host.link("down")
+        else:
+            host.signal(signal.SIGSTOP)
+        try:
+            wait_for(lambda: not hosts.is_up(host), 20, "the host to get no requests")
+            lost = len(record.failures)
+            more(record, 200)
+        finally:
+            if accident == "killed":
+                host.start()
+            elif accident == "cut off":
+                host.link("up")
+            else:
+                host.signal(signal.SIGCONT)
+        restored(hosts, host)
+        more(record)
+    print(f"{accident}: {len(record.failures)} of {record.answered} failed, {lost} at once")
+    assert len(record.failures) <= CLIENTS
+
+
+def test_a_host_that_starts_gets_nothing_before_it_is_ready(hosts: Hosts) -> None:
+    host = hosts.all[2]
+    with load(FRONT) as record:
+        hosts.endpoint(host, "drain")
+        host.terminate(30)
+        wait_for(lambda: not hosts.is_up(host), 20, "the host to be down")
+        hosts.endpoint(host, "ready")
+        host.start(SLEEP="2")
+        restored(hosts, host)
+        more(record)
+    assert record.failures == []
+    lines = [json.loads(line) for line in host.log.read_text().splitlines()]
+    requests = [line for line in lines if "url" in line]
+    first = next(n for n, one in enumerate(requests) if one["url"] == "/health/ready")
+    assert {one["url"] for one in requests[:first]} <= {"/health/live"}
+    assert any(one["url"] == "/" for one in requests[first:])
