@@ -65,6 +65,26 @@ def test_the_speeds_are_those_of_the_benchmarks() -> None:
     assert day in README
 
 
+def test_scaling_is_worked_through_with_the_figures_of_the_benchmarks() -> None:
+    measured = (ROOT / "docs/benchmarks.md").read_text("utf-8").partition("\n## page\n")[2]
+    scaling = (ROOT / "docs/scaling.md").read_text("utf-8")
+    names = re.findall(r" ([^|]+) \|", measured.strip().splitlines()[0])
+    (row,) = re.findall(r"^\| as generated \|(.*)$", measured.partition("\n## ")[0], re.MULTILINE)
+    figures = dict(zip(names, map(str.strip, row.split("|")), strict=False))
+    shown = re.findall(r"^\| (requests/s|CPU.*|memory.*) \| ([\d,]+) \|$", scaling, re.MULTILINE)
+    assert len(shown) == 3
+    assert dict(shown).items() <= figures.items()
+    seconds = int(figures["CPU (us/request)"]) / 1e6
+    host = round(2 / (0.010 + seconds)) // 2
+    rows = re.findall(
+        r"^\| (\d+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|", scaling, re.MULTILINE
+    )
+    assert [int(row[0]) for row in rows] == [1, 3, 10, 30, 100]
+    for row in rows:
+        hosts, *found = (int(number.replace(",", "")) for number in row)
+        assert found == [hosts * host * 5, hosts * host, hosts * host * 4, hosts * 2 * 5]
+
+
 def test_the_help_fits_a_screen(defaults: Baked) -> None:
     done = defaults.run("--help")
     assert done.returncode == 0
