@@ -42,6 +42,10 @@ coverage: .venv/test.txt ## all tests, and which lines of src/ they execute
 wheel: ## dist/flask_modwsgi-VERSION-py3-none-any.whl, the package
 	@mkdir -p dist && $(PYTHON) -c 'from build_wheel import build_wheel; print("dist/" + build_wheel("dist"))'
 
+release: lint ## check that what is committed can be released, and say how
+	$(bin)/python -m pytest $(parallel) tests/template/test_wheel.py tests/unit/test_documentation.py
+	@$(bin)/python release.py
+
 docs: ## write .env.example and the tables and pages that are made from the code
 	$(PYTHON) docs/tables.py
 	$(PYTHON) docs/troubleshooting.py
@@ -56,4 +60,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint coverage wheel docs bench
+.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint coverage wheel release docs bench

@@ -2,7 +2,7 @@
 
 `cruft update` renders two versions of the template with the module of the older one. So what later
 versions may count on, here and in hooks/pre_gen_project.py, must not change: the class, the global
-function, and `explain_refusal`.
+functions, and `explain_refusal`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,25 @@ class TemplateCheckout(Extension):
         # cookiecutter and cruft render the text of a hook with the checkout as working directory.
         environment.globals["template_checkout"] = os.getcwd
         environment.globals["refuse_wrong_answers"] = refuse_wrong_answers
+        environment.globals["package_version"] = package_version
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         if source == FOLDER:
             return "{{ refuse_wrong_answers(cookiecutter) }}" + source
         return source
+
+
+def package_version() -> str:
+    """The version of the package in the checkout.
+
+    Files are rendered in the folder that they are in, which is below the checkout.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        source = folder / "src" / "flask_modwsgi" / "__init__.py"
+        if source.is_file():
+            return str(runpy.run_path(str(source))["__version__"])
+    return ""
 
 
 def refuse_wrong_answers(answers: dict[str, object]) -> str:

@@ -1,3 +1,3 @@
 """Serves a Flask application through Apache and mod_wsgi."""
 
-__version__ = "1.0.0.dev0"
+__version__ = "1.0.0"

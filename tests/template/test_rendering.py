@@ -186,7 +186,9 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     assert pyproject["project"]["name"] == expected["project_slug"]
     assert pyproject["project"]["description"] == expected["project_name"]
     assert pyproject["tool"]["flask-modwsgi"] == {
-        key: expected[key] for key in ("app_name", "apache")
+        "app_name": expected["app_name"],
+        "apache": expected["apache"],
+        "made_with": __version__,
     }
     unit = baked.read(f"deploy/{expected['project_slug']}.service")
     assert f"\nExecStart={expected['root_path']}/run serve\n" in unit

@@ -180,6 +180,7 @@ def test_cruft_update(template: Path, cruft_project: Path, tmp_path: Path) -> No
         ".cruft.json",
         "NEW.md",
         "README.md",
+        "pyproject.toml",
         "hello_flask/views.py",
     }
     views = (cruft_project / "hello_flask/views.py").read_text()

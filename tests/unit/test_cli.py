@@ -23,12 +23,13 @@ NAMES = [verb.name for verb in VERBS]
 TAKING_SETTINGS = [verb.name for verb in VERBS if verb.takes_settings]
 
 
-def run(*words: str, code: str = "") -> subprocess.CompletedProcess[str]:
+def run(*words: str, code: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """The command with the standard library alone, as before anything is installed."""
     code = code or "from flask_modwsgi.cli.main import main; sys.exit(main(sys.argv[1:]))"
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); {code}"
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, *words],
+        cwd=cwd,
         capture_output=True,
         text=True,
         env=os.environ | {"COLUMNS": "80"},
@@ -93,8 +94,21 @@ def test_the_function_of_a_verb_takes_its_options(verb: Verb) -> None:
     assert set(signature.parameters) == {"project", *given}
 
 
-def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert helped(capsys, "--version") == f"flask-modwsgi {__version__}\n"
+def test_the_version() -> None:
+    assert run("--version").stdout == f"flask-modwsgi {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ('made_with = "0.9.1"\n', "This project was made with flask-modwsgi 0.9.1.\n"),
+        ("", ""),
+        ("made_with = 5\n", ""),
+    ],
+)
+def test_the_version_in_a_project(tmp_path: Path, own: str, told: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.flask-modwsgi]\n{own}")
+    assert run("--version", cwd=tmp_path).stdout == f"flask-modwsgi {__version__}\n{told}"
 
 
 def test_serve_is_the_default_verb() -> None:

@@ -12,6 +12,7 @@ import pytest
 from conftest import TEMPLATE
 
 import build_wheel
+from flask_modwsgi import __version__
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import adopt, applications, wheel_file
@@ -233,7 +234,11 @@ def test_what_is_written(root: Path) -> None:
     }
     assert os.access(root / "run", os.X_OK)
     table = tomllib.loads(after["pyproject.toml"].decode())
-    assert table["tool"]["flask-modwsgi"] == {"app_name": "blog", "apache": "auto"}
+    assert table["tool"]["flask-modwsgi"] == {
+        "app_name": "blog",
+        "apache": "auto",
+        "made_with": __version__,
+    }
     assert table["project"]["name"] == "My-blog"
     assert table["project"]["dependencies"] == [
         "Flask==3.1.2",

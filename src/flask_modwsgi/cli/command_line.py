@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from .. import __version__, problems
+from .. import problems
 from ..config import settings
 from ..problems.problem import WIDTH, Problem
 from .verbs import VERBS, Verb
@@ -22,7 +22,7 @@ are listed by {prog} config.
 
 """
 VERBS_BY_NAME = {verb.name: verb for verb in VERBS}
-ASKING = ("-h", "--help", "--version")
+ASKING = ("-h", "--help")
 
 
 class _Wrong(Exception):
@@ -41,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
 def read(words: Sequence[str], prog: str) -> tuple[Verb, dict[str, Any]]:
     """The verb and its options, by name; settings among them are `given`, by their names.
 
-    Prints the help or the version and exits with 0 where that is asked for.
+    Prints the help and exits with 0 where that is asked for.
 
     :param prog: The command as it is typed.
     :raises Problem: a verb, option or value that is not possible.
@@ -51,7 +51,7 @@ def read(words: Sequence[str], prog: str) -> tuple[Verb, dict[str, Any]]:
         found = _nearest(name, VERBS_BY_NAME)
         what = f"There is no verb {name!r}{found and f'; the nearest is {found}'}"
         raise problems.command_wrong(what, f"{prog} {found or 'help'}")
-    if passes_words([name]) and not (rest[:1] and rest[0] in ASKING[:2]):
+    if passes_words([name]) and not (rest[:1] and rest[0] in ASKING):
         return VERBS_BY_NAME[name], {"words": rest[1:] if rest[:1] == ["--"] else rest}
     whole, of_verb = _parsers(prog)
     try:
@@ -94,8 +94,6 @@ def _parsers(prog: str) -> tuple[_Parser, dict[str, _Parser]]:
         add_help=False,
     )
     whole.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
-    version = f"flask-modwsgi {__version__}"
-    whole.add_argument("--version", action="version", version=version, help=argparse.SUPPRESS)
     verbs = whole.add_subparsers(dest="verb", required=True, help=argparse.SUPPRESS, prog=prog)
     for verb in VERBS:
         about = f"{verb.summary[0].upper()}{verb.summary[1:]}."

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import __version__
 from ..config.project import Project
 from ..machine import files, trust
 from ..problems import packages_differ, unforeseen
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     here = Path.cwd()
     project = Project(here if words[:1] == ["init"] else find_root(here))
+    if words[:1] == ["--version"]:
+        print(versions(project))
+        return 0
     try:
         verb, options = command_line.read(words, prog)
         if verb.needs_trust:
@@ -75,6 +79,15 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
 def run() -> None:
     """The console script ``flask-modwsgi``."""
     sys.exit(main(sys.argv[1:], Path(sys.argv[0]).name))
+
+
+def versions(project: Project) -> str:
+    """The version of this package, and the one that the project was made with, if that is known."""
+    lines = [f"flask-modwsgi {__version__}"]
+    with contextlib.suppress(Problem):
+        if project.made_with:
+            lines.append(f"This project was made with flask-modwsgi {project.made_with}.")
+    return "\n".join(lines)
 
 
 def find_root(folder: Path) -> Path:

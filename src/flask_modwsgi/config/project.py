@@ -78,6 +78,11 @@ class Project:
         return self._answer("apache")
 
     @property
+    def made_with(self) -> str:
+        """The version whose template or ``init`` wrote the project's files; empty if unknown."""
+        return self._table.get("made_with", "")
+
+    @property
     def wsgi_file(self) -> Path:
         """What Apache loads."""
         return self.root / self._table.get("wsgi", f"{self.app_name}.wsgi")

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from .. import problems
+from .. import __version__, problems
 from ..config import reference
 from ..config.project import Project
 from ..problems import systems
@@ -129,7 +129,7 @@ def with_section(pyproject: Path, found: Application) -> bytes:
     section = f'[tool.flask-modwsgi]\napp_name = "{found.name}"\n'
     if found.package != found.name:
         section += f"package = {json.dumps(found.package, ensure_ascii=False)}\n"
-    section += 'apache = "auto"\n'
+    section += f'apache = "auto"\nmade_with = "{__version__}"\n'
     if not pyproject.exists():
         # Beside a setup.py, a table [project] would take its place.
         packaged = ("setup.py", "setup.cfg", "Pipfile")
