@@ -32,6 +32,9 @@ test-fast: .venv/test.txt ## the tests that build and serve nothing
 lint: .venv/test.txt ## format, lint, types and layers
 	$(bin)/python -m pytest tests/unit/test_lint.py
 
+pre-commit: .venv/tools.txt ## have `make lint` run before each commit
+	$(bin)/pre-commit install
+
 # Every user may write into the folder of the data, because some tests become another one.
 coverage: .venv/test.txt ## all tests, and which lines of src/ they execute
 	@folder=$$(mktemp -d) && chmod 1777 $$folder && export COVERAGE_FILE=$$folder/data; \
@@ -46,7 +49,7 @@ release: lint ## check that what is committed can be released, and say how
 	$(bin)/python -m pytest $(parallel) tests/template/test_wheel.py tests/unit/test_documentation.py
 	@$(bin)/python release.py
 
-docs: ## write .env.example and the tables and pages that are made from the code
+tables: ## write .env.example and the tables and pages that are made from the code
 	$(PYTHON) docs/tables.py
 	$(PYTHON) docs/troubleshooting.py
 
@@ -60,4 +63,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint coverage wheel release docs bench
+.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint pre-commit coverage wheel release tables bench

@@ -1,6 +1,6 @@
 """Writes what is made from the code: the template's .env.example, two tables in operations.md.
 
-Called by `make docs`.
+Called by `make tables`.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Writes docs/troubleshooting.md from the catalogue of problems: `make docs`."""
+"""Writes docs/troubleshooting.md from the catalogue of problems: `make tables`."""
 
 import os
 import sys

@@ -66,7 +66,7 @@ def test_no_remedy_does_harm() -> None:
 
 def test_the_page_is_made_from_the_catalogue() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "troubleshooting.py"))["page"]()
-    assert (ROOT / "docs" / "troubleshooting.md").read_text("utf-8") == made, "make docs"
+    assert (ROOT / "docs" / "troubleshooting.md").read_text("utf-8") == made, "make tables"
 
 
 def test_the_page_has_a_line_for_every_system() -> None:

@@ -1,0 +1,96 @@
+"""The steps in CONTRIBUTING.md are applied to a copy of the repository, and work."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, copy_template
+
+TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+BLOCK = re.compile(
+    r"^ {3}```(diff|sh)\n(.*?)^ {3}```$|`([^`\n]+/[^`\n]+|[\w.]+\.(?:json|md))`", re.M | re.S
+)
+
+
+def steps(heading: str) -> list[str]:
+    section = re.split(r"^## ", TEXT, flags=re.MULTILINE)
+    (own,) = [part for part in section if part.startswith(f"{heading}\n")]
+    return re.split(r"^\d\. ", own, flags=re.MULTILINE)[1:]
+
+
+def apply(file: Path, lines: list[str]) -> None:
+    """Put the new lines in place of the old ones, which are there once; or make the file."""
+    old = "".join(f"{line[1:]}\n" for line in lines if line[:1] != "+")
+    new = "".join(f"{line[1:]}\n" for line in lines if line[:1] != "-")
+    before = file.read_text("utf-8") if old else ""
+    assert not old or before.count(old) == 1, f"{file} has not once:\n{old}"
+    assert old or not file.exists(), file
+    file.write_text(before.replace(old, new) if old else new, "utf-8")
+
+
+def follow(step: str, copy: Path) -> None:
+    """Do what a step says: a diff is of the file that was named last."""
+    file = copy / "none"
+    for kind, block, name in BLOCK.findall(step):
+        lines = [line.removeprefix("   ") for line in block.splitlines()]
+        if kind == "diff":
+            apply(file, lines)
+        elif kind == "sh":
+            call(copy, *lines)
+        else:
+            file = copy / name
+
+
+def call(copy: Path, *commands: str) -> None:
+    env = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    for command in commands:
+        done = subprocess.run(
+            re.sub(r"^\.venv/bin/python", shlex.quote(sys.executable), command),
+            shell=True,
+            cwd=copy,
+            env=env | {"PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, command + done.stdout + done.stderr
+        if "pytest" in command:
+            assert re.search(r"[1-9]\d* passed", done.stdout), done.stdout
+
+
+RUFF = ("check", "format --check")
+SHOWS = {
+    "Add a setting": ("{{cookiecutter.project_slug}}/.env.example", "\nLISTEN_BACKLOG=500\n"),
+    "Add a check": ("docs/troubleshooting.md", "### `env-committed`"),
+    "Add a question": ("cookiecutter.json", '"author"'),
+}
+
+
+@pytest.mark.parametrize("heading", SHOWS)
+def test_five_steps(heading: str, tmp_path: Path) -> None:
+    copy = copy_template(tmp_path / "copy")
+    subprocess.run(["git", "init", "--quiet", copy], check=True)
+    file, shown = SHOWS[heading]
+    assert shown not in (copy / file).read_text("utf-8")
+    todo = steps(heading)
+    assert len(todo) == 5
+    for step in todo:
+        follow(step, copy)
+    assert shown in (copy / file).read_text("utf-8")
+    call(copy, *(f".venv/bin/python -m ruff {words} --no-cache ." for words in RUFF))
+
+
+def test_the_commands_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"\bmake ([a-z-]+)", TEXT):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_map_has_the_folders_of_the_package() -> None:
+    (drawn,) = re.findall(r"```mermaid\n(.*?)```", TEXT, re.DOTALL)
+    for folder in (ROOT / "src/flask_modwsgi").glob("*/"):
+        if not folder.name.startswith("__"):
+            assert folder.name in drawn, folder.name
