@@ -32,6 +32,14 @@ test-fast: .venv/test.txt ## the tests that build and serve nothing
 lint: .venv/test.txt ## format, lint, types and layers
 	$(bin)/python -m pytest tests/unit/test_lint.py
 
+audit: .venv/tools.txt ## known vulnerabilities of all pinned packages, and of the workflows
+	@for list in requirements/*.txt src/flask_modwsgi/setup/pins/*.txt {{*/requirements*.txt; do \
+	  echo $$list; $(bin)/pip-audit --require-hashes --disable-pip --requirement "$$list" || exit 1; done
+	$(bin)/zizmor --offline .github {{*
+
+upgrade: .venv/test.txt ## pin the newest releases of all packages, for a run of the tests
+	$(bin)/python requirements/upgrade.py
+
 pre-commit: .venv/tools.txt ## have `make lint` run before each commit
 	$(bin)/pre-commit install
 
@@ -44,6 +52,9 @@ coverage: .venv/test.txt ## all tests, and which lines of src/ they execute
 
 wheel: ## dist/flask_modwsgi-VERSION-py3-none-any.whl, the package
 	@mkdir -p dist && $(PYTHON) -c 'from build_wheel import build_wheel; print("dist/" + build_wheel("dist"))'
+
+dist: .venv/test.txt ## the package as it is published: the wheel and the source archive
+	$(bin)/python -m build --no-isolation --outdir dist .
 
 release: lint ## check that what is committed can be released, and say how
 	$(bin)/python -m pytest $(parallel) tests/template/test_wheel.py tests/unit/test_documentation.py
@@ -63,4 +74,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint pre-commit coverage wheel release tables bench
+.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit coverage wheel dist release tables bench

@@ -22,6 +22,8 @@ FILES = {
     ".dockerignore",
     ".env.example",
     ".gitattributes",
+    ".github/dependabot.yml",
+    ".github/workflows/tests.yml",
     ".gitignore",
     "README.md",
     "deploy/Caddyfile",
@@ -107,7 +109,7 @@ def test_exactly_these_files(defaults: Baked) -> None:
 
 def test_a_reader_is_done_in_ten_minutes(defaults: Baked) -> None:
     """The user's own part is short: without tests, pins and the one file of settings."""
-    apart = re.compile(r"tests/|deploy/|wheels/|requirements|\.env|\.docker")
+    apart = re.compile(r"tests/|deploy/|\.github/|wheels/|requirements|\.env|\.docker")
     own = [name for name in files(defaults.path) if not apart.match(name)]
     assert len(own) <= 25
     assert sum(len(defaults.read(name).splitlines()) for name in own) <= 450
