@@ -56,13 +56,17 @@ wheel: ## dist/flask_modwsgi-VERSION-py3-none-any.whl, the package
 dist: .venv/test.txt ## the package as it is published: the wheel and the source archive
 	$(bin)/python -m build --no-isolation --outdir dist .
 
-release: lint ## check that what is committed can be released, and say how
+release: lint docs ## check that what is committed can be released, and say how
 	$(bin)/python -m pytest $(parallel) tests/template/test_wheel.py tests/unit/test_documentation.py
 	@$(bin)/python release.py
 
 tables: ## write .env.example and the tables and pages that are made from the code
 	$(PYTHON) docs/tables.py
 	$(PYTHON) docs/troubleshooting.py
+	$(PYTHON) docs/reference.py
+
+docs: tables .venv/docs.txt ## the documentation site, docs/_build/html/index.html; warnings are errors
+	$(bin)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet --builder dirhtml docs docs/_build/html
 
 bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wrk, better on a quiet machine
 	$(bin)/python -m benchmarks $(CONTENDERS)
@@ -74,4 +78,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit coverage wheel dist release tables bench
+.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit coverage wheel dist release tables docs bench

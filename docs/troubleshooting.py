@@ -26,7 +26,7 @@ BEGINNING = """\
 
 Every problem that `./run` can name, with example values: what is wrong, why it matters, and what to
 type. `./run doctor` checks for those that can be seen beforehand, and `./run explain NAME` shows one.
-`make docs` makes this page from `src/flask_modwsgi/problems`.
+`make tables` makes this page from `src/flask_modwsgi/problems`.
 """
 
 
@@ -45,7 +45,7 @@ def page() -> str:
 def entry(make: Callable[[], Problem]) -> Iterator[str]:
     """One problem: the commands once, or for each system where they differ."""
     problem, *others = (on(family, make) for family in SYSTEMS)
-    what, *quoted = problem.what.splitlines()
+    what, *quoted = problem.what.replace("__", r"\_\_").splitlines()
     yield f"### `{problem.slug}`\n"
     yield f"{what}\n"
     if quoted:

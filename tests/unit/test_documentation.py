@@ -96,6 +96,8 @@ def test_the_help_fits_a_screen(defaults: Baked) -> None:
 def test_what_is_made_from_the_code_is_current() -> None:
     for path, text in runpy.run_path(str(ROOT / "docs" / "tables.py"))["files"]():
         assert path.read_text("utf-8") == text, f"make tables: {path.name}"
+    page = runpy.run_path(str(ROOT / "docs" / "reference.py"))["page"]()
+    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == page, "make tables: reference.md"
 
 
 def test_the_example_of_a_project_is_what_the_package_would_write() -> None:

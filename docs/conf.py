@@ -1,0 +1,50 @@
+"""The documentation site: ``make docs`` builds it into docs/_build/html."""
+
+import sys
+from pathlib import Path
+
+from pygments.lexers import TextLexer
+from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from flask_modwsgi import __version__
+
+ROOT = Path(__file__).resolve().parents[1]
+
+project = html_title = "flask-modwsgi"
+version = release = __version__
+extensions = ["myst_parser"]
+exclude_patterns = ["_build"]
+myst_heading_anchors = 3
+# An indented block is text: commands, output, files of any kind.
+highlight_language = "none"
+
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = html_show_copyright = False
+
+# Pages that stand at the root of the repository, where forges look for them.
+OUTSIDE = {"changelog": "CHANGELOG.md", "security-policy": "SECURITY.md"}
+
+
+# Pages that are listed where there are any, below the page before them.
+OPTIONAL = {"tutorial": ["your-application"], "operations": ["deploy", "containers", "scaling"]}
+
+
+def read(app: Sphinx, name: str, source: list[str]) -> None:
+    """Take a page from the root of the repository, and lead links to such pages to the site's."""
+    if name == "index":
+        for before, pages in OPTIONAL.items():
+            there = [page for page in pages if page in app.project.docnames]
+            source[0] = source[0].replace(f"\n{before}\n", "\n".join(["", before, *there, ""]))
+    if name in OUTSIDE:
+        source[0] = (ROOT / OUTSIDE[name]).read_text("utf-8").replace("](docs/", "](")
+    for page, file in OUTSIDE.items():
+        source[0] = source[0].replace(f"](../{file}", f"]({page}.md")
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("source-read", read)
+    app.add_lexer("haproxy", TextLexer)  # Pygments has none

@@ -1,0 +1,97 @@
+"""Writes docs/reference.md from the questions, the verbs, the settings and the plugin: `make tables`."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from flask_modwsgi.cli import command_line
+from flask_modwsgi.cli.verbs import VERBS
+from flask_modwsgi.config import reference
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = Path(__file__).with_suffix(".md")
+BEGINNING = """\
+# Reference
+
+`make tables` makes this page from the code.
+
+## Questions
+
+`cookiecutter` asks these; `cookiecutter.json` has them. A default in braces follows from other answers.
+
+"""
+SETTINGS = """\
+## Settings
+
+In `.env`, or as environment variables, which win. The [guide](operations.md#settings) says how values are written.
+
+"""
+VERBS_TEXT = """\
+## Verbs
+
+What `./run help VERB` prints.
+"""
+API = """\
+## Package
+
+What a project may use of flask-modwsgi. Everything else may change in any version.
+
+| name | what it is |
+|---|---|
+| `flask-modwsgi` | the same command as `./run`, where the package is installed |
+| `apache` | a fixture of pytest: the project under Apache on a free port, for the whole run; `apache.url` is its address, without a slash at the end |
+| `flask_modwsgi.pytest_plugin.Apache` | the type of that fixture |
+| `request.environ["REQUEST_ID"]` | the id of the request, as in the logs and in `X-Request-ID` |
+| `request.environ["flask_modwsgi.threads"]` | how many requests each process works on at once |
+| `request.environ["flask_modwsgi.processes"]` | how many processes there are |
+| `--json` | with any verb: problems, `status` and `doctor` as JSON |
+| `[tool.flask-modwsgi]` | the section of `pyproject.toml` that [describes the application](operations.md#without-the-template) |
+"""
+
+
+def questions() -> str:
+    """A row for each question."""
+    asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
+    rows = ["| question | default | what is asked |", "|---|---|---|"]
+    for name, default in asked.items():
+        if name.startswith("_"):
+            continue
+        prompt = asked["__prompts__"][name]
+        text = prompt if isinstance(prompt, str) else prompt["__prompt__"]
+        shown = default[0] if isinstance(default, list) else json.dumps(default).strip('"')
+        if isinstance(default, list):
+            text += f": {', '.join(default)}"
+        if "{%" in shown or "{{" in shown:
+            shown = re.sub(r".*cookiecutter\.(\w+).*", r"{\1}", shown)
+            if name == "root_path":
+                shown = f"/var/www/{shown}"
+        rows.append(f"| `{name}` | `{shown}` | {text} |")
+    return "\n".join(rows)
+
+
+def helps() -> str:
+    """The help of each verb, as a terminal of 80 columns shows it."""
+    os.environ["COLUMNS"] = "80"
+    parts = []
+    for verb in VERBS:
+        with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(SystemExit):
+            command_line.read([verb.name, "--help"], "./run")
+        block = "".join(f"    {line}".rstrip() + "\n" for line in text.getvalue().splitlines())
+        parts.append(f"### `{verb.name}`\n\n{block}")
+    return "\n".join(parts)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [BEGINNING + questions(), SETTINGS + reference.markdown_table()]
+    return "\n\n".join([*parts, f"{VERBS_TEXT}\n{helps()}{API}"])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

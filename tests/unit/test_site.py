@@ -1,0 +1,88 @@
+"""The documentation site: it builds without a warning, and every link within it leads somewhere."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from conftest import ROOT
+
+from flask_modwsgi.problems.catalogue import CATALOGUE
+
+for _name in ("sphinx", "myst_parser", "furo"):
+    pytest.importorskip(_name, reason="Sphinx is not installed; make .venv/docs.txt")
+
+PAGES = {path.stem for path in (ROOT / "docs").glob("*.md")}
+
+
+class Page(HTMLParser):
+    """The ids of a page, and where its links lead."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id" and value:
+                self.ids.add(value)
+            if name in ("href", "src") and value:
+                self.links.append(value)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
+    """The pages by their paths, built as `make docs` builds them."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (line,) = [line for line in makefile.splitlines() if "sphinx" in line and "$(bin)" in line]
+    words = line.replace("$(bin)/python", sys.executable).split()
+    folder = tmp_path_factory.mktemp("site")
+    words[-1] = str(folder)
+    done = subprocess.run(
+        [*words, "--doctree-dir", str(tmp_path_factory.mktemp("doctrees"))],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return {
+        f"/{path.parent.relative_to(folder).as_posix()}/".replace("/./", "/"): Page(
+            path.read_text("utf-8")
+        )
+        for path in folder.rglob("index.html")
+    } | {f"/{path.relative_to(folder)}": Page("") for path in folder.rglob("*.*")}
+
+
+def test_every_page_is_there(site: dict[str, Page]) -> None:
+    assert {f"/{name}/" for name in PAGES - {"index"}} <= site.keys()
+    listed = {link.rstrip("/") for link in site["/"].links}
+    assert {name for name in PAGES - {"index"} if name not in listed} == set()
+
+
+def dead(site: dict[str, Page]) -> Iterator[str]:
+    for address, page in site.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc or link.startswith("data:"):
+                continue
+            path = os.path.normpath(os.path.join(address, unquote(parts.path)))
+            names = [path, f"{path.rstrip('/')}/"] if parts.path else [address]
+            found = [name for name in names if name in site]
+            known = site[found[0]].ids | {""} if found else set()
+            if unquote(parts.fragment) not in known:
+                yield f"{address}: {link}"
+
+
+def test_no_link_is_dead(site: dict[str, Page]) -> None:
+    assert sum(len(page.links) for page in site.values()) > 500
+    assert sorted(set(dead(site))) == []
+
+
+def test_every_problem_has_an_address(site: dict[str, Page]) -> None:
+    assert {make().slug for make in CATALOGUE} <= site["/troubleshooting/"].ids
