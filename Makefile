@@ -71,6 +71,10 @@ docs: tables .venv/docs.txt ## the documentation site, docs/_build/html/index.ht
 bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wrk, better on a quiet machine
 	$(bin)/python -m benchmarks $(CONTENDERS)
 
+clean: ## remove what the other targets make, but for .venv
+	rm -rf dist docs/_build benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name .venv -prune -o -name __pycache__ -prune -exec rm -r {} +
+
 # The environment with the packages of requirements/<name>.txt; the copy of the list is the stamp.
 .venv/%.txt: requirements/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one: make $* PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -78,4 +82,4 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit coverage wheel dist release tables docs bench
+.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit clean coverage wheel dist release tables docs bench

@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 from .. import problems
 from ..config import settings
 from ..problems.problem import WIDTH, Problem
+from . import completion
 from .verbs import VERBS, Verb
 
 DESCRIPTION = "Serves a Flask application through Apache and mod_wsgi."
 EPILOG = """\
 {prog} help VERB has the options of a verb. Settings are in .env; {prog} config
-shows them. --json prints JSON, --version the version.
+shows them. Also: --json, --version, --completion bash (or zsh, fish).
 """
 TAKES_SETTINGS = """\
 Every setting is an option, too, and wins over .env: --max-upload-mb 100. They
@@ -67,6 +68,17 @@ def read(words: Sequence[str], prog: str) -> tuple[Verb, dict[str, Any]]:
         example = VERBS_BY_NAME[name].example or name
         raise problems.command_wrong(f"{prog} {name} {wrong}", f"{prog} {example}") from None
     return verb, options
+
+
+def completing(words: Sequence[str], prog: str) -> str:
+    """The script for the shell that the words name.
+
+    :raises Problem: there is none for it.
+    """
+    if len(words) == 1 and words[0] in completion.SHELLS:
+        return completion.script(words[0], _parsers(prog)[1])
+    what = f"{prog} --completion takes one of {', '.join(completion.SHELLS)}"
+    raise problems.command_wrong(what, f'eval "$({prog} --completion bash)"')
 
 
 def passes_words(words: Sequence[str]) -> bool:

@@ -37,6 +37,9 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
         print(versions(project))
         return 0
     try:
+        if words[:1] == ["--completion"]:
+            print(command_line.completing(words[1:], prog), end="")
+            return 0
         verb, options = command_line.read(words, prog)
         if verb.needs_trust:
             from ..doctor import check_trust
