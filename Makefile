@@ -68,6 +68,9 @@ tables: ## write .env.example and the tables and pages that are made from the co
 docs: tables .venv/docs.txt ## the documentation site, docs/_build/html/index.html; warnings are errors
 	$(bin)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet --builder dirhtml docs docs/_build/html
 
+pictures: .venv/test.txt ## those of README, from a real run; needs an installed Apache and Chromium
+	$(bin)/python docs/recording.py
+
 bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wrk, better on a quiet machine
 	$(bin)/python -m benchmarks $(CONTENDERS)
 
@@ -82,4 +85,4 @@ clean: ## remove what the other targets make, but for .venv
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit clean coverage wheel dist release tables docs bench
+.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit clean coverage wheel dist release tables docs pictures bench
