@@ -1,5 +1,6 @@
 """What README says is compared with what is there."""
 
+import os
 import re
 import runpy
 import shutil
@@ -10,7 +11,9 @@ import jinja2
 import pytest
 from conftest import QUESTIONS, ROOT, TEMPLATE, Baked, derive
 
+from flask_modwsgi.cli.verbs import VERBS
 from flask_modwsgi.config import reference
+from flask_modwsgi.problems import systems
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -83,6 +86,20 @@ def test_scaling_is_worked_through_with_the_figures_of_the_benchmarks() -> None:
     for row in rows:
         hosts, *found = (int(number.replace(",", "")) for number in row)
         assert found == [hosts * host * 5, hosts * host, hosts * host * 4, hosts * 2 * 5]
+
+
+@pytest.mark.parametrize("family", ["debian", "fedora", "alpine", "arch", "suse", "macos"])
+def test_what_to_install(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    line = systems.install("system", family)
+    assert f"| `{line}` |\n" in (ROOT / "docs/quickstart.md").read_text("utf-8")
+
+
+def test_the_verbs_in_the_pages_exist() -> None:
+    known = {verb.name for verb in VERBS} | {"help", "VERB"}
+    for page in ("quickstart", "tutorial", "updating", "index"):
+        text = (ROOT / f"docs/{page}.md").read_text("utf-8")
+        assert set(re.findall(r"\./run (\w+)", text)) <= known, page
 
 
 def test_the_help_fits_a_screen(defaults: Baked) -> None:
