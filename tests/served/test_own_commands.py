@@ -46,6 +46,20 @@ def note(text: str, json: bool) -> None:
     raise SystemExit(7)
 """
 
+LIBRARY = """
+
+import ctypes
+import sys
+
+library = ctypes.CDLL("libanswer.so")
+assert not sys.flags.optimize, "python -O removes this line"
+
+
+@bp.get("/answer")
+def answer() -> str:
+    return f"{library.answer()} {sys.flags.optimize}"
+"""
+
 
 @pytest.fixture(scope="module")
 def own(workplace: Path, kind: str) -> Iterator[Project]:
@@ -92,6 +106,36 @@ def test_the_home_is_one_that_can_be_written(own: Project) -> None:
         assert (own.path / "var/data/cache").read_text() == "kept"
     assert found["PATH"].split(":")[0] == str((own.path / ".venv").resolve() / "bin")
     assert done.stdout.split() == [found[n] for n in ("HOME", "USER", "LOGNAME", "PATH")]
+
+
+def test_apache_and_its_rehearsal_have_one_environment(own: Project) -> None:
+    """Also what only the start of a process reads: Python's options, folders of libraries."""
+    library = own.path / "lib" / "libanswer.so"
+    library.parent.mkdir()
+    if not shutil.which("gcc"):
+        pytest.skip("needs a C compiler: apt install gcc")
+    code = "int answer(void) { return 42; }"
+    words = ["gcc", "-shared", "-x", "c", "-", "-o", str(library)]
+    subprocess.run(words, input=code, text=True, check=True)
+    env_file, views = own.path / ".env", own.package / "views.py"
+    before = env_file.read_text(), views.read_text()
+    views.write_text(before[1] + LIBRARY)
+    env_file.write_text(f"{before[0]}LD_LIBRARY_PATH={library.parent}\nPYTHONOPTIMIZE=1\n")
+    port = str(free_port())
+    try:
+        started = own.call("./run", "start", PORT=port)
+        assert started.returncode == 0, started.stderr
+        assert ask(f"http://127.0.0.1:{port}/answer").text == "42 1"
+        assert own.call("./run", "reload", PORT=port).returncode == 0
+        env_file.write_text(f"{before[0]}LD_LIBRARY_PATH=/nowhere\n")
+        refused = own.call("./run", "reload", PORT=port)
+        told = " ".join(refused.stderr.split())
+        assert f"LD_LIBRARY_PATH ({library.parent} is now /nowhere)" in told
+        assert ask(f"http://127.0.0.1:{port}/answer").text == "42 1"
+    finally:
+        own.call("./run", "stop")
+        env_file.write_text(before[0])
+        views.write_text(before[1])
 
 
 def test_any_program_with_its_input_and_status(own: Project) -> None:

@@ -1,6 +1,7 @@
 """What Apache is told of the settings."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from samples import me, project
@@ -74,3 +75,14 @@ def test_the_files_use_what_is_defined_and_have_every_error_page(tmp_path: Path)
     assert used == set(re.findall(r"^Define (\w+)", text, re.MULTILINE))
     documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", files, re.MULTILINE)
     assert tuple(map(int, documents)) == error_pages.STATUSES
+
+
+def test_apache_finds_its_libraries_and_those_of_the_application() -> None:
+    bundled = replace(DEBIAN, libraries="/srv/httpd/lib")
+    given = {"LD_LIBRARY_PATH": "/srv/shop/lib", "A": "1"}
+    assert bundled.environment(given) == {
+        "LD_LIBRARY_PATH": "/srv/httpd/lib:/srv/shop/lib",
+        "A": "1",
+    }
+    assert bundled.environment({}) == {"LD_LIBRARY_PATH": "/srv/httpd/lib"}
+    assert DEBIAN.environment(given) == given

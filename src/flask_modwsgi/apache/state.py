@@ -32,6 +32,7 @@ class State:
     inode: int = 0  # of the server root
     logs: str = ""
     user: str = ""
+    linking: dict[str, str] = field(default_factory=dict)  # variables of the dynamic linker
     environments: list[str] = field(default_factory=list)  # Apache's own comes first
     static_folder: str = ""  # empty: Apache serves no files by itself
     static_url: str = ""
@@ -142,7 +143,11 @@ def _checked(values: Any) -> dict[str, Any]:
     known = {name: value for name, value in dict(values).items() if name in defaults}
     if wrong := [name for name in known if type(known[name]) is not type(defaults[name])]:
         raise ValueError(wrong)
-    texts = (*known.get("given", {}).values(), *known.get("environments", []))
+    texts = (
+        *known.get("given", {}).values(),
+        *known.get("linking", {}).values(),
+        *known.get("environments", []),
+    )
     if not all(isinstance(one, str) for one in texts):
         raise ValueError(texts)
     return known

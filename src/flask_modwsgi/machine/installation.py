@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,13 @@ class Installation:
         """Whether this Apache came as a Python package."""
         return bool(self.libraries)
 
-    def environment(self) -> dict[str, str]:
-        """What Apache's process needs to find its libraries."""
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """`given`, with what Apache's process needs to find its libraries."""
         if not self.libraries:
-            return {}
+            return dict(given)
         name = self.libraries_variable
-        return {name: os.pathsep.join(filter(None, (self.libraries, os.environ.get(name))))}
+        folders = filter(None, (self.libraries, given.get(name)))
+        return {**given, name: os.pathsep.join(folders)}
 
 
 def here() -> Installation:

@@ -59,6 +59,15 @@ def restart(project: Project, given: Mapping[str, str]) -> int:
     return 0
 
 
+def changed_linking(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Variables of the dynamic linker that differ since the start."""
+    return [
+        f"{name} ({before.get(name, 'unset')} is now {now.get(name, 'unset')})"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+
+
 def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What Apache was started with and what it would be started with now, where they differ.
 

@@ -118,7 +118,7 @@ class Httpd:
     def _environ(self) -> dict[str, str]:
         """What Apache starts with; worker/production.py gives the application what it shall see."""
         own = {"MOD_WSGI_SERVER_ROOT": str(self.site.root), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-        return {**self.site.environ, **own, **self._installation.environment()}
+        return self._installation.environment({**self.site.environ, **own})
 
     def check_configuration(self, file: Path | None = None) -> None:
         """:raises Problem: Apache could not start, or restart, with the server root as it is.

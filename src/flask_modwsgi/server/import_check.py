@@ -48,7 +48,7 @@ def _rehearse(site: Site) -> Rehearsal:
     reader, writer = os.pipe()
     started = time.monotonic()
     process = subprocess.Popen(
-        [site.project.python, "-I", "-m", TRIAL, wsgi_file, str(limit), str(writer), written],
+        [site.project.python, "-P", "-m", TRIAL, wsgi_file, str(limit), str(writer), written],
         cwd=site.project.root,
         env=dict(site.environ),
         stdin=subprocess.DEVNULL,

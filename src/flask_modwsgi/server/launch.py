@@ -181,11 +181,17 @@ def recorded(site: Site, address: str) -> State:
         logs=str(site.logs or ""),
         memory_kills=oom.kills(),
         user=site.account.user,
+        linking=linking(site.environ),
         environments=[str(site.project.environment)],
         static_folder=profile.static_folder,
         static_url=profile.static_url,
         is_alive_at=profile.is_alive_at,
     )
+
+
+def linking(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the dynamic linker reads when Apache starts, and never again (``man 8 ld.so``)."""
+    return {name: value for name, value in environ.items() if name.startswith(("LD_", "DYLD_"))}
 
 
 def stale(started: State, now: AppProfile) -> list[str]:

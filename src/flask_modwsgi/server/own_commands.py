@@ -21,7 +21,7 @@ def flask(project: Project, words: Sequence[str]) -> int:
     :raises Problem: as `execute`.
     """
     names = json.dumps(launch.names_written(project))
-    command = [str(project.python), "-I", "-m", FLASK, str(project.wsgi_file), names]
+    command = [str(project.python), "-P", "-m", FLASK, str(project.wsgi_file), names]
     return execute(project, [*command, *words])
 
 

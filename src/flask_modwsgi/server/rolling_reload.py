@@ -19,7 +19,7 @@ from ..machine.process_table import Process
 from ..setup import environments
 from ..tls import https
 from . import import_check, launch, locks
-from .background import changed_settings
+from .background import changed_linking, changed_settings
 from .ending import end_standby
 from .httpd import Httpd
 from .messages import say
@@ -39,6 +39,7 @@ def reload(project: Project) -> int:
         here = replace(launch.for_production(project, project.logs, server.given), root=root)
         mode = processes.mode_of(root)
         changes = changed_settings(server.settings, asdict(here.settings))
+        changes += changed_linking(server.linking, launch.linking(here.environ))
         current = here.project.environment
         used = [Path(path) for path in server.environments] or [current]
         changes += environments.restart_reasons(used[0], current)

@@ -48,7 +48,7 @@ class Built(Installation):
         :raises Problem: it is gone.
         """
         command: list[str | Path] = [self.httpd, *words]
-        env = os.environ | self.environment()
+        env = self.environment(os.environ)
         try:
             return subprocess.run(
                 command, capture_output=True, text=True, errors="replace", env=env
