@@ -198,6 +198,31 @@ def test_a_taken_port_is_named_with_one_that_is_free(well: Project, port: str) -
         assert told(well.call("./run", "start", "--json"))["problem"] == "port-in-use"
 
 
+@needs_root
+@pytest.mark.parametrize("names", [("apache", "log"), ("log",)])
+def test_what_root_left_is_named_with_a_command_that_works(
+    well: Project, names: tuple[str, ...]
+) -> None:
+    """Root has served the project once; then it is given to somebody, but for some of it."""
+    started = well.call("./run", "start")
+    assert started.returncode == 0, started.stderr
+    well.call("./run", "stop")
+    with owned_by_nobody(well):
+        left = [str(well.path / "var" / name) for name in names]
+        subprocess.run(["chown", "-R", "0:0", *left], check=True)
+        problem = told(as_nobody(well, "start", "--json"))
+        assert problem["problem"] == "left-by-another"
+        assert all(path in problem["what"] for path in left)
+        mine, anew = problem["type"]
+        assert mine == f"sudo chown -Rh $(id -un): {' '.join(left)}"
+        subprocess.run(anew, shell=True, check=True, user=65534, group=65534, extra_groups=[])
+        started = as_nobody(well, "start")
+        assert started.returncode == 0, started.stderr
+        assert as_nobody(well, "stop").returncode == 0
+        for path in well.path.glob("var/*.[0-9]*"):
+            shutil.rmtree(path)
+
+
 def test_an_env_file_everybody_can_read(well: Project) -> None:
     (well.path / ".env").chmod(0o644)
     checks = rows(well)

@@ -1,5 +1,6 @@
 """Checks of what the machine allows: address, port, limits, memory."""
 
+import os
 import resource
 
 from .. import problems
@@ -36,7 +37,7 @@ def leftovers(facts: Facts) -> str:
         return "none: Apache runs"
     if alone := processes.all_of(root):
         raise problems.orphans_left([process.pid for process in alone])
-    if (root / "httpd.pid").exists():
+    if os.path.exists(root / "httpd.pid"):  # the folder may be closed
         return Note("a pid file of an Apache that was killed; the next start removes it")
     return "none: nothing runs"
 

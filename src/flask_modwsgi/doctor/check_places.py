@@ -82,6 +82,46 @@ def refusal(error: OSError, place: Path) -> Problem:
     return problems.system_refused(error)
 
 
+# In var/. A link leads to a place that is checked by itself.
+_SERVER_ROOTS = ("apache", "hello", "proof", "report", "stand-in")
+_LOGS = ("log", "log/*.log*")
+
+
+def ownership(facts: Facts) -> str:
+    check_ownership(facts.project)
+    return "nothing that is needed was left by another user"
+
+
+def check_ownership(project: Project, logs: bool = False) -> None:
+    """Whether another user, such as root, has run the project and left what this one needs.
+
+    :param logs: Whether logs are written there, too.
+    :raises Problem: so it is.
+    """
+    if os.geteuid() == 0:
+        return
+    needed = _closed(project.var, *_SERVER_ROOTS, *(_LOGS if logs else ()))
+    if project.env_file.exists() and not os.access(project.env_file, os.R_OK):
+        needed.append(project.env_file)
+    if needed and (owner := needed[0].lstat().st_uid) != os.geteuid():
+        all_left = _closed(project.var, *_SERVER_ROOTS, *_LOGS, "data", "*.lock")
+        left = dict.fromkeys([*all_left, *needed])
+        raise problems.left_by_another(list(left), accounts.by_id(owner).user)
+
+
+def _closed(folder: Path, *patterns: str) -> list[Path]:
+    """What is there and cannot be written."""
+    found = [path for pattern in patterns for path in sorted(_listed(folder, pattern))]
+    return [path for path in found if not os.access(path, os.W_OK)]
+
+
+def _listed(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return [path for path in folder.glob(pattern) if not path.is_symlink()]
+    except PermissionError:  # what is in a folder that is closed
+        return []
+
+
 def space(facts: Facts) -> str:
     place = _written_place(facts.project)
     check_space(place, LEAST_MB)
@@ -136,6 +176,7 @@ def logs(facts: Facts) -> str:
     place = facts.project.logs
     if not place.exists() or _written_place(facts.project) != facts.project.var:
         return "none yet"
+    check_ownership(facts.project, logs=True)
     check_writable(place)
     size = sum(file.stat().st_size for file in place.glob("[!.]*.log*")) // 1024**2
     if size > LARGE_LOG_MB:

@@ -19,6 +19,7 @@ CHECKS = (
     Check("folder", check_places.folder, (SETUP, SERVE)),
     Check("trust", check_trust.trust_of),
     Check("writable", check_places.writable, (SETUP, SERVE)),
+    Check("ownership", check_places.ownership, (SETUP, SERVE)),
     Check("disk", check_places.space),
     Check("build space", check_places.build_space, (SETUP,)),
     Check("environment", check_environment.made, (SERVE,)),

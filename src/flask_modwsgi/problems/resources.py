@@ -35,6 +35,20 @@ def folder_unwritable(folder: Path, mode: str, owner: str) -> Values:
     return {"as_owner": systems.run_as(owner, "./run")}
 
 
+@entry([Path("/srv/blog/var/apache"), Path("/srv/blog/var/log")], "root")
+def left_by_another(paths: Sequence[Path], owner: str) -> Values:
+    """{owner} has run this project, and left what you have to read or write: {paths}.
+    Become the owner of it, or without sudo, begin anew beside it. If the server of {owner} still
+    runs, that user has to stop it first: ./run stop.
+    $ sudo chown -Rh $(id -un): {words}
+    $ {rename}
+    """
+    words = " ".join(shlex.quote(str(path)) for path in paths)
+    # Without .env there would be no settings. A folder of another user can be renamed, but not moved.
+    renamed = f'for one in {words}; do mv "$one" "$one.$(date +%s)"; done'
+    return {"words": words, "rename": "" if any(path.name == ".env" for path in paths) else renamed}
+
+
 @entry(Path("/srv/blog/run"), "belongs to ann", Path("/srv/blog"), "ann")
 def project_untrusted(
     path: Path, reason: str, root: Path, owner: str, command: str = "./run"

@@ -14,6 +14,7 @@ from ..apache.state import State
 from ..config import env_file, safety
 from ..config.project import Project
 from ..config.settings import Settings
+from ..doctor import check_places
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
 from ..machine import data_folder, files, oom
@@ -73,6 +74,8 @@ def collect(
     """
     facts = Facts(project, given)
     before(SERVE, facts)
+    if logs:
+        check_places.check_ownership(project, logs=True)
     data_folder.make(project.data, facts.account)
     return Site(
         project=project,
