@@ -76,7 +76,8 @@ def reload(project: Project) -> int:
             # Apache may have had one more than it needs.
             needed = min(len(leaving), here.settings.processes)
             is_done = _wait_for_successors(root, old, needed, limit, log)
-            if not is_done or not _wait_for_the_end(root, leaving, grace):
+            have_left = _wait_for_the_end(root, leaving, grace)
+            if not (is_done and have_left):
                 stuck = problems.reload_stuck(len(gone), len(old), time.time() - started)
                 lines, user = causes.settled(log), here.account.user
                 found = causes.gather(lines, user, project.root, server.memory_kills)
