@@ -32,8 +32,17 @@ PREFIXED = {
         "ProxyPass / http://127.0.0.1:8000/": "ProxyPass /shop/ http://127.0.0.1:8000/",
         "RequestHeader unset X-Forwarded-Prefix": "RequestHeader set X-Forwarded-Prefix /shop",
     },
+    "caddy": {
+        "reverse_proxy 127.0.0.1:8000 {": "uri strip_prefix /shop\n    reverse_proxy 127.0.0.1:8000 {",
+        "header_up -X-Forwarded-Prefix": "header_up X-Forwarded-Prefix /shop",
+    },
 }
-PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "apache": "apache2-bin"}
+PACKAGES = {
+    "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "apache": "apache2-bin",
+    "caddy": "caddy",
+}
 
 NGINX = """\
 daemon off;
@@ -77,6 +86,15 @@ ErrorLog {folder}/log
 {user}
 {blocks}
 """
+CADDY = """\
+{{
+    admin off
+    auto_https disable_redirects
+    default_sni example.com
+    storage file_system {folder}/storage
+}}
+{blocks}
+"""
 MODULES = (
     *("mpm_event", "authz_core", "headers", "proxy", "proxy_http"),
     *("socache_shmcb", "ssl", "unique_id"),
@@ -110,14 +128,17 @@ def changed(text: str, changes: dict[str, str]) -> str:
 def at(text: str, port: int, application: int, folder: Path, tls: bool = True) -> str:
     """The configuration for these ports, with or without TLS."""
     if not tls:
-        text = re.sub(r"^ *ssl_cert.*\n|^ *SSL.*\n| ssl crt .*| ssl(?=;)", "", text, flags=re.M)
+        text = re.sub(
+            r"^ *ssl_cert.*\n|^ *tls .*\n|^ *SSL.*\n| ssl crt .*| ssl(?=;)", "", text, flags=re.M
+        )
     text = re.sub(r"\*?:443\b|\b443\b", f"127.0.0.1:{port}", text)
     text = text.replace("/etc/ssl/example.com", str(folder / "example"))
+    text = text.replace("example.com {\n", f"http{'s' * tls}://example.com:{port} {{\n")  # Caddy's
     return text.replace("127.0.0.1:8000", f"127.0.0.1:{application}")
 
 
 def certificate(folder: Path) -> None:
-    """example.pem, with its key inside, and example.key, as the three want them."""
+    """example.pem, with its key inside, and example.key, as they want them."""
     command = (
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
         " -subj /CN=example.com -keyout example.key -out example.pem"
@@ -155,6 +176,8 @@ def configuration(front: Front, application: int, inner: int, folder: Path) -> s
         )
     if front.name == "haproxy":
         return HAPROXY.format(blocks=joined)
+    if front.name == "caddy":
+        return CADDY.format(folder=folder, blocks=joined)
     ports = "".join(f"Listen {address}\n" for address in re.findall(r"Host (\S+)>", joined))
     places = subprocess.run(["apxs", "-q", "LIBEXECDIR"], capture_output=True, text=True).stdout
     modules = "".join(
@@ -178,6 +201,7 @@ def front(name: str, application: int, inner: int, folder: Path) -> Iterator[Fro
         "nginx": [found, "-p", folder, "-c", file],
         "haproxy": [found, "-db", "-f", file],
         "apache": [found, "-DFOREGROUND", "-f", file],
+        "caddy": [found, "run", "--adapter", "caddyfile", "--config", file],
     }[name]
     log = folder / "output"
     with log.open("wb") as output:

@@ -142,7 +142,7 @@ def test_by_default_nobody_is_believed(
         for front in standing.values():
             found = seen(fetch(front.tls, "/seen", LIES, tls=True))
             assert (found["address"], found["https"]) == (PROXY, False)
-            assert "http://127.0.0.1" in found["url"] or front.name == "haproxy"
+            assert "http://127.0.0.1" in found["url"] or front.name in ("haproxy", "caddy")
         assert "6.6.6.6" not in serving.log
 
 
