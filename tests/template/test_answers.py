@@ -191,7 +191,7 @@ def test_accepted(bake: Bake, row: int) -> None:
     assert pyproject["project"]["description"] == right["project_name"]
     assert pyproject["tool"]["flask-modwsgi"]["app_name"] == right["app_name"]
     unit = baked.read(f"deploy/{right['project_slug']}.service").splitlines()
-    assert f"ExecStart={right['root_path']}/run serve" in unit
+    assert any(line.startswith(f"ExecStart={right['root_path']}/run serve ") for line in unit)
     settings = baked.read(".env.example").splitlines()
     assert f"PORT={right['port']}" in settings
     assert f"MOUNT_POINT={right['mount_point']}" in settings

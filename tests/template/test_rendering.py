@@ -41,6 +41,8 @@ FILES = {
     "deploy/kubernetes/monitoring/service-monitor.yaml",
     "deploy/kubernetes/production/kustomization.yaml",
     "deploy/kubernetes/staging/kustomization.yaml",
+    "deploy/vhost.conf",
+    "deploy/vhost.wsgi",
     "hello_flask.wsgi",
     "hello_flask/__init__.py",
     "hello_flask/__main__.py",
@@ -193,8 +195,6 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
         "made_with": __version__,
     }
     unit = baked.read(f"deploy/{expected['project_slug']}.service")
-    assert f"\nExecStart={expected['root_path']}/run serve\n" in unit
-    assert f"\nReadWritePaths={expected['root_path']}/var\n" in unit
     image = baked.read("deploy/Containerfile")
     assert f"\nWORKDIR {expected['root_path']}\n" in image
     assert f" MOUNT_POINT={expected['__mount_point']} " in image
@@ -203,6 +203,8 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     web = compose["services"]["web"]
     assert web["environment"]["MOUNT_POINT"] == expected["__mount_point"]
     assert f"{expected['root_path']}/var:mode=1777" in web["tmpfs"]
+    assert f"\nExecStart={expected['root_path']}/run serve " in unit
+    assert f"\nReadWritePaths=-{expected['root_path']}/var/data -" in unit
     settings = dict(re.findall(r"^(\w+)=(.*)$", baked.read(".env.example"), re.MULTILINE))
     assert settings["PORT"] == expected["port"]
     assert settings["MOUNT_POINT"] == expected["__mount_point"]

@@ -1,0 +1,133 @@
+"""deploy/vhost.conf in Debian's own Apache, beside another site and a second project."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from conftest import bake_with
+from load import load
+from pytest_cookies.plugin import Cookies
+from serving import Answer, ask, wait_for
+
+from .conftest import PROJECT, UNIT
+from .machines import Machine
+
+OTHER = """
+<VirtualHost *:80>
+    ServerName other.example.com
+    DocumentRoot /var/www
+    <Directory /var/www/other>
+        Require all granted
+    </Directory>
+</VirtualHost>
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(host: Machine, cookies_session: Cookies) -> Iterator[Machine]:
+    """The machine, whose Apache serves another site and two projects."""
+    shop = bake_with(cookies_session, project_name="Shop", mount_point="/shop")
+    shutil.copytree(shop.path, host.root / "var/www/shop", symlinks=True)
+    host.type("chown -R root: /var/www/shop; useradd --system --home-dir /nonexistent shop")
+    host.type("RUN_USER=shop /var/www/shop/run setup --no-dev", timeout=300)
+    (host.root / "var/www/other").mkdir()
+    (host.root / "var/www/other/index.html").write_text("another site\n", "utf-8")
+    host.type(f"systemctl stop {UNIT}")
+    host.type(
+        "apt-get install -y --no-install-recommends apache2 libapache2-mod-wsgi-py3", timeout=300
+    )
+    available = host.root / "etc/apache2/sites-available"
+    (available / "other.conf").write_text(OTHER, "utf-8")
+    host.type("a2ensite other && systemctl reload apache2")
+    before = get(host, "other.example.com", "/other/")
+    assert (before.status, before.text) == (200, "another site\n")
+    for name in ("hello-flask", "shop"):
+        host.type(
+            f"ln -s /var/www/{name}/deploy/vhost.conf /etc/apache2/sites-available/{name}.conf"
+        )
+    host.type("a2enmod headers && a2ensite hello-flask shop && apache2ctl -t")
+    host.type("systemctl restart apache2")
+    yield host
+    host.type(f"systemctl disable --now apache2; systemctl start {UNIT}")
+
+
+def get(machine: Machine, name: str, path: str) -> Answer:
+    return ask(f"http://{machine.address}{path}", None, Host=name)
+
+
+SITES = {"hello-flask.example.com": "", "shop.example.com": "/shop"}
+
+
+@pytest.mark.parametrize(("name", "mount"), SITES.items())
+def test_it_serves_the_application_and_its_files(shared: Machine, name: str, mount: str) -> None:
+    page = get(shared, name, f"{mount}/")
+    assert page.status == 200
+    assert f"{mount}/static/style.css" in page.text
+    for header in ("X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy"):
+        assert len(page.headers.get_all(header) or []) == 1
+    style = get(shared, name, f"{mount}/static/style.css")
+    assert (style.status, style.headers.get_content_type()) == (200, "text/css")
+    assert style.headers["Cache-Control"] == "public, max-age=300"
+    missing = get(shared, name, f"{mount}/nothing")
+    assert (missing.status, missing.headers.get_content_type()) == (404, "text/html")
+    assert get(shared, name, f"{mount}/health/live").status == 200
+
+
+def test_the_second_site_keeps_working(shared: Machine) -> None:
+    assert get(shared, "other.example.com", "/other/").text == "another site\n"
+
+
+@pytest.mark.parametrize("name", [*SITES, "other.example.com"])
+@pytest.mark.parametrize("project", ["hello-flask", "shop"])
+def test_nothing_of_a_project_is_reachable_as_a_file(
+    shared: Machine, name: str, project: str
+) -> None:
+    package = project.replace("-", "_")
+    secret = shared.type(f"sed -n s/^FLASK_SECRET_KEY=//p /var/www/{project}/.env").strip()
+    for file in (".env", "run", "deploy/vhost.wsgi", "deploy/vhost.conf", f"{package}/views.py"):
+        for path in (
+            f"/{file}",
+            f"/{project}/{file}",
+            f"/static/../{file}",
+            f"/static/%2e%2e/{file}",
+        ):
+            for before in ("", "/shop"):
+                answer = get(shared, name, before + path)
+                assert answer.status in (400, 403, 404), (before + path, answer.status)
+                assert secret not in answer.text
+    folder = shared.root / f"var/www/{project}/{package}/static"
+    (folder / ".hidden").write_text("hidden", "utf-8")
+    if not (folder / "link.txt").is_symlink():
+        (folder / "link.txt").symlink_to("/etc/passwd")
+    mount = SITES.get(name, "")
+    assert get(shared, name, f"{mount}/static/.hidden").status in (403, 404)
+    assert get(shared, name, f"{mount}/static/link.txt").status in (403, 404)
+    assert get(shared, name, f"{mount}/static/").status in (403, 404)
+
+
+def test_each_has_an_account_of_its_own(shared: Machine) -> None:
+    for project, other in (("hello-flask", "shop"), ("shop", "hello-flask")):
+        for reader in ("www-data", other):
+            for secret in (f"/var/www/{project}/.env", f"/var/www/{project}/var/data"):
+                done = shared.call(
+                    *("setpriv", f"--reuid={reader}", f"--regid={reader}", "--clear-groups"),
+                    *("ls" if secret.endswith("data") else "cat", secret),
+                )
+                assert "Permission denied" in done.stderr
+    found = "grep -l ^.wsgi: /proc/[0-9]*/cmdline | cut -d/ -f3 | xargs -I@ stat -c %U /proc/@"
+    users = shared.call("sh", "-c", found).stdout  # grep finds itself, and it is gone then
+    assert set(users.split()) == {"hello-flask", "shop"}
+
+
+def test_a_reload_of_apache_takes_new_code(shared: Machine) -> None:
+    views = shared.root / PROJECT.relative_to("/") / "hello_flask/views.py"
+    before = views.read_text("utf-8")
+    views.write_text(before + '\n\n@bp.get("/new")\ndef new() -> str:\n    return "new"\n', "utf-8")
+    try:
+        with load(f"http://{shared.address}", "/other/", keep=2) as record:
+            shared.type("systemctl reload apache2")
+            name = "hello-flask.example.com"
+            wait_for(lambda: get(shared, name, "/new").status == 200, 20, "new code")
+        assert record.answered > 10
+    finally:
+        views.write_text(before, "utf-8")
