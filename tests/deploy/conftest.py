@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Baked
 
-from . import machines
+from . import guide, machines
 from .machines import Machine
 
 # Programs and the packages of Debian that have them, where the names differ.
@@ -21,13 +21,6 @@ PACKAGES = {
 }
 UNIT = "hello-flask"
 PROJECT = Path("/var/www/hello-flask")
-COMMANDS = (
-    "apt-get update && apt-get install -y --no-install-recommends git apache2-bin apache2-dev gcc python3-dev python3-venv",
-    f"git clone /srv/hello-flask {PROJECT}",
-    "useradd --system --home-dir /nonexistent hello-flask",
-    f"RUN_USER=hello-flask {PROJECT}/run setup --no-dev",
-    f"systemctl enable --now {PROJECT}/deploy/hello-flask.service",
-)
 # Added to the application, to have something to ask for.
 SLOW = """
 
@@ -68,24 +61,30 @@ def workshop() -> Iterator[Path]:
         yield Path(folder)
 
 
+def put_repository(machine: Machine, project: Baked) -> None:
+    """Put a repository with the project where the machine may clone it from."""
+    folder = machine.root / "srv/hello-flask"
+    shutil.copytree(project.path, folder, symlinks=True)
+    views = folder / "hello_flask/views.py"
+    views.write_text(views.read_text("utf-8") + SLOW, "utf-8")
+    own = ("-c", "user.name=You", "-c", "user.email=you@example.com", "-C", str(folder))
+    for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "My site"]):
+        subprocess.run(["git", *own, *words], check=True)
+    machine.type("chown -R root: /srv/hello-flask")
+
+
 @pytest.fixture(scope="session")
 def bare(workshop: Path, defaults: Baked) -> Iterator[Machine]:
     """A Debian 13 as it is installed, and a repository with a project that it may clone."""
     with machines.machine("fmwhost", 11, workshop / "bare", machines.base()) as machine:
-        project = machine.root / "srv/hello-flask"
-        shutil.copytree(defaults.path, project, symlinks=True)
-        views = project / "hello_flask/views.py"
-        views.write_text(views.read_text("utf-8") + SLOW, "utf-8")
-        own = ("-c", "user.name=You", "-c", "user.email=you@example.com", "-C", str(project))
-        for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "My site"]):
-            subprocess.run(["git", *own, *words], check=True)
-        machine.type("chown -R root: /srv/hello-flask")
+        put_repository(machine, defaults)
         yield machine
 
 
 @pytest.fixture(scope="session")
 def host(bare: Machine) -> Machine:
     """The machine, which serves the project on port 80."""
-    for line in COMMANDS:
-        bare.type(line, timeout=600)
+    for line, _ in guide.typed("Six commands"):
+        if "HTTPS_" not in line:
+            bare.type(line, timeout=600)
     return bare

@@ -149,7 +149,8 @@ class Machine:
 @contextmanager
 def network(name: str, number: int) -> Iterator[str]:
     """A network namespace that reaches the package registries; its address, for this computer."""
-    here, there = f"10.83.{number}.1", f"10.83.{number}.2"
+    net = f"10.{100 + os.getpid() % 100}.{number}"
+    here, there = f"{net}.1", f"{net}.2"
     with ExitStack() as ends:
         run("ip", "netns", "add", name)
         ends.callback(run, "ip", "netns", "delete", name)
@@ -171,9 +172,10 @@ def network(name: str, number: int) -> Iterator[str]:
 def machine(name: str, number: int, folder: Path, *below: Path) -> Iterator[Machine]:
     """A machine that boots from the files in `below`, the uppermost first; what it writes is in `folder`.
 
-    :param name: At most 12 letters.
+    :param name: At most 10 letters.
     :param number: Of its network, from 1 to 254.
     """
+    name = f"{name}{os.getpid() % 10000}"  # others may run these tests at the same time
     upper, work, root = (folder / part for part in ("upper", "work", "root"))
     for part in (upper, work, root):
         part.mkdir(parents=True, exist_ok=True)

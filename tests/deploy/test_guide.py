@@ -1,0 +1,84 @@
+"""docs/deploy.md, typed line by line into a bare Debian 13."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Baked
+from load import load
+from serving import ask, wait_for
+
+from . import authority, guide, machines
+from .conftest import PROJECT, UNIT, put_repository
+from .machines import Machine
+
+STATUS = f"{PROJECT}/run status"
+
+
+@pytest.fixture(scope="module")
+def fresh(workshop: Path, defaults: Baked) -> Iterator[Machine]:
+    """A bare machine, an authority that it trusts, and the repository of a project."""
+    with machines.machine("fmwfresh", 12, workshop / "fresh", machines.base()) as machine:
+        put_repository(machine, defaults)
+        machine.type("apt-get update")
+        authority.install(machine, 90 * 86400)
+        with authority.running(machine):
+            yield machine
+
+
+def test_six_commands_lead_to_a_site_with_https(fresh: Machine) -> None:
+    commands = guide.typed("Six commands")
+    assert len([line for line, _ in commands if line != STATUS]) <= 6
+    for line, shown in commands:
+        if ".env" in line:  # the authority that is asked here is another one
+            line += f"; echo HTTPS_AUTHORITY={authority.DIRECTORY} >> {PROJECT}/.env"
+        if line == STATUS:
+            wait_for(lambda: "https://" in fresh.type(STATUS), 60, "the certificate")
+        printed = [guide.shape(one) for one in fresh.type(line, timeout=600).splitlines()]
+        assert set(shown) <= set(printed), (line, printed)
+    asked = ("curl", "-sf", "-o", "/dev/null", "--cacert", f"{authority.FOLDER}/root.pem")
+    fresh.type(f"curl -sf https://localhost:15000/roots/0 -o {authority.FOLDER}/root.pem")
+    for name in ("example.com", "www.example.com"):
+        done = fresh.call(*asked, "--resolve", f"{name}:443:127.0.0.1", f"https://{name}/")
+        assert done.returncode == 0
+    assert ask(f"http://{fresh.address}/").headers["Location"] == f"https://{fresh.address}/"
+
+
+def test_the_site_survives_a_reboot(fresh: Machine) -> None:
+    fresh.reboot()
+    assert ask(f"http://{fresh.address}/").status == 308
+    with load(f"https://{fresh.address}") as record:
+        wait_for(lambda: record.answered > 20, 20, "answers")
+    assert record.failures == []
+
+
+def test_a_new_version_and_the_way_back_lose_no_request(fresh: Machine) -> None:
+    source = fresh.root / "srv/hello-flask"
+    views = source / "hello_flask/views.py"
+    views.write_text(
+        f'{views.read_text()}\n\n@bp.get("/new")\ndef new() -> str:\n    return "new"\n'
+    )
+    own = ("-c", "user.name=You", "-c", "user.email=you@example.com", "-C", str(source))
+    subprocess.run(["git", *own, "commit", "-q", "-a", "-m", "New"], check=True)
+
+    def has_new() -> bool:
+        return fresh.call("curl", "-skf", "https://127.0.0.1/new").stdout == "new"
+
+    assert not has_new()
+    with load(f"https://{fresh.address}") as record:
+        for (line, _), expected in zip(
+            guide.typed("A new version, and back"), (True, False), strict=True
+        ):
+            fresh.type(line, timeout=120)
+            assert has_new() == expected
+    assert record.answered > 50
+    assert record.failures == []
+
+
+def test_nothing_is_left_in_the_end(fresh: Machine) -> None:
+    for line, _ in guide.typed("Away with it"):
+        fresh.type(line)
+    assert fresh.call("ls", PROJECT).returncode != 0
+    assert fresh.call("systemctl", "cat", UNIT).returncode != 0
+    assert fresh.type("find / -xdev -user 999 -o -nouser 2>/dev/null || true").strip() == ""
