@@ -156,7 +156,7 @@ def uploads_and_ranges(person: Person) -> None:
 
 def test_httpbin(take: Take) -> None:
     """Its own answers say what arrived."""
-    with running(take("httpbin", "--app", "app:app")) as server:
+    with running(take("httpbin", "--app", "httpbin:app")) as server:
         person = Person(server.url)
         seen = json.loads(person.get("get?a=1&a=2&b=%2F", X_Own="x").text)
         assert seen["args"] == {"a": ["1", "2"], "b": "/"}

@@ -180,6 +180,38 @@ def test_what_is_no_application_is_refused(tmp_path: Path, asked: str, refused: 
     assert slug(tmp_path / "here", asked) == refused
 
 
+@pytest.mark.parametrize(
+    ("listed", "asked", "imported"),
+    [
+        ("httpbin==0.10.4\n", "httpbin:app", "from httpbin import app as application\n"),
+        ("a-shop\n", "shop.web:create_app", "import create_app\n\napplication = create_app()\n"),
+        ("a-shop\n", "shop:make('x')", "from shop import make\n\napplication = make('x')\n"),
+        ("", "httpbin:app", ""),
+        ("httpbin\n", "httpbin", ""),
+        ("httpbin\n", "httpbin:1+1", ""),
+        ("httpbin\n", "../httpbin:app", ""),
+    ],
+)
+def test_an_application_of_a_package(
+    tmp_path: Path, listed: str, asked: str, imported: str
+) -> None:
+    (tmp_path / "requirements.txt").write_text(listed)
+    if not imported:
+        assert slug(tmp_path, asked) == "app-not-found"
+        return
+    found = applications.named(tmp_path, asked)
+    assert found.wsgi_file.endswith(imported)
+    assert found.package == f"{found.name}.wsgi"
+
+
+def test_beside_an_own_application_a_package_of_that_name_is_listed(tmp_path: Path) -> None:
+    project(tmp_path, blog___init_=FACTORY)
+    (tmp_path / "requirements.txt").write_text("Flask\n-r more.txt\n")
+    assert slug(tmp_path, "My_Shop:app") == "app-not-found"
+    (tmp_path / "more.txt").write_text("my-shop --hash=sha256:0\n")
+    assert str(applications.named(tmp_path, "My_Shop:app")) == "My_Shop:app"
+
+
 def test_tests_environments_and_programs_are_no_candidates(tmp_path: Path) -> None:
     names = ("tests__app", "test_app", "conftest", "venv__lib__app", "var__app", "_hidden__app")
     project(tmp_path, **dict.fromkeys(names, OBJECT))

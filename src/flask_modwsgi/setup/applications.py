@@ -12,6 +12,7 @@ from importlib.util import resolve_name
 from pathlib import Path
 
 from .. import problems
+from . import requirements, syntax
 
 # Folders without an application of their own.
 PASSED_OVER = {"build", "dist", "docs", "examples", "node_modules", "test", "tests", "var"}
@@ -36,7 +37,8 @@ from {module} import {first}{end}
 class Application:
     """Where an application is.
 
-    :param file: The module's file, relative to the project.
+    :param file: The module's file, relative to the project; of an installed package the file
+        that Apache loads.
     :param folder: What has to be on ``sys.path``, relative to the project.
     :param expression: What the application is, in that module.
     :param lacking: Arguments without which a factory cannot be called.
@@ -90,7 +92,7 @@ def named(root: Path, text: str) -> Application:
     module, _, expression = text.partition(":")
     file = _file_of(root, module)
     if file is None:
-        raise problems.app_not_found(text, f"there is no module {module}", _spelled(search(root)))
+        return _installed(root, text)
     found = sorted(_in_file(root, file), key=_rank)
     try:
         if expression:
@@ -100,6 +102,31 @@ def named(root: Path, text: str) -> Application:
     except LookupError as error:
         raise problems.app_not_found(text, str(error), _spelled(found)) from None
     return checked(found[0])
+
+
+def _installed(root: Path, text: str) -> Application:
+    """An application that is no file of the project, but of a package that it requires.
+
+    It cannot be looked at before the packages are installed. A typing error is likelier where the
+    folder has an application of its own, and no package has that name.
+
+    :raises Problem: it is none.
+    """
+    module, _, expression = text.partition(":")
+    name, others = module.partition(".")[0], search(root)
+    required = requirements.named_in(root / "requirements.txt")
+    try:
+        if not (required and all(part.isidentifier() for part in module.split("."))):
+            raise LookupError(
+                f"there is no module {module}, and no requirements.txt that lists a package with it"
+            )
+        if not expression or (others and requirements.normalised(name) not in required):
+            raise LookupError(f"there is no module {module}")
+        called, node = syntax.parsed(expression.strip())
+    except LookupError as error:
+        raise problems.app_not_found(text, str(error), _spelled(others)) from None
+    call = "()" if called in FACTORIES and not isinstance(node, ast.Call) else ""
+    return Application(Path(f"{name}.wsgi"), Path(), module, ast.unparse(node) + call)
 
 
 def checked(found: Application) -> Application:
@@ -161,76 +188,27 @@ def _place(root: Path, file: Path) -> tuple[Path, str]:
     return folder, ".".join(path.relative_to(folder).parts)
 
 
-def _definitions(root: Path, file: Path) -> list[tuple[str, ast.stmt]]:
-    """The names of a module, each with a statement that gives it a value; ``*`` for an import of all.
-
-    :raises LookupError: it cannot be read, or is no Python.
-    """
-    try:
-        tree = ast.parse((root / file).read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError) as error:
-        raise LookupError(f"{file} cannot be read: {error}") from None
-    return [(name, node) for node in _statements(tree.body) for name in _defined(node)]
-
-
-def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those that an import runs, also under ``if`` and ``try``."""
-    for node in body:
-        yield node
-        if isinstance(node, ast.If) and "__main__" not in ast.unparse(node.test):
-            yield from _statements([*node.body, *node.orelse])
-        if isinstance(node, ast.Try):
-            yield from _statements([*node.body, *node.orelse, *node.finalbody])
-
-
-def _defined(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return [node.name]
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return [alias.asname or alias.name for alias in node.names]
-    inner = [] if isinstance(node, ast.If | ast.Try) else ast.walk(node)
-    return [n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-
-
 def _in_file(root: Path, file: Path) -> list[Application]:
     """What a module has that looks like an application."""
     folder, module = _place(root, file)
     try:
-        definitions = _definitions(root, file)
+        definitions = syntax.definitions(root, file)
     except LookupError:
         return []
     if not all(part.isidentifier() for part in module.split(".")):
         return []
     found = {}
-    factories = {*FACTORIES, *(name for name, node in definitions if _is_factory(node))}
+    factories = {*FACTORIES, *(name for name, node in definitions if syntax.is_factory(node))}
     for name, node in definitions:
-        if isinstance(node, ast.FunctionDef) and _is_factory(node):
-            found[name] = Application(file, folder, module, f"{name}()", _required(node))
+        if isinstance(node, ast.FunctionDef) and syntax.is_factory(node):
+            found[name] = Application(
+                file, folder, module, f"{name}()", syntax.required_arguments(node)
+            )
         elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
-            called = _last_name(node.value.func)
+            called = syntax.last_name(node.value.func)
             if called.endswith("Flask") or called in factories:
                 found[name] = Application(file, folder, module, name)
     return list(found.values())
-
-
-def _is_factory(node: ast.stmt) -> bool:
-    """Whether it is a function that calls Flask() and returns something."""
-    nodes = list(ast.walk(node)) if isinstance(node, ast.FunctionDef) else []
-    makes = any(isinstance(n, ast.Call) and _last_name(n.func).endswith("Flask") for n in nodes)
-    return makes and any(isinstance(n, ast.Return) and n.value for n in nodes)
-
-
-def _required(function: ast.FunctionDef) -> tuple[str, ...]:
-    """The arguments without a default."""
-    given = function.args
-    positional = [*given.posonlyargs, *given.args]
-    named = zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    lacking = positional[: len(positional) - len(given.defaults)]
-    return tuple(one.arg for one in [*lacking, *(arg for arg, value in named if value is None)])
-
-
-def _last_name(node: ast.expr) -> str:
-    return ast.unparse(node).rpartition(".")[2]
 
 
 def _evaluated(root: Path, file: Path, expression: str) -> Application:
@@ -239,25 +217,16 @@ def _evaluated(root: Path, file: Path, expression: str) -> Application:
     :raises LookupError: it is nothing that can be.
     """
     place = _place(root, file)
-    try:
-        node = ast.parse(expression, mode="eval").body
-        call = node if isinstance(node, ast.Call) else None
-        if call:
-            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-                ast.literal_eval(argument)
-        name = ast.unparse(call.func if call else node)
-        if not all(part.isidentifier() for part in name.split(".")):
-            raise ValueError
-    except (SyntaxError, ValueError):
-        raise LookupError(f"{expression} is no name, and no call with plain values") from None
+    name, node = syntax.parsed(expression)
+    call = node if isinstance(node, ast.Call) else None
     meant = _meaning(root, file, name.partition(".")[0])
     if "." not in name and isinstance(meant, ast.FunctionDef):
-        required = _required(meant)
+        required = syntax.required_arguments(meant)
         if call:
             lacking = () if call.args or call.keywords else required
             return Application(file, *place, ast.unparse(node), lacking)
         # A function of two arguments is an application by itself (PEP 3333).
-        if len(required) != 2 or _is_factory(meant):
+        if len(required) != 2 or syntax.is_factory(meant):
             return Application(file, *place, f"{name}()", required)
     is_factory = not call and meant is None and name in FACTORIES
     return Application(file, *place, ast.unparse(node) + "()" * is_factory)
@@ -268,7 +237,7 @@ def _meaning(root: Path, file: Path, name: str, steps: int = 5) -> ast.stmt | No
 
     :raises LookupError: none does.
     """
-    definitions = dict(_definitions(root, file))
+    definitions = dict(syntax.definitions(root, file))
     found = definitions.get(name)
     if found is None and "*" not in definitions:
         raise LookupError(f"{file} does not define {name}")

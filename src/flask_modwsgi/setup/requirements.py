@@ -98,6 +98,12 @@ def refuse_own(project: Project, development: bool) -> None:
             raise problems.requirements_own(found, file.name)
 
 
+def named_in(path: Path) -> set[str]:
+    """The normalised names of the packages that a requirements file lists, if there is one."""
+    texts = map(_text, with_included([path])) if path.is_file() else ()
+    return {normalised(name) for text in texts for name in _NAME.findall(text)}
+
+
 def normalised(name: str) -> str:
     """https://packaging.python.org/en/latest/specifications/name-normalization/"""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,3 +1,0 @@
-from httpbin import app
-
-__all__ = ["app"]
