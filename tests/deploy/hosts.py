@@ -94,7 +94,7 @@ class Host:
     def pids(self) -> list[int]:
         """The processes on this host, `./run` first."""
         assert self.process
-        pids, found = [self.process.pid], []
+        pids, found = [self.process.pid], list[int]()
         while pids:
             pid = pids.pop(0)
             try:

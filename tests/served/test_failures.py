@@ -101,6 +101,7 @@ def test_a_locale_that_is_not_installed(service: Service) -> None:
     done = service.run("start", LANG="xx_YY.UTF-8", LC_ALL="xx_YY.UTF-8")
     assert done.returncode == 0, done.stderr
     assert "WSGI0079" not in service.run("logs", "-n", "50").stdout
+    assert "\nLocale    C.UTF-8\n" in service.run("status").stdout
     assert ask(f"{service.url}/").status == 200
 
 

@@ -193,6 +193,7 @@ def test_what_is_said_outside_of_logging_and_of_requests(server: Logging) -> Non
     assert thread["logger"] == "a.thread" and "request_id" not in thread
     (printed,) = server.find("error", message="printed 'é' \\ \x1b")
     assert printed["request_id"] == request_id
+    assert (printed["logger"], printed["level"]) == ("stdout", "info")  # no error
     (warned,) = server.find("error", logger="py.warnings")
     assert warned["level"] == "warning" and "old news" in warned["message"]
     (raw,) = server.find("error", message='raw \\xff "')
@@ -424,7 +425,7 @@ def test_the_default_is_text_for_people(other: Project) -> None:
         rf"{moment} \[hello_flask:info\] \[pid \d+\] \[id \S+\] said é$",
         rf"{moment} \[hello_flask:warning\] \[pid \d+\] \[id {request_id}\] while it is sent$",
         rf"{moment} \[a\.thread:warning\] \[pid \d+\] in a thread$",
-        rf"{moment} \[wsgi:error\] \[pid \d+\] \[id {request_id}\] \[client \S+\] printed 'é?",
+        rf"{moment} \[stdout:info\] \[pid \d+\] \[id {request_id}\] printed 'é?",
         rf"{moment} \[hello_flask:error\] .* RuntimeError: a detail$",
         # Four bytes; in daemon mode, a stream comes to Apache in chunks.
         r'^127\.0\.0\.1 - - \[.*\] "GET /elsewhere HTTP/1\.1" 200 1?4 "-" "Python-urllib/\S+" \d+ '

@@ -521,6 +521,12 @@ def at_once(lines: list[str], style: str = "text") -> list[str]:
 
 
 LATEST = {
+    "the end of its message": (at_once(WRAPPED), "Error ", "[SQL: INSERT INTO note"),
+    "a record of several lines": (
+        at_once(["Order 7 failed:", "no stock", "of apples"]),
+        "Error ",
+        "Order 7 failed:\n  | no stock\n  | of apples",
+    ),
     "a message of several lines": (at_once(WRAPPED), "Error ", 'shop/views.py", line 7, in notes'),
     "import": (written(*TRACE, module="wsgi:error"), "WSGI0174", "RuntimeError: why"),
     "one code": (

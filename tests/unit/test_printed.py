@@ -2,6 +2,7 @@
 
 import faulthandler
 import io
+import json
 import sys
 
 import pytest
@@ -9,24 +10,44 @@ import pytest
 from flask_modwsgi.worker import printed
 
 
-def test_output_as_any_program_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    logs = {name: io.StringIO() for name in ("stdout", "stderr", "request")}
-    for name in ("stdout", "stderr"):
-        monkeypatch.setattr(sys, name, logs[name])
+def installed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Install them in a process; return what mod_wsgi gives it as ``sys.stderr``."""
+    log = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", log)
     monkeypatch.setattr(printed, "_errors", lambda: None)
     printed.install()
-    assert (sys.stdout.fileno(), sys.stderr.name, sys.stdout.isatty()) == (2, "<stderr>", False)
+    return log
+
+
+def test_what_is_printed_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    installed(monkeypatch)
     print("pieces", "é", end="")
     sys.stdout.buffer.write(b" \xff\n")
     sys.stdout.close()
+    print("again")
+    told = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [(one["logger"], one["level"]) for one in told] == [("stdout", "info")] * 2
+    assert [one["message"] for one in told] == ["pieces é \\xff", "again"]
+
+
+def test_errors_are_those_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = installed(monkeypatch)
+    print("an error", file=sys.stderr)
+    request = io.StringIO()
+    printed.follow(lambda: request)
+    print("of a request", file=sys.stderr)
+    assert own.getvalue() == "an error\n"
+    assert request.getvalue() == "of a request\n"
+
+
+def test_they_are_as_any_program_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+    for stream, name in ((sys.stdout, "<stdout>"), (sys.stderr, "<stderr>")):
+        assert (stream.fileno(), stream.name, stream.isatty()) == (2, name, False)
     was_enabled = faulthandler.is_enabled()
     faulthandler.enable()
     if not was_enabled:
         faulthandler.disable()
-    print("an error", file=sys.stderr)
-    printed.follow(lambda: logs["request"])
-    print("of a request")
-    told = {name: log.getvalue() for name, log in logs.items()}
-    assert told["stdout"] == "pieces é \\xff\n"
-    assert told["stderr"] == "an error\n"
-    assert told["request"] == "of a request\n"

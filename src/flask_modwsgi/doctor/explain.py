@@ -144,10 +144,13 @@ def latest(file: Path, known: Callable[[str], Problem | None] = lambda traceback
     if not errors:
         return f"No error in {file}"
     block = [event for event in errors if event.get("pid") == errors[-1].get("pid")]
-    causes = [text for _, lines in reader.records(block) for text in reader.said_in(lines)] or [""]
-    quote, says = causes[-1:], causes[-1]
-    if (traces := tracebacks(block)) and says in traces[-1]:
-        quote, says = traces[-1].splitlines(), " ".join(causes[-2:-1])
+    written = [lines for _, lines in reader.records(block)]
+    causes = [text for lines in written for text in reader.said_in(lines)] or [""]
+    quote, says = list(filter(str.strip, written[-1])), " ".join(written[-1])
+    if (traces := tracebacks(block)) and causes[-1] in traces[-1]:
+        # The message of an exception may have more lines than the one that names it.
+        more = written[-1][::-1][: written[-1][::-1].index(causes[-1])][::-1]
+        quote, says = [*traces[-1].splitlines(), *more], " ".join(causes[-2:-1])
     if traces and (problem := known(traces[-1])):
         return f"{clock(events.moment(errors[-1]))}\n{problem.told()}"
     codes = codes_in(says)

@@ -5,6 +5,7 @@ import json
 import subprocess
 import textwrap
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,7 @@ def _row(
     }
     if report:
         row |= {"requests": report["requests"], "busy": report["busy"]}
+        row["locale"] = str(report.get("locale", ""))[:40]  # an older version does not tell it
         row["idle"] = max(0, threads - report["busy"])
     else:
         row["cannot_load"] = processes.why_unloaded(daemon, root)
@@ -150,6 +152,10 @@ def unloaded(rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
     """The processes that cannot load the application, and why, in a line."""
     found = ((row["pid"], row.get("cannot_load", "")) for row in rows)
     return [(pid, why.splitlines()[-1]) for pid, why in found if why]
+
+
+def _locales(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted({row["locale"] for row in rows if row.get("locale")})
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -166,6 +172,7 @@ def as_text(found: dict[str, Any]) -> str:
             f"{'Since':<10}{since} ({duration(found['uptime'])})",
             f"{'Release':<10}{found['release']}",
             *(f"{label:<10}{value}" for label, value in found["server"].items()),
+            *(f"{'Locale':<10}{value}" for value in _locales(found["processes"])),
             "",
             f"{'process':>9} {'memory':>9} {'requests':>9} {'busy':>5} {'idle':>5}",
         ]

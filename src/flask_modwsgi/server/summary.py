@@ -34,7 +34,7 @@ def of(project: Project, root: Path, started: State) -> dict[str, str]:
         "Capacity": f"{how_much}, {chosen.mode} mode",
         "Limits": f"request {chosen.request_limit} s, start {chosen.start_limit} s,"
         f" stop {chosen.stop_limit} s, upload {chosen.max_upload_mb} MB",
-        "User": f"{started.user}, locale C.UTF-8",
+        "User": started.user,
         "Logs": _short(Path(started.logs), project) if started.logs else "the terminal",
         "Root": _short(root, project),
         "Apache": _short(root / "httpd.conf", project),

@@ -1,7 +1,7 @@
 """The application's ``logging``: each record is one line of JSON in Apache's error log.
 
-Written to the file descriptor, because mod_wsgi makes an error of every line in ``sys.stderr``,
-cuts it after 8,190 bytes and escapes what is not ASCII. `logs.events` reads it.
+Written to the file descriptor, because mod_wsgi makes an error of every line in ``sys.stdout`` and
+``sys.stderr``, cuts it after 8,190 bytes and escapes what is not ASCII. `logs.events` reads it.
 """
 
 import json

@@ -1,35 +1,68 @@
 """``sys.stdout`` and ``sys.stderr`` as any program has them: mod_wsgi's have neither ``fileno()`` nor ``buffer``.
 
-What is written goes through mod_wsgi's to the error log, which knows the request of none but Apache's
-own threads.
+What is written to ``sys.stderr`` goes through mod_wsgi's to the error log, which knows the request of none
+but Apache's own threads. What is printed is no error, as mod_wsgi would have it, whatever LOG_LEVEL is.
 """
 
 import io
+import logging
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from .app_logging import ERROR_LOG
+from .app_logging import ERROR_LOG, ErrorLog
+
+LONG = 64 * 1024  # bytes that are printed without the end of a line until they are logged
 
 
-class _Log(io.RawIOBase):
-    def __init__(self, own: Any) -> None:
-        self.name = f"<{own}>"
-        self.own = getattr(sys, own)
-
+class _Raw(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
     def fileno(self) -> int:
         return ERROR_LOG
 
-    def write(self, data: Any) -> int:
-        text = bytes(data)
-        (_errors() or self.own).write(text.decode(errors="backslashreplace"))
-        return len(text)
-
     def close(self) -> None:
         """Stay open, as it is the process's own."""
+
+
+class _Errors(_Raw):
+    name = "<stderr>"
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+
+    def write(self, data: Any) -> int:
+        text = bytes(data)
+        (_errors() or self._own).write(text.decode(errors="backslashreplace"))
+        return len(text)
+
+
+class _Output(_Raw):
+    """Written past ``logging``, whose handlers the application may have pointed here."""
+
+    name = "<stdout>"
+
+    def __init__(self) -> None:
+        self._log = ErrorLog()
+        self._begun = threading.local()  # threads print at the same time
+
+    def write(self, data: Any) -> int:
+        self._begun.line = getattr(self._begun, "line", b"") + data
+        if self._begun.line.endswith(b"\n") or len(self._begun.line) > LONG:
+            self._emit()
+        return len(data)
+
+    def flush(self) -> None:
+        self._emit()
+
+    def _emit(self) -> None:
+        line, self._begun.line = getattr(self._begun, "line", b"").removesuffix(b"\n"), b""
+        if line:
+            text = line.decode(errors="backslashreplace")
+            fields = {"name": "stdout", "levelname": "INFO", "msg": text}
+            self._log.emit(logging.makeLogRecord(fields))
 
 
 def _errors() -> Any:
@@ -39,14 +72,10 @@ def _errors() -> Any:
 
 def install() -> None:
     """Put them into ``sys``, unbuffered, before the application is loaded."""
-    for name in ("stdout", "stderr"):
-        stream = io.TextIOWrapper(
-            _Log(name),
-            encoding="utf-8",
-            errors="backslashreplace",
-            write_through=True,
-        )
-        setattr(sys, name, stream)
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
+        for raw in (_Output(), _Errors(sys.stderr))
+    )
 
 
 def follow(errors: Callable[[], Any]) -> None:

@@ -6,6 +6,7 @@ reload take new settings without a restart.
 
 import faulthandler
 import json
+import locale
 import os
 import runpy
 import time
@@ -44,6 +45,7 @@ def report(file: Path) -> None:
         "time": time.time(),
         "requests": application.taken,
         "busy": len(application.runner.current),
+        "locale": locale.setlocale(locale.LC_CTYPE),
     }
     files.write(file, json.dumps(found))
 
