@@ -333,7 +333,7 @@ def test_a_disk_that_takes_nothing(service: Service, options: str, slug: str) ->
 
 
 def test_a_disk_that_executes_nothing_is_no_obstacle(service: Service) -> None:
-    with small_disk(service.project.path / "var", "noexec,size=4m"):
+    with small_disk(service.project.path / "var", "noexec,size=16m"):
         assert service.run("start").returncode == 0
         assert ask(f"{service.url}/").status == 200
         assert service.run("stop").returncode == 0
