@@ -29,16 +29,8 @@ html_copy_source = html_show_copyright = False
 OUTSIDE = {"changelog": "CHANGELOG.md", "security-policy": "SECURITY.md"}
 
 
-# Pages that are listed where there are any, below the page before them.
-OPTIONAL = {"tutorial": ["your-application"], "operations": ["deploy", "containers", "scaling"]}
-
-
 def read(app: Sphinx, name: str, source: list[str]) -> None:
     """Take a page from the root of the repository, and lead links to such pages to the site's."""
-    if name == "index":
-        for before, pages in OPTIONAL.items():
-            there = [page for page in pages if page in app.project.docnames]
-            source[0] = source[0].replace(f"\n{before}\n", "\n".join(["", before, *there, ""]))
     if name in OUTSIDE:
         source[0] = (ROOT / OUTSIDE[name]).read_text("utf-8").replace("](docs/", "](")
     for page, file in OUTSIDE.items():
@@ -47,4 +39,5 @@ def read(app: Sphinx, name: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> None:
     app.connect("source-read", read)
-    app.add_lexer("haproxy", TextLexer)  # Pygments has none
+    for name in ("caddy", "cron", "haproxy"):  # Pygments has none
+        app.add_lexer(name, TextLexer)
