@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import ssl
 import subprocess
@@ -18,10 +19,11 @@ BASE = "localhost/debian:trixie-slim"
 RELEASE = "trixie"
 # What Debian's images for containers leave out, too.
 LEFT_OUT = ("doc", "info", "lintian", "locale", "man")
+LIMITS = resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC
 CONTAINERS = """\
 [containers]
 cgroups = "disabled"
-default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
+default_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
@@ -106,7 +108,9 @@ def store(folder: Path) -> Iterator[Images]:
         pytest.skip("a root file system is made by root")
     folder.mkdir()
     (folder / "storage.conf").write_text(STORAGE.format(folder=folder))
-    (folder / "engine.conf").write_text(CONTAINERS)
+    # podman's own ones may be more than this computer allows.
+    files, processes = (resource.getrlimit(one)[1] for one in LIMITS)
+    (folder / "engine.conf").write_text(CONTAINERS.format(files=files, processes=processes))
     images = Images(folder)
     try:
         if images.podman("info").returncode != 0:

@@ -87,7 +87,10 @@ def test_caddy_serves_https_and_passes_on_no_made_up_prefix(
         ]
         with (tmp_path / "log").open("wb") as log:
             caddy = subprocess.Popen(
-                command, env=os.environ | {"SITE": url}, stdout=log, stderr=log
+                command,
+                env=os.environ | {"SITE": url, "HOME": str(tmp_path)},
+                stdout=log,
+                stderr=log,
             )
         try:
             anybody = ssl._create_unverified_context()

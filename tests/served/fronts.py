@@ -209,6 +209,7 @@ def front(name: str, application: int, inner: int, folder: Path) -> Iterator[Fro
             [str(word) for word in words],
             stdout=output,
             stderr=subprocess.STDOUT,
+            env=os.environ | {"HOME": str(folder)},  # Caddy writes there
             start_new_session=True,  # Apache signals its whole process group
         )
 

@@ -10,6 +10,8 @@ import pexpect
 import pytest
 from conftest import QUESTIONS, ROOT, derive
 
+from flask_modwsgi import __version__
+
 PROMPTS = {
     "project_name": "Name of the project as people read it",
     "project_slug": "Name of its directory and distribution",
@@ -94,6 +96,7 @@ def test_an_answer_to_every_question(terminal: pexpect.spawn, tmp_path: Path) ->
     assert pyproject["tool"]["flask-modwsgi"] == {
         "app_name": "cafe",
         "apache": "bundled",
+        "made_with": __version__,
     }
     assert "ExecStart=/srv/cafe/run" in (project / "deploy/bobs-cafe.service").read_text("utf-8")
     settings = (project / ".env.example").read_text("utf-8").splitlines()

@@ -29,15 +29,18 @@ def wait(folder: Path, is_outdated: Callable[[], bool], seconds: float = NEXT_TR
     files.write(folder / f"{os.getpid()}.{SUFFIX}", reason)
     parent, until = os.getppid(), time.monotonic() + seconds
     is_told = False
-    while any(map(_is_alive, folder.glob("[0-9]*.report"))):
+    while not is_outdated() and time.monotonic() < until and os.getppid() == parent:
+        serves = any(map(_is_alive, folder.glob("[0-9]*.report")))
+        # A reload sends away those that serve, after there is something new to load.
+        if not serves and not is_outdated():
+            return
         if not is_told:
             app_logging.LOGGER.error("the application cannot be loaded", exc_info=error)
             is_told = True
-        if time.monotonic() > until or os.getppid() != parent or is_outdated():
-            app_logging.LOGGER.warning("this process ends, so that another one tries again")
-            control.forget(folder, os.getpid())
-            os._exit(0)
         time.sleep(0.2)
+    app_logging.LOGGER.warning("this process ends, so that another one tries again")
+    control.forget(folder, os.getpid())
+    os._exit(0)
 
 
 def _is_alive(report: Path) -> bool:
