@@ -19,7 +19,8 @@ BASE = "localhost/debian:trixie-slim"
 RELEASE = "trixie"
 # What Debian's images for containers leave out, too.
 LEFT_OUT = ("doc", "info", "lintian", "locale", "man")
-LIMITS = resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC
+# podman's own ones may be more than this computer allows.
+LIMITS = {resource.RLIMIT_NOFILE: 20_000, resource.RLIMIT_NPROC: 16_000}
 CONTAINERS = """\
 [containers]
 cgroups = "disabled"
@@ -101,6 +102,11 @@ def _certificates(folder: Path) -> list[str]:
     return [word for here, there in mounts.items() for word in ("--volume", f"{here}:{there}:ro")]
 
 
+def _at_most(limit: int, wanted: int) -> int:
+    hard = resource.getrlimit(limit)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+
+
 @contextmanager
 def store(folder: Path) -> Iterator[Images]:
     """An empty store in a new folder, with Debian's base; nothing of it is left."""
@@ -108,8 +114,7 @@ def store(folder: Path) -> Iterator[Images]:
         pytest.skip("a root file system is made by root")
     folder.mkdir()
     (folder / "storage.conf").write_text(STORAGE.format(folder=folder))
-    # podman's own ones may be more than this computer allows.
-    files, processes = (resource.getrlimit(one)[1] for one in LIMITS)
+    files, processes = (_at_most(limit, wanted) for limit, wanted in LIMITS.items())
     (folder / "engine.conf").write_text(CONTAINERS.format(files=files, processes=processes))
     images = Images(folder)
     try:
