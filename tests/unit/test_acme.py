@@ -42,7 +42,13 @@ def test_it_is_awaited_until_it_is_there(tmp_path: Path, chosen: settings.Settin
 
 def test_the_reason_of_the_last_failure_is_told(tmp_path: Path, chosen: settings.Settings) -> None:
     project = Project(tmp_path)
-    note(project, "staging", errors=1, last={"detail": "no way"}, **{"next-run": "noon"})
+    note(
+        project,
+        "staging",
+        errors=1,
+        last={"detail": "no way. Perhaps later."},
+        **{"next-run": "noon"},
+    )
     awaited = acme.awaited(project, chosen)
     assert awaited.endswith("; at the last attempt: no way (the next one is at noon)")
 

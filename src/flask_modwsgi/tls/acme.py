@@ -59,7 +59,8 @@ def awaited(project: Project, settings: Settings) -> str:
         return "a new certificate is there; ./run renew takes it"
     job = _job(project, settings)
     last = job.get("last")
-    reason = str(last.get("detail", "")) if isinstance(last, dict) and job.get("errors") else ""
+    detail = str(last.get("detail", "")) if isinstance(last, dict) and job.get("errors") else ""
+    reason = detail.partition(". ")[0]  # advice follows
     said = f"; at the last attempt: {reason}" if reason else ""
     if reason and isinstance(job.get("next-run"), str):
         said += f" (the next one is at {job['next-run']})"
