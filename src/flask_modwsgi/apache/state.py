@@ -30,7 +30,7 @@ class State:
     given: dict[str, str] = field(default_factory=dict)  # settings of the command line
     server_root: str = ""  # as it was at the start
     inode: int = 0  # of the server root
-    logs: str = ""
+    logs: str = ""  # the folder of its log files; empty: it writes to a terminal or the journal
     user: str = ""
     linking: dict[str, str] = field(default_factory=dict)  # variables of the dynamic linker
     environments: list[str] = field(default_factory=list)  # Apache's own comes first
@@ -48,6 +48,11 @@ class State:
         """A setting the server was started with."""
         value = self.settings.get(name)
         return value if type(value) is type(otherwise) else otherwise
+
+    @property
+    def log_folder(self) -> Path | None:
+        """The folder of its log files, if it has any."""
+        return Path(self.logs) if self.logs else None
 
 
 # What a server takes at a reload that reads Apache's configuration again.

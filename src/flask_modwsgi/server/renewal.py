@@ -40,7 +40,7 @@ def renew(project: Project) -> int:
         root = state.root(project)
         parent = processes.require_apache(root, "renew")
         before = state.read(root)
-        here = launch.collect(project, logs=project.logs, given=before.given)
+        here = launch.collect(project, logs=before.log_folder, given=before.given)
         here = replace(here, root=root)
         check_files(before.settings, here.settings)
         if here.settings.https_names:
@@ -123,7 +123,7 @@ def standby(here: Site) -> Iterator[None]:
     )
     root = server_root.choose(here.project, "stand-in")
     # A service has no other logs.
-    logs = here.project.logs / "stand-in" if state.read(here.root).logs else root / "log"
+    logs = here.logs / "stand-in" if here.logs else root / "log"
     try:
         Httpd(replace(here, settings=own, root=root, logs=logs, access_log=False)).start()
         lines = (f"{scheme} {port}\n" for scheme, port in ports.items())

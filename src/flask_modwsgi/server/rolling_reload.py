@@ -36,7 +36,8 @@ def reload(project: Project) -> int:
         processes.require_apache(root, "reload")
         processes.refuse_incomplete(root)
         server = state.read(root)
-        here = replace(launch.for_production(project, project.logs, server.given), root=root)
+        logs = server.log_folder
+        here = replace(launch.for_production(project, logs, server.given), root=root)
         mode = processes.mode_of(root)
         changes = changed_settings(server.settings, asdict(here.settings))
         changes += changed_linking(server.linking, launch.linking(here.environ))
@@ -49,7 +50,7 @@ def reload(project: Project) -> int:
         if not mode.reads_configuration and (changes := launch.stale(server, here.application)):
             raise problems.restart_needed(changes)
         end_standby(project, root, seconds=here.settings.stop_limit)
-        if server.logs and not (logs := Path(server.logs)).exists():
+        if logs and not logs.exists():
             output.make_folder(project, logs)
             say(f"careful, {logs} was gone and is made again: what was logged meanwhile is lost")
         # A setup meanwhile must not remove what the processes of any age run from.
