@@ -15,13 +15,16 @@ FAILS = "<p>Sorry, {{ nobody.name }}</p>"  # as where only a real request has wh
     ("template", "is_own"), [(OWN, True), (FAILS, False), (None, False)], ids=["own", "fails", "no"]
 )
 def test_a_template_that_does_not_work_is_replaced_by_a_plain_page(
-    tmp_path: Path, template: str | None, is_own: bool
+    tmp_path: Path, template: str | None, is_own: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     application = Flask(__name__, root_path=str(tmp_path))
     if template:
         (tmp_path / "templates").mkdir()
         (tmp_path / "templates" / "error.html").write_text(template)
     error_pages.write(application, tmp_path / "pages")
+    assert ("'nobody' is undefined" in caplog.text) == (template == FAILS)
+    assert len(caplog.records) == (template == FAILS)
     for status in error_pages.STATUSES:
         page = (tmp_path / "pages" / f"{status}.var").read_text("utf-8")
         assert ("<p>Sorry" in page) == is_own

@@ -79,7 +79,7 @@ def check_files(before: dict[str, Any], now: Settings) -> None:
 def _staged(here: Site) -> Certificate:
     """What Apache got from the authority, and serves after its next restart.
 
-    :raises Problem: nothing.
+    :raises Problem: there is nothing new.
     """
     staged = acme.staged(here.project, here.settings)
     if certificate := certificates.public(staged) if staged else None:

@@ -50,13 +50,14 @@ def collect(project: Project) -> dict[str, Any]:
         _unready(project),
         _awaited(project, started),
     )
-    notes = [*filter(None, told)]
+    notes = list(filter(None, told))
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
     answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
     rows = reports(root, started.setting("threads", 0))
     silent = answers.why_silent(root) if not all(row["responds"] for row in rows) else ""
     notes += [f"process {pid} cannot load the application: {why}" for pid, why in unloaded(rows)]
+    notes += filter(None, [silent])
     # Of a process that could not load the application there is no report.
     responds = any(row["responds"] for row in rows) or silent
     is_up = 0 < answer < 500 or (answer != 0 and responds)
@@ -65,7 +66,7 @@ def collect(project: Project) -> dict[str, Any]:
     return {
         "state": "running" if is_up and not is_in_a_loop else "not answering",
         "trouble": wrong,
-        "notes": list(filter(None, [*notes, silent])),
+        "notes": notes,
         "address": f"{started.address}/" if started.address else "unknown",
         "pid": parent.pid,
         "uptime": round(time.time() - parent.began),

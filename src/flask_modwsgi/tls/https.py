@@ -1,4 +1,7 @@
-"""HTTPS, with certificates of one's own or with those that Apache gets by itself: what Apache is told of it, and what is checked before."""
+"""HTTPS: what Apache is told of it, and what is checked before.
+
+With a certificate of one's own, or with one that Apache gets by itself (`acme`).
+"""
 
 from pathlib import Path
 

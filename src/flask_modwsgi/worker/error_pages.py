@@ -8,8 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from flask import render_template
+from flask import Flask, render_template
+from jinja2 import TemplateNotFound
 from werkzeug.exceptions import HTTPException, default_exceptions
+
+from . import app_logging
 
 # What Apache and mod_wsgi answer by themselves; apache/errors.conf has a line for each.
 STATUSES = (400, 403, 404, 405, 408, 411, 413, 414, 417, 421, 431, 500, 501, 502, 503, 504, 505)
@@ -43,27 +46,41 @@ def write(application: Any, folder: Path) -> None:
     """Write ``404.var`` and so on; each file is whole at every moment."""
     folder.mkdir(exist_ok=True)
     part = folder / f"{os.getpid()}.part"
+    failures: list[Exception] = []
     for status in STATUSES:
         error = default_exceptions[status]()
-        pages = TYPE_MAP.format(status=status, html=_html(application, error), json=_json(error))
+        html = _html(application, error, failures)
+        pages = TYPE_MAP.format(status=status, html=html, json=_json(error))
         for place, echo in ECHO.items():
             pages = pages.replace(place, echo)
         part.write_text(pages, encoding="utf-8")
         part.replace(folder / f"{status}.var")
-
-
-def _html(application: Any, error: HTTPException) -> str:
-    """The application's ``error.html``, or a plain page where it has none that works here."""
-    try:
-        root = PREFIX + application.config["APPLICATION_ROOT"].rstrip("/")
-        with application.test_request_context(base_url=f"http://localhost{root}/"):
-            return render_template("error.html", error=error, request_id=REQUEST_ID)
-    except Exception:
-        title = f"{error.code} {error.name}"
-        return (
-            f'<!doctype html>\n<html lang="en">\n<title>{title}</title>\n<h1>{title}</h1>\n'
-            f"<p>{error.description}</p>\n<p>Request {REQUEST_ID}</p>\n"
+    if failures:
+        app_logging.LOGGER.info(
+            "error.html does not work without a request, so Apache's own errors have plain pages: %r",
+            failures[0],
         )
+
+
+def _html(application: Any, error: HTTPException, failures: list[Exception]) -> str:
+    """The application's ``error.html``, or a plain page where it has none that works here.
+
+    :param failures: Gets the reason why it does not work.
+    """
+    try:
+        if isinstance(application, Flask):
+            root = PREFIX + application.config["APPLICATION_ROOT"].rstrip("/")
+            with application.test_request_context(base_url=f"http://localhost{root}/"):
+                return render_template("error.html", error=error, request_id=REQUEST_ID)
+    except TemplateNotFound:
+        pass
+    except Exception as failure:  # it may need a user who is logged in, for example
+        failures.append(failure)
+    title = f"{error.code} {error.name}"
+    return (
+        f'<!doctype html>\n<html lang="en">\n<title>{title}</title>\n<h1>{title}</h1>\n'
+        f"<p>{error.description}</p>\n<p>Request {REQUEST_ID}</p>\n"
+    )
 
 
 def _json(error: HTTPException) -> str:
