@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import stat
 import subprocess
 import threading
 import time
@@ -94,6 +95,19 @@ def test_no_proof_leaves_what_the_application_was_given(service: Service) -> Non
         file
         for file in service.project.path.rglob("environment.json")
         if file.parent.name != "apache"
+    ] == []
+
+
+def test_a_loose_umask_opens_nothing(service: Service) -> None:
+    """Neither the files of Apache, nor those of the application, nor its sockets."""
+    root = service.project.path
+    done = service.project.call("sh", "-c", "umask 0; exec ./run restart")
+    assert done.returncode == 0, done.stderr
+    assert list((root / "var/apache/workers/errors").iterdir())
+    assert [
+        file
+        for file in root.rglob("*")
+        if not file.is_symlink() and file.stat().st_mode & stat.S_IWOTH
     ] == []
 
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shlex
 import signal
+import stat
 import sys
 import traceback
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     # Python ignores SIGINT where a script started it with "&"; a build must be ended all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Whatever is made from here on, by Apache and the application too, is not writable by everybody.
+    os.umask(os.umask(0o022) | stat.S_IWOTH)
     here = Path.cwd()
     project = Project(here if words[:1] == ["init"] else find_root(here))
     if words[:1] == ["--version"]:
