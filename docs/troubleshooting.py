@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -43,14 +43,14 @@ def page() -> str:
 
 
 def entry(make: Callable[[], Problem]) -> Iterator[str]:
-    """One problem: the commands once, or for each system where they differ."""
+    """One problem: the commands once, or for Linux and macOS, or for each system."""
     problem, *others = (on(family, make) for family in SYSTEMS)
-    what, *quoted = problem.what.replace("__", r"\_\_").splitlines()
+    what, *quoted = problem.what.splitlines()
     yield f"### `{problem.slug}`\n"
-    yield f"{what}\n"
+    yield f"{markdown(what)}\n"
     if quoted:
         yield "".join(f"    {line}\n" for line in quoted)
-    yield f"{problem.why}\n"
+    yield f"{markdown(problem.why)}\n"
     for number, commands in enumerate(
         zip(problem.remedy, *(other.remedy for other in others), strict=True)
     ):
@@ -58,9 +58,22 @@ def entry(make: Callable[[], Problem]) -> Iterator[str]:
         if len(set(commands)) == 1:
             yield f"    {commands[0]}\n"
         else:
-            rows = zip(SYSTEMS.values(), commands, strict=True)
-            cells = [f"| {name} | `{escaped(line)}` |" for name, line in rows]
+            cells = [f"| {names} | `{escaped(line)}` |" for names, line in by_systems(commands)]
             yield "\n".join(["| system | |", "|---|---|", *cells, ""])
+
+
+def by_systems(commands: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each command once, with the systems it is for."""
+    *linux, macos = commands
+    if len(set(linux)) == 1:
+        yield "Linux", linux[0]
+        yield "macOS", macos
+    else:
+        yield from zip(SYSTEMS.values(), commands, strict=True)
+
+
+def markdown(text: str) -> str:
+    return text.replace("__", r"\_\_")
 
 
 def escaped(line: str) -> str:

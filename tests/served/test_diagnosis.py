@@ -75,7 +75,7 @@ SEEN_BEFORE = {
     "blocks": (
         "import threading; threading.Event().wait()",
         "app-blocks",
-        "not loaded after 2 seconds. It is here: | Timeout (0:00:02)! | Thread",
+        "not loaded within 2 seconds. This is where it waits: | Timeout (0:00:02)! | Thread",
     ),
     "runs a server": ("create_app().run(port=5999)", "app-serves", "/hello_flask/__init__.py"),
     "runs another server": (

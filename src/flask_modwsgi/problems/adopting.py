@@ -50,7 +50,7 @@ def run_taken(file: Path) -> Values:
 )
 def requirements_unlocked(file: Path, commands: Sequence[str]) -> None:
     """All files were written, but there is no {file}.
-    setup installs the packages that it lists. Write it from where this project lists them.
+    setup installs the packages listed there. Export them from the tool that manages them:
     $ {commands}
     """
 

@@ -64,9 +64,9 @@ def app_nameless(file: Path, names: Sequence[str]) -> Values:
 @entry()
 def sendfile_on() -> None:
     """The application is configured with USE_X_SENDFILE.
-    send_file() then answers with the name of the file in a header, for a server that sends that
-    file. This one does not: clients would get an empty file, and its path. Without USE_X_SENDFILE
-    the file itself is sent.
+    send_file() then sends only a header with the path of the file, for a server that sends the
+    file. This one does not: clients would get an empty answer, and the path. Remove USE_X_SENDFILE,
+    and Flask sends the file itself.
     $ grep -rn USE_X_SENDFILE --include='*.py' --include=.env --exclude-dir=var .
     """
 
@@ -75,8 +75,8 @@ def sendfile_on() -> None:
 def app_exits(status: str, quote: str, times: int = 1) -> Values:
     r"""The application {status}.{again}
     | {quote:short}
-    Something it imports calls sys.exit() or os._exit(). Under Apache there is nothing to return to;
-    an exception would say what is wrong.
+    A module that it imports calls sys.exit() or os._exit(). Raise an exception instead: the log and
+    ./run then show what is wrong.
     $ grep -rnE '_?exit\(' --include=*.py --exclude-dir=var .
     """
     return {"again": f" {times} processes did so." if times > 1 else ""}
@@ -84,10 +84,10 @@ def app_exits(status: str, quote: str, times: int = 1) -> Values:
 
 @entry(60.0, 'File "/srv/blog/blog/__init__.py", line 7 in <module>')
 def app_blocks(limit: float, stack: str) -> Values:
-    """The application is not loaded after {limit:.0f} seconds. It is here:
+    """The application was not loaded within {limit:.0f} seconds. This is where it waits:
     | {stack:short}
-    Every process loads it before it answers. Move code that waits out of import time, or give it a
-    timeout; START_LIMIT allows more time.
+    Every process loads the application before it answers. Move code that waits into a function
+    that runs later, or give it a timeout. START_LIMIT allows more time.
     $ START_LIMIT={more} ./run
     """
     return {"more": max(60, int(limit) * 2)}
@@ -97,8 +97,8 @@ def app_blocks(limit: float, stack: str) -> Values:
 def app_serves(where: str, stack: str) -> None:
     """The application starts another server on {where} when it is loaded.
     | {stack:short}
-    Apache is the server here. A call of app.run() that is reached by an import never returns; it
-    belongs below a line: if __name__ == "__main__".
+    Apache is the server here, and app.run() never returns. Put that call below this line:
+    if __name__ == "__main__":
     $ grep -rn 'run(' --include=*.py --exclude-dir=var .
     """
 
@@ -107,9 +107,9 @@ def app_serves(where: str, stack: str) -> None:
 def app_listens(traceback: str) -> None:
     """The application listens on a port when it is loaded, and that port is taken.
     | {traceback:short}
-    Each of its processes loads it, and only one can have the port. Run that listener as a separate
-    program, or use port 0, which is a free one.
-    $ ./run dev     # has one process only, to try that it is this
+    Each process loads the application, and only one process can have the port. Run that listener as
+    a separate program, or use port 0 to get a free port.
+    $ ./run dev     # has only one process: if it works there, this is the cause
     """
 
 
@@ -117,8 +117,8 @@ def app_listens(traceback: str) -> None:
 def app_crashes(signal: str, library: str, stack: str, times: int) -> Values:
     """{processes} ended by {signal}{place}.
     | {stack:short}
-    The fault is in compiled code: in a package with an extension, or one that was built for another
-    Python. The first line above that is in your code tells which.
+    The fault is in compiled code: in a package with an extension module, or in one that was built
+    for another Python. The first line of your own code above shows which.
     $ ./run setup --rebuild     # installs every package again
     """
     return {
@@ -130,8 +130,8 @@ def app_crashes(signal: str, library: str, stack: str, times: int) -> Values:
 @entry([4711], 180 * 2**20, 1)
 def memory_exhausted(pids: Sequence[int], size: int | None, counted: int) -> Values:
     """The kernel killed {processes}{had}, because memory ran out.
-    The application needs more than this machine or its control group has. Fewer processes need
-    less; each loads the whole application.
+    The application needs more memory than this machine or its control group has. Each process loads
+    the whole application, so fewer processes need less.
     $ PROCESSES=2 THREADS=10 ./run
     $ dmesg | grep -i 'killed process'
     """
@@ -144,8 +144,8 @@ def memory_exhausted(pids: Sequence[int], size: int | None, counted: int) -> Val
 
 @entry([4711], "SIGKILL")
 def killed(pids: Sequence[int], signal: str) -> Values:
-    """Process {last} was ended by {signal}, or exited with that number, and not for lack of memory.
-    An operator, a supervisor, a limit of the system, or the application itself sends that signal.
+    """Process {last} was ended by {signal}, or exited with that number. Memory did not run out.
+    An operator, a supervisor, a limit of the system or the application itself sent that signal.
     $ grep -rnE 'os.kill|_exit|abort' --include=*.py --exclude-dir=var .
     """
     return {"last": pids[-5:]}
@@ -155,8 +155,8 @@ def killed(pids: Sequence[int], signal: str) -> Values:
 def permission_denied(user: str, path: str, quote: str) -> None:
     """User {user} may not use {path}.
     | {quote:short}
-    The application runs as {user}, who must be able to read its files and to enter each folder
-    above them; what it writes belongs into var/data. This shows all permissions:
+    The application runs as {user}. That user must be able to read its files and to enter each
+    folder above them. It writes to var/data. This command shows all permissions:
     $ namei -l {path!q}
     """
 
@@ -165,9 +165,9 @@ def permission_denied(user: str, path: str, quote: str) -> None:
 def database_unwritable(user: str, folder: str, quote: str) -> None:
     """SQLite cannot write its database as user {user}.
     | {quote:short}
-    SQLite also writes files beside the database, so the folder has to be writable, too. The
-    application may write to {folder}; Flask's instance folder leads there unless the project has
-    one of its own. Keep the database there. If somebody else made it there, give it back:
+    SQLite also writes files beside the database, so the folder has to be writable, too. Keep the
+    database in {folder}, where the application may write; Flask's instance folder leads there
+    unless the project has one of its own. If another user made the database, change its owner:
     $ chown -Rh {user}: {folder!q}
     """
 
@@ -189,7 +189,7 @@ def selinux_denied(user: str, path: str, quote: str) -> Values:
 def crash_loop(count: int, how: str, quote: str) -> None:
     """{count} processes died one after the other; the last {how}.
     | {quote:short}
-    None lived long enough to serve, so the server was stopped instead of starting more.
+    None of them answered a request, so the server was stopped.
     $ ./run logs -n 50
     $ ./run dev
     """

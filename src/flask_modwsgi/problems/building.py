@@ -26,7 +26,7 @@ def path_unusable(root: Path, character: str) -> Values:
 
 @entry([("/usr/bin/python3", "Python 3.9.18 is older than 3.11")])
 def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Values:
-    """No Python here can be built into Apache.
+    """No Python on this machine can be used with Apache.
     | {tried}
     mod_wsgi needs Python 3.11 or newer with its headers and its shared library, readable by the
     user the application runs as.

@@ -17,7 +17,7 @@ def tls_incomplete(given: str, missing: str) -> None:
 
 @entry(Path("/usr/lib/apache2/modules/mod_ssl.so"), ["./run setup --apache bundled --rebuild"])
 def tls_unavailable(module: Path, remedy: Sequence[str]) -> None:
-    """This Apache cannot do TLS as it is set: {module} is missing.
+    """This Apache cannot serve HTTPS as it is set: {module} is missing.
     mod_ssl and mod_md, which HTTPS_NAMES needs, are separate packages on some systems. The bundled
     Apache has mod_ssl if OpenSSL's headers were there when it was compiled, and never has mod_md.
     $ {remedy}
@@ -93,7 +93,7 @@ def tls_off() -> None:
 @entry("TLS_CERTIFICATE")
 def https_twice(name: str) -> None:
     """HTTPS_NAMES and {name} are both set.
-    With HTTPS_NAMES, Apache gets the certificate by itself; with TLS_CERTIFICATE and TLS_KEY you do.
+    With HTTPS_NAMES, Apache gets a certificate by itself. TLS_CERTIFICATE and TLS_KEY name your own.
     $ TLS_CERTIFICATE= TLS_KEY= ./run
     $ HTTPS_NAMES= ./run
     """
@@ -102,7 +102,7 @@ def https_twice(name: str) -> None:
 @entry()
 def https_contact_missing() -> None:
     """HTTPS_NAMES is set and HTTPS_CONTACT is not.
-    The authority wants a mail address, and your consent to its terms.
+    The certificate authority asks for a mail address. By setting it you agree to its terms.
     $ HTTPS_CONTACT=you@example.com ./run
     """
 
@@ -110,7 +110,7 @@ def https_contact_missing() -> None:
 @entry("HTTPS awaits the certificate for example.com")
 def https_nothing_new(awaited: str) -> None:
     """There is no new certificate to take: {awaited}.
-    Apache gets the certificates of HTTPS_NAMES by itself, and they are taken when they are there.
+    Apache gets the certificates of HTTPS_NAMES by itself, and serves each one as soon as it has it.
     $ ./run status
     """
 

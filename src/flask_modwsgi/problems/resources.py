@@ -37,9 +37,9 @@ def folder_unwritable(folder: Path, mode: str, owner: str) -> Values:
 
 @entry([Path("/srv/blog/var/apache"), Path("/srv/blog/var/log")], "root")
 def left_by_another(paths: Sequence[Path], owner: str) -> Values:
-    """{owner} has run this project, and left what you have to read or write: {paths}.
-    Become the owner of it, or without sudo, begin anew beside it. If the server of {owner} still
-    runs, that user has to stop it first: ./run stop.
+    """{owner} has run this project and owns what you must read or write: {paths}.
+    Become the owner, or, without sudo, rename it; the next start makes a new one. If the server of
+    {owner} still runs, that user has to stop it first: ./run stop.
     $ sudo chown -Rh $(id -un): {words}
     $ {rename}
     """
@@ -54,8 +54,8 @@ def project_untrusted(
     path: Path, reason: str, root: Path, owner: str, command: str = "./run"
 ) -> Values:
     """Root does not run this project: {path} {reason}.
-    Whoever can change what root runs, reads or writes can become root. What a person owns is run as
-    that person; what root runs belongs to root, with another RUN_USER.
+    Anyone who can change what root runs can become root. Run the project as the user who owns it.
+    For root to run it, root has to own it, and RUN_USER has to be another user.
     $ {remedy}
     """
     if owner:
@@ -77,8 +77,8 @@ def mounted_noexec(folder: Path) -> None:
 @entry(Path("/mnt/c/blog/var/apache"), "Operation not supported")
 def sockets_unsupported(folder: Path, reason: str) -> None:
     """No socket can be made in {folder}: {reason}.
-    Apache hands requests to the application through one. Folders shared with a host system and some
-    network drives cannot hold any.
+    Apache passes requests to the application through a socket. Folders that are shared with a host
+    system, and some network drives, cannot hold one.
     $ cp -a . ~/project && cd ~/project && ./run setup
     """
 
@@ -111,7 +111,7 @@ def clock_wrong(made: str, now: str) -> None:
 @entry([4711, 4712])
 def orphans_left(pids: Sequence[int]) -> None:
     """Apache has died and left processes behind: {pids}.
-    They keep the port and go on answering, and are not replaced when they die.
+    They hold the port and still answer. When they end, nothing replaces them.
     $ ./run stop
     """
 
@@ -173,7 +173,7 @@ def python_unusable(reason: str, quote: str) -> None:
 def ipc_exhausted(quote: str) -> None:
     """The system has no more semaphores or shared memory for Apache.
     | {quote:short}
-    Servers that were killed may have left theirs, and the system has a limit for all.
+    Servers that were killed may not have freed theirs, and the system limits the total.
     $ ipcs -su    # who has them; ipcrm -s ID removes one
     $ sysctl kernel.sem kernel.shmmni
     """
@@ -181,18 +181,18 @@ def ipc_exhausted(quote: str) -> None:
 
 @entry("(24)Too many open files: WSGI0030: Unable to create accept lock")
 def files_exhausted(quote: str) -> None:
-    """Apache may not open more files.
+    """Apache has reached its limit of open files.
     | {quote:short}
-    Each connection and each log is a file, and this user has a limit.
+    Each connection and each log is an open file.
     $ ulimit -n 4096 && ./run
     """
 
 
 @entry("(11)Resource temporarily unavailable: AH03104: ap_thread_create")
 def threads_exhausted(quote: str) -> None:
-    """The system gives Apache no more threads or memory for them.
+    """The system does not let Apache start more threads.
     | {quote:short}
-    A limit is reached: of this user's processes, a control group (pids.max) or address space.
+    A limit is reached: processes of this user, a control group (pids.max), or address space.
     $ ulimit -u; ulimit -v; PROCESSES=2 THREADS=2 ./run
     """
 

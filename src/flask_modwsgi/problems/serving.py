@@ -129,7 +129,7 @@ def not_permitted(doing: str, user: str) -> Values:
 @entry(1, 4, 95.0)
 def reload_stuck(done: int, total: int, seconds: float) -> None:
     """{done} of {total} processes were replaced; the next was not ready in {seconds:.0f} s.
-    The others still run what they ran before.
+    The others still run the code they ran before.
     $ ./run logs --errors
     $ ./run reload
     """
@@ -137,7 +137,7 @@ def reload_stuck(done: int, total: int, seconds: float) -> None:
 
 @entry()
 def nothing_replaced() -> None:
-    """Apache runs, but no process of the application, so none was replaced.
+    """Apache runs, but no process of the application does, so none was replaced.
     They have all ended, and Apache has not started others.
     $ ./run logs --errors
     $ ./run restart
@@ -147,7 +147,7 @@ def nothing_replaced() -> None:
 @entry(Path("/srv/shop/var/apache"))
 def server_root_incomplete(folder: Path) -> None:
     """Apache runs, but files that it needs are gone from {folder}.
-    So it cannot reach the application. Something has removed them while it ran.
+    They were removed while it ran, so it cannot reach the application.
     $ ./run restart
     """
 
@@ -205,7 +205,7 @@ def system_refused(error: OSError) -> Values:
 
 @entry("port-in-us", ["./run explain port-in-use"])
 def code_unknown(text: str, nearest: Sequence[str]) -> None:
-    """{text} has no code of mod_wsgi or Apache and is not the name of a problem.
+    """{text} contains no code of mod_wsgi or Apache and is not the name of a problem.
     A code looks like WSGI0110 or AH00072, a name like port-in-use; a whole line of the log will do.
     $ {nearest}
     $ ./run explain    # the latest error in the log
