@@ -61,7 +61,7 @@ release: lint docs ## check that what is committed can be released, and say how
 	@$(bin)/python release.py
 
 tables: ## write .env.example and the tables and pages that are made from the code
-	$(PYTHON) docs/tables.py
+	$(PYTHON) docs/env_example.py
 	$(PYTHON) docs/troubleshooting.py
 	$(PYTHON) docs/reference.py
 

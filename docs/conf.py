@@ -1,5 +1,6 @@
 """The documentation site: ``make docs`` builds it into docs/_build/html."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -26,7 +27,12 @@ html_css_files = ["site.css"]
 html_copy_source = html_show_copyright = False
 
 # Pages that stand at the root of the repository, where forges look for them.
-OUTSIDE = {"changelog": "CHANGELOG.md", "security-policy": "SECURITY.md"}
+OUTSIDE = {
+    "changelog": "CHANGELOG.md",
+    "code-of-conduct": "CODE_OF_CONDUCT.md",
+    "contributing": "CONTRIBUTING.md",
+    "security-policy": "SECURITY.md",
+}
 
 
 def read(app: Sphinx, name: str, source: list[str]) -> None:
@@ -34,10 +40,10 @@ def read(app: Sphinx, name: str, source: list[str]) -> None:
     if name in OUTSIDE:
         source[0] = (ROOT / OUTSIDE[name]).read_text("utf-8").replace("](docs/", "](")
     for page, file in OUTSIDE.items():
-        source[0] = source[0].replace(f"](../{file}", f"]({page}.md")
+        source[0] = re.sub(rf"\]\((\.\./)?{re.escape(file)}", f"]({page}.md", source[0])
 
 
 def setup(app: Sphinx) -> None:
     app.connect("source-read", read)
-    for name in ("caddy", "cron", "haproxy"):  # Pygments has none
+    for name in ("caddy", "cron", "haproxy", "mermaid"):  # Pygments has none
         app.add_lexer(name, TextLexer)

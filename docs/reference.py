@@ -29,13 +29,16 @@ BEGINNING = """\
 SETTINGS = """\
 ## Settings
 
-In `.env`, or as environment variables, which win. The [guide](operations.md#settings) says how values are written.
+In `.env`, or as environment variables, which win. The [guide](guide/settings.md) says how values are written.
 
 """
 VERBS_TEXT = """\
 ## Verbs
 
-What `./run help VERB` prints.
+"""
+HELP = """
+What `./run help VERB` prints:
+
 """
 API = """\
 ## Package
@@ -51,7 +54,18 @@ What a project may use of flask-modwsgi. Everything else may change in any versi
 | `request.environ["flask_modwsgi.threads"]` | how many requests each process works on at once |
 | `request.environ["flask_modwsgi.processes"]` | how many processes there are |
 | `--json` | with any verb: problems, `status` and `doctor` as JSON |
-| `[tool.flask-modwsgi]` | the section of `pyproject.toml` that [describes the application](operations.md#without-the-template) |
+
+## Section in pyproject.toml
+
+`[tool.flask-modwsgi]` describes the application:
+
+| key | default | what it is |
+|---|---|---|
+| `app_name` | | the import name; also the name of the process group |
+| `package` | `app_name` | the folder or file of the application, which `./run dev` watches |
+| `wsgi` | `app_name` with `.wsgi` | the file that Apache loads |
+| `apache` | | `auto`, `system` or `bundled` |
+| `made_with` | | the version that wrote the project's files, for `./run --version` |
 """
 
 
@@ -75,6 +89,12 @@ def questions() -> str:
     return "\n".join(rows)
 
 
+def verbs() -> str:
+    """A row for each verb."""
+    rows = [f"| [`./run {verb.name}`](#{verb.name}) | {verb.summary} |" for verb in VERBS]
+    return "\n".join(["| verb | what it does |", "|---|---|", *rows, ""])
+
+
 def helps() -> str:
     """The help of each verb, as a terminal of 80 columns shows it."""
     os.environ["COLUMNS"] = "80"
@@ -90,7 +110,7 @@ def helps() -> str:
 def page() -> str:
     """The whole page."""
     parts = [BEGINNING + questions(), SETTINGS + reference.markdown_table()]
-    return "\n\n".join([*parts, f"{VERBS_TEXT}\n{helps()}{API}"])
+    return "\n\n".join([*parts, f"{VERBS_TEXT}{verbs()}{HELP}{helps()}\n{API}"])
 
 
 if __name__ == "__main__":

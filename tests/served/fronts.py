@@ -1,4 +1,4 @@
-"""Real proxies, configured by what docs/operations.md says, as child processes on free ports."""
+"""Real proxies, configured by what docs/guide/proxies.md says, as child processes on free ports."""
 
 import http.client
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from serving import ROOT, Answer, free_port, wait_for
 
-GUIDE = (ROOT / "docs" / "operations.md").read_text("utf-8")
+GUIDE = (ROOT / "docs" / "guide" / "proxies.md").read_text("utf-8")
 CLIENT = "127.0.0.9"  # an address of the loopback network that is no proxy's
 INNER = "127.0.0.3"  # the second of two proxies
 

@@ -1,4 +1,4 @@
-"""The six lines of the operations guide, in one `.env`, under the real Apache."""
+"""The six lines of the guide's page of settings, in one `.env`, under the real Apache."""
 
 import json
 import re
@@ -12,11 +12,11 @@ from test_tls import make
 
 pytestmark = pytest.mark.slow
 
-GUIDE = (ROOT / "docs/operations.md").read_text("utf-8")
+GUIDE = (ROOT / "docs/guide/settings.md").read_text("utf-8")
 
 
 def six_lines() -> list[str]:
-    found = re.search(r"## All of it\n.*?```\n(.*?)```", GUIDE, re.DOTALL)
+    found = re.search(r"## Many settings at once\n.*?```\n(.*?)```", GUIDE, re.DOTALL)
     assert found
     return found[1].splitlines()
 

@@ -15,7 +15,8 @@ from flask_modwsgi.problems.catalogue import CATALOGUE
 for _name in ("sphinx", "myst_parser", "furo"):
     pytest.importorskip(_name, reason="Sphinx is not installed; make .venv/docs.txt")
 
-PAGES = {path.stem for path in (ROOT / "docs").glob("*.md")}
+DOCS = ROOT / "docs"
+PAGES = {path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md")}
 
 
 class Page(HTMLParser):

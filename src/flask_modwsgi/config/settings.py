@@ -76,8 +76,8 @@ class Settings:
     )
     mode: str = setting(
         one_of("daemon", "embedded"),
-        "Where the application runs: in processes of its own behind Apache's (daemon), or in"
-        " Apache's own (embedded), which is faster; see the guide for what else differs.",
+        "Where the application runs: in separate processes behind Apache's (daemon), or in"
+        " Apache's own (embedded), which is faster, but loads new code all at once.",
         "daemon",
     )
     processes: int = setting(
