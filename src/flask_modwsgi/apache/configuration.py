@@ -17,6 +17,7 @@ from ..machine.installation import Installation
 from ..tls import https
 from . import content_types, modes, monitoring
 from .app_profile import StaticFiles
+from .server_root import files_link
 
 CONF = Path(__file__).resolve().parent / "conf"
 MAIN = CONF / "main.conf"
@@ -93,7 +94,6 @@ def _places(
         "RUN_USER": account.user,
         "RUN_GROUP": account.group,
         "APP_NAME": project.app_name,
-        "PROJECT": project.root,
         "ENTRY_FOLDER": entry.parent,
         "ENTRY": entry,
     }
@@ -129,7 +129,7 @@ def _static_names(
     if static is None:
         return {}
     return {
-        "STATIC_FOLDER": static.folder,
+        "STATIC_FOLDER": files_link(server_root),
         "LEFTOVERS": content_types.LEFTOVERS,
         "STATIC_COPIES": server_root / "static",
         # It stands in regular expressions, where a dot is any character.

@@ -22,7 +22,7 @@ def choose(project: Project, name: str) -> Path:
 
     Root's is where nobody else can make one before: whoever owns it could have root write files.
     """
-    folder = project.var / name
+    folder = project.service / name
     if len(os.fsencode(folder)) <= LONGEST:
         return folder
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
@@ -40,7 +40,7 @@ def find(project: Project, name: str) -> Path:
 
     They differ when the project was moved since, or ``TMPDIR`` is another one now.
     """
-    made = project.var / name
+    made = project.service / name
     return made.resolve() if made.is_dir() else choose(project, name)
 
 
@@ -52,12 +52,12 @@ def make(project: Project, folder: Path, account: Account) -> None:
 
     :raises Problem: somebody else owns it.
     """
-    project.var.mkdir(parents=True, exist_ok=True)
+    project.service.mkdir(parents=True, exist_ok=True)
     _link(project, folder)
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        if os.geteuid() != 0 or folder.parent != project.var:
+        if os.geteuid() != 0 or folder.parent != project.service:
             raise problems.server_root_foreign(folder)
         # Whoever owns the project ran it before; root starts with an empty one of its own.
         shutil.rmtree(folder)
@@ -76,9 +76,26 @@ def make(project: Project, folder: Path, account: Account) -> None:
     os.chown(workers, account.uid, account.gid)
 
 
+def show_files(root: Path, static_folder: str) -> None:
+    """Have Apache, which has read its configuration already, answer from this folder from now on.
+
+    :param root: The server root.
+    """
+    link = files_link(root)
+    part = link.with_name(f"{link.name}.part")
+    part.unlink(missing_ok=True)
+    part.symlink_to(static_folder)
+    part.replace(link)
+
+
+def files_link(root: Path) -> Path:
+    """The link to the static files that Apache answers for."""
+    return root / "static-files"
+
+
 def _link(project: Project, folder: Path) -> None:
     """Have ``var/apache`` lead to the server root where that is elsewhere, for `find`."""
-    link = project.var / "apache"
+    link = project.service / "apache"
     if folder == link:
         if link.is_symlink():
             link.unlink()

@@ -28,6 +28,9 @@ class State:
     because: dict[str, Any] = field(default_factory=dict)  # the problem that made us stop it
     settings: dict[str, Any] = field(default_factory=dict)
     given: dict[str, str] = field(default_factory=dict)  # settings of the command line
+    project: str = ""  # the folder of the release that is served
+    link: str = ""  # the path with a link that led to it at the start
+    var: str = ""  # as `Project.service` at the start
     server_root: str = ""  # as it was at the start
     inode: int = 0  # of the server root
     logs: str = ""  # the folder of its log files; empty: it writes to a terminal or the journal
@@ -114,6 +117,11 @@ def record_environments(root: Path, environments: Iterable[Path]) -> None:
     """Record from which Python environments the server's processes run, Apache's own first."""
     unique = list(dict.fromkeys(map(str, environments)))
     write(root, replace(read(root), environments=unique))
+
+
+def record_release(root: Path, now: State) -> None:
+    """Record which release is served after a reload."""
+    write(root, replace(read(root), project=now.project, static_folder=now.static_folder))
 
 
 def record_settings(root: Path, now: State) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
+from ..apache import releases
 from ..config.project import Project
 from ..machine import files, trust
 from ..problems import packages_differ, unforeseen
@@ -35,11 +36,13 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     # Whatever is made from here on, by Apache and the application too, is not writable by everybody.
     os.umask(os.umask(0o022) | stat.S_IWOTH)
     here = Path.cwd()
-    project = Project(here if words[:1] == ["init"] else find_root(here))
+    root = here if words[:1] == ["init"] else find_root(here)
+    project = Project(root, link=releases.link_to(root, os.environ.get("PWD", "")))
     if words[:1] == ["--version"]:
         print(versions(project))
         return 0
     try:
+        project = releases.recognised(project)
         if words[:1] == ["--completion"]:
             print(command_line.completing(words[1:], prog), end="")
             return 0

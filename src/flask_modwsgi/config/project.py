@@ -1,13 +1,25 @@
 """A project on disk: where its parts are, and what its owner chose in ``pyproject.toml``."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from .. import problems
+from ..machine import trust
 
 APACHES = ("auto", "system", "bundled")
+
+
+def _followed(var: Path) -> Path:
+    """Where a link leads through which releases share ``var/``.
+
+    Of one that others can change, root has to see that it is a link: what it writes there is refused.
+    """
+    if os.path.islink(var) and (os.geteuid() != 0 or not trust.first_foreign([var])):
+        return Path(os.path.realpath(var))
+    return var
 
 
 class Project:
@@ -17,11 +29,24 @@ class Project:
     asked for, and raises a Problem where it cannot be read.
     """
 
-    def __init__(self, root: Path, chosen_environment: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        chosen_environment: Path | None = None,
+        link: Path | None = None,
+        service: Path | None = None,
+    ) -> None:
+        """
+        :param root: Without links on the way to it.
+        :param link: The path with a link that leads there now, if it was called by one.
+        :param service: ``var`` of another release, if its server is this one's, see `apache.releases`.
+        """
         self.root = root
+        self.link = link
         self.venv = root / ".venv"  # the link to the environment in use
-        self.var = root / "var"  # everything that is made while the project runs
-        self.logs = self.var / "log"  # of the server in the background
+        self.var = _followed(root / "var")  # everything that is made while the project runs
+        self.service = service or self.var  # what is made while its server runs
+        self.logs = self.service / "log"  # of the server in the background
         self.data = self.var / "data"  # what the application writes; its user's alone
         self.env_file = root / ".env"  # settings and secrets
         self._chosen_environment = chosen_environment

@@ -51,10 +51,11 @@ OURS = ("env", "log", "tls", "proof", "hello", "report", "report.txt", "server.l
 def _obeyed(project: Project) -> Iterator[Path]:
     """What root reads or writes; ``run`` looks at what root runs, before it does."""
     root = project.root
+    yield from filter(None, [project.link])
     yield from (root / "run", root / "pyproject.toml", project.venv)
     yield from (project.env_file, root / ".env.example")
     # Server roots are made and checked by themselves (apache/server_root.py).
-    yield from (project.var / name for name in OURS)
+    yield from (var / name for var in (root / "var", project.service) for name in OURS)
     yield from project.logs.glob("*")
     required = [root / name for name in ("requirements.txt", "requirements-dev.txt")]
     yield from required

@@ -52,7 +52,8 @@ def restart(project: Project, given: Mapping[str, str]) -> int:
     with locks.held(project, "server"):
         if parent := processes.apache(state.root(project)):
             processes.refuse_others(parent, "restart")
-        server = _checked(project, given)
+        # Its own place, also where the server that is stopped is in that of another release.
+        server = _checked(Project(project.root, link=project.link), given)
         end(project)
         server.start()
         _say_what_runs(server)

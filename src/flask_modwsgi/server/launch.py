@@ -179,6 +179,9 @@ def recorded(site: Site, address: str) -> State:
     return State(
         address=address,
         started=time.time(),
+        project=str(site.project.root),
+        link=str(site.project.link or ""),
+        var=str(site.project.service),
         settings=asdict(site.settings),
         given=dict(site.given),
         logs=str(site.logs or ""),
@@ -202,8 +205,7 @@ def stale(started: State, now: AppProfile) -> list[str]:
 
     :param started: What was remembered at the start.
     """
-    before, after = ((one.static_folder, one.static_url) for one in (started, now))
-    if not started.started or before == after:
+    if not started.started or started.static_url == now.static_url:
         return []
-    was, will_be = (" at ".join(filter(None, one)) or "none" for one in (before, after))
-    return [f"the static files ({was}, now {will_be})"]
+    was, will_be = (one.static_url or "none" for one in (started, now))
+    return [f"the address of the static files ({was}, now {will_be})"]

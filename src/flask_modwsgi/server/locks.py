@@ -27,7 +27,7 @@ def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[No
     :raises Problem: another process still has it.
     """
     try:
-        file = _open(project.var / f"{name}.lock")
+        file = _open(project.service / f"{name}.lock")
     except OSError:
         yield
         return
@@ -44,7 +44,7 @@ def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[No
 def share(project: Project, name: str, account: Account) -> None:
     """Where root calls for another account, which may not write to ``var/``: let it take the lock."""
     if os.geteuid() == 0 and not account.is_me:
-        file = _open(project.var / f"{name}.lock")
+        file = _open(project.service / f"{name}.lock")
         try:
             os.fchown(file, 0, account.gid)
             os.fchmod(file, 0o640)

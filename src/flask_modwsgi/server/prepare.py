@@ -132,7 +132,8 @@ def make_env_file(project: Project, account: Account) -> None:
     Root's one has the account that ``RUN_USER`` names. It may read the file, as a service that it runs
     does, if it has a group of its own.
     """
-    if os.path.lexists(project.env_file):
+    file = project.env_file.resolve()  # releases share one through a link
+    if file.exists():
         return
     text = (project.root / ".env.example").read_text(encoding="utf-8")
     own = {"FLASK_SECRET_KEY": secrets.token_hex(32)}
@@ -143,10 +144,10 @@ def make_env_file(project: Project, account: Account) -> None:
         text, found = re.subn(rf"^{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
         if not found:  # the project had an example of its own
             text = f"{text.rstrip()}\n\n{name}={value}\n".lstrip()
-    files.write(project.env_file, text, 0o600)
+    files.write(file, text, 0o600)
     if is_named and accounts.has_own_group(account):
-        os.chown(project.env_file, -1, account.gid)
-        project.env_file.chmod(0o640)
+        os.chown(file, -1, account.gid)
+        file.chmod(0o640)
 
 
 def _prove(project: Project) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from .. import problems
-from ..apache import precompressed, processes, state
+from ..apache import precompressed, processes, server_root, state
 from ..apache.modes import REPLACE
 from ..config.project import Project
 from ..doctor import causes, deaths
@@ -60,7 +60,9 @@ def reload(project: Project) -> int:
             apache.configure()
             state.record_settings(root, launch.recorded(here, apache.address))
         launch.write_environment(here)
+        state.record_release(root, launch.recorded(here, server.address))
         if static := here.application.static:
+            server_root.show_files(root, here.application.static_folder)
             precompressed.renew(project, static, here.account, here.environ, root)
         grace = here.settings.stop_limit
         limit = 2 * grace + here.settings.start_limit + 15
@@ -91,6 +93,8 @@ def reload(project: Project) -> int:
             gone = leaving
         state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
+        if project.service != project.var:
+            say(f"careful, Apache needs {project.service.parent} until ./run restart")
         for line in here.certificate.warnings if here.certificate else []:
             say(line)
         if note := https.replaced(here.settings, here.certificate):

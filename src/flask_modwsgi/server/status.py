@@ -47,6 +47,7 @@ def collect(project: Project) -> dict[str, Any]:
         started.fault,
         _moved(root, started, parent),
         _lost(root, parent),
+        _other_release(project, started, parent),
         _unready(project),
         _awaited(project, started),
     )
@@ -70,7 +71,7 @@ def collect(project: Project) -> dict[str, Any]:
         "address": f"{started.address}/" if started.address else "unknown",
         "pid": parent.pid,
         "uptime": round(time.time() - parent.began),
-        "release": _release(project),
+        "release": _release(Path(started.project or project.root)),
         "server": summary.of(project, root, started),
         "processes": rows,
         "errors": errors,
@@ -93,6 +94,19 @@ def _lost(root: Path, parent: Process | None) -> str:
     return ""
 
 
+def _other_release(project: Project, started: State, parent: Process | None) -> str:
+    """What an operator has to know who works with releases in folders of their own."""
+    if parent is None or not project.link:
+        return ""
+    if started.project != str(project.root):
+        return f"{started.project} is served; ./run reload takes {project.root}"
+    if project.service != project.var:
+        return (
+            f"Apache needs {project.service.parent} until ./run restart; see Releases in the guide"
+        )
+    return ""
+
+
 def _awaited(project: Project, started: State) -> str:
     """What HTTPS waits for."""
     try:
@@ -112,14 +126,14 @@ def _unready(project: Project) -> str:
     return ""
 
 
-def _release(project: Project) -> str:
-    """The commit that is checked out here, or the name of the folder."""
-    command = ["git", "-C", str(project.root), "describe", "--always", "--dirty"]
+def _release(folder: Path) -> str:
+    """The commit that is checked out there, or the name of the folder."""
+    command = ["git", "-C", str(folder), "describe", "--tags", "--always", "--dirty"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     except OSError:
-        return project.root.name
-    return done.stdout.strip() or project.root.name
+        return folder.name
+    return done.stdout.strip() or folder.name
 
 
 def reports(root: Path, threads: int) -> list[dict[str, Any]]:

@@ -264,11 +264,17 @@ def _link(link: Path, target: Path) -> None:
 
 
 def prune(project: Project, others: Iterable[Path]) -> None:
-    """Remove all environments but the one in use, the previous one and `others`."""
+    """Remove all environments but those in use by a release, the previous one and `others`."""
     kept = {path.resolve() for path in (project.venv, folder(project) / "previous", *others)}
     for path in _all(project):
-        if path.resolve() not in kept:
+        if path.resolve() not in kept and not _is_in_use(path):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_in_use(environment: Path) -> bool:
+    """Whether it is that of another release, which shares ``var/``."""
+    made = recorded(environment)
+    return made is not None and (Path(made.root) / ".venv").resolve() == environment.resolve()
 
 
 def restart_reasons(running: Path, new: Path) -> list[str]:

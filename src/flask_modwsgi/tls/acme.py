@@ -15,7 +15,7 @@ from ..machine import files, trust
 
 def store(project: Project) -> Path:
     """The folder; it belongs to who starts Apache."""
-    return project.var / "https"
+    return project.service / "https"
 
 
 def make_store(project: Project) -> None:

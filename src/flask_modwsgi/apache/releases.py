@@ -1,0 +1,49 @@
+"""Releases of a project in folders of their own, of which a link leads to the one in use."""
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+from ..config.project import Project
+from ..machine import process_table
+from . import processes, server_root, state
+
+
+def link_to(root: Path, shown: str) -> Path | None:
+    """The path with a link by which a folder was entered, if it was.
+
+    :param root: The folder, without links on the way to it.
+    :param shown: Where the shell says it is, ``$PWD``; the system itself forgets links.
+    """
+    for step in (Path(shown), *Path(shown).parents):
+        if step.is_absolute() and step.is_dir() and step.samefile(root):
+            return step if step != root else None
+    return None
+
+
+def recognised(project: Project) -> Project:
+    """The project, with the place of its server if another release started that through the same link.
+
+    Not needed where the releases share ``var/``, which is documented: such a place goes with its release.
+    """
+    if not project.link or processes.apache(state.root(project)):
+        return project
+    for root in _server_roots(project):
+        found = state.read(root)
+        if found.link == str(project.link):
+            other = Project(project.root, link=project.link, service=Path(found.var))
+            if server_root.find(other, "apache") == root and processes.apache(root):
+                return other
+    return project
+
+
+def _server_roots(project: Project) -> list[Path]:
+    """Of each Apache that this package runs here for a user who may serve the project."""
+    users = {0, os.geteuid(), project.root.stat().st_uid}
+    return [
+        Path(after).parent
+        for one in process_table.running()
+        if one.pid == one.session and one.uid in users
+        for before, after in pairwise(one.command)
+        if before == "-f" and after.endswith("/httpd.conf")
+    ]
