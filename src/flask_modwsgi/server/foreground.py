@@ -2,6 +2,7 @@
 
 import os
 import signal
+import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -12,6 +13,7 @@ from types import FrameType
 from .. import problems, systemd
 from ..apache import monitoring
 from ..config.project import Project
+from ..doctor import check_page
 from ..logs import events, rendering
 from ..problems.problem import Problem, tell
 from ..tls import acme, local_certificate
@@ -138,13 +140,16 @@ def say_where(server: Httpd) -> None:
     lines = [f"{server.site.project.name} is served by Apache{user} at {server.address}/"]
     if certificate:
         lines += certificate.warnings
+    settings = server.site.settings
+    if settings.content_security_policy:
+        lines += filter(None, [check_page.refused(server.address, settings.hosts)])
     if server.site.is_awaited:
         lines.append(acme.awaited(server.site.project, server.site.settings))
     for line in lines:
         if server.log_style == "json":
             write(rendering.as_json(events.notice(line)).decode().rstrip())
         else:
-            say(line)
+            say(line if line == lines[0] else textwrap.fill(line, 78, subsequent_indent="  "))
 
 
 def _stop_requested() -> threading.Event:

@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 import subprocess
+import textwrap
 import time
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def setup(
     if not requirements.are_hashed(project.root / "requirements.txt"):
         notes.insert(0, "requirements.txt has no hashes, so what was downloaded was not compared")
     for note in notes:
-        say("Note", note)
+        say("Note", textwrap.fill(note, 71))
     say("Next", "./run        serve it        ./run dev    serve and reload")
     say("", f"in {project.root}")
     return 0

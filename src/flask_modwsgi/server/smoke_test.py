@@ -17,6 +17,7 @@ from ..apache import monitoring
 from ..apache.app_profile import StaticFiles
 from ..apache.precompressed import served
 from ..config.project import Project
+from ..doctor import check_page
 from ..doctor.check_places import refusal
 from ..doctor.finding import described
 from ..problems.problem import Problem
@@ -73,9 +74,12 @@ def prove(project: Project) -> str:
             found[path] = ask(server.address, path, timeout=limit)
             if found[path] != 200:
                 raise server.failure(f"Apache answered {found[path]} for {path}.")
+        refused = check_page.refused(server.address)
     lines = ["Apache answered " + ", ".join(f"{path} {status}" for path, status in found.items())]
     if found["/"] >= 500:
         lines.append(f"the application has an error {found['/']} for /: ./run dev shows it")
+    if refused:
+        lines.append(refused)
     if application.note:
         lines.append(f"Flask answers for static files, because {application.note}")
     return "\n".join(lines)
