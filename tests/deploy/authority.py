@@ -1,6 +1,7 @@
 """An ACME authority in a machine: Pebble, which asks for its files on port 80 as Let's Encrypt does."""
 
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -52,3 +53,21 @@ def running(machine: Machine) -> Iterator[None]:
         yield
     finally:
         machine.call("systemctl", "stop", "pebble", "names")
+
+
+def served(machine: Machine) -> str:
+    """The certificate that clients get now."""
+    return ssl.get_server_certificate((machine.address, 443), timeout=20)
+
+
+def is_accepted(machine: Machine) -> bool:
+    """Whether clients that trust the authority accept it for both names of the guide."""
+    machine.type(f"curl -skf https://localhost:15000/roots/0 -o {FOLDER}/root.pem")
+    asked = [
+        machine.call(
+            *("curl", "-sf", "-o", "/dev/null", "--cacert", f"{FOLDER}/root.pem"),
+            *("--resolve", f"{name}:443:127.0.0.1", f"https://{name}/"),
+        )
+        for name in ("example.com", "www.example.com")
+    ]
+    return not any(done.returncode for done in asked)

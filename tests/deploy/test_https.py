@@ -1,6 +1,5 @@
 """HTTPS by HTTPS_NAMES, under the service: the first certificate, and the next ones under load."""
 
-import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -36,24 +35,6 @@ def site(host: Machine) -> Iterator[Machine]:
     host.type(f"systemctl restart {UNIT}")
 
 
-def served(site: Machine) -> str:
-    """The certificate that clients get now."""
-    return ssl.get_server_certificate((site.address, 443), timeout=20)
-
-
-def is_ones_own(site: Machine) -> bool:
-    """Whether clients that trust the authority accept it for both names."""
-    site.type(f"curl -skf https://localhost:15000/roots/0 -o {authority.FOLDER}/root.pem")
-    asked = [
-        site.call(
-            *("curl", "-sf", "-o", "/dev/null", "--cacert", f"{authority.FOLDER}/root.pem"),
-            *("--resolve", f"{name}:443:127.0.0.1", f"https://{name}/"),
-        )
-        for name in ("example.com", "www.example.com")
-    ]
-    return not any(done.returncode for done in asked)
-
-
 def test_what_is_awaited_is_told_and_http_serves(site: Machine) -> None:
     assert ask(f"http://{site.address}/").status == 200
 
@@ -70,20 +51,20 @@ def test_what_is_awaited_is_told_and_http_serves(site: Machine) -> None:
 def test_the_first_certificate_and_the_next_one_lose_no_request(site: Machine) -> None:
     with authority.running(site):
         with load(f"http://{site.address}", "/health/live") as record:
-            wait_for(lambda: is_ones_own(site), 120, "the first certificate")
+            wait_for(lambda: authority.is_accepted(site), 120, "the first certificate")
             led = (308, f"https://{site.address}/a?b=1")
             location = f"http://{site.address}/a?b=1"
             answer = ask(location)
             assert (answer.status, answer.headers["Location"]) == led
         assert record.answered > 50
         assert record.failures == []
-        first = served(site)
+        first = authority.served(site)
         with load(f"https://{site.address}") as record:
-            wait_for(lambda: served(site) != first, 150, "the next certificate")
+            wait_for(lambda: authority.served(site) != first, 150, "the next certificate")
             wait_for(lambda: "renewed: " in site.journal(UNIT)[-2000:], 60, "the end of it")
         assert record.answered > 200
         assert record.failures == []
-        assert is_ones_own(site)
+        assert authority.is_accepted(site)
         assert "https://" in site.type(f"{PROJECT}/run status")
 
 

@@ -496,21 +496,21 @@ def test_a_bad_certificate_is_refused_and_nothing_changes(service: Service, fold
 
 
 @pytest.mark.daemon_mode
-def test_a_note_for_replaced_files_and_for_one_that_ends_soon(
-    service: Service, folder: Path
-) -> None:
-    """A reload does not take them, and says what does."""
+def test_a_reload_takes_replaced_files(service: Service, folder: Path) -> None:
+    """Also one that ends soon, with a note."""
     before = service.served()
-    service.put(*make(folder, "tomorrow", "-days", "1"))
-    reload, doctor = service.run("reload"), service.run("doctor")
-    assert reload.returncode == 0, reload.stderr
+    new = make(folder, "tomorrow", "-days", "1")
+    service.put(*new)
+    doctor = service.run("doctor").stdout
     assert service.served() == before
-    for said in (reload.stderr, doctor.stdout):
-        assert "ends soon" in said
-        assert "than is served; ./run renew takes it" in said
-    renewed = service.run("renew")
-    assert renewed.returncode == 0, renewed.stderr
-    assert "ends soon" in renewed.stderr
+    assert "than is served; ./run renew takes it" in doctor
+    with load(service.https) as record:
+        reload = service.run("reload")
+    assert reload.returncode == 0, reload.stderr
+    assert service.served() == der(new[0])
+    assert record.failures == []
+    for said in (reload.stderr, doctor):
+        assert said.count("ends soon") == 1
     (line,) = re.findall("^certificate .*", service.run("doctor").stdout, re.MULTILINE)
     assert "note" in line
     assert "than is served" not in line

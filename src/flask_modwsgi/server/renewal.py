@@ -33,38 +33,46 @@ _FILES = ("tls_certificate", "tls_key", "https_names", "https_authority", "https
 def renew(project: Project) -> int:
     """Have Apache serve the certificate that is in the files now.
 
+    :raises Problem: as `take_certificate` does.
+    """
+    with locks.held(project, "server"):
+        take_certificate(project)
+    return 0
+
+
+def take_certificate(project: Project) -> None:
+    """The same for who holds the lock of the server.
+
     :raises Problem: nothing runs, it runs without TLS, the certificate cannot be served or clients
         would not accept it, or the application cannot be loaded. Nothing was touched then.
     """
-    with locks.held(project, "server"):
-        root = state.root(project)
-        parent = processes.require_apache(root, "renew")
-        before = state.read(root)
-        here = launch.collect(project, logs=before.log_folder, given=before.given)
-        here = replace(here, root=root)
-        check_files(before.settings, here.settings)
-        if here.settings.https_names:
-            here = replace(here, certificate=_staged(here))
-        certificate = here.certificate
-        assert certificate
-        if certificate.objection:
-            file, _ = https.files(project, here.settings)
-            raise problems.tls_objection(file, certificate.objection)
-        here = import_check.check(here)
-        if processes.mode_of(root).restart_is_seamless:
-            end_standby(project, root, seconds=0)
+    root = state.root(project)
+    parent = processes.require_apache(root, "renew")
+    before = state.read(root)
+    here = launch.collect(project, logs=before.log_folder, given=before.given)
+    here = replace(here, root=root)
+    check_files(before.settings, here.settings)
+    if here.settings.https_names:
+        here = replace(here, certificate=_staged(here))
+    certificate = here.certificate
+    assert certificate
+    if certificate.objection:
+        file, _ = https.files(project, here.settings)
+        raise problems.tls_objection(file, certificate.objection)
+    here = import_check.check(here)
+    if processes.mode_of(root).restart_is_seamless:
+        end_standby(project, root, seconds=0)
+        _restart(parent, here, certificate)
+    else:
+        with standby(here):
+            _let_finish(here)
             _restart(parent, here, certificate)
-        else:
-            with standby(here):
-                _let_finish(here)
-                _restart(parent, here, certificate)
-        if here.settings.https_names:  # now it can be looked at as a whole
-            certificate = https.check(project, here.settings) or certificate
-            state.record_settings(root, launch.recorded(here, Httpd(here).address))
-        say(f"renewed: {certificate}")
-        for line in certificate.warnings:
-            say(line)
-    return 0
+    if here.settings.https_names:  # now it can be looked at as a whole
+        certificate = https.check(project, here.settings) or certificate
+        state.record_settings(root, launch.recorded(here, Httpd(here).address))
+    say(f"renewed: {certificate}")
+    for line in certificate.warnings:
+        say(line)
 
 
 def check_files(before: dict[str, Any], now: Settings) -> None:

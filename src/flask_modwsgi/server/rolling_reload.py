@@ -1,4 +1,7 @@
-"""``./run reload``: every process of the application replaced by one that loads it anew."""
+"""``./run reload``: every process of the application replaced by one that loads it anew.
+
+A new certificate in the files is taken after that.
+"""
 
 import contextlib
 import signal
@@ -18,7 +21,7 @@ from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from ..setup import environments
 from ..tls import https
-from . import import_check, launch, locks
+from . import import_check, launch, locks, renewal
 from .background import changed_linking, changed_settings
 from .ending import end_standby
 from .httpd import Httpd
@@ -29,7 +32,7 @@ def reload(project: Project) -> int:
     """Replace the application's processes one by one; no request fails and none waits.
 
     :raises Problem: nothing runs, the new code cannot be loaded, or settings changed that Apache
-        reads only at its start. Nothing is replaced then.
+        reads only at its start; nothing is replaced then. Or a new certificate is not served.
     """
     with locks.held(project, "server"):
         root = state.root(project)
@@ -95,10 +98,11 @@ def reload(project: Project) -> int:
         say(f"{len(old)} processes were replaced")
         if project.service != project.var:
             say(f"careful, Apache needs {project.service.parent} until ./run restart")
-        for line in here.certificate.warnings if here.certificate else []:
-            say(line)
-        if note := https.replaced(here.settings, here.certificate):
-            say(f"careful, {note}")
+        if https.replaced(here.settings, here.certificate):
+            renewal.take_certificate(project)
+        elif here.certificate:
+            for line in here.certificate.warnings:
+                say(line)
     return 0
 
 
