@@ -68,6 +68,21 @@ def test_the_first_certificate_and_the_next_one_lose_no_request(site: Machine) -
         assert "https://" in site.type(f"{PROJECT}/run status")
 
 
+def test_embedded_mode_takes_the_next_one_too(site: Machine) -> None:
+    file = site.root / PROJECT.relative_to("/") / ".env"
+    before = file.read_text("utf-8")
+    file.write_text(f"{before}MODE=embedded\n", "utf-8")
+    site.type(f"systemctl restart {UNIT}")
+    first = authority.served(site)
+    with authority.running(site), load(f"https://{site.address}", keep=0) as record:
+        wait_for(lambda: authority.served(site) != first, 150, "the next certificate")
+        assert authority.is_accepted(site)
+    assert record.answered > 50
+    assert record.failures == []
+    file.write_text(before, "utf-8")
+    site.type(f"systemctl restart {UNIT}")
+
+
 def test_a_reboot_keeps_it(site: Machine) -> None:
     site.reboot()
     assert ask(f"http://{site.address}/").status == 308

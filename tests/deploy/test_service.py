@@ -131,6 +131,25 @@ def test_it_comes_back_when_it_is_killed(host: Machine, victim: str) -> None:
     assert get(host).status == 200
 
 
+def test_with_another_host_it_serves_ipv6_too(host: Machine) -> None:
+    """The comment in the unit."""
+    place = host.root / f"etc/systemd/system/{UNIT}.service.d"
+    command = host.type(f"sed -n 's/0.0.0.0/::/; /^ExecStart=/p' {PROJECT}/deploy/{UNIT}.service")
+    assert "--host :: " in command
+    place.mkdir()
+    (place / "host.conf").write_text(f"[Service]\nExecStart=\n{command}", "utf-8")
+    host.type(f"systemctl daemon-reload; systemctl restart {UNIT}")
+    try:
+        host.type("curl -sf -o /dev/null http://[::1]/")
+        assert get(host).status == 200
+        assert "http://[::]/" in host.type(f"{PROJECT}/run status")
+        host.type(f"systemctl reload {UNIT}")
+    finally:
+        (place / "host.conf").unlink()
+        place.rmdir()
+        host.type(f"systemctl daemon-reload; systemctl restart {UNIT}")
+
+
 def test_it_serves_after_a_reboot(host: Machine) -> None:
     host.reboot()
     assert host.type(f"systemctl is-active {UNIT}").strip() == "active"

@@ -9,6 +9,9 @@ import pytest
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.logs import events
+from flask_modwsgi.machine import installation
+from flask_modwsgi.machine.installation import Installation
+from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.tls import acme, https
 
@@ -86,3 +89,35 @@ def test_contradictions_are_named(
 def test_no_client_can_say_that_there_is_a_certificate(logger: str, is_so: bool) -> None:
     line = f"[2026-01-01 10:00:00.000000 +0000] [{logger}:notice] [pid 7] AH10059: it is there"
     assert events.tells_of_certificate(line.encode()) is is_so
+
+
+@pytest.mark.parametrize(
+    ("bundled", "modules", "missing", "remedy"),
+    [
+        (False, [], "mod_ssl.so", "apache2-bin"),
+        (False, ["ssl"], "mod_md.so", "apache2-bin"),
+        (True, [], "mod_ssl.so", "libssl-dev"),
+        (True, ["ssl"], "mod_md.so", "./run setup --apache system"),
+    ],
+)
+def test_an_apache_that_cannot_is_told_before(
+    tmp_path: Path,
+    chosen: settings.Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    bundled: bool,
+    modules: list[str],
+    missing: str,
+    remedy: str,
+) -> None:
+    for name in modules:
+        (tmp_path / f"mod_{name}.so").touch()
+    found = Installation(tmp_path, tmp_path, tmp_path, libraries="lib" if bundled else "")
+    monkeypatch.setattr(installation, "here", lambda: found)
+    monkeypatch.setattr(systems, "family", lambda: "debian")
+    with pytest.raises(Problem) as refused:
+        https.check(Project(tmp_path), chosen)
+    assert refused.value.slug == "tls-unavailable"
+    assert f"{tmp_path / missing} is missing" in refused.value.what
+    typed = "\n".join(refused.value.remedy)
+    assert remedy in typed
+    assert ("HTTPS_NAMES= ./run" in typed) == (missing == "mod_md.so")

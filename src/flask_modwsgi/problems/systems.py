@@ -61,6 +61,7 @@ _PACKAGES = {
     "md": {
         "debian": "apache2-bin",
         "fedora": "mod_md",
+        "alpine": "certbot",  # its Apache has no mod_md
         "arch": "apache",
         "suse": "apache2",
         "macos": "httpd",

@@ -119,9 +119,13 @@ def replaced(settings: Settings, certificate: certificates.Certificate | None) -
 def _check_module(name: str, package: str) -> None:
     found = installation.here()
     module = found.modules / f"mod_{name}.so"
-    if not module.exists():
+    if module.exists():
+        return
+    remedy = [systems.install(package)]
+    if found.is_bundled and name == "md":  # which it never has
+        remedy = [systems.install("system"), "./run setup --apache system"]
+    elif found.is_bundled:
         remedy = [systems.install("bundled"), "./run setup"]
-        from_system = [systems.install(package)]
-        if name == "md":
-            remedy = [systems.install("system"), "./run setup --apache system"]
-        raise problems.tls_unavailable(module, remedy if found.is_bundled else from_system)
+    if name == "md":
+        remedy.append("HTTPS_NAMES= ./run     # HTTP, or with the files of certbot")
+    raise problems.tls_unavailable(module, remedy)
