@@ -6,27 +6,15 @@ import shlex
 import signal
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from conftest import ROOT, copy_template
+from documented import blocks, follow, shell
 from serving import free_port, wait_for
 
 pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs/your-application.md").read_text("utf-8")
-FILE = re.compile(r"(?:# |/\* |// |<!-- )(\S+\.\w+)")
-
-
-class Block(NamedTuple):
-    kind: str
-    text: str
-
-
-def blocks(section: str) -> list[Block]:
-    return [Block(*found) for found in re.findall(r"^```(\w*)\n((?:.*\n)*?)```$", section, re.M)]
-
-
 SECTIONS = {
     title: blocks(text)
     for title, text in re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE)
@@ -50,57 +38,42 @@ def test_an_application_of_the_guide(workplace: Path, command: str, title: str) 
     folder = workplace / re.sub(r"\W+", "-", title.lower())
     folder.mkdir()
     (folder / "requirements.txt").write_text("Flask\n")
-    script, expected = [command], list[str]()
-    for kind, text in APPLICATIONS[title]:
-        if kind == "sh":
-            script.append(text)
-        elif kind == "text":
-            expected += text.splitlines()
-        elif kind == "cron":
-            script.append(text.split(maxsplit=5)[-1].replace("/srv/shop", str(folder)))
-            expected.append("Removed 1")
-        elif file := FILE.match(text):
-            (folder / file[1]).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file[1]).write_text(text)
-    port = free_port()
-    lines = "\n".join(["shopt -s expand_aliases", "set -ex", *script])
+    port = str(free_port())
+
+    def at_night(text: str) -> None:
+        words = text.split(maxsplit=5)[-1].replace("/srv/shop", str(folder))
+        assert "Removed 1\n" in shell(folder, words, PORT=port)
+
+    def a_worker_gets_ready(text: str) -> None:
+        (words,) = re.findall("ExecStart=(.+)", text)
+        log = folder.with_suffix(".log")
+        with log.open("wb") as output:
+            worker = subprocess.Popen(
+                shlex.split(words.replace("/srv/shop", str(folder))),
+                cwd="/",
+                env=os.environ | {"BROKER": "memory://"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            wait_for(
+                lambda: worker.poll() is not None or " ready." in log.read_text(), 30, "a worker"
+            )
+            assert worker.poll() is None, log.read_text()
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            worker.wait(timeout=60)
+        assert "MainProcess" in log.read_text()
+
+    page = [
+        block._replace(text=block.text.replace(":8000", f":{port}"))
+        for block in APPLICATIONS[title]
+    ]
+    others = {"cron": at_night, "ini": a_worker_gets_ready}
     try:
-        done = subprocess.run(
-            ["bash", "-c", lines.replace(":8000", f":{port}")],
-            cwd=folder,
-            env=os.environ | {"PORT": str(port)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=500,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        follow(page, folder, command, others, PORT=port)
     finally:
         if (folder / "run").exists():
             subprocess.run([folder / "run", "stop"], capture_output=True)
-    missing = [line for line in expected if line not in done.stdout]
-    assert not missing, done.stdout + done.stderr
-    for kind, text in APPLICATIONS[title]:
-        if kind == "ini":
-            a_worker_gets_ready(folder, re.findall("ExecStart=(.+)", text)[0])
-
-
-def a_worker_gets_ready(folder: Path, command: str) -> None:
-    log = folder.with_suffix(".log")
-    with log.open("wb") as output:
-        worker = subprocess.Popen(
-            shlex.split(command.replace("/srv/shop", str(folder))),
-            cwd="/",
-            env=os.environ | {"BROKER": "memory://"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        wait_for(lambda: worker.poll() is not None or " ready." in log.read_text(), 30, "a worker")
-        assert worker.poll() is None, log.read_text()
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(timeout=60)
-    assert "MainProcess" in log.read_text()

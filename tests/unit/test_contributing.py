@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, copy_template
+from documented import apply
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 BLOCK = re.compile(
@@ -20,16 +21,6 @@ def steps(heading: str) -> list[str]:
     section = re.split(r"^## ", TEXT, flags=re.MULTILINE)
     (own,) = [part for part in section if part.startswith(f"{heading}\n")]
     return re.split(r"^\d\. ", own, flags=re.MULTILINE)[1:]
-
-
-def apply(file: Path, lines: list[str]) -> None:
-    """Put the new lines in place of the old ones, which are there once; or make the file."""
-    old = "".join(f"{line[1:]}\n" for line in lines if line[:1] != "+")
-    new = "".join(f"{line[1:]}\n" for line in lines if line[:1] != "-")
-    before = file.read_text("utf-8") if old else ""
-    assert not old or before.count(old) == 1, f"{file} has not once:\n{old}"
-    assert old or not file.exists(), file
-    file.write_text(before.replace(old, new) if old else new, "utf-8")
 
 
 def follow(step: str, copy: Path) -> None:
