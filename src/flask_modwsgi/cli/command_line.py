@@ -30,10 +30,18 @@ class _Wrong(Exception):
     """What is wrong with the words after the verb, which is the subject of the sentence."""
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        """Every Python shows ``-n, --lines N``, as Python 3.13 does."""
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
 class _Parser(argparse.ArgumentParser):
     def __init__(self, **about: Any) -> None:
-        shape = argparse.RawDescriptionHelpFormatter
-        super().__init__(formatter_class=shape, allow_abbrev=False, **about)
+        super().__init__(formatter_class=_Help, allow_abbrev=False, **about)
 
     def error(self, message: str) -> NoReturn:
         raise _Wrong(f"cannot run: {message.removeprefix('argument ')}")
