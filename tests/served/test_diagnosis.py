@@ -99,7 +99,8 @@ SEEN_BEFORE = {
 def test_an_application_that(service: Service, name: str) -> None:
     code, slug, told = SEEN_BEFORE[name]
     add(service, code)
-    text = refused(service, slug, told, START_LIMIT="2")
+    limit = "2" if name == "blocks" else "60"
+    text = refused(service, slug, told, START_LIMIT=limit)
     assert "flask_modwsgi/worker/" not in text  # the application's own traceback
 
 
@@ -192,13 +193,16 @@ def small_memory(megabytes: int) -> Iterator[Path]:
 def test_memory_that_runs_out(service: Service) -> None:
     add(service, UNDER_APACHE + "taken = bytearray(400 * 2**20)")
     with small_memory(150) as procs:
-        done = subprocess.run(
-            ["sh", "-c", f"echo $$ > {procs}; exec ./run start"],
-            cwd=service.project.path,
-            env=os.environ | {"PORT": service.port},
-            capture_output=True,
-            text=True,
-        )
+        for _ in range(3):
+            done = subprocess.run(
+                ["sh", "-c", f"echo $$ > {procs}; exec ./run start"],
+                cwd=service.project.path,
+                env=os.environ | {"PORT": service.port},
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode != -signal.SIGKILL:  # the kernel may choose the command itself
+                break
         assert done.returncode == 1, done.stderr
         assert "memory-exhausted" in done.stderr
         assert re.search(r"The kernel killed (process \d+|\d+ processes)", one_line(done.stderr))

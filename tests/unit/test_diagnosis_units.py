@@ -414,6 +414,19 @@ def test_of_several_threads_the_main_one_is_shown() -> None:
     ]
 
 
+def test_a_line_of_another_process_between_the_pieces_of_a_crash() -> None:
+    told = (
+        "Fatal Python error: Segmentation fault[Sun Nov 29 10:36:01 2026] [wsgi:info] [pid 7] Loading"
+        " Python script file '/x/flask_modwsgi/worker/entry.py'.\n\nCurrent thread 0x01 (most recent"
+        ' call first):\n  File "/srv/shop/x.py", line 7 in f\n'
+    )
+    assert tracebacks.crash_stack(events.printed(told)).splitlines() == [
+        "Fatal Python error: Segmentation fault",
+        "Current thread 0x01 (most recent call first):",
+        '  File "/srv/shop/x.py", line 7 in f',
+    ]
+
+
 def test_tracebacks_of_two_threads_are_told_apart() -> None:
     one = ["Traceback (most recent call last):", '  File "a.py", line 1', "ValueError: one"]
     two = ["Traceback (most recent call last):", '  File "b.py", line 2', "ValueError: two"]

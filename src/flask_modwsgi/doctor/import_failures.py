@@ -46,7 +46,7 @@ class Rehearsal:
     loaded: bool
     status: int
     output: str
-    seconds: float
+    limit: float  # seconds that it had
     serves: bool = False
     binds: list[str] = field(default_factory=list)
     names: list[str] | None = None
@@ -76,7 +76,7 @@ def refusal(tried: Rehearsal, user: str, own: Path) -> Problem | None:
     if stack.startswith("Timeout"):
         if listens:
             return problems.app_serves(listens, stack)
-        return problems.app_blocks(tried.seconds, stack)
+        return problems.app_blocks(tried.limit, stack)
     if found := tracebacks(said):
         return from_traceback(found[-1], user, own)
     if "SyntaxError" in tried.output:

@@ -47,7 +47,8 @@ def crash_stack(log: Iterable[Event]) -> str:
     head, stack = "", list[str]()
     for _, line in _lines(log):
         if line.startswith(("Fatal Python error", "Timeout (")):
-            head, stack = line, []
+            # It is written in pieces; a line of another process may have come between them.
+            head, stack = line.partition("[")[0].rstrip(), []
         elif line.startswith("Thread 0x") and stack and head.startswith("Fatal"):
             head = ""
         elif head and line.startswith(("Current thread", "Thread 0x")):

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -46,7 +45,6 @@ def _rehearse(site: Site) -> Rehearsal:
     wsgi_file, limit = site.project.wsgi_file, site.settings.start_limit
     written = json.dumps(site.written)
     reader, writer = os.pipe()
-    started = time.monotonic()
     process = subprocess.Popen(
         [site.project.python, "-P", "-m", TRIAL, wsgi_file, str(limit), str(writer), written],
         cwd=site.project.root,
@@ -68,11 +66,10 @@ def _rehearse(site: Site) -> Rehearsal:
     except BaseException:
         process.kill()
         raise
-    seconds = time.monotonic() - started
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb") as file:
         told = _read(file.read() or b"")
-    tried = Rehearsal(wsgi_file, False, process.wait(), output, seconds)
+    tried = Rehearsal(wsgi_file, False, process.wait(), output, limit)
     return replace(tried, **told)
 
 
