@@ -71,7 +71,7 @@ docs: tables .venv/docs.txt ## the documentation site, docs/_build/html/index.ht
 pictures: .venv/test.txt ## those of README, from a real run; needs an installed Apache and Chromium
 	$(bin)/python docs/recording.py
 
-bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wrk, better on a quiet machine
+bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wrk and h2load, better on a quiet machine
 	$(bin)/python -m benchmarks $(CONTENDERS)
 
 clean: ## remove what the other targets make, but for .venv

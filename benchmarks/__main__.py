@@ -7,12 +7,17 @@ import platform
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from . import contenders, measure, project, report, slow_clients, workloads
+from . import contenders, limit, measure, project, report, slow_clients, workloads
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+LOAD = {"wrk": "wrk", "h2load": "nghttp2-client"}  # the programs, and Debian's packages
+
+# By workload and contender, the figures of each round.
+Results = dict[str, dict[str, list[measure.Figures]]]
 
 
 def main() -> int:
@@ -21,14 +26,12 @@ def main() -> int:
     names = [contender.name for contender in contenders.CONTENDERS]
     parser.add_argument("contender", nargs="*", help=f"all, or some of: {', '.join(names)}")
     parser.add_argument("--workload", action="append", help="one of them; may be repeated")
-    parser.add_argument(
-        "--seconds", type=float, default=4, help="of each measurement; 4 by default"
-    )
+    parser.add_argument("--seconds", type=int, default=4, help="of each measurement; 4 by default")
     parser.add_argument("--rounds", type=int, default=3, help="of all contenders; 3 by default")
     parser.add_argument("--publish", action="store_true", help="write the results into docs/")
     options = parser.parse_args()
-    if not shutil.which("wrk"):
-        print("wrk is missing; on Debian: apt-get install wrk", file=sys.stderr)
+    if missing := [package for name, package in LOAD.items() if not shutil.which(name)]:
+        print(f"missing; on Debian: apt-get install {' '.join(missing)}", file=sys.stderr)
         return 1
     wanted = [one for one in contenders.CONTENDERS if one.name in (options.contender or names)]
     unknown = set(options.contender) - set(names)
@@ -63,28 +66,75 @@ def run(
     """
     served = project.generate(folder)
     tools = project.install_tools(served, folder / "tools")
-    results: dict[str, dict[str, list[measure.Figures]]] = {one.name: {} for one in chosen}
+    certificate = project.make_certificate(folder)
+    results: Results = {}
     slow: dict[str, dict[str, str]] = {}
+    present = list(installed(wanted))
     for number in range(rounds):
-        for contender in wanted:
-            if missing := contender.missing():
-                print(f"skipped {contender.name}: install {' '.join(missing)}", file=sys.stderr)
-                continue
-            place = contenders.Place(served, tools, folder / "run", contenders.free_port())
-            with contenders.serving(contender, place) as address:
-                print(f"round {number + 1}: {contender.name}", file=sys.stderr, flush=True)
-                measure.under_load(f"{address}/", 8, 1, str(folder))  # warm up
-                for workload in chosen:
-                    url = address + workload.path
-                    figures = measure.under_load(
-                        url, workload.connections, seconds, str(folder), workload.script
-                    )
-                    results[workload.name].setdefault(contender.name, []).append(figures)
-                if number == 0:
-                    slow[contender.name] = with_slow_clients(address)
+        print(f"round {number + 1}", file=sys.stderr, flush=True)
+        if workloads.PAGE in chosen:
+            python = served / ".venv/bin/python"
+            figures = limit.measure(python, served, workloads.PAGE.path, seconds)
+            results.setdefault(workloads.PAGE.name, {}).setdefault(limit.NAME, []).append(figures)
+        for variant in workloads.VARIANTS:
+            asked = [one for one in variant.workloads if one in chosen]
+            for contender in present:
+                if not asked or (variant.name and not contender.varies):
+                    continue
+                place = contenders.Place(
+                    served,
+                    tools,
+                    folder / "run",
+                    contenders.free_port(),
+                    variant.processes,
+                    variant.threads,
+                    certificate if variant.is_encrypted else None,
+                )
+                with contenders.serving(contender, place) as address:
+                    for name, figures in measured(
+                        contender, asked, address, seconds, str(folder), variant
+                    ):
+                        results.setdefault(name, {}).setdefault(contender.name, []).append(figures)
+                    if number == 0 and not variant.name and not contender.is_static:
+                        slow[contender.name] = with_slow_clients(address)
     rates = {name: report.summary(found).rate for name, found in results.get("page", {}).items()}
     plot = report.plot(rates, "Welcome page, 32 connections, requests per second")
     return written(results, slow, f"rounds: {rounds} of {seconds:g} seconds"), plot
+
+
+def installed(wanted: list[contenders.Contender]) -> Iterator[contenders.Contender]:
+    """Those whose programs are there; says what the others need."""
+    for contender in wanted:
+        if missing := contender.missing():
+            print(f"skipped {contender.name}: install {' '.join(missing)}", file=sys.stderr)
+        else:
+            yield contender
+
+
+def measured(
+    contender: contenders.Contender,
+    asked: Iterable[workloads.Workload],
+    address: str,
+    seconds: float,
+    marker: str,
+    variant: workloads.Variant,
+) -> Iterator[tuple[str, measure.Figures]]:
+    """The name and the figures of each workload that the contender can answer."""
+    possible = [one for one in asked if one.is_static or not contender.is_static]
+    for workload in possible[:1]:
+        measure.under_load(address + workload.path, 8, 1, marker)  # warm up
+    for workload in possible:
+        yield (
+            f"{workload.name}, {variant.name}".removesuffix(", "),
+            measure.under_load(
+                address + workload.path,
+                workload.connections,
+                seconds,
+                marker,
+                workload.script,
+                variant.protocol,
+            ),
+        )
 
 
 def with_slow_clients(address: str) -> dict[str, str]:
@@ -97,11 +147,12 @@ def with_slow_clients(address: str) -> dict[str, str]:
 
 
 def written(
-    results: dict[str, dict[str, list[measure.Figures]]],
+    results: Results,
     slow: dict[str, dict[str, str]],
     rounds: str,
 ) -> str:
     """The report in Markdown."""
+    plain = {one.name: results[one.name] for one in workloads.WORKLOADS if one.name in results}
     kinds = list(slow_clients.CLIENTS)
     rows = [f"| | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
     rows += [
@@ -114,7 +165,7 @@ def written(
         " means.",
         "![Requests per second of the welcome page](benchmarks.svg)",
         "## In short: requests per second of the welcome page, with nginx + gunicorn as 1",
-        report.short(results, slow, contenders.REFERENCE) if contenders.REFERENCE in slow else "",
+        report.short(plain, slow, contenders.REFERENCE) if contenders.REFERENCE in slow else "",
         report.table(results, contenders.REFERENCE).rstrip(),
         "## Normal requests beside 200 slow clients, median / p99 in milliseconds",
         "\n".join(rows),

@@ -1,7 +1,8 @@
-"""One measurement: load from wrk, and what the server's processes used meanwhile."""
+"""One measurement: load from wrk or h2load, and what the server's processes used meanwhile."""
 
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,21 +25,60 @@ class Figures:
 
 
 def under_load(
-    address: str, connections: int, seconds: float, marker: str, script: Path | None = None
+    address: str,
+    connections: int,
+    seconds: float,
+    marker: str,
+    script: Path | None = None,
+    protocol: str = "http/1.1",
 ) -> Figures:
     """Put load on `address` and measure.
 
+    :param connections: Requests under way at a time; with HTTP/2, four share a connection.
     :param marker: What stands in the command line of every process of the server, or of the parent
         of one.
     :param script: A script of wrk, for requests that are no plain GET.
+    :param protocol: http/1.1 or h2.
     """
     before = _cpu_seconds(marker)
+    if protocol == "h2":
+        requests, rate, p99, errors = _h2load(address, connections, seconds)
+    else:
+        requests, rate, p99, errors = _wrk(address, connections, seconds, script)
+    used = _cpu_seconds(marker) - before
+    return Figures(rate, p99, errors, used / max(1, requests) * 1e6, _memory(marker))
+
+
+def _wrk(
+    address: str, connections: int, seconds: float, script: Path | None
+) -> tuple[int, float, float, int]:
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout", "10s"]
     words += ["-s", str(script)] if script else []
     done = subprocess.run([*words, address], capture_output=True, text=True, check=True)
-    used = _cpu_seconds(marker) - before
-    requests, rate, p99, errors = read(done.stdout)
-    return Figures(rate, p99, errors, used / max(1, requests) * 1e6, _memory(marker))
+    return read(done.stdout)
+
+
+def _h2load(
+    address: str, connections: int, seconds: float, streams: int = 4
+) -> tuple[int, float, float, int]:
+    with tempfile.NamedTemporaryFile() as log:
+        size = [f"-c{connections // streams}", f"-m{streams}", f"-D{seconds:g}"]
+        words = ["h2load", *size, f"--log-file={log.name}", address]
+        subprocess.run(words, capture_output=True, check=True)
+        return read_h2load(Path(log.name).read_text(), seconds)
+
+
+def read_h2load(log: str, seconds: float) -> tuple[int, float, float, int]:
+    """Requests, requests per second, p99 in milliseconds and errors, from h2load's log of requests.
+
+    Its columns are the start, the status and the time in microseconds
+    (https://nghttp2.org/documentation/h2load.1.html).
+    """
+    answers = [line.split("\t") for line in log.splitlines()]
+    times = sorted(int(time) / 1000 for _, _, time in answers)
+    errors = sum(status[:1] != "2" for _, status, _ in answers)
+    p99 = times[int(len(times) * 0.99)] if times else 0.0
+    return len(times), len(times) / seconds, p99, errors
 
 
 def read(output: str) -> tuple[int, float, float, int]:

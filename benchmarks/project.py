@@ -38,3 +38,13 @@ def install_tools(project: Path, folder: Path) -> Path:
     pip = (sys.executable, "-m", "pip", *python, "--quiet", "install")
     subprocess.run([*pip, "--target", folder, *pinned], check=True, stdout=sys.stderr)
     return folder
+
+
+def make_certificate(folder: Path) -> Path:
+    """A certificate for 127.0.0.1, signed by itself; its key is beside it, with the ending .key."""
+    certificate = folder / "benchmark.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"]
+    words += ["-subj", "/CN=benchmark", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", certificate.with_suffix(".key"), "-out", certificate]
+    subprocess.run([*words, *files], check=True, capture_output=True)
+    return certificate

@@ -32,6 +32,12 @@ def test_what_wrk_prints_is_read() -> None:
     assert measure.read(WRK) == (5263, 2630.55, 1340.0, 253)
 
 
+def test_the_log_of_h2load_is_read() -> None:
+    log = "".join(f"17000{number}\t200\t{number * 1000}\n" for number in range(1, 100))
+    log += "1700100\t503\t100000\n"
+    assert measure.read_h2load(log, 2) == (100, 50, 100, 1)
+
+
 def figures(rate: float) -> Figures:
     return Figures(rate, p99=10, errors=1, cpu=300, memory=70)
 

@@ -1,0 +1,49 @@
+"""`make bench`, held to a second for each measurement."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.daemon_mode,
+    pytest.mark.skipif(
+        not shutil.which("wrk") or not shutil.which("h2load"),
+        reason="wrk or h2load is missing; on Debian: apt-get install wrk nghttp2-client",
+    ),
+]
+
+
+def test_every_way_to_measure(tmp_path: Path) -> None:
+    """The plain page, more processes, TLS, HTTP/2, slow clients, and the application alone."""
+    copy = tmp_path / "template"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "results", "var"))
+    options = ("--workload", "page", "--seconds", "1", "--rounds", "1")
+    command = [sys.executable, "-m", "benchmarks", "as generated", *options]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| as gen")]
+    measured = {
+        line.removeprefix("## ") for line in done.stdout.splitlines() if line.startswith("## page")
+    }
+    assert measured == {
+        "page",
+        "page, 1 process x 5 threads",
+        "page, 4 processes x 5 threads",
+        "page, 2 processes x 20 threads",
+        "page, TLS",
+        "page, HTTP/2",
+    }
+    rates = [row for row in rows if len(row) == 9]
+    assert len(rates) == len(measured)
+    for _, _, rate, _, _, errors, cpu, memory, *_ in rates:
+        assert float(rate.replace(",", "")) > 0
+        assert int(errors) == 0
+        assert float(cpu) > 0
+        assert float(memory) > 0
+    assert "| Flask in one process, without a server |" in done.stdout
+    assert (copy / "benchmarks/results/benchmarks.svg").exists()
