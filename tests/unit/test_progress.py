@@ -1,6 +1,7 @@
 """How the progress of a build is shown."""
 
 import io
+import time
 
 import pytest
 
@@ -29,17 +30,40 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
-    lines = ["  apr-1.7.6/", "  httpd-2.4.69/", "  httpd-2.4.69/more"]
-    for stream in (Terminal(), io.StringIO()):
-        shown = progress.Progress(list(progress.PHASES), stream)
-        for line in lines:
+LINES = ["  apr-1.7.6/", "  httpd-2.4.69/", "  httpd-2.4.69/more"]
+SETUP = ["environment", "requirements.txt", "requirements-dev.txt", *progress.PHASES, "a request"]
+
+
+def follow(stream: io.StringIO) -> str:
+    with progress.Progress(SETUP, stream) as shown:
+        shown.begin("requirements-dev.txt")
+        for line in LINES:
             shown.feed(line)
-        shown.close()
-        if stream.isatty():
-            last = stream.getvalue().split("\r")[-2]
-            assert last.startswith("  [##########") and "httpd" in last
-            assert len(last.removesuffix("\033[K")) < 80
-        else:
-            names = [line.split()[1] for line in stream.getvalue().splitlines()]
-            assert names == ["apr,", "httpd,"]
+    return stream.getvalue()
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    first, *others, last = follow(Terminal()).removeprefix(progress.CLEARED).split(progress.CLEARED)
+    assert first.startswith("  [#####...................] 3 of 9: requirements-dev.txt, ")
+    assert others[-1].startswith("  [################........] 7 of 9: httpd, ")
+    assert max(map(len, (first, *others))) < 80
+    assert last == ""
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_progress_is_lines_elsewhere(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    names = [line.split()[1] for line in follow(stream).splitlines()]
+    assert names == ["apr,", "httpd,"]
+
+
+def test_the_seconds_go_on_within_a_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with progress.Progress(SETUP, stream) as shown:
+        shown.started -= 90
+        deadline = time.monotonic() + 10
+        while "1 min 3" not in stream.getvalue():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

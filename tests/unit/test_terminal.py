@@ -29,6 +29,28 @@ def test_a_table_of_findings_is_text() -> None:
     assert is_text(finding.table([finding.Finding("x", "ok", BAD)]))
 
 
+LONG = " ".join(["/usr/lib/x86_64-linux-gnu/libpython3.11.so"] * 4)
+
+
+def test_a_table_of_findings_fits_a_terminal() -> None:
+    first, *others = finding.table([finding.Finding("Python", "ok", LONG)]).splitlines()
+    assert first.startswith("Python          ok       /usr/lib")
+    assert all(line.startswith(" " * 25 + "/usr/lib") for line in others)
+    assert len(others) == 3
+
+
+def test_what_verbs_say_fits_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages.say(LONG)
+    assert capsys.readouterr().err == f"* {LONG}\n"  # in a log, a line is one entry
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    messages.say(LONG)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith("  /usr") for line in lines[1:])
+
+
 def test_an_explanation_is_text(tmp_path: Path) -> None:
     entry = explain.about("WSGI0110")
     assert is_text(explain.as_text("WSGI0110", entry, [BAD]))

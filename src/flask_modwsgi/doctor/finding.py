@@ -1,5 +1,6 @@
 """One check, what it found, and how a list of them is run and shown."""
 
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Literal
 
 from .. import problems
 from ..printable import printable
-from ..problems.problem import BAD, PLAIN, Problem
+from ..problems.problem import BAD, PLAIN, WIDTH, Problem
 from .facts import Facts
 
 State = Literal["ok", "note", "problem", "skipped"]
@@ -80,11 +81,19 @@ def problems_of(found: Iterable[Finding]) -> list[Problem]:
 
 
 def table(found: Sequence[Finding], coloured: bool = False) -> str:
-    """A line for each check: its name, its state and the value it saw."""
+    """For each check its name, its state and the value it saw, in lines of 80 characters."""
     lines = []
     for finding in found:
         style, end = (STYLES[finding.state], PLAIN) if coloured else ("", "")
-        lines.append(f"{finding.check:<16}{style}{finding.state:<9}{end}{printable(finding.value)}")
+        value = textwrap.fill(
+            printable(finding.value),
+            WIDTH,
+            initial_indent=" " * 25,
+            subsequent_indent=" " * 25,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines.append(f"{finding.check:<16}{style}{finding.state:<9}{end}{value.lstrip(' ')}")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ import sys
 
 from .. import systemd
 from ..printable import printable
+from ..problems.problem import WIDTH
 
 
 def say(text: str) -> None:

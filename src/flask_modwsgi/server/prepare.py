@@ -20,10 +20,11 @@ from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
 from ..setup import apaches, built, environments, interpreters, requirements, wheel_cache
-from ..setup.progress import say
+from ..setup.progress import Progress, say
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
+REQUEST = "a request"  # the last phase of a setup
 PATIENCE = 900.0  # seconds that a setup waits for another one, which may compile Apache
 
 
@@ -56,20 +57,26 @@ def setup(
         say("Apache", f"{chosen.version}  {chosen.kind}")
         wanted = environments.recipe(project, python, chosen, development)
         found = None if rebuild else environments.find(project, wanted)
-        new = Project(
-            project.root, found or _build(project, chosen, lacking, python, wanted, rebuild)
-        )
-        made = built.built(new.python)
-        if findings := built.findings(made, facts.account):
-            raise problems.build_broken(findings)
-        make_env_file(project, facts.account)
-        data_folder.make(project.data, facts.account)
-        locks.share(project, "server", facts.account)
-        data_folder.link(project.package.parent / "instance", project.data)
-        if not environments.is_usable(project):
-            # There is nothing to lose, and a project that cannot be served yet needs its tools.
-            _put_to_use(project, new.environment)
-        proof = _prove(new)
+        if not found:
+            _check_build(project, chosen, lacking, python, rebuild)
+        phases = [] if found else environments.phases(project, python, chosen, wanted, rebuild)
+        with Progress([*phases, REQUEST]) as progress:
+            new = Project(
+                project.root,
+                found or environments.build(project, python, chosen, wanted, progress, rebuild),
+            )
+            progress.begin(REQUEST)
+            made = built.built(new.python)
+            if findings := built.findings(made, facts.account):
+                raise problems.build_broken(findings)
+            make_env_file(project, facts.account)
+            data_folder.make(project.data, facts.account)
+            locks.share(project, "server", facts.account)
+            data_folder.link(project.package.parent / "instance", project.data)
+            if not environments.is_usable(project):
+                # There is nothing to lose, and a project that cannot be served yet needs its tools.
+                _put_to_use(project, new.environment)
+            proof = _prove(new)
         _put_to_use(project, new.environment)
     print()
     answered, *notes = proof.splitlines()
@@ -87,14 +94,14 @@ def setup(
     return 0
 
 
-def _build(
+def _check_build(
     project: Project,
     chosen: apaches.Apache,
     lacking: list[str],
     python: interpreters.Interpreter,
-    wanted: environments.Recipe,
     rebuild: bool,
-) -> Path:
+) -> None:
+    """Make room, and look whether everything is there that a build takes."""
     environments.prune(project, _served(project))  # what a killed setup left
     check_places.check_build_space(project)
     if rebuild or not wheel_cache.cached(project, chosen, python):
@@ -105,7 +112,6 @@ def _build(
             if lacking:
                 say("", f"because {'; '.join(lacking)}; to avoid that:")
                 say("", systems.install("system"))
-    return environments.build(project, python, chosen, wanted, rebuild)
 
 
 def _put_to_use(project: Project, environment: Path) -> None:

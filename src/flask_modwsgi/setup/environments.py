@@ -26,6 +26,7 @@ from ..problems.problem import Problem
 from . import built, installers, interpreters, requirements, wheel_cache
 from .apaches import Apache
 from .interpreters import Interpreter
+from .progress import Progress
 
 _NAME = re.compile(r"\d{8}-\d{6}-\d+")  # of an environment's folder
 
@@ -178,8 +179,23 @@ def _all(project: Project) -> Iterator[Path]:
             yield path
 
 
+def phases(
+    project: Project, python: Interpreter, apache: Apache, wanted: Recipe, rebuild: bool
+) -> list[str]:
+    """The phases of `build`, for those who wait."""
+    packages = [file.name for file in requirements.files(project, wanted.development)]
+    is_built = wheel_cache.cached(project, apache, python) and not rebuild
+    compiled = [] if is_built else wheel_cache.phases(apache)
+    return ["environment", *packages, *compiled, "installation"]
+
+
 def build(
-    project: Project, python: Interpreter, apache: Apache, wanted: Recipe, rebuild: bool = False
+    project: Project,
+    python: Interpreter,
+    apache: Apache,
+    wanted: Recipe,
+    progress: Progress,
+    rebuild: bool = False,
 ) -> Path:
     """Make the environment that `wanted` describes; return its folder.
 
@@ -195,11 +211,12 @@ def build(
     try:
         installers.create(project, python, target)
         for file in requirements.files(project, wanted.development):
+            progress.begin(file.name)
             # pip checks hashes where there are any, uv only if it is told.
             hashes = ["--require-hashes"] if requirements.are_hashed(file) else []
             options = (*hashes, f"--requirement={file}")
             installers.install(project, f"Installing {file.name}", target, *options)
-        _install_server(project, python, apache, target, rebuild)
+        _install_server(project, python, apache, target, progress, rebuild)
         # An installer's cache may have files that were made with another umask; uv leaves a lock that
         # everybody can write.
         subprocess.run(["chmod", "-R", "a+rX,go-w", target])
@@ -214,7 +231,12 @@ def build(
 
 
 def _install_server(
-    project: Project, python: Interpreter, apache: Apache, target: Path, rebuild: bool
+    project: Project,
+    python: Interpreter,
+    apache: Apache,
+    target: Path,
+    progress: Progress,
+    rebuild: bool,
 ) -> None:
     """Install what runs Apache; what the project has pinned stays as it is.
 
@@ -225,7 +247,8 @@ def _install_server(
         raise problems.requirements_own(own, "requirements.txt")
     if found := requirements.conflicts(requirements.needs(), requirements.provided() | installed):
         raise problems.packages_conflict(found)
-    built_here = wheel_cache.obtain(project, apache, python, target, rebuild)
+    built_here = wheel_cache.obtain(project, apache, python, target, progress, rebuild)
+    progress.begin("installation")
     wheels = [*built_here, own_wheel(project)]
     rows = [f"{wheel} --hash=sha256:{wheel_cache.sha256(wheel)}\n" for wheel in wheels]
     file = target / "server.txt"

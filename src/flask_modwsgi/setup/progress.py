@@ -1,23 +1,36 @@
-"""Shows what is done and how far a build is: a bar on a terminal, a line per phase elsewhere."""
+"""Shows what is done, and how far a setup is."""
 
+import contextlib
+import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Sequence
-from typing import TextIO
+from types import TracebackType
+from typing import Self, TextIO
 
 from ..machine.times import duration
 from ..printable import printable
 
 PHASES = ("apr", "apr-util", "pcre2", "httpd", "mod_wsgi")  # of the bundled Apache, in order
+BAR = 24  # characters
+CLEARED = "\r\033[K"  # back to the beginning of the line, which becomes empty
+TOOLS = "build tools"
 _COLLECTING = re.compile(r"^\s*Collecting mod_wsgi(-standalone)?==")
 _UNPACKING = re.compile(r"^\s*(apr-util|apr|pcre2|httpd)-\d[\d.]*/")
 
 
 def say(label: str, text: str) -> None:
     """A label and one line or more, in the block that setup or init prints."""
+    cleared = CLEARED if is_terminal(sys.stdout) else ""  # of a line of Progress
     for number, line in enumerate(text.splitlines()):
-        print(f"{label if number == 0 else '':<9}{printable(line)}", flush=True)
+        print(f"{cleared}{label if number == 0 else '':<9}{printable(line)}", flush=True)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a line can be written there again."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def phase_of(line: str) -> str | None:
@@ -29,33 +42,63 @@ def phase_of(line: str) -> str | None:
 
 
 class Progress:
-    """Follows the output of a build, one `feed` a line. The bar has the same length each phase."""
+    """On a terminal, a line with a bar, the phase and the time since the start; it disappears at the end.
+
+    Elsewhere, a line for each phase of a build.
+    """
 
     def __init__(self, phases: Sequence[str], stream: TextIO = sys.stdout) -> None:
         self.phases = phases
         self.stream = stream
-        self.terminal = stream.isatty()
+        self.terminal = is_terminal(stream)
         self.started = time.monotonic()
-        self.current: str | None = None
+        self.current = phases[0]
+        self._ended = threading.Event()
+        self._clock = threading.Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self.terminal:
+            self._clock.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        if self.terminal:
+            self._clock.join()
+            self._write(CLEARED)
+
+    def begin(self, phase: str) -> None:
+        """Say that this one of the phases begins."""
+        self.current = phase
+        if self.terminal:
+            self._write(self._line())
 
     def feed(self, line: str) -> None:
-        """Take a line of output."""
+        """Take a line of the output of a build, which may begin a phase."""
         phase = phase_of(line)
-        begins = phase in self.phases and phase != self.current
-        self.current = phase if begins else self.current
-        elapsed = duration(time.monotonic() - self.started)
-        if self.terminal:
-            ended = self.phases.index(self.current) if self.current else 0
-            bar = ("#" * 4 * ended).ljust(4 * len(self.phases), ".")
-            bar = f"[{bar}] {ended + 1} of {len(self.phases)}"
-            self._write(f"\r  {bar}: {self.current or 'starting'}, {elapsed}\033[K")
-        elif begins:
-            self._write(f"  building {phase}, {elapsed} so far\n")
+        if phase is None or phase == self.current or phase not in self.phases:
+            return
+        self.begin(phase)
+        if not self.terminal:
+            self._write(f"  building {phase}, {self._elapsed()} so far\n")
 
-    def close(self) -> None:
-        """End the line the bar stands on."""
-        if self.terminal:
-            self._write("\r\033[K")
+    def _tick(self) -> None:
+        with contextlib.suppress(OSError):  # the terminal is gone
+            while not self._ended.wait(1):
+                self._write(self._line())
+
+    def _line(self) -> str:
+        ended, number = self.phases.index(self.current), len(self.phases)
+        bar = ("#" * (BAR * ended // number)).ljust(BAR, ".")
+        return f"{CLEARED}  [{bar}] {ended + 1} of {number}: {self.current}, {self._elapsed()}"
+
+    def _elapsed(self) -> str:
+        return duration(time.monotonic() - self.started)
 
     def _write(self, text: str) -> None:
         self.stream.write(text)

@@ -14,7 +14,7 @@ from ..machine import capacity
 from . import commands, installers, pins
 from .apaches import Apache, optional_headers
 from .interpreters import Interpreter
-from .progress import PHASES, Progress
+from .progress import PHASES, TOOLS, Progress
 
 # What is built for each kind of Apache, in this order.
 STEPS = {"bundled": ("bundled-httpd", "bundled"), "system": ("system",)}
@@ -75,8 +75,18 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def phases(apache: Apache) -> list[str]:
+    """The phases of building for this Apache."""
+    return [TOOLS, *(PHASES if apache.kind == "bundled" else ["mod_wsgi"])]
+
+
 def obtain(
-    project: Project, apache: Apache, python: Interpreter, venv: Path, rebuild: bool = False
+    project: Project,
+    apache: Apache,
+    python: Interpreter,
+    venv: Path,
+    progress: Progress,
+    rebuild: bool = False,
 ) -> list[Path]:
     """The wheels to install, from the cache or built now.
 
@@ -98,11 +108,17 @@ def obtain(
         with tempfile.TemporaryDirectory(
             dir=folder, prefix=f"{name}.building", ignore_cleanup_errors=True
         ) as work:
-            return _keep(_build(project, apache, python, venv, Path(work)), folder / name)
+            built = _build(project, apache, python, venv, Path(work), progress)
+            return _keep(built, folder / name)
 
 
 def _build(
-    project: Project, apache: Apache, python: Interpreter, venv: Path, work: Path
+    project: Project,
+    apache: Apache,
+    python: Interpreter,
+    venv: Path,
+    work: Path,
+    progress: Progress,
 ) -> list[Path]:
     """Build with the base interpreter itself, not the virtual environment's.
 
@@ -110,27 +126,24 @@ def _build(
     """
     tools = work / "tools"
     pinned = ("--require-hashes", "-r", pins.written("build", work))
+    progress.begin(TOOLS)
     installers.install(project, "Installing the build tools", venv, "--target", tools, *pinned)
 
-    progress = Progress(PHASES if apache.kind == "bundled" else ["mod_wsgi"])
     env = _build_environment(apache, tools, work)
     built: list[Path] = []
-    try:
-        for step in STEPS[apache.kind]:
-            output = work / step
-            pip = (python.path, "-P", "-m", "pip", "wheel", "--verbose", "--no-cache-dir")
-            source = ("--no-deps", "--no-build-isolation", "--no-binary", ":all:")
-            pinned = ("--require-hashes", "-r", pins.written(step, work))
-            command = (*pip, *source, *pinned, "--wheel-dir", output)
-            commands.run(project, "Building mod_wsgi", *command, env=env, watch=progress.feed)
-            (wheel,) = output.glob("*.whl")
-            built.append(wheel)
-            if wheel.name.startswith("mod_wsgi_httpd"):
-                # mod_wsgi-standalone is compiled against the Apache in this package.
-                local = ("--target", work / "apache", "--no-deps", "--no-index", wheel)
-                installers.install(project, "Unpacking Apache", venv, *local)
-    finally:
-        progress.close()
+    for step in STEPS[apache.kind]:
+        output = work / step
+        pip = (python.path, "-P", "-m", "pip", "wheel", "--verbose", "--no-cache-dir")
+        source = ("--no-deps", "--no-build-isolation", "--no-binary", ":all:")
+        pinned = ("--require-hashes", "-r", pins.written(step, work))
+        command = (*pip, *source, *pinned, "--wheel-dir", output)
+        commands.run(project, "Building mod_wsgi", *command, env=env, watch=progress.feed)
+        (wheel,) = output.glob("*.whl")
+        built.append(wheel)
+        if wheel.name.startswith("mod_wsgi_httpd"):
+            # mod_wsgi-standalone is compiled against the Apache in this package.
+            local = ("--target", work / "apache", "--no-deps", "--no-index", wheel)
+            installers.install(project, "Unpacking Apache", venv, *local)
     return built
 
 
