@@ -20,6 +20,18 @@ PRE_GEN = Path(__file__).resolve().parent / "hooks" / "pre_gen_project.py"
 FOLDER = "{{cookiecutter.project_slug}}"
 
 
+class Refusal(FailedHookException, SystemExit):
+    """The answers are wrong, and why.
+
+    cookiecutter prints what a failed hook says. cruft catches nothing; Python itself prints the text
+    of a SystemExit, and no traceback. Both end with the exit status 1.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.code = text
+
+
 class TemplateCheckout(Extension):
     """Tells the hooks where the template is, and checks the answers before any file is written.
 
@@ -57,10 +69,10 @@ def package_version() -> str:
 def refuse_wrong_answers(answers: dict[str, object]) -> str:
     """Nothing, or end cookiecutter with a text that says what is wrong.
 
-    :raises FailedHookException: an answer is wrong; cookiecutter prints its text and exits with 1.
+    :raises Refusal: an answer is wrong.
     """
     text = runpy.run_path(str(PRE_GEN))["explain_refusal"](answers, answers.get("_output_dir"))
     if text:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        raise FailedHookException(text.encode(encoding, "backslashreplace").decode(encoding))
+        raise Refusal(text.encode(encoding, "backslashreplace").decode(encoding))
     return ""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -136,9 +137,11 @@ def test_hooks_off_and_what_to_do(defaults: Baked, tmp_path: Path) -> None:
     done = subprocess.run([project / "run"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert "git checkout wheels" in done.stderr
-    command = re.findall("python3 -m (.*) FOLDER_OR_URL_OF_THE_TEMPLATE", done.stderr)[0]
+    command = "\n".join(re.findall("^  (.*)", done.stderr, re.MULTILINE))
+    command = command.replace("PATH_OF_THE_TEMPLATE", shlex.quote(str(ROOT)))
+    without_pip = shlex.quote(sys.executable) + " -B -S"
     built = subprocess.run(
-        [sys.executable, "-m", *command.split(), ROOT],
+        ["sh", "-c", command.replace("python3", without_pip)],
         cwd=project,
         capture_output=True,
         text=True,

@@ -131,7 +131,7 @@ def test_cruft_is_quiet_after_create(cruft_project: Path) -> None:
 
 
 def test_cruft_create_refuses(template: Path, tmp_path: Path) -> None:
-    """cruft prints the refusal within a traceback of its own, and nothing is left behind."""
+    """In the same sentences as cookiecutter, and nothing is left behind."""
     folder = tmp_path / "projects"
     folder.mkdir()
     answers = json.dumps({"project_slug": "../evil", "port": "0"})
@@ -139,6 +139,8 @@ def test_cruft_create_refuses(template: Path, tmp_path: Path) -> None:
         folder, "cruft", "create", f"file://{template}", "--no-input", "--extra-context", answers
     )
     assert made.returncode == 1
+    assert made.stderr.startswith("\nNo project can be made from these answers:\n")
+    assert made.stderr.endswith("\nNothing is left behind.\n")
     assert "project_slug: '../evil' was given." in made.stderr
     assert "port: '0' was given." in made.stderr
     assert list(tmp_path.rglob("*")) == [folder]
