@@ -78,6 +78,12 @@ clean: ## remove what the other targets make, but for .venv
 	rm -rf dist docs/_build benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name .venv -prune -o -name __pycache__ -prune -exec rm -r {} +
 
+axe: requirements/node_modules ## axe-core, with which the tests look whether pages are accessible; needs npm
+
+requirements/node_modules: requirements/package-lock.json
+	npm ci --prefix requirements --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 # The environment with the packages of requirements/<name>.txt; the copy of the list is the stamp.
 .venv/%.txt: requirements/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one: make $* PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -85,4 +91,4 @@ clean: ## remove what the other targets make, but for .venv
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit clean coverage wheel dist release tables docs pictures bench
+.PHONY: axe help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit clean coverage wheel dist release tables docs pictures bench

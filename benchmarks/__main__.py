@@ -154,7 +154,7 @@ def written(
     """The report in Markdown."""
     plain = {one.name: results[one.name] for one in workloads.WORKLOADS if one.name in results}
     kinds = list(slow_clients.CLIENTS)
-    rows = [f"| | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
+    rows = [f"| server | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
     rows += [
         f"| {name} | {' | '.join(row[kind] for kind in kinds)} |" for name, row in slow.items()
     ]

@@ -32,7 +32,7 @@ def short(results: Results, slow: Mapping[str, Mapping[str, str]], reference: st
     pages = {name: found for name, found in results.items() if name.startswith("page")}
     titles = [name.removeprefix("page").strip(", ") or "32 connections" for name in pages]
     rows = [
-        f"| | {' | '.join(titles)} | beside 200 slow uploads (ms) |",
+        f"| server | {' | '.join(titles)} | beside 200 slow uploads (ms) |",
         "|---" * (len(titles) + 2) + "|",
     ]
     for name in slow:
@@ -49,7 +49,7 @@ def table(results: Results, reference: str) -> str:
         rows = [
             f"## {workload}",
             "",
-            "| | requests/s | ratio | p99 (ms) | errors | CPU (us/request) | memory (MB) |",
+            "| server | requests/s | ratio | p99 (ms) | errors | CPU (us/request) | memory (MB) |",
             "|---|---|---|---|---|---|---|",
         ]
         medians = {name: summary(rounds) for name, rounds in contenders.items()}

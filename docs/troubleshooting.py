@@ -59,7 +59,7 @@ def entry(make: Callable[[], Problem]) -> Iterator[str]:
             yield f"    {commands[0]}\n"
         else:
             cells = [f"| {names} | `{escaped(line)}` |" for names, line in by_systems(commands)]
-            yield "\n".join(["| system | |", "|---|---|", *cells, ""])
+            yield "\n".join(["| system | command |", "|---|---|", *cells, ""])
 
 
 def by_systems(commands: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -64,7 +64,7 @@ def test_the_short_table_has_the_rates_of_the_page() -> None:
     }
     slow = {"ours": {"uploads": "2.5 / 9.9"}, "theirs": {"uploads": "9000.0 / 9000.0"}}
     assert report.short(results, slow, "theirs").splitlines() == [
-        "| | 32 connections | 200 connections | beside 200 slow uploads (ms) |",
+        "| server | 32 connections | 200 connections | beside 200 slow uploads (ms) |",
         "|---|---|---|---|",
         "| ours | 0.50 | 0.90 | 2.5 |",
         "| theirs | 1.00 | 1.00 | 9000.0 |",

@@ -500,6 +500,7 @@ def test_a_problem_is_explained_by_its_name(
     text = shown(Project(tmp_path), "install-failed", capsys=capsys)
     assert text.startswith("Problem  install-failed\n")
     assert "Type     ./run setup" in text
+    assert text.splitlines()[-1].endswith("/troubleshooting/#install-failed")
 
 
 TRACE = [

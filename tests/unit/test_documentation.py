@@ -72,7 +72,7 @@ def test_scaling_is_worked_through_with_the_figures_of_the_benchmarks() -> None:
     measured = (ROOT / "docs/benchmarks.md").read_text("utf-8").partition("\n## page\n")[2]
     scaling = (ROOT / "docs/scaling.md").read_text("utf-8")
     names = re.findall(r" ([^|]+) \|", measured.strip().splitlines()[0])
-    (row,) = re.findall(r"^\| as generated \|(.*)$", measured.partition("\n## ")[0], re.MULTILINE)
+    (row,) = re.findall(r"^\|( as generated \|.*)$", measured.partition("\n## ")[0], re.MULTILINE)
     figures = dict(zip(names, map(str.strip, row.split("|")), strict=False))
     shown = re.findall(r"^\| (requests/s|CPU.*|memory.*) \| ([\d,]+) \|$", scaling, re.MULTILINE)
     assert len(shown) == 3

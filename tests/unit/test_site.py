@@ -1,16 +1,20 @@
-"""The documentation site: it builds without a warning, and every link within it leads somewhere."""
+"""The documentation site: it builds without a warning, all links lead somewhere, everybody can read it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from browser import DESK, PHONE, Browser, browser
 from conftest import ROOT
 
 from flask_modwsgi.problems.catalogue import CATALOGUE
+from flask_modwsgi.problems.problem import SITE
 
 for _name in ("sphinx", "myst_parser", "furo"):
     pytest.importorskip(_name, reason="Sphinx is not installed; make .venv/docs.txt")
@@ -37,8 +41,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
-    """The pages by their paths, built as `make docs` builds them."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site as `make docs` builds it."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     (line,) = [line for line in makefile.splitlines() if "sphinx" in line and "$(bin)" in line]
     words = line.replace("$(bin)/python", sys.executable).split()
@@ -52,6 +56,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> dict[str, Page]:
+    """The pages by their paths."""
     return {
         f"/{path.parent.relative_to(folder).as_posix()}/".replace("/./", "/"): Page(
             path.read_text("utf-8")
@@ -86,4 +96,52 @@ def test_no_link_is_dead(site: dict[str, Page]) -> None:
 
 
 def test_every_problem_has_an_address(site: dict[str, Page]) -> None:
-    assert {make().slug for make in CATALOGUE} <= site["/troubleshooting/"].ids
+    for problem in (make() for make in CATALOGUE):
+        page, _, name = problem.page.removeprefix(SITE).partition("#")
+        assert name in site[page].ids
+
+
+def test_the_owner_of_the_site_is_that_of_the_repository() -> None:
+    owners = re.findall(r"gh:([\w-]+)/flask-modwsgi", (ROOT / "README.md").read_text("utf-8"))
+    assert {f"https://{owner}.github.io/flask-modwsgi" for owner in owners} == {SITE}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as found:
+        yield found
+
+
+@pytest.mark.slow
+def test_every_page_is_accessible(folder: Path, chromium: Browser) -> None:
+    pages = list(folder.rglob("index.html"))
+    assert len(pages) > len(PAGES)  # with those of Sphinx
+    found = {}
+    for page in pages:
+        chromium.open(page.as_uri())
+        found[str(page.relative_to(folder))] = chromium.violations()
+    assert {page: wrong for page, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.slow
+def test_no_page_is_wider_than_the_screen(folder: Path, chromium: Browser) -> None:
+    wide = []
+    for page in folder.rglob("index.html"):
+        chromium.open(page.as_uri())
+        for size in (PHONE, DESK):
+            chromium.show(size)
+            if chromium.evaluate("document.documentElement.scrollWidth") > size[0]:
+                wide.append((page.relative_to(folder), size))
+    assert wide == []
+
+
+def test_search_finds_a_page(folder: Path, chromium: Browser) -> None:
+    chromium.open(f"{(folder / 'search/index.html').as_uri()}?q=certbot")
+    found = """new Promise(done => {
+        const look = () => {
+            const links = [...document.querySelectorAll("#search-results li a")];
+            links.length ? done(links.map(link => link.href).join(" ")) : setTimeout(look, 50);
+        };
+        look();
+    })"""
+    assert "guide/https" in chromium.evaluate(found)

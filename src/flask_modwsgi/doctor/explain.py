@@ -61,7 +61,7 @@ def explain(project: Project, words: Sequence[str]) -> int:
         lines = reader.log(log)
         print("\n\n".join(as_text(code, about(code), _with(code, lines)) for code in codes))
     elif named := [found for slug, found in catalogue().items() if slug in words]:
-        print("\n\n".join(problem.told() for problem in named))
+        print("\n\n".join(f"{problem.told()}\n{problem.page}" for problem in named))
     else:
         raise problems.code_unknown(text, nearest(text))
     return 0

@@ -10,6 +10,7 @@ from typing import TextIO
 from .. import systemd
 from ..printable import printable
 
+SITE = "https://org.github.io/flask-modwsgi"  # org is the repository's owner, as in README
 WIDTH = 80
 BAD, STRONG, COMMAND, PLAIN = "\033[1;31m", "\033[1m", "\033[36m", "\033[0m"
 
@@ -26,6 +27,11 @@ class Problem(Exception):
     def __str__(self) -> str:
         return self.told()
 
+    @property
+    def page(self) -> str:
+        """The address of its entry on the documentation site."""
+        return f"{SITE}/troubleshooting/#{self.slug}"
+
     def told(self, colours: bool = False) -> str:
         """The three parts as people read them."""
         rows = [
@@ -40,7 +46,13 @@ class Problem(Exception):
 
     def as_dict(self) -> dict[str, object]:
         """The same for programs."""
-        return {"problem": self.slug, "what": self.what, "why": self.why, "type": self.remedy}
+        return {
+            "problem": self.slug,
+            "what": self.what,
+            "why": self.why,
+            "type": self.remedy,
+            "page": self.page,
+        }
 
     @classmethod
     def from_json(cls, text: str) -> "Problem":

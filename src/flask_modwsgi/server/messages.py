@@ -2,15 +2,23 @@
 
 import os
 import sys
+import textwrap
 
 from .. import systemd
 from ..printable import printable
 from ..problems.problem import WIDTH
 
+WIDTH = 80
+
 
 def say(text: str) -> None:
-    """A line with a mark, so that it stands out between lines of a log."""
-    write(f"* {text}")
+    """A line with a mark, so that it stands out between lines of a log; wrapped on a terminal."""
+    first, *others = f"* {text}".splitlines()
+    if sys.stderr.isatty():
+        first = textwrap.fill(
+            first, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    write("\n".join([first, *others]))
 
 
 def write(line: str) -> None:

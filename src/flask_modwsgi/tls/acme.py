@@ -67,8 +67,8 @@ def awaited(project: Project, settings: Settings) -> str:
     name = ", ".join(settings.https_names.split())
     if not certificate(project, settings):
         return (
-            f"HTTPS awaits the certificate for {name} from {settings.https_authority}, which asks"
-            f" for a file at http://{_name(settings)}/{said}"
+            f"HTTPS awaits the certificate for {name}; its authority asks for a file at"
+            f" http://{_name(settings)}/{said}"
         )
     return f"the certificate for {name} could not be renewed{said}" if reason else ""
 

@@ -1,0 +1,127 @@
+"""A real Chromium, told what to do through two pipes: the Chrome DevTools Protocol."""
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+AXE = ROOT / "requirements/node_modules/axe-core/axe.min.js"
+# Best practices, too: landmarks, one main heading, no level left out.
+RUN_AXE = """axe.run({}).then(found => JSON.stringify(found.violations.map(one => [
+    one.id, one.nodes.map(node => node.target.join(" ") + ": " + node.failureSummary)])))"""
+PHONE, DESK = (390, 844), (1280, 900)  # width and height in CSS pixels
+OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--remote-debugging-pipe",
+]
+
+
+class Browser:
+    """One page of a browser.
+
+    https://chromedevtools.github.io/devtools-protocol/
+    """
+
+    def __init__(self, ask: int, answers: BinaryIO) -> None:
+        self._ask, self._answers = ask, answers
+        self._numbers = itertools.count(1)
+        self._session = ""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        self.call("Page.enable")
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        request: dict[str, Any] = {"id": number, "method": method, "params": params}
+        if self._session:
+            request["sessionId"] = self._session
+        os.write(self._ask, json.dumps(request).encode() + b"\0")
+        while (answer := self._read()).get("id") != number:
+            pass
+        assert "error" not in answer, answer
+        return dict(answer["result"])
+
+    def _read(self) -> dict[str, Any]:
+        read = bytearray()
+        while (byte := self._answers.read(1)) != b"\0":
+            assert byte, "the browser has ended"
+            read += byte
+        return dict(json.loads(read))
+
+    def show(self, size: tuple[int, int] = DESK, theme: str = "light") -> None:
+        """Change the screen, also of the page that is open."""
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
+        self.call("Emulation.setDeviceMetricsOverride", **metrics, mobile=size == PHONE)
+        wanted = [{"name": "prefers-color-scheme", "value": theme}]
+        self.call("Emulation.setEmulatedMedia", features=wanted)
+
+    def open(self, url: str) -> None:
+        """Load the page whole."""
+        self.call("Page.navigate", url=url)
+        while self._read().get("method") != "Page.loadEventFired":
+            pass
+
+    def evaluate(self, script: str) -> Any:
+        """What a script, or its promise, gives."""
+        done = self.call(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in done, done
+        return done["result"].get("value")
+
+    def violations(self) -> list[Any]:
+        """What axe-core finds wrong with the page that is open, light, and with its colours, dark."""
+        if not AXE.exists():
+            pytest.skip("axe-core is not installed; make axe (it takes npm)")
+        self.show()
+        self.evaluate(AXE.read_text("utf-8"))
+        found = json.loads(self.evaluate(RUN_AXE.replace("{}", "")))
+        self.show(theme="dark")
+        colours = "{runOnly: 'color-contrast'}"
+        return [*found, *json.loads(self.evaluate(RUN_AXE.replace("{}", colours)))]
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Skips where there is none."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program:
+        pytest.skip("no Chromium is installed; on Debian: apt-get install chromium")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        (read, ask), (answer, write) = os.pipe(), os.pipe()
+        # Chromium takes the file descriptors 3 and 4.
+        shell = f'exec "$0" "$@" 3<&{read} 4>&{write}'
+        process = subprocess.Popen(
+            ["bash", "-c", shell, program, *OPTIONS, f"--user-data-dir={folder}"],
+            env=os.environ | {"HOME": folder},  # it writes there, whatever the option above says
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(read, write),
+        )
+        os.close(read)
+        os.close(write)
+        try:
+            with os.fdopen(answer, "rb") as answers:
+                yield Browser(ask, answers)
+        finally:
+            os.close(ask)
+            process.terminate()
+            process.wait(timeout=30)
