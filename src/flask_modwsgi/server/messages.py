@@ -8,8 +8,6 @@ from .. import systemd
 from ..printable import printable
 from ..problems.problem import WIDTH
 
-WIDTH = 80
-
 
 def say(text: str) -> None:
     """A line with a mark, so that it stands out between lines of a log; wrapped on a terminal."""

@@ -19,7 +19,15 @@ from ..machine.accounts import Account
 from ..machine.times import duration
 from ..problems import systems
 from ..problems.problem import Problem
-from ..setup import apaches, built, environments, interpreters, requirements, wheel_cache
+from ..setup import (
+    apaches,
+    built,
+    environments,
+    interpreters,
+    new_environment,
+    requirements,
+    wheel_cache,
+)
 from ..setup.progress import Progress, say
 from . import locks
 
@@ -59,11 +67,11 @@ def setup(
         found = None if rebuild else environments.find(project, wanted)
         if not found:
             _check_build(project, chosen, lacking, python, rebuild)
-        phases = [] if found else environments.phases(project, python, chosen, wanted, rebuild)
+        phases = [] if found else new_environment.phases(project, python, chosen, wanted, rebuild)
         with Progress([*phases, REQUEST]) as progress:
             new = Project(
                 project.root,
-                found or environments.build(project, python, chosen, wanted, progress, rebuild),
+                found or new_environment.build(project, python, chosen, wanted, progress, rebuild),
             )
             progress.begin(REQUEST)
             made = built.built(new.python)

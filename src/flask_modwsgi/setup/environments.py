@@ -6,16 +6,14 @@ was started with.
 """
 
 import contextlib
-import json
 import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +21,9 @@ from .. import problems
 from ..config.project import Project
 from ..machine import files
 from ..problems.problem import Problem
-from . import built, installers, interpreters, requirements, wheel_cache
+from . import built, interpreters, requirements, wheel_cache
 from .apaches import Apache
 from .interpreters import Interpreter
-from .progress import Progress
 
 _NAME = re.compile(r"\d{8}-\d{6}-\d+")  # of an environment's folder
 
@@ -170,6 +167,15 @@ def find(project: Project, wanted: Recipe) -> Path | None:
     return None
 
 
+def new_folder(project: Project) -> Path:
+    """Where the next environment is built.
+
+    The name was never used before, because what a killed setup has started may still write to an
+    older one.
+    """
+    return folder(project) / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")  # as in _NAME
+
+
 def _all(project: Project) -> Iterator[Path]:
     """The environments that setup has made; in a folder that is a link, none is touched."""
     if folder(project).is_symlink():
@@ -177,84 +183,6 @@ def _all(project: Project) -> Iterator[Path]:
     for path in folder(project).glob("*"):
         if _NAME.fullmatch(path.name) and not path.is_symlink():
             yield path
-
-
-def phases(
-    project: Project, python: Interpreter, apache: Apache, wanted: Recipe, rebuild: bool
-) -> list[str]:
-    """The phases of `build`, for those who wait."""
-    packages = [file.name for file in requirements.files(project, wanted.development)]
-    is_built = wheel_cache.cached(project, apache, python) and not rebuild
-    compiled = [] if is_built else wheel_cache.phases(apache)
-    return ["environment", *packages, *compiled, "installation"]
-
-
-def build(
-    project: Project,
-    python: Interpreter,
-    apache: Apache,
-    wanted: Recipe,
-    progress: Progress,
-    rebuild: bool = False,
-) -> Path:
-    """Make the environment that `wanted` describes; return its folder.
-
-    Nothing is left of it if that fails. Its name was never used before, because what a killed
-    setup has started may still write to an older one.
-
-    :param rebuild: Compile mod_wsgi even if the cache has it.
-    :raises Problem: something could not be downloaded, built or installed.
-    """
-    requirements.refuse_own(project, wanted.development)
-    target = folder(project) / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")  # as in _NAME
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        installers.create(project, python, target)
-        for file in requirements.files(project, wanted.development):
-            progress.begin(file.name)
-            # pip checks hashes where there are any, uv only if it is told.
-            hashes = ["--require-hashes"] if requirements.are_hashed(file) else []
-            options = (*hashes, f"--requirement={file}")
-            installers.install(project, f"Installing {file.name}", target, *options)
-        _install_server(project, python, apache, target, progress, rebuild)
-        # An installer's cache may have files that were made with another umask; uv leaves a lock that
-        # everybody can write.
-        subprocess.run(["chmod", "-R", "a+rX,go-w", target])
-        packages = built.versions(target / "bin" / "python")
-        packages.pop("pip", None)  # whoever serves does not need it
-        facts = {"recipe": asdict(wanted), "packages": packages}
-        record(target).write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
-    except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
-        raise
-    return target
-
-
-def _install_server(
-    project: Project,
-    python: Interpreter,
-    apache: Apache,
-    target: Path,
-    progress: Progress,
-    rebuild: bool,
-) -> None:
-    """Install what runs Apache; what the project has pinned stays as it is.
-
-    :raises Problem: the project's packages do not fit.
-    """
-    installed = built.versions(target / "bin" / "python")
-    if own := sorted(installed.keys() & set(requirements.OWN)):
-        raise problems.requirements_own(own, "requirements.txt")
-    if found := requirements.conflicts(requirements.needs(), requirements.provided() | installed):
-        raise problems.packages_conflict(found)
-    built_here = wheel_cache.obtain(project, apache, python, target, progress, rebuild)
-    progress.begin("installation")
-    wheels = [*built_here, own_wheel(project)]
-    rows = [f"{wheel} --hash=sha256:{wheel_cache.sha256(wheel)}\n" for wheel in wheels]
-    file = target / "server.txt"
-    file.write_text(requirements.lacking(installed) + "".join(rows), encoding="utf-8")
-    options = ("--no-deps", "--require-hashes", f"--requirement={file}")
-    installers.install(project, "Installing mod_wsgi", target, *options)
 
 
 def put_to_use(project: Project, environment: Path) -> Path | None:

@@ -1,0 +1,95 @@
+"""Builds an environment: the packages of the project, and what runs Apache."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+from .. import problems
+from ..config.project import Project
+from . import built, environments, installers, requirements, wheel_cache
+from .apaches import Apache
+from .interpreters import Interpreter
+from .progress import Progress
+
+
+def phases(
+    project: Project,
+    python: Interpreter,
+    apache: Apache,
+    wanted: environments.Recipe,
+    rebuild: bool,
+) -> list[str]:
+    """The phases of `build`, for those who wait."""
+    packages = [file.name for file in requirements.files(project, wanted.development)]
+    is_built = wheel_cache.cached(project, apache, python) and not rebuild
+    compiled = [] if is_built else wheel_cache.phases(apache)
+    return ["environment", *packages, *compiled, "installation"]
+
+
+def build(
+    project: Project,
+    python: Interpreter,
+    apache: Apache,
+    wanted: environments.Recipe,
+    progress: Progress,
+    rebuild: bool = False,
+) -> Path:
+    """Make the environment that `wanted` describes; return its folder.
+
+    Nothing is left of it if that fails.
+
+    :param rebuild: Compile mod_wsgi even if the cache has it.
+    :raises Problem: something could not be downloaded, built or installed.
+    """
+    requirements.refuse_own(project, wanted.development)
+    target = environments.new_folder(project)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        installers.create(project, python, target)
+        for file in requirements.files(project, wanted.development):
+            progress.begin(file.name)
+            # pip checks hashes where there are any, uv only if it is told.
+            hashes = ["--require-hashes"] if requirements.are_hashed(file) else []
+            options = (*hashes, f"--requirement={file}")
+            installers.install(project, f"Installing {file.name}", target, *options)
+        _install_server(project, python, apache, target, progress, rebuild)
+        # An installer's cache may have files that were made with another umask; uv leaves a lock that
+        # everybody can write.
+        subprocess.run(["chmod", "-R", "a+rX,go-w", target])
+        packages = built.versions(target / "bin" / "python")
+        packages.pop("pip", None)  # whoever serves does not need it
+        facts = {"recipe": asdict(wanted), "packages": packages}
+        environments.record(target).write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    return target
+
+
+def _install_server(
+    project: Project,
+    python: Interpreter,
+    apache: Apache,
+    target: Path,
+    progress: Progress,
+    rebuild: bool,
+) -> None:
+    """Install what runs Apache; what the project has pinned stays as it is.
+
+    :raises Problem: the project's packages do not fit.
+    """
+    installed = built.versions(target / "bin" / "python")
+    if own := sorted(installed.keys() & set(requirements.OWN)):
+        raise problems.requirements_own(own, "requirements.txt")
+    if found := requirements.conflicts(requirements.needs(), requirements.provided() | installed):
+        raise problems.packages_conflict(found)
+    built_here = wheel_cache.obtain(project, apache, python, target, progress, rebuild)
+    progress.begin("installation")
+    wheels = [*built_here, environments.own_wheel(project)]
+    rows = [f"{wheel} --hash=sha256:{wheel_cache.sha256(wheel)}\n" for wheel in wheels]
+    file = target / "server.txt"
+    file.write_text(requirements.lacking(installed) + "".join(rows), encoding="utf-8")
+    options = ("--no-deps", "--require-hashes", f"--requirement={file}")
+    installers.install(project, "Installing mod_wsgi", target, *options)
