@@ -20,7 +20,7 @@ PRE_GEN = Path(__file__).resolve().parent / "hooks" / "pre_gen_project.py"
 FOLDER = "{{cookiecutter.project_slug}}"
 
 
-class Refusal(FailedHookException, SystemExit):
+class Refusal(FailedHookException, SystemExit):  # type: ignore[misc] # the first has no types
     """The answers are wrong, and why.
 
     cookiecutter prints what a failed hook says. cruft catches nothing; Python itself prints the text

@@ -37,6 +37,7 @@ SETUP = ["environment", "requirements.txt", "requirements-dev.txt", *progress.PH
 def follow(stream: io.StringIO) -> str:
     with progress.Progress(SETUP, stream) as shown:
         shown.begin("requirements-dev.txt")
+        shown.begin("build tools")  # is not among them
         for line in LINES:
             shown.feed(line)
     return stream.getvalue()

@@ -28,11 +28,10 @@ from ..setup import (
     requirements,
     wheel_cache,
 )
-from ..setup.progress import Progress, say
+from ..setup.progress import REQUEST, Progress, say
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
-REQUEST = "a request"  # the last phase of a setup
 PATIENCE = 900.0  # seconds that a setup waits for another one, which may compile Apache
 
 

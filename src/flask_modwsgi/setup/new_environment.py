@@ -11,7 +11,7 @@ from ..config.project import Project
 from . import built, environments, installers, requirements, wheel_cache
 from .apaches import Apache
 from .interpreters import Interpreter
-from .progress import Progress
+from .progress import INSTALLATION, Progress
 
 
 def phases(
@@ -25,7 +25,7 @@ def phases(
     packages = [file.name for file in requirements.files(project, wanted.development)]
     is_built = wheel_cache.cached(project, apache, python) and not rebuild
     compiled = [] if is_built else wheel_cache.phases(apache)
-    return ["environment", *packages, *compiled, "installation"]
+    return ["environment", *packages, *compiled, INSTALLATION]
 
 
 def build(
@@ -86,7 +86,7 @@ def _install_server(
     if found := requirements.conflicts(requirements.needs(), requirements.provided() | installed):
         raise problems.packages_conflict(found)
     built_here = wheel_cache.obtain(project, apache, python, target, progress, rebuild)
-    progress.begin("installation")
+    progress.begin(INSTALLATION)
     wheels = [*built_here, environments.own_wheel(project)]
     rows = [f"{wheel} --hash=sha256:{wheel_cache.sha256(wheel)}\n" for wheel in wheels]
     file = target / "server.txt"

@@ -16,7 +16,7 @@ from ..printable import printable
 PHASES = ("apr", "apr-util", "pcre2", "httpd", "mod_wsgi")  # of the bundled Apache, in order
 BAR = 24  # characters
 CLEARED = "\r\033[K"  # back to the beginning of the line, which becomes empty
-TOOLS = "build tools"
+TOOLS, INSTALLATION, REQUEST = "build tools", "installation", "a request"
 _COLLECTING = re.compile(r"^\s*Collecting mod_wsgi(-standalone)?==")
 _UNPACKING = re.compile(r"^\s*(apr-util|apr|pcre2|httpd)-\d[\d.]*/")
 
@@ -73,7 +73,9 @@ class Progress:
             self._write(CLEARED)
 
     def begin(self, phase: str) -> None:
-        """Say that this one of the phases begins."""
+        """Say that this phase begins. One that was not announced is not shown."""
+        if phase not in self.phases:
+            return
         self.current = phase
         if self.terminal:
             self._write(self._line())
