@@ -581,15 +581,21 @@ def test_the_report_has_what_an_issue_needs_and_no_secret(well: Project) -> None
     assert re.search(r"^HARMLESS +\*{8} \(\d+ characters\)$", text, re.MULTILINE)
     parts = text.split("\n== ")
     assert [part.split(" ==")[0] for part in parts[1:]] == [
-        *("Checks", "Versions", "Settings", "Permissions", "Libraries", "Apache"),
-        *("Setup", "Errors", "Requests", "Fault"),
+        *("Checks", "Versions", "Settings", "Permissions", "Components", "Libraries"),
+        *("Apache", "Setup", "Errors", "Requests", "Fault"),
     ]
     assert "not possible" not in text
-    apache = parts[6]
+    components = {line.split()[0]: line.split()[1:] for line in parts[5].splitlines()[1:] if line}
+    for name in ("httpd", "apr", "apr-util", "pcre2"):
+        assert re.fullmatch(r"\d[\d.]+", components[name][0]), parts[5]
+    if found := components.get("openssl"):  # it says so in its file, too
+        crypto = Path(found[1].replace("libssl", "libcrypto"))
+        assert f"OpenSSL {found[0]} ".encode() in crypto.read_bytes()
+    apache = parts[7]
     assert " wsgi_module (shared)" in apache
     assert "Listen 127.0.0.1:" in apache and "WSGIDaemonProcess" in apache
     assert f"drwxr-xr-x 0:0 {well.path}\n" in parts[4] or os.geteuid() != 0
-    assert "libpython3" in parts[5] or shutil.which("ldd") is None
+    assert "libpython3" in parts[6] or shutil.which("ldd") is None
     assert "mod-wsgi==" in parts[2] and "Apache/2.4" in parts[2]
 
 

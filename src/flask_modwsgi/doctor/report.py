@@ -18,7 +18,7 @@ from ..logs import reader
 from ..machine import accounts, files, trust
 from ..problems.problem import Problem
 from ..setup import environments
-from . import redaction
+from . import components, redaction
 from .facts import Facts
 from .finding import Finding, described, problems_of, table
 
@@ -50,6 +50,7 @@ def compose(project: Project, findings: Sequence[Finding], configuration: Sectio
         "Versions": lambda: versions(facts),
         "Settings": lambda: settings(facts),
         "Permissions": lambda: permissions(facts),
+        "Components": lambda: components.as_text(components.of(facts.built, facts.project.python)),
         "Libraries": lambda: libraries(facts),
         "Apache": configuration,
         "Setup": lambda: tail(project, "setup.log"),

@@ -1,0 +1,90 @@
+"""The bill of materials of Apache: what it consists of here, each part with its version and source."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ..setup.built import Built
+
+# What Apache says that it has loaded: ``Server loaded:  APR 1.7.6, APR-UTIL 1.6.5, PCRE 10.49 ...``.
+_LOADED = re.compile(r"(Apache/|APR |APR-UTIL |PCRE )(\d[\w.]*)")
+_NAMES = {"Apache/": "httpd", "APR ": "apr", "APR-UTIL ": "apr-util", "PCRE ": "pcre2"}
+# The modules that use libraries of the system; of each library, its name and what tells its version.
+_MODULES = ("mod_ssl", "mod_http2", "mod_brotli", "mod_deflate", "mod_md")
+_LIBRARIES = {
+    "ssl": ("openssl", "OpenSSL_version"),
+    "nghttp2": ("nghttp2", "nghttp2_version"),
+    "brotlienc": ("brotli", "BrotliEncoderVersion"),
+    "z": ("zlib", "zlibVersion"),
+    "expat": ("expat", "XML_ExpatVersion"),
+    "curl": ("curl", "curl_version"),
+    "jansson": ("jansson", "jansson_version_str"),
+}
+# In a process of its own, as a library may do anything when it is loaded.
+_ASK = """
+import ctypes, json, sys
+class Info(ctypes.Structure):
+    _fields_ = [("age", ctypes.c_int), ("number", ctypes.c_int), ("text", ctypes.c_char_p)]
+kinds = {"nghttp2_version": ctypes.POINTER(Info), "BrotliEncoderVersion": ctypes.c_uint32}
+found = {}
+for path, name in json.loads(sys.argv[1]).items():
+    try:
+        function = getattr(ctypes.CDLL(path), name)
+    except (OSError, AttributeError):
+        continue
+    function.restype = kinds.get(name, ctypes.c_char_p)
+    told = function(0)
+    if isinstance(told, int):
+        told = f"{told >> 24}.{told >> 12 & 4095}.{told & 4095}".encode()
+    found[path] = (told if isinstance(told, bytes) else told.contents.text).decode()
+print(json.dumps(found))
+"""
+
+
+class Component(NamedTuple):
+    """A part of the server that runs; its version is the one that it says itself."""
+
+    name: str
+    version: str
+    source: str
+
+
+def of(made: Built, python: Path) -> Iterator[Component]:
+    """What Apache and mod_wsgi consist of.
+
+    :param python: The Python that loads the libraries, to ask them.
+    :raises Problem: Apache is gone.
+    """
+    source = str(made.httpd)
+    for name in ("mod-wsgi", "mod-wsgi-standalone", "mod-wsgi-httpd"):
+        if version := made.packages.get(name):
+            package = f"https://pypi.org/project/{name}/{version}/"
+            source = package if name == "mod-wsgi-httpd" else source
+            yield Component(name, version, package)
+    for mark, version in dict(_LOADED.findall(made.apache("-V").stdout)).items():
+        yield Component(_NAMES[mark], version, source)
+    libraries = _libraries(made)
+    asked = json.dumps({path: _LIBRARIES[name][1] for path, name in libraries.items()})
+    done = subprocess.run([python, "-I", "-c", _ASK, asked], capture_output=True, text=True, env={})
+    for path, told in (json.loads(done.stdout) if done.returncode == 0 else {}).items():
+        number = re.search(r"\d[\w.]*", told)
+        version = number[0] if number else told
+        yield Component(_LIBRARIES[libraries[path]][0], version, path)
+
+
+def _libraries(made: Built) -> dict[str, str]:
+    """The name of each library, without ``lib``, by its path."""
+    command = ["otool", "-L"] if sys.platform == "darwin" else ["ldd"]
+    files = [made.httpd, *(made.modules / f"{name}.so" for name in _MODULES)]
+    existing = [file for file in files if file.is_file()]
+    done = subprocess.run([*command, *existing], capture_output=True, text=True)
+    return dict(re.findall(rf"(/\S*/lib({'|'.join(_LIBRARIES)})\.\S+)", done.stdout))
+
+
+def as_text(found: Iterator[Component]) -> str:
+    """A line for each."""
+    return "\n".join(f"{one.name:<20} {one.version:<12} {one.source}" for one in found)
