@@ -65,5 +65,5 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     app.connect("source-read", read)
     app.connect("build-finished", finish)
-    for name in ("caddy", "cron", "haproxy", "mermaid"):  # Pygments has none
+    for name in ("caddy", "cron", "haproxy"):  # Pygments has none
         app.add_lexer(name, TextLexer)

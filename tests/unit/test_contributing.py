@@ -81,7 +81,7 @@ def test_the_commands_exist() -> None:
 
 
 def test_the_map_has_the_folders_of_the_package() -> None:
-    (drawn,) = re.findall(r"```mermaid\n(.*?)```", TEXT, re.DOTALL)
+    (drawn,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
     for folder in (ROOT / "src/flask_modwsgi").glob("*/"):
         if not folder.name.startswith("__"):
             assert folder.name in drawn, folder.name
