@@ -12,7 +12,7 @@ import pytest
 from conftest import QUESTIONS, ROOT, TEMPLATE, Baked, derive
 
 from flask_modwsgi.cli.verbs import VERBS
-from flask_modwsgi.config import reference
+from flask_modwsgi.config import reference, settings
 from flask_modwsgi.problems import systems
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -102,6 +102,42 @@ def test_the_verbs_in_the_pages_exist() -> None:
     assert len(pages) > 30
     for page in pages:
         assert set(re.findall(r"\./run (\w+)", page.read_text("utf-8"))) <= known, page
+
+
+def guide() -> dict[str, str]:
+    return {page.stem: page.read_text("utf-8") for page in (ROOT / "docs/guide").glob("*.md")}
+
+
+# Variables in the guide that are no settings.
+OTHERS = {"FLASK_SECRET_KEY", "FLASK_SESSION_COOKIE_SECURE", "PYTHON_DOTENV_DISABLED", "NAME"}
+OTHERS |= {"HOME", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "USER", "USE_X_SENDFILE"}
+
+
+def test_the_guide_names_every_setting_and_no_other() -> None:
+    pattern = re.compile(r"(?:`|^ *)([A-Z][A-Z_]{3,})(?=[`=])", re.MULTILINE)
+    named = {name for text in guide().values() for name in pattern.findall(text)}
+    assert named - OTHERS == set(settings.NAMES)
+
+
+def test_the_headers_of_the_guide_are_sent() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| `(.+?)` \|", guide()["headers"], re.MULTILINE)
+    sent = (ROOT / "src/flask_modwsgi/apache/conf/browsers.conf").read_text("utf-8")
+    found = dict(re.findall(r'^ *Header always set ([\w-]+) "?(.+?)"? \\?"?(?:expr|$)', sent, re.M))
+    policy = {"Content-Security-Policy": reference.STRICT_POLICY}
+    assert len(rows) == 6
+    for name, value in rows:
+        assert (found | policy)[name].rstrip('" \\') == value
+
+
+def test_the_metrics_of_the_guide_exist() -> None:
+    code = "".join(
+        path.read_text() for path in (ROOT / "src/flask_modwsgi/worker").glob("metr*.py")
+    )
+    measured = set(re.findall(r'"(wsgi_\w+)"', code))
+    rows = re.findall(r"^\| `(wsgi_\w+)", guide()["metrics"], re.MULTILINE)
+    assert {name.removesuffix("_total") for name in rows} == measured
+    used = set(re.findall(r"wsgi_\w+", guide()["metrics"]))
+    assert {re.sub("_(total|bucket)$", "", name) for name in used} == measured
 
 
 def test_the_help_fits_a_screen(defaults: Baked) -> None:
