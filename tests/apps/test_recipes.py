@@ -28,6 +28,13 @@ pytestmark = pytest.mark.slow
 
 PAGES = {path.stem: path.read_text("utf-8") for path in (ROOT / "docs/recipes").glob("*.md")}
 
+# Where systems put the programs of PostgreSQL's server.
+PROGRAMS = (
+    "usr/lib/postgresql/*/bin",
+    "usr/libexec/postgresql*",
+    "opt/homebrew/opt/postgresql@*/bin",
+)
+
 Recipe = Callable[..., str]
 
 
@@ -51,7 +58,7 @@ def recipe(workplace: Path, kind: str) -> Iterator[Recipe]:
         folders.append(project.path)
         text = PAGES[name].replace("/var/www/hello-flask", str(project.path))
         for usual, free in {8000: port, **(ports or {})}.items():
-            text = text.replace(f":{usual}", f":{free}")
+            text = re.sub(rf"(?<=:|=){usual}\b", str(free), text)
         follow(blocks(text), project.path, commands, others, PATH=path_with_uv())
         shell(
             project.path,
@@ -70,10 +77,9 @@ def test_every_recipe_is_followed() -> None:
     assert {f"test_{name}" for name in PAGES} <= globals().keys()
 
 
-def test_database(recipe: Recipe, postgres: tuple[int, Path]) -> None:
-    port, folder = postgres
-    administrator = f"--host {folder} --port {port} --username postgres --dbname postgres"
-    recipe("database", {5432: port}, f'psql() {{ command psql {administrator} "$@"; }}')
+def test_database(recipe: Recipe, postgres: tuple[int, str]) -> None:
+    port, psql = postgres
+    recipe("database", {5432: port}, f'psql() {{ {psql} "$@"; }}')
 
 
 def test_api(recipe: Recipe, chromium: str) -> None:
@@ -104,6 +110,28 @@ def test_jobs(recipe: Recipe, redis: int, tmp_path: Path) -> None:
         wait_for(finished, 30, "the worker")
 
 
+def test_mail(recipe: Recipe, redis: int, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "mail"
+    with ExitStack() as services:
+
+        def start(text: str) -> None:
+            command = shlex.split(text.removeprefix("$ "))
+            env = os.environ | {"PATH": path_with_uv(), "PYTHONUNBUFFERED": "1"}
+            services.enter_context(server(log, *command, env=env))
+            wait_for(lambda: listens(port), 60, "the mail server")
+
+        recipe("mail", {6379: redis, 8025: port}, others={"console": start})
+        assert "Subject: You are invited" in log.read_text()
+
+
+def test_uploads(recipe: Recipe) -> None:
+    recipe("uploads")
+
+
+def test_events(recipe: Recipe, redis: int) -> None:
+    recipe("events", {6379: redis})
+
+
 @contextmanager
 def server(log_file: Path, *command: str | Path, **options: Any) -> Iterator[None]:
     """A program that serves until it is ended."""
@@ -130,15 +158,14 @@ def listens(port: int) -> bool:
 
 
 @pytest.fixture
-def postgres(workplace: Path) -> Iterator[tuple[int, Path]]:
-    """The port of a PostgreSQL with nothing in it, and the folder of its administrator's socket."""
-    programs = [
-        *Path("/usr").glob("lib/postgresql/*/bin"),
-        *Path("/usr").glob("libexec/postgresql*"),
-    ]
-    path = os.pathsep.join(map(str, [*sorted(programs, reverse=True), os.environ["PATH"]]))
-    initdb, program = (shutil.which(name, path=path) for name in ("initdb", "postgres"))
-    if not initdb or not program or not shutil.which("psql"):
+def postgres(workplace: Path) -> Iterator[tuple[int, str]]:
+    """The port of a PostgreSQL with nothing in it, and the psql of its administrator."""
+    folders = [path for place in PROGRAMS for path in sorted(Path("/").glob(place), reverse=True)]
+    path = os.pathsep.join(map(str, [*folders, os.environ["PATH"]]))
+    initdb, program, psql = (
+        shutil.which(name, path=path) for name in ("initdb", "postgres", "psql")
+    )
+    if not (initdb and program and psql):
         pytest.skip("PostgreSQL is not installed; on Debian: apt-get install postgresql")
     folder, port = workplace / "postgres", free_port()
     folder.mkdir()
@@ -158,7 +185,7 @@ def postgres(workplace: Path) -> Iterator[tuple[int, Path]]:
     command = (program, "-D", "data", "-p", str(port), "-k", folder, "-c", "fsync=off")
     with server(folder / "log", *command, **account):
         wait_for(lambda: listens(port), 30, "PostgreSQL")
-        yield port, folder
+        yield port, f"{psql} --host {folder} --port {port} --username postgres --dbname postgres"
 
 
 @pytest.fixture
@@ -168,6 +195,8 @@ def redis(tmp_path: Path) -> Iterator[int]:
     if not program:
         pytest.skip("Redis is not installed; on Debian: apt-get install redis-server")
     port = free_port()
-    with server(tmp_path / "log", program, "--port", str(port), "--save", ""):
+    with server(
+        tmp_path / "log", program, "--bind", "127.0.0.1", "--port", str(port), "--save", ""
+    ):
         wait_for(lambda: listens(port), 30, "Redis")
         yield port
