@@ -17,6 +17,8 @@ GUIDE = (ROOT / "docs" / "guide" / "proxies.md").read_text("utf-8")
 CLIENT = "127.0.0.9"  # an address of the loopback network that is no proxy's
 INNER = "127.0.0.3"  # the second of two proxies
 
+PAGE = "<title>Back soon</title>"  # what people get while the application is stopped
+
 # What the guide says to write where the proxy takes /shop off, and what that replaces.
 PREFIXED = {
     "nginx": {
@@ -50,6 +52,7 @@ pid {folder}/pid;
 error_log {folder}/log;
 events {{}}
 http {{
+types {{ text/html html; }}
 access_log off;
 client_body_temp_path {folder}/body;
 proxy_temp_path {folder}/proxy;
@@ -80,6 +83,8 @@ ServerName example.com
 ServerRoot {folder}
 DefaultRuntimeDir {folder}
 Mutex file:{folder}
+TypesConfig /dev/null
+AddType text/html .html
 PidFile {folder}/pid
 ErrorLog {folder}/log
 {modules}
@@ -96,7 +101,7 @@ CADDY = """\
 {blocks}
 """
 MODULES = (
-    *("mpm_event", "authz_core", "headers", "proxy", "proxy_http"),
+    *("mpm_event", "alias", "authz_core", "headers", "mime", "proxy", "proxy_http"),
     *("socache_shmcb", "ssl", "unique_id"),
 )
 
@@ -133,6 +138,7 @@ def at(text: str, port: int, application: int, folder: Path, tls: bool = True) -
         )
     text = re.sub(r"\*?:443\b|\b443\b", f"127.0.0.1:{port}", text)
     text = text.replace("/etc/ssl/example.com", str(folder / "example"))
+    text = text.replace("/var/www/proxy", str(folder / "page"))
     text = text.replace("example.com {\n", f"http{'s' * tls}://example.com:{port} {{\n")  # Caddy's
     return text.replace("127.0.0.1:8000", f"127.0.0.1:{application}")
 
@@ -154,9 +160,11 @@ def program(name: str) -> str | None:
     return next((path for one in found if (path := shutil.which(one, path=places))), None)
 
 
-def configuration(front: Front, application: int, inner: int, folder: Path) -> str:
+def configuration(
+    front: Front, application: int, inner: int, folder: Path, changes: dict[str, str]
+) -> str:
     """Everything that proxy reads."""
-    text = snippet(front.name)
+    text = changed(snippet(front.name), changes)
     prefixed = changed(text, PREFIXED[front.name])
     blocks = [
         at(text, front.tls, application, folder),
@@ -188,15 +196,23 @@ def configuration(front: Front, application: int, inner: int, folder: Path) -> s
 
 
 @contextmanager
-def front(name: str, application: int, inner: int, folder: Path) -> Iterator[Front]:
-    """That proxy in front of the application's port; nginx is also the inner one of two."""
+def front(
+    name: str, application: int, inner: int, folder: Path, changes: dict[str, str] | None = None
+) -> Iterator[Front]:
+    """That proxy in front of the application's port; nginx is also the inner one of two.
+
+    :param changes: What to write instead of what in the guide's configuration.
+    """
     found = program(name)
     assert found
-    folder.mkdir()
+    (folder / "page").mkdir(parents=True)
+    (folder / "page" / "unavailable.html").write_text(PAGE, "utf-8")
+    for place in (folder, folder / "page"):
+        place.chmod(0o755)  # for the accounts of proxies
     certificate(folder)
     here = Front(name, *(free_port() for _ in range(4)))
     file = folder / "conf"
-    file.write_text(configuration(here, application, inner, folder))
+    file.write_text(configuration(here, application, inner, folder, changes or {}))
     words = {
         "nginx": [found, "-p", folder, "-c", file],
         "haproxy": [found, "-db", "-f", file],

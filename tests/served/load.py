@@ -30,12 +30,18 @@ class Record:
 
 
 @contextmanager
-def load(url: str, path: str = "/", keep: int = 4, close: int = 2) -> Iterator[Record]:
-    """`keep` clients that keep their connection and `close` clients that open one each time."""
+def load(
+    url: str, path: str = "/", keep: int = 4, close: int = 2, host: str = ""
+) -> Iterator[Record]:
+    """`keep` clients that keep their connection and `close` clients that open one each time.
+
+    :param host: What they ask for, if not the name in `url`.
+    """
     record, done = Record(), threading.Event()
     kinds = [True] * keep + [False] * close
     clients = [
-        threading.Thread(target=_client, args=(url, path, kept, record, done)) for kept in kinds
+        threading.Thread(target=_client, args=(url, path, host, kept, record, done))
+        for kept in kinds
     ]
     for client in clients:
         client.start()
@@ -56,7 +62,9 @@ def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPCon
     return http.client.HTTPSConnection(host, port, timeout=60, context=anybody)
 
 
-def _client(url: str, path: str, kept: bool, record: Record, done: threading.Event) -> None:
+def _client(
+    url: str, path: str, host: str, kept: bool, record: Record, done: threading.Event
+) -> None:
     address = urlsplit(url)
     assert address.hostname
     connection = _connection(address.scheme, address.hostname, address.port)
@@ -65,6 +73,8 @@ def _client(url: str, path: str, kept: bool, record: Record, done: threading.Eve
         problem = None
         try:
             headers = {} if kept else {"Connection": "close"}
+            if host:
+                headers["Host"] = host
             connection.request("GET", address.path + path, headers=headers)
             response = connection.getresponse()
             response.read()
