@@ -4,8 +4,9 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,6 +109,27 @@ class Host:
     def signal(self, number: int) -> None:
         for pid in self.pids():
             os.kill(pid, number)
+
+    @contextmanager
+    def starved(self) -> Iterator[None]:
+        """It runs for a tenth of the time only."""
+        done = threading.Event()
+
+        def halt() -> None:
+            while not done.is_set():
+                for number, seconds in ((signal.SIGSTOP, 0.9), (signal.SIGCONT, 0.1)):
+                    with suppress(ProcessLookupError):
+                        self.signal(number)
+                    done.wait(seconds)
+
+        thread = threading.Thread(target=halt)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            self.signal(signal.SIGCONT)
 
     def terminate(self, grace: float) -> bool:
         """SIGTERM, and SIGKILL after the grace period; whether it ended in time."""

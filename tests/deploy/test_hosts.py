@@ -121,6 +121,18 @@ def test_an_accident_costs_at_most_what_was_under_way(hosts: Hosts, accident: st
     assert len(record.failures) <= CLIENTS
 
 
+def test_a_slow_host_costs_at_most_what_was_under_way(hosts: Hosts) -> None:
+    with load(FRONT, "/slow?seconds=0.1") as record:
+        more(record)
+        with hosts.all[1].starved():
+            for _ in range(4):
+                more(record, 50)
+        restored(hosts, hosts.all[1])
+        more(record)
+    print(f"slow: {len(record.failures)} of {record.answered} failed: {record.failures}")
+    assert len(record.failures) <= CLIENTS
+
+
 def test_a_host_that_starts_gets_nothing_before_it_is_ready(hosts: Hosts) -> None:
     host = hosts.all[2]
     with load(FRONT) as record:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from conftest import bake_with
@@ -21,6 +22,36 @@ OTHER = """
     </Directory>
 </VirtualHost>
 """
+
+# Fedora's layout: its folders, its account, and what its files say about them.
+FEDORA = {
+    "conf/httpd.conf": """
+ServerRoot /etc/httpd
+DefaultRuntimeDir /run/httpd
+Listen 80
+Include conf.modules.d/*.conf
+User apache
+Group apache
+ServerName localhost
+<Directory />
+    AllowOverride none
+    Require all denied
+</Directory>
+<Directory /var/www>
+    AllowOverride None
+    Require all granted
+</Directory>
+ErrorLog logs/error_log
+TypesConfig /etc/mime.types
+IncludeOptional conf.d/*.conf
+""",
+    "conf.modules.d/00-base.conf": "".join(
+        f"LoadModule {name}_module modules/mod_{name}.so\n"
+        for name in ("mpm_event", "alias", "authz_core", "dir", "headers", "mime")
+    ),
+    "conf.modules.d/10-wsgi-python3.conf": "LoadModule wsgi_module modules/mod_wsgi_python3.so\n",
+    "conf.d/other.conf": OTHER,
+}
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +162,40 @@ def test_a_reload_of_apache_takes_new_code(shared: Machine) -> None:
         assert record.answered > 10
     finally:
         views.write_text(before, "utf-8")
+
+
+def test_in_the_layout_of_fedora(shared: Machine) -> None:
+    """Debian's Apache with files, folders and an account as Fedora has them; the last test here."""
+    shared.type("systemctl stop apache2; useradd --system --home-dir /usr/share/httpd apache")
+    modules = "/usr/lib64/httpd/modules"
+    shared.type(
+        f"install -d /etc/httpd {modules} && install -d -m 700 /var/log/httpd"
+        f" && ln -s {modules} /etc/httpd/modules && ln -s /var/log/httpd /etc/httpd/logs"
+        f" && ln -s /usr/lib/apache2/modules/*.so {modules}/"
+        f" && mv {modules}/mod_wsgi.so {modules}/mod_wsgi_python3.so"
+        f" && install -d -m 710 -g apache /run/httpd"
+    )
+    folder = shared.root / "etc/httpd"
+    for name, text in FEDORA.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+    for name in ("hello-flask", "shop"):
+        shared.type(f"ln -s /var/www/{name}/deploy/vhost.conf /etc/httpd/conf.d/{name}.conf")
+    apache = "/usr/sbin/apache2 -f /etc/httpd/conf/httpd.conf"
+    assert "Syntax OK" in shared.type(f"{apache} -t")
+    shared.type(f"systemd-run --unit httpd {apache} -DFOREGROUND")
+    try:
+        for name, mount in SITES.items():
+            wait_for(partial(serves, shared, name, f"{mount}/"), 20, name)
+            assert get(shared, name, f"{mount}/static/style.css").status == 200
+            assert get(shared, name, "/.env").status in (403, 404)
+        assert get(shared, "other.example.com", "/other/").text == "another site\n"
+    finally:
+        shared.type("systemctl stop httpd")
+
+
+def serves(machine: Machine, name: str, path: str) -> bool:
+    try:
+        return get(machine, name, path).status == 200
+    except OSError:
+        return False
