@@ -198,6 +198,35 @@ def test_logs(service: Service) -> None:
         follower.wait(timeout=10)
 
 
+PRINTED = """
+print("Traceback (most recent call last):")
+print("ValueError: printed while it was loaded")
+
+
+@bp.get("/prints")
+def prints() -> str:
+    print("ERROR printed in a request")
+    print("KeyError: 'printed'", file=sys.stdout, flush=True)
+    return "done"
+"""
+
+
+def test_what_is_printed_is_no_error(service: Service) -> None:
+    """However much it looks like one."""
+    views = service.project.package / "views.py"
+    views.write_text(f"import sys\n{views.read_text()}{PRINTED}")
+    assert service.run("restart").returncode == 0
+    assert ask(f"{service.url}/prints").text == "done"
+    log = service.project.path / "var" / "log" / "error.log"
+    wait_for(lambda: "KeyError: 'printed'" in log.read_text(), 5, "the log")
+    assert service.status()["errors"] == []
+    for words in (["status"], ["logs", "--errors"], ["explain"]):
+        done = service.run(*words)
+        assert done.returncode == 0
+        assert "printed" not in done.stdout, words
+    assert "KeyError: 'printed'" in service.run("logs", "-n", "100").stdout
+
+
 @pytest.mark.daemon_mode
 def test_reload_takes_new_code_and_settings_without_a_failed_request(service: Service) -> None:
     """Many in a row, under load: kept and new connections, slow requests under way."""

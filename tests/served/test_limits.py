@@ -60,6 +60,21 @@ def large() -> bytes:
     return bytes(5 * 1024 * 1024)
 
 
+@bp.get("/pieces")
+def pieces() -> Any:
+    return current_app.response_class(bytes(64 * 1024) for _ in range(80))
+
+
+@bp.get("/events")
+def events() -> Any:
+    def made() -> Any:
+        for number in range(14):
+            time.sleep(0.5)
+            yield f"data: {number}\\n\\n"
+
+    return current_app.response_class(made(), mimetype="text/event-stream")
+
+
 @bp.get("/blocks")
 def blocks() -> str:
     time.sleep(1000)
@@ -337,6 +352,67 @@ def test_the_threads_come_back(limited: Running, stuck: dict[str, tuple[float, A
         return time.monotonic() - started < 2.8  # one process may get more than it has places
 
     wait_for(all_at_once, 20, "every thread to work")
+
+
+# --- What clients take, which counts for no limit
+
+
+@pytest.fixture(scope="module")
+def patient(limited: Running) -> tuple[dict[str, tuple[float, bytes]], list[bool]]:
+    """The seconds and the last bytes of what clients and streams take long for; all at once.
+
+    And whether each process of the server is still the one that it was.
+    """
+    before = {one.pid: one.create_time() for one in limited.family()}
+
+    def answer(request: bytes, send_for: float = 0, read_for: float = 0) -> tuple[float, bytes]:
+        started, last = time.monotonic(), b""
+        with connect(limited) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+            parts = 20 if send_for else 1
+            size = len(request) // parts + 1
+            for number in range(parts):
+                connection.sendall(request[number * size : (number + 1) * size])
+                time.sleep(send_for / parts)
+            while piece := connection.recv(64 * 1024):
+                last = (last + piece)[-100:]
+                time.sleep(read_for / 80)
+        return time.monotonic() - started, last
+
+    body = head("POST /take", "*/*", "Content-Length: 900000") + bytes(900000)
+    asked = {
+        "upload": (body, LIMIT + 2, 0),
+        "download": (head("GET /large", "*/*"), 0, LIMIT + 2),
+        "pieces": (head("GET /pieces", "*/*"), 0, LIMIT + 2),
+        "events": (head("GET /events", "*/*"), 0, 0),
+    }
+    with ThreadPoolExecutor(len(asked)) as pool:
+        found = {name: pool.submit(answer, *what) for name, what in asked.items()}
+        done = {name: one.result() for name, one in found.items()}
+    after = {one.pid: one.create_time() for one in limited.family()}
+    return done, [after.get(pid) == began for pid, began in before.items()]
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("upload", b'{"bytes":900000}\n'),
+        ("download", bytes(100)),
+        ("pieces", b"0\r\n\r\n"),
+        ("events", b"data: 13\n\n\r\n0\r\n\r\n"),
+    ],
+    ids=["upload", "download", "pieces", "events"],
+)
+def test_a_slow_client_or_stream_reaches_no_limit(
+    patient: tuple[dict[str, tuple[float, bytes]], list[bool]], name: str, end: bytes
+) -> None:
+    """Nor does it cost a process, each of which serves others."""
+    answers, kept = patient
+    seconds, last = answers[name]
+    assert seconds > LIMIT + 1
+    assert last.endswith(end)
+    assert kept
+    assert all(kept)
 
 
 # --- Many connections

@@ -150,6 +150,24 @@ def test_any_program_with_its_input_and_status(own: Project) -> None:
     assert (done.stdout, done.returncode) == (f"{run_user(own)} typed\n", 3), done.stderr
 
 
+CHILD = """import subprocess, sys
+subprocess.run([sys.executable, "-c", "import dotenv; print(dotenv.dotenv_values('.env')['GREETING'])"])"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import dotenv; dotenv.load_dotenv(); print(dotenv.get_key('.env', 'GREETING'))",
+        CHILD,
+        "from dotenv.main import DotEnv; print(DotEnv('.env').dict()['GREETING'])",
+    ],
+)
+def test_a_program_may_read_the_settings_by_itself(own: Project, code: str) -> None:
+    """Root's .env is root's alone."""
+    done = own.call("./run", "exec", "--", "python", "-c", code)
+    assert done.stdout == "hello\n", done.stderr
+
+
 def test_a_signal_ends_the_program_itself(own: Project) -> None:
     done = own.call("./run", "exec", "--", "sh", "-c", "kill -TERM $$")
     assert done.returncode == -15

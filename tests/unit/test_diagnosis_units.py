@@ -451,7 +451,7 @@ def test_no_code_and_no_explanation_is_there_twice() -> None:
     assert sum(len(entry.codes) for entry in entries) == len(explain.table())
     assert len({entry.means for entry in entries}) == len(entries)
     for entry in entries:
-        assert all(re.fullmatch(r"WSGI\d{4}|AH\d{5}", code) for code in entry.codes)
+        assert all(re.fullmatch(r"WSGI\d{4}|AH\d{5}|REQUEST_LIMIT", code) for code in entry.codes)
         assert entry.means.endswith("."), entry
 
 
@@ -549,6 +549,25 @@ LATEST = {
         "client denied",
     ),
     "of its own": (written("KeyError: 'x'", module="wsgi:error"), "Error ", "KeyError: 'x'"),
+    "a limit": (
+        written(
+            "GET /spin took longer than REQUEST_LIMIT",
+            "Traceback (most recent call last):",
+            '  File "/srv/x/views.py", line 48, in spin',
+            "flask_modwsgi.worker.runner.TimeLimit: the request took longer than REQUEST_LIMIT",
+            module="flask_modwsgi:error",
+        ),
+        "REQUEST_LIMIT ",
+        "views.py",
+    ),
+    "a limit in one call": (
+        written(
+            "GET /x took longer than REQUEST_LIMIT, and could not be interrupted",
+            module="flask_modwsgi:error",
+        ),
+        "REQUEST_LIMIT ",
+        "could not be interrupted",
+    ),
     "a death": (written(*died(8, 3)), "WSGI0147", "process 8 exited with status 3"),
     "a stop that took long": (
         [

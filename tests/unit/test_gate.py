@@ -202,7 +202,7 @@ def test_what_cannot_be_interrupted_is_answered_and_gives_its_place_to_others(
     assert "GET /blocks took longer than REQUEST_LIMIT" in caplog.text
     assert "lock.acquire()" in caplog.text
     wait_for(lambda: told, 10, "the process to ask for another one")
-    assert "GET /blocks could not be interrupted" in caplog.text
+    assert "GET /blocks took longer than REQUEST_LIMIT, and could not be interrupted" in caplog.text
     assert Client(made).get("/").text == "hello"
     assert not runner._is_my_turn(tmp_path)
     lock.release()

@@ -25,7 +25,9 @@ from .import_failures import denied
 from .tracebacks import crash_stack, tracebacks
 
 SHOWN = 3  # lines of the log that are shown with a code
-_CODE = re.compile(r"(?<![A-Z])(WSGI)[ -]?0*(\d{1,4})\b|(?<![A-Z])(AH)[ -]?0*(\d{2,5})\b", re.I)
+_CODE = re.compile(
+    r"(?<![A-Z])(WSGI)[ -]?0*(\d{1,4})\b|(?<![A-Z])(AH)[ -]?0*(\d{2,5})\b|\b(REQUEST_LIMIT)\b", re.I
+)
 # Of an error page that could not be had, and of a stop that takes long: not why.
 _CONSEQUENCE = re.compile(r"/workers/errors|AH0004[567]: ")
 
@@ -96,8 +98,10 @@ def codes_in(text: str) -> list[str]:
     """The codes in a text as the log spells them: ``WSGI0110`` for ``wsgi110``; none twice."""
     found = []
     for match in _CODE.finditer(text):
-        is_apache = bool(match[3])
-        found.append(f"AH{int(match[4]):05}" if is_apache else f"WSGI{int(match[2]):04}")
+        if match[5]:  # the one limit of ours that ends a request
+            found.append("REQUEST_LIMIT")
+        else:
+            found.append(f"AH{int(match[4]):05}" if match[3] else f"WSGI{int(match[2]):04}")
     return list(dict.fromkeys(found))
 
 
@@ -117,7 +121,7 @@ def _row(label: str, text: str) -> str:
     return textwrap.fill(
         text,
         80,
-        initial_indent=f"{label:<10}",
+        initial_indent=f"{label + ' ':<10}",
         subsequent_indent=" " * 10,
         break_long_words=False,
         break_on_hyphens=False,

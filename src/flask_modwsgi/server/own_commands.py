@@ -13,6 +13,8 @@ from ..machine import accounts, data_folder
 from . import launch
 
 FLASK = "flask_modwsgi.worker.flask_command"
+# The folder of what every Python runs first that finds it.
+STARTED = Path(__file__).resolve().parents[1] / "worker" / "started"
 
 
 def flask(project: Project, words: Sequence[str]) -> int:
@@ -37,12 +39,13 @@ def execute(project: Project, words: Sequence[str]) -> int:
         raise problems.command_wrong("./run exec needs a command", "./run exec -- python")
     facts = Facts(project)
     environ = launch.environment_of(project, facts)
+    written = launch.names_written(project)
     data_folder.make(project.data, facts.account)
     if not facts.account.is_me:
         accounts.become(facts.account)
-        # Its values are there already. https://pypi.org/project/python-dotenv/#disable-load_dotenv
         if not os.access(project.env_file, os.R_OK):
-            environ.setdefault("PYTHON_DOTENV_DISABLED", "1")
+            told = (str(project.env_file), written)
+            environ |= {"FLASK_MODWSGI_ENV_FILE": json.dumps(told), "PYTHONPATH": str(STARTED)}
     os.chdir(project.root)
     # What this Python ignores, or handles itself, a program expects to be ended by.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):

@@ -15,7 +15,7 @@ from typing import Any
 _READERS = ("dotenv.main", "decouple")
 
 
-def give(file: Path, names: Iterable[str]) -> None:
+def give(file: str | Path, names: Iterable[str]) -> None:
     """Have them find the variables `names` in `file`, where this user cannot read it.
 
     Before the application is loaded, which may have modules of these names itself.

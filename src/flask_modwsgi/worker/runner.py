@@ -43,6 +43,9 @@ _TOO_LONG = "%s %s took longer than REQUEST_LIMIT"
 class TimeLimit(BaseException):
     """Ends a request that has reached ``REQUEST_LIMIT``; ``except Exception`` does not catch it."""
 
+    def __str__(self) -> str:
+        return "the request took longer than REQUEST_LIMIT"
+
 
 class NoPlace(Exception):
     """The application did not begin with a request in time."""
@@ -243,7 +246,9 @@ class Runner:
             work.is_counted = False
             self._admit_one_more()
         app_logging.request_id.set(work.id)
-        app_logging.LOGGER.error("%s %s could not be interrupted", work.method, work.path)
+        app_logging.LOGGER.error(
+            f"{_TOO_LONG}, and could not be interrupted", work.method, work.path
+        )
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:

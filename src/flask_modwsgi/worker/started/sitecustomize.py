@@ -1,0 +1,20 @@
+"""What Python runs first in the programs of ``./run exec``, where their user cannot read ``.env``.
+
+Then it runs the one that it stands before. https://docs.python.org/3/library/site.html#module-sitecustomize
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
+with contextlib.suppress(ImportError):  # another Python than that of the environment
+    from flask_modwsgi.worker import dotenv_readers
+
+    dotenv_readers.give(*json.loads(os.environ["FLASK_MODWSGI_ENV_FILE"]))
+del sys.modules[__name__]
+with contextlib.suppress(ModuleNotFoundError):
+    importlib.import_module(__name__)
