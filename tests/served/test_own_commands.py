@@ -82,6 +82,9 @@ def test_the_folder_is_the_run_users_alone(own: Project) -> None:
     assert stat.S_IMODE(status.st_mode) == 0o700
     assert status.st_uid != 0
     assert (own.path / "instance").resolve() == own.path / "var/data"
+    code = "import flask; print(flask.Flask('click').instance_path)"  # an installed one
+    done = own.call("./run", "exec", "--", "python", "-c", code)
+    assert Path(done.stdout.strip()).resolve() == own.path / "var/data/click-instance"
 
 
 def test_a_command_and_apache_write_one_database(own: Project) -> None:

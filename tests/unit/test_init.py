@@ -188,6 +188,8 @@ def test_what_is_no_application_is_refused(tmp_path: Path, asked: str, refused: 
         ("a-shop\n", "shop:make('x')", "from shop import make\n\napplication = make('x')\n"),
         ("", "httpbin:app", ""),
         ("httpbin\n", "httpbin", ""),
+        ("httpbin\n", "htpbin:app", ""),
+        ("flask-blogs\n", "flaskblogs.web:app", ""),
         ("httpbin\n", "httpbin:1+1", ""),
         ("httpbin\n", "../httpbin:app", ""),
     ],
@@ -310,6 +312,36 @@ def test_what_exists_is_kept_byte_for_byte(root: Path, capsys: pytest.CaptureFix
     ignored = ["git", "-C", str(root), "check-ignore", *after, ".venv", ".env", "var/x"]
     found = subprocess.run(ignored, capture_output=True, text=True).stdout.split("\n")
     assert found == [".venv", ".env", "var/x", ""]
+
+
+def test_another_application_replaces_no_file(root: Path) -> None:
+    """Nor is the answer of the user passed over in silence."""
+    project(root, app=OBJECT, other=OBJECT)
+    (root / "requirements.txt").touch()
+    adopt.adopt(root, "app:app")
+    before = written(root)
+    with pytest.raises(Problem) as refused:
+        adopt.adopt(root, "other:app")
+    assert refused.value.slug == "app-kept"
+    assert written(root) == before
+    adopt.adopt(root, "app:app")
+    (root / "app.wsgi").unlink()
+    adopt.adopt(root, "other:app")
+    assert "from other import app" in (root / "app.wsgi").read_text()
+
+
+def test_what_will_be_written_is_said_before(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(root, app=OBJECT)
+    (root / "requirements.txt").touch()
+    (root / ".env.example").touch()
+    told: list[str] = []
+    monkeypatch.setattr(adopt, "_write", lambda *words: told.append(capsys.readouterr().out))
+    adopt.adopt(root, None)
+    text = " ".join(told[0].split())
+    assert "writes app.wsgi, run, wheels/, lines in pyproject.toml, lines in .gitignore;" in text
+    assert max(map(len, told[0].splitlines())) <= 80
 
 
 def test_a_section_that_exists_is_kept(root: Path) -> None:

@@ -116,6 +116,28 @@ def test_an_error_has_the_time_zone_it_was_written_in() -> None:
     assert (without["level"], without["message"]) == ("error", "late")
 
 
+@pytest.mark.parametrize(
+    ("message", "level"),
+    [
+        ("INFO  [alembic.runtime.migration] Context impl SQLiteImpl.", "info"),
+        ("INFO:werkzeug:a request", "info"),
+        ("[DEBUG] a detail", "debug"),
+        ("2026-11-29 10:00:00,123 WARNING shop: it is late", "warning"),
+        ("2026-11-29 10:00:00,123 - shop.cart - INFO - it is early", "info"),
+        ("/srv/x/app.py:3: DeprecationWarning: use another", "warning"),
+        ("ERROR:shop:it failed", "error"),
+        ("INFORMATION is lost", "error"),
+        ("KeyError: 'INFO '", "error"),
+        ("WSGI0126: Request data read error", "error"),
+    ],
+)
+def test_what_says_itself_that_it_is_no_error_is_none(message: str, level: str) -> None:
+    """By a logging of the application's own, on sys.stderr; of other parts nothing is believed."""
+    line = b"[2026-11-22 19:31:57.288637 +0000] [%s:error] [pid 3] " + message.encode()
+    assert events.read_error(line % b"wsgi")["level"] == level
+    assert events.read_error(line % b"core")["level"] == "error"
+
+
 def test_text_cannot_be_forged_or_harm_a_terminal() -> None:
     forged = "one\n[2026-11-22 19:31:57.288637] [core:crit] [pid 1] two\x1b[31m\r\u2028three é"
     shown = rendering.error_lines("text")(written(forged, "Traceback\nE: x")).decode()

@@ -31,6 +31,12 @@ _ERROR = re.compile(
 )
 # mod_wsgi puts this before every line of the application; it is always the same path.
 SCRIPT = re.compile(rb"\[script [^]]*\] ")
+# How logging that an application set up itself begins its lines on sys.stderr, as alembic does, and what
+# Python warns of.
+_LOGGED_LEVEL = re.compile(
+    r"(?:\[?\d{4}-\d\d-\d\d[ T][\d:,.]+\]? *(?:- *\S+ *- *)?)?\[?(DEBUG|INFO|WARNING)\b[\]: ]"
+)
+_WARNED = re.compile(r"\S+:\d+: \w*Warning: ")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _CONTROLS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
@@ -160,7 +166,16 @@ def _of_apache(line: bytes) -> Event:
         written = datetime.fromisoformat(found["time"].decode())
     found["message"] = SCRIPT.sub(b"", found["message"], count=1)
     event = {name: unescaped(text) for name, text in found.items()}
+    if (event["logger"], event["level"]) == ("wsgi", "error"):
+        event["level"] = _level_of(event["message"])
     return _known(event | {"time": _iso(written)})
+
+
+def _level_of(message: str) -> str:
+    """Of what is written to ``sys.stderr``: error, unless it says itself that it is none."""
+    if found := _LOGGED_LEVEL.match(message):
+        return found[1].lower()
+    return "warning" if _WARNED.match(message) else "error"
 
 
 def _other(line: bytes) -> Event:

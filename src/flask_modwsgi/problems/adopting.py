@@ -36,6 +36,15 @@ def factory_needs_arguments(factory: str, arguments: Sequence[str]) -> Values:
     return {"command": _init([f"{factory}({values})"])}
 
 
+@entry(Path("/srv/blog/blog.wsgi"), "blog:create_app")
+def app_kept(file: Path, app: str) -> Values:
+    """{file} was made for another application than {app}.
+    init does not overwrite a file. Where there is none, it writes one for that application.
+    $ mv {file!q} {before!q} && {command}
+    """
+    return {"before": f"{file}-before", "command": _init([app])[0]}
+
+
 @entry(Path("/srv/blog/run"))
 def run_taken(file: Path) -> Values:
     """{file} is not the command of flask-modwsgi.

@@ -79,7 +79,9 @@ def setup(
             make_env_file(project, facts.account)
             data_folder.make(project.data, facts.account)
             locks.share(project, "server", facts.account)
+            # Flask's instance folder of a package in the project, and of one that is installed.
             data_folder.link(project.package.parent / "instance", project.data)
+            data_folder.link(new.environment / "var", project.data)
             if not environments.is_usable(project):
                 # There is nothing to lose, and a project that cannot be served yet needs its tools.
                 _put_to_use(project, new.environment)

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -60,12 +61,16 @@ def adopt(root: Path, app: str | None) -> int:
         raise problems.run_taken(run)
     has_section = "flask-modwsgi" in _read(pyproject).get("tool", {})
     if has_section and Project(root).wsgi_file.exists():
-        say("kept", f"pyproject.toml, {Project(root).wsgi_file.name}")
+        wsgi = Project(root).wsgi_file
+        if app and applications.named(root, app).wsgi_file != wsgi.read_text(encoding="utf-8"):
+            raise problems.app_kept(wsgi, app)
+        say("kept", f"pyproject.toml, {wsgi.name}")
     else:
         found = applications.named(root, app) if app else _chosen(root)
         say("found", str(found))
         text = None if has_section else with_section(pyproject, found)
         wanted = Project(root).wsgi_file.name if has_section else f"{found.name}.wsgi"
+        _announce(root, wanted, has_section)
         _write(root / wanted, found.wsgi_file)
         if text:
             pyproject.write_bytes(text)
@@ -88,6 +93,18 @@ def adopt(root: Path, app: str | None) -> int:
     # Where no other Python is found, this one is.
     path = os.environ.get("PATH", os.defpath) + os.pathsep + os.path.dirname(sys.executable)
     return subprocess.call(["./run", "setup"], cwd=root, env={**os.environ, "PATH": path})
+
+
+def _announce(root: Path, wsgi: str, has_section: bool) -> None:
+    """Say what will be there, before it is."""
+    files = [wsgi, "run", ".env.example", "wheels/"]
+    new = [name for name in files if not (root / name).exists()]
+    changed = [] if has_section else ["pyproject.toml"]
+    new += [f"lines in {name}" for name in [*changed, ".gitignore"]]
+    say(
+        "writes",
+        textwrap.fill(f"{', '.join(new)}; then ./run setup makes .venv, var/ and .env", 71),
+    )
 
 
 def run_script() -> str:

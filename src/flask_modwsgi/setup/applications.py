@@ -8,6 +8,7 @@ import ast
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -120,13 +121,23 @@ def _installed(root: Path, text: str) -> Application:
             raise LookupError(
                 f"there is no module {module}, and no requirements.txt that lists a package with it"
             )
-        if not expression or (others and requirements.normalised(name) not in required):
+        package = requirements.normalised(name)
+        if not expression or (others and package not in required):
             raise LookupError(f"there is no module {module}")
+        if near := _misspelled(package, required):
+            others = [Application(Path(), Path(), near.replace("-", "_"), expression), *others]
+            raise LookupError(f"there is no module {module}, and requirements.txt lists {near}")
         called, node = syntax.parsed(expression.strip())
     except LookupError as error:
         raise problems.app_not_found(text, str(error), _spelled(others)) from None
     call = "()" if called in FACTORIES and not isinstance(node, ast.Call) else ""
     return Application(Path(f"{name}.wsgi"), Path(), module, ast.unparse(node) + call)
+
+
+def _misspelled(package: str, required: Iterable[str]) -> str:
+    """The package that was meant, where one has nearly the name; ``shop`` may be that of ``flask-shop``."""
+    near = get_close_matches(package, required, 1, 0.8)
+    return "" if not near or package in near[0] or near[0] in package else near[0]
 
 
 def checked(found: Application) -> Application:
