@@ -39,8 +39,8 @@ def follow(
 ) -> None:
     """Do in `folder` what the blocks say, one after the other.
 
-    A block whose first line is a comment with a file name is that file, a diff of it if the block
-    is one; ``sh`` is run by bash, after `commands`, and ``text`` is what it prints, without the
+    A block whose first line is a comment with a file name is that file, or diffs of it with empty
+    lines between; ``sh`` is run by bash, after `commands`, and ``text`` is what it prints, without the
     lines between. `others` has a function for each further kind.
     """
     printed = ""
@@ -78,6 +78,7 @@ def write(folder: Path, kind: str, text: str) -> None:
     file = folder / named[1]
     file.parent.mkdir(parents=True, exist_ok=True)
     if kind == "diff":
-        apply(file, text.splitlines()[1:])
+        for hunk in text.partition("\n")[2].split("\n\n"):
+            apply(file, hunk.splitlines())
     else:
         file.write_text(text, "utf-8")

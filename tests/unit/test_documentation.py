@@ -167,6 +167,7 @@ UNITS = {
     "guide/systemd.md": "/var/www/hello-flask",
     "guide/own-commands.md": "/var/www/hello-flask",
     "your-application.md": "/srv/shop",
+    "recipes/jobs.md": "/var/www/hello-flask",
 }
 
 
