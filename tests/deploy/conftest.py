@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import Baked
 
-from . import guide, machines
+from . import guide, images, machines
+from .images import Images
 from .machines import Machine
 
 # Programs and the packages of Debian that have them, where the names differ.
@@ -49,6 +50,14 @@ def require(*programs: str) -> None:
     if missing := [program for program in programs if not shutil.which(program)]:
         packages = " ".join(dict.fromkeys(PACKAGES.get(name, name) for name in missing))
         pytest.skip(f"{', '.join(missing)} not installed: apt-get install {packages}")
+
+
+@pytest.fixture(scope="session")
+def store(workplace: Path) -> Iterator[Images]:
+    """The images that tests build."""
+    require(*images.PROGRAMS)
+    with images.store(workplace / "images") as store:
+        yield store
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
-"""`deploy/compose.yaml` as podman-compose reads it, and its `Caddyfile` served by Caddy."""
+"""`deploy/compose.yaml`: as podman-compose reads it, its three services together, its `Caddyfile` alone."""
 
+import json
 import os
 import shutil
 import ssl
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ import yaml
 from conftest import Baked, Built, quicker
 from serving import ask, free_port, running, wait_for
 
-from . import tools
+from . import composed, images, tools
+from .composed import Composed
+from .images import Images
 
+SECRETS = "FLASK_SECRET_KEY=0123456789abcdef0123456789abcdef\nPOSTGRES_PASSWORD=secret\n"
 OWN = """\
 {{
 	admin off
@@ -63,6 +68,63 @@ def test_without_a_password_it_says_what_to_do(project: Path) -> None:
     done = read(project)
     assert done.returncode != 0
     assert "write one into .env" in done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def together(store: Images, defaults: Baked, workplace: Path) -> Iterator[Composed]:
+    """All three, started by the command of README."""
+    composed.require()
+    folder = workplace / "composed" / "hello-flask"
+    shutil.copytree(defaults.path, folder)
+    text = (folder / ".env.example").read_text("utf-8")
+    (folder / ".env").write_text(f"{text}\n{SECRETS}", "utf-8")
+    base = ("--build-arg", f"BASE={images.BASE}")
+    store.build(folder, "deploy/Containerfile", "localhost/hello-flask", *base)
+    with composed.namespaces(store, folder) as running:
+        done = running.compose("up", "--detach", "--no-build")
+        assert done.returncode == 0, done.stderr
+        yield running
+
+
+@pytest.mark.slow
+@pytest.mark.needs(*images.PROGRAMS, "nsenter", "curl")
+def test_the_three_of_them_together(together: Composed) -> None:
+    def page() -> str:
+        found = together.ask("https://localhost/")
+        return found if 'href="/static/style.css' in found else ""
+
+    wait_for(page, 60, "the page by HTTPS")
+    assert "308" in together.ask("-i", "http://localhost/a").splitlines()[0]
+    assert "'self'" in together.ask("-i", "https://localhost/")  # quotes in .env are no part of it
+
+    lines = together.podman("logs", "hello-flask_web_1").stdout.splitlines()
+    asked = [json.loads(line) for line in lines if '"url": "/"' in line]
+    proxy = together.podman("exec", "hello-flask_web_1", "getent", "hosts", "proxy").stdout.split()[
+        0
+    ]
+    assert asked and proxy not in {line["client"] for line in asked}
+
+
+@pytest.mark.slow
+@pytest.mark.needs(*images.PROGRAMS, "nsenter", "curl")
+def test_the_application_reaches_its_database(together: Composed) -> None:
+    url = together.podman("exec", "hello-flask_web_1", "printenv", "DATABASE_URL").stdout.strip()
+    connects = "import socket; socket.create_connection(('database', 5432), 10)"
+    words = ("hello-flask_web_1", ".venv/bin/python", "-c", connects)
+    wait_for(lambda: together.podman("exec", *words).returncode == 0, 60, "the database")
+    asks = ("exec", "hello-flask_database_1", "psql", "--tuples-only", "--command", "select 41 + 1")
+    assert together.podman(*asks, url).stdout.strip() == "42"
+    assert together.podman(*asks, url.replace("secret", "wrong")).returncode != 0
+
+
+@pytest.mark.slow
+@pytest.mark.needs(*images.PROGRAMS, "nsenter", "curl")
+def test_all_end_in_time(together: Composed) -> None:
+    """The last one: it ends them."""
+    assert together.compose("stop").returncode == 0
+    for name in ("web", "database", "proxy"):
+        words = ("inspect", "--format", "{{.State.ExitCode}}", f"hello-flask_{name}_1")
+        assert together.podman(*words).stdout == "0\n", name
 
 
 @pytest.mark.needs("caddy")

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,12 +35,6 @@ def orphan() -> str:
     subprocess.run(["sh", "-c", "sleep 0.2 &"], start_new_session=True)
     return "left"
 """
-
-
-@pytest.fixture(scope="module")
-def store(workplace: Path) -> Iterator[Images]:
-    with images.store(workplace / "images") as store:
-        yield store
 
 
 @pytest.fixture(scope="module")

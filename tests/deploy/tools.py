@@ -19,12 +19,21 @@ VERSIONS = {
 @cache
 def program(name: str) -> Path:
     """Where it is; installed if it is not there yet."""
-    folder = ROOT / ".venv" / "tools" / VERSIONS[name]
+    folder = (ROOT / ".venv").resolve() / "tools" / VERSIONS[name]
     found = folder / "bin" / name
-    if not found.exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    if not _runs(found):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         words: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
         done = subprocess.run([*words, VERSIONS[name]], capture_output=True, text=True)
         if done.returncode != 0:
             pytest.skip(f"{VERSIONS[name]} cannot be installed: {done.stderr[-300:]}")
     return found
+
+
+def _runs(program: Path) -> bool:
+    """Not if it is a script that names a folder where it was before."""
+    try:
+        subprocess.run([program, "--version"], capture_output=True)
+    except OSError:
+        return False
+    return True
