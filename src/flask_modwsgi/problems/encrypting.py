@@ -27,7 +27,7 @@ def tls_unavailable(module: Path, remedy: Sequence[str]) -> None:
 @entry("TLS_KEY", Path("/etc/blog/key.pem"), "Permission denied")
 def tls_unreadable(name: str, path: Path, reason: str) -> None:
     """{name}={path} cannot be read: {reason}.
-    Apache reads both files as the user who starts it; the application's user need not.
+    Apache reads both files as the user who starts it, which is the service's account under systemd.
     $ ls -l {path!q}
     """
 
