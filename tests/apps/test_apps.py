@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import psutil
 import pytest
 from conftest import Adopt
 from person import Page, Person
-from serving import Project, running, wait_for
+from serving import Project, free_port, running, wait_for
 from test_background import Service
 from test_headers import browse, chromium
 
@@ -259,6 +261,30 @@ class Socket:
         kind = {"Content-Type": "text/plain"}
         sent = Page(self._person.open(self._address, packet.encode(), headers=kind))
         assert sent.text.lower() == "ok"
+
+
+def test_rq(take: Take, tmp_path: Path) -> None:
+    """A worker does what a request has asked for, as the application's user, with .env."""
+    redis = shutil.which("redis-server") or shutil.which("valkey-server")
+    if not redis:
+        pytest.skip("no Redis is installed; on Debian: apt-get install redis-server")
+    project, port = take("rq"), free_port()
+    with (project.path / ".env").open("a") as file:
+        file.write(f"RQ_REDIS_URL=redis://127.0.0.1:{port}\nGREETING=hello\n")
+    words = [redis, "--port", str(port), "--save", "", "--dir", str(tmp_path)]
+    store = subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        with running(project) as server:
+            person = Person(server.url)
+            name = person.open("jobs", b"").read().decode()
+            assert person.get(f"jobs/{name}").text == "None"
+            worker = project.call("./run", "exec", "--", "rq", "worker", "--burst")
+            assert worker.returncode == 0, worker.stderr
+            user = (project.path / "var/data").stat().st_uid
+            assert person.get(f"jobs/{name}").text == f"{user} hello"
+    finally:
+        store.terminate()
+        store.wait()
 
 
 def test_dash(take: Take, chromium: str) -> None:

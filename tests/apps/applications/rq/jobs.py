@@ -1,0 +1,5 @@
+import os
+
+
+def whoami() -> str:
+    return f"{os.geteuid()} {os.environ['GREETING']}"
