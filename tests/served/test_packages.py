@@ -167,6 +167,27 @@ def test_a_package_is_added_as_the_readme_says(project: Project, compiler: str, 
     assert record.answered > 100
 
 
+def test_what_uv_pins_is_for_every_python(project: Project, tmp_path: Path) -> None:
+    """Whichever it runs with; the project may be set up with another one."""
+    text = (project.path / "pyproject.toml").read_text("utf-8")
+    text = re.sub(
+        "^dependencies = .*",
+        "dependencies = ['tomli; python_version < \"3.12\"']",
+        text,
+        flags=re.M,
+    )
+    (tmp_path / "pyproject.toml").write_text(text, "utf-8")
+    command = from_the_readme(project, "uv")[0]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"PATH": path, "UV_SYSTEM_CERTS": "true"}
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    pinned = (tmp_path / "requirements.txt").read_text("utf-8")
+    assert re.search(r"^tomli==\S+ ; python_full_version < '3\.12'", pinned, re.MULTILINE)
+
+
 def test_nothing_of_apache_leads_through_the_link(project: Project) -> None:
     set_up(project)
     with started(project):
