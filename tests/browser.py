@@ -1,4 +1,4 @@
-"""A real Chromium, told what to do through two pipes: the Chrome DevTools Protocol."""
+"""A real Chromium: for one page, or told what to do through two pipes, by the Chrome DevTools Protocol."""
 
 import itertools
 import json
@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,8 +28,38 @@ OPTIONS = [
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
-    "--remote-debugging-pipe",
 ]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What became of a page, and what the browser said of it in its console."""
+
+    page: str
+    messages: list[str]
+
+
+def browse(url: str) -> Shown:
+    """Load a page whole, with two seconds for its scripts. Skips where there is no browser."""
+    own = ["--enable-logging=stderr", "--virtual-time-budget=2000", "--dump-dom"]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        done = subprocess.run(
+            [_program(), *OPTIONS, *own, f"--user-data-dir={folder}", url],
+            env=os.environ | {"HOME": folder},  # it writes there, whatever the option above says
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stderr
+    messages = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+    return Shown(done.stdout, messages)
+
+
+def _program() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        pytest.skip("no Chromium is installed; on Debian: apt-get install chromium")
+    return found
 
 
 class Browser:
@@ -101,15 +132,21 @@ class Browser:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """Skips where there is none."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not program:
-        pytest.skip("no Chromium is installed; on Debian: apt-get install chromium")
+    program = _program()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (read, ask), (answer, write) = os.pipe(), os.pipe()
         # Chromium takes the file descriptors 3 and 4.
         shell = f'exec "$0" "$@" 3<&{read} 4>&{write}'
         process = subprocess.Popen(
-            ["bash", "-c", shell, program, *OPTIONS, f"--user-data-dir={folder}"],
+            [
+                "bash",
+                "-c",
+                shell,
+                program,
+                *OPTIONS,
+                "--remote-debugging-pipe",
+                f"--user-data-dir={folder}",
+            ],
             env=os.environ | {"HOME": folder},  # it writes there, whatever the option above says
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from browser import browse
 from conftest import Adopt
 from person import Page, Person
 from serving import Project, free_port, running, wait_for
 from test_background import Service
-from test_headers import browse, chromium
-
-__all__ = ["chromium"]  # a fixture
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +59,7 @@ def test_talisman(take: Take) -> None:
         assert page.headers["Content-Security-Policy"] == "default-src 'self'; img-src *"
 
 
-def test_swagger_ui(take: Take, chromium: str) -> None:
+def test_swagger_ui(take: Take) -> None:
     """Its page loads its scripts and runs them, one of them inline."""
     with running(take("restx")) as server:
         person = Person(server.url)
@@ -70,7 +68,7 @@ def test_swagger_ui(take: Take, chromium: str) -> None:
         assert len(parts) >= 4 and "opblock-tag" not in page.text
         for part in parts:
             assert person.get(part).status == 200, part
-        shown = browse(chromium, f"{server.url}/")
+        shown = browse(f"{server.url}/")
         assert shown.messages == []
         assert "opblock-tag" in shown.page  # drawn by its scripts from /swagger.json
         assert json.loads(person.get("todos").text) == [{"task": "serve it"}]
@@ -121,10 +119,10 @@ def stranger(url: str) -> Person:
     return person
 
 
-def test_a_single_file(take: Take, chromium: str) -> None:
+def test_a_single_file(take: Take) -> None:
     """Static files, an upload, ranges of a download, and events that arrive one by one."""
     with running(take("single")) as server:
-        shown = browse(chromium, f"{server.url}/")
+        shown = browse(f"{server.url}/")
         assert "<title>script ran</title>" in shown.page
         assert shown.messages == []
         person = Person(server.url)
@@ -287,18 +285,18 @@ def test_rq(take: Take, tmp_path: Path) -> None:
         store.wait()
 
 
-def test_dash(take: Take, chromium: str) -> None:
+def test_dash(take: Take) -> None:
     """The page runs its inline script, and its callback is answered."""
     with running(take("dash", "--app", "app:app")) as server:
-        shown = browse(chromium, f"{server.url}/")
+        shown = browse(f"{server.url}/")
         assert shown.messages == []
         assert "Hello from the callback, Ann" in shown.page
 
 
-def test_a_front_end_at_the_root(take: Take, chromium: str) -> None:
+def test_a_front_end_at_the_root(take: Take) -> None:
     with running(take("frontend")) as server:
         for path in ("/", "/a/page/of/its/own"):
-            shown = browse(chromium, server.url + path)
+            shown = browse(server.url + path)
             assert f"<title>{path} of Ann</title>" in shown.page
             assert shown.messages == []
         script = Person(server.url).get("assets/index-4f3c9b.js")

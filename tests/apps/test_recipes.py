@@ -15,14 +15,12 @@ from typing import Any
 
 import pytest
 import serving
+from browser import browse
 from conftest import ROOT
 from documented import blocks, follow, shell
 from person import Person
 from serving import free_port, wait_for
-from test_headers import browse, chromium
 from test_packages import path_with_uv
-
-__all__ = ["chromium"]  # a fixture
 
 pytestmark = pytest.mark.slow
 
@@ -82,8 +80,8 @@ def test_database(recipe: Recipe, postgres: tuple[int, str]) -> None:
     recipe("database", {5432: port}, f'psql() {{ {psql} "$@"; }}')
 
 
-def test_api(recipe: Recipe, chromium: str) -> None:
-    shown = browse(chromium, f"{recipe('api')}/openapi/swagger")
+def test_api(recipe: Recipe) -> None:
+    shown = browse(f"{recipe('api')}/openapi/swagger")
     assert shown.messages == []
     assert "What an order costs" in shown.page  # drawn by its scripts
 

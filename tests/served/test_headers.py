@@ -1,11 +1,7 @@
 """What browsers are told with every kind of answer, and what a real browser makes of it."""
 
-import os
 import re
-import shutil
 import signal
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +9,7 @@ from http.client import HTTPResponse
 
 import psutil
 import pytest
+from browser import browse
 from serving import Answer, Project, Running, ask, running, wait_for
 from test_limits import chunked, connect, head, pids
 
@@ -138,9 +135,9 @@ def etag(serving: Running, path: str) -> str:
 # --- In development. First, because a project serves once, and `face` does to the end.
 
 
-def test_a_traceback_in_development_is_readable(changed: Project, chromium: str) -> None:
+def test_a_traceback_in_development_is_readable(changed: Project) -> None:
     with running(changed, "dev") as serving:
-        shown = browse(chromium, f"{serving.url}/boom")
+        shown = browse(f"{serving.url}/boom")
         assert "RuntimeError: a detail" in shown.page
         assert "The debugger caught an exception" in shown.page
         assert shown.messages == []
@@ -233,65 +230,23 @@ def test_cookies(face: Face, over: str) -> None:
 # --- A real browser
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What became of a page, and what the browser said of it in its console."""
-
-    page: str
-    messages: list[str]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not found:
-        pytest.skip("no Chromium is installed; on Debian: apt-get install chromium")
-    return found
-
-
-def browse(chromium: str, url: str) -> Shown:
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--enable-logging=stderr",
-        "--virtual-time-budget=2000",
-        "--dump-dom",
-    ]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        done = subprocess.run(
-            [chromium, *options, f"--user-data-dir={folder}", url],
-            env=os.environ | {"HOME": folder},  # it writes there, whatever the option above says
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-    assert done.returncode == 0, done.stderr
-    messages = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-    return Shown(done.stdout, messages)
-
-
-def test_pages_leave_the_console_empty(face: Face, chromium: str) -> None:
+def test_pages_leave_the_console_empty(face: Face) -> None:
     """A page and an error, with styles and an icon of their own."""
     for path, text in {"/": "I love Flask", "/static/none": "404"}.items():
-        shown = browse(chromium, face.serving.url + path)
+        shown = browse(face.serving.url + path)
         assert text in shown.page
         assert shown.messages == []
 
 
-def test_inline_scripts_and_framing_are_refused(face: Face, chromium: str) -> None:
-    shown = browse(chromium, f"{face.serving.url}/unsafe")
+def test_inline_scripts_and_framing_are_refused(face: Face) -> None:
+    shown = browse(f"{face.serving.url}/unsafe")
     assert "<title>safe</title>" in shown.page
     refused = " ".join(shown.messages)
     for reason in ("inline script", "inline style", "Framing"):
         assert reason in refused
     # The same page with a policy of its own, to see that it is the policy that refuses.
     own = "Content-Security-Policy=default-src%20'self'%20'unsafe-inline'"
-    allowed = browse(chromium, f"{face.serving.url}/unsafe?{own}")
+    allowed = browse(f"{face.serving.url}/unsafe?{own}")
     assert "<title>changed</title>" in allowed.page
     assert "inline" not in " ".join(allowed.messages)
 
