@@ -75,7 +75,7 @@ bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wr
 	$(bin)/python -m benchmarks $(CONTENDERS)
 
 clean: ## remove what the other targets make, but for .venv
-	rm -rf dist docs/_build benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf dist docs/_build benchmarks/results requirements/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name .venv -prune -o -name __pycache__ -prune -exec rm -r {} +
 
 axe: requirements/node_modules ## axe-core, with which the tests look whether pages are accessible; needs npm

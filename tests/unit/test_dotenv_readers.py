@@ -1,5 +1,7 @@
 """Packages that read .env, where this user cannot."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -41,3 +43,19 @@ def test_where_the_file_can_be_read_nothing_changes(tmp_path: Path) -> None:
     dotenv_readers.give(file, ["COLOUR"])
     assert dotenv.dotenv_values(file) == {"COLOUR": "own"}
     assert not hasattr(dotenv.main, "open")
+
+
+@pytest.mark.parametrize("has_another", [False, True])
+@pytest.mark.parametrize("told", ['["/nowhere/.env", []]', None])
+def test_a_python_of_exec_starts_as_ever(
+    tmp_path: Path, has_another: bool, told: str | None
+) -> None:
+    """With a sitecustomize of its own or without, and where a child has no such variable."""
+    if has_another:
+        (tmp_path / "sitecustomize.py").write_text("import sys; sys.argv_was_seen = True")
+    started = Path(dotenv_readers.__file__).parent / "started"
+    paths = os.pathsep.join(map(str, (started, tmp_path, *filter(None, sys.path))))
+    env = {"PYTHONPATH": paths, **({"FLASK_MODWSGI_ENV_FILE": told} if told else {})}
+    code = "import sys; print(hasattr(sys, 'argv_was_seen'))"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert (done.stderr, done.stdout) == ("", f"{has_another}\n")

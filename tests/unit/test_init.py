@@ -324,6 +324,8 @@ def test_another_application_replaces_no_file(root: Path) -> None:
         adopt.adopt(root, "other:app")
     assert refused.value.slug == "app-kept"
     assert written(root) == before
+    with (root / "app.wsgi").open("a") as file:
+        file.write("# a comment\n")
     adopt.adopt(root, "app:app")
     (root / "app.wsgi").unlink()
     adopt.adopt(root, "other:app")

@@ -121,6 +121,8 @@ def test_an_error_has_the_time_zone_it_was_written_in() -> None:
     [
         ("INFO  [alembic.runtime.migration] Context impl SQLiteImpl.", "info"),
         ("INFO:werkzeug:a request", "info"),
+        ("WARNI [alembic.autogenerate] a column is gone", "warning"),
+        ("WARN of nothing", "warning"),
         ("[DEBUG] a detail", "debug"),
         ("2026-11-29 10:00:00,123 WARNING shop: it is late", "warning"),
         ("2026-11-29 10:00:00,123 - shop.cart - INFO - it is early", "info"),

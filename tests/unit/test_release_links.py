@@ -90,3 +90,19 @@ def test_root_follows_no_link_that_others_can_move(tmp_path: Path) -> None:
     os.chown(theirs, 65534, 65534)
     with pytest.raises(Problem, match="project-untrusted"):
         check_trust.check(Project(root, link=link))
+
+
+def test_a_folder_that_cannot_be_entered_is_no_link(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    assert releases.link_to(tmp_path, str(closed / ("x" * 300))) is None
+
+
+@needs_root
+def test_root_believes_no_server_that_others_recorded(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    assert releases._is_trusted(theirs)
+    os.chown(theirs, 65534, 65534)
+    assert not releases._is_trusted(theirs)

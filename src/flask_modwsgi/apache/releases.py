@@ -1,11 +1,12 @@
 """Releases of a project in folders of their own, of which a link leads to the one in use."""
 
+import contextlib
 import os
 from itertools import pairwise
 from pathlib import Path
 
 from ..config.project import Project
-from ..machine import process_table
+from ..machine import process_table, trust
 from . import processes, server_root, state
 
 
@@ -16,8 +17,9 @@ def link_to(root: Path, shown: str) -> Path | None:
     :param shown: Where the shell says it is, ``$PWD``; the system itself forgets links.
     """
     for step in (Path(shown), *Path(shown).parents):
-        if step.is_absolute() and step.is_dir() and step.samefile(root):
-            return step if step != root else None
+        with contextlib.suppress(OSError):
+            if step.is_absolute() and step.samefile(root):
+                return step if step != root else None
     return None
 
 
@@ -28,13 +30,20 @@ def recognised(project: Project) -> Project:
     """
     if not project.link or processes.apache(state.root(project)):
         return project
-    for root in _server_roots(project):
+    for root in filter(_is_trusted, _server_roots(project)):
         found = state.read(root)
         if found.link == str(project.link):
             other = Project(project.root, link=project.link, service=Path(found.var))
             if server_root.find(other, "apache") == root and processes.apache(root):
                 return other
     return project
+
+
+def _is_trusted(root: Path) -> bool:
+    """Whether what is recorded there can be believed; others may have programs of root's name a folder."""
+    if os.geteuid() == 0:
+        return not trust.first_foreign([root])
+    return root.lstat().st_uid in (0, os.geteuid())
 
 
 def _server_roots(project: Project) -> list[Path]:

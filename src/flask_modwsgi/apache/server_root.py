@@ -76,7 +76,7 @@ def make(project: Project, folder: Path, account: Account) -> None:
     os.chown(workers, account.uid, account.gid)
 
 
-def show_files(root: Path, static_folder: str) -> None:
+def show_files(root: Path, static_folder: Path) -> None:
     """Have Apache, which has read its configuration already, answer from this folder from now on.
 
     :param root: The server root.

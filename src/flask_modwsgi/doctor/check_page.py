@@ -23,33 +23,35 @@ def page(facts: Facts) -> str | None:
     if not facts.settings.content_security_policy or not processes.apache(root) or not address:
         return None
     note = refused(address, facts.settings.hosts)
+    if note is None:
+        return "not looked at: / gives no page"
     return Note(note) if note else "/ has nothing that its policy refuses"
 
 
-def refused(address: str, hosts: str = "") -> str:
-    """What ``/`` has that its policy refuses, as a note; empty if that is nothing, or there is no page.
+def refused(address: str, hosts: str = "") -> str | None:
+    """What ``/`` has that its policy refuses, as a note; empty if that is nothing, None if it is no page.
 
     :param address: Of the application, without a slash at the end.
     :param hosts: The setting ``HOSTS``.
     """
     if not address.startswith(("http://", "https://")):
-        return ""
+        return None
     host = next(iter(hosts.split()), "").replace("*", "www")
     headers = {"Accept": "text/html", **({"Host": host} if host else {})}
     scheme, _, here = address.partition("://")
     try:
         with _opener(address).open(Request(f"{address}/", headers=headers), timeout=5) as answer:
             if answer.headers.get_content_type() != "text/html":
-                return ""
+                return None
             html = answer.read(LARGEST).decode(errors="replace")
             policies = answer.headers.get_all(HEADER, [])
             path = answer.url.removeprefix(address)
             found = page_policy.refused(html, policies, f"{scheme}://{host or here}{path}")
     except HTTPError as error:
         error.close()
-        return ""
-    except (OSError, HTTPException, ValueError):
-        return ""
+        return None
+    except (OSError, HTTPException, ValueError, AssertionError):  # html.parser has assertions
+        return None
     if not found:
         return ""
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

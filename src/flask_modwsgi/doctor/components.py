@@ -65,7 +65,9 @@ def of(made: Built, python: Path) -> Iterator[Component]:
             package = f"https://pypi.org/project/{name}/{version}/"
             source = package if name == "mod-wsgi-httpd" else source
             yield Component(name, version, package)
-    for mark, version in dict(_LOADED.findall(made.apache("-V").stdout)).items():
+    told = made.apache("-V").stdout.partition("Compiled using")[0]
+    loaded = dict(_LOADED.findall(told))
+    for mark, version in loaded.items():
         yield Component(_NAMES[mark], version, source)
     libraries = _libraries(made)
     asked = json.dumps({path: _LIBRARIES[name][1] for path, name in libraries.items()})

@@ -69,8 +69,14 @@ def _parsed(policy: str) -> dict[str, Sources]:
     rule: dict[str, Sources] = {}
     for part in policy.split(";"):
         if words := part.split():
-            rule.setdefault(words[0].lower(), words[1:])
+            rule.setdefault(words[0].lower(), [_keyword(word) for word in words[1:]])
     return rule
+
+
+def _keyword(word: str) -> str:
+    """Keywords are alike in capital letters; nonces and hashes are not."""
+    is_keyword = word.startswith("'") and not word.lower().startswith(("'nonce-", "'sha"))
+    return word.lower() if is_keyword else word
 
 
 def _decisive(rule: dict[str, Sources], directive: str) -> Sources | None:
@@ -202,7 +208,7 @@ class _Page(HTMLParser):
         else:
             kinds = [(directive, what)] if directive else []
         address = own.get(attribute, "").strip()
-        if not address or address.lower().startswith("javascript:"):
+        if not address or address.lower().startswith(("javascript:", "about:")):
             return
         try:
             url = urlsplit(urljoin(self._url, address))
@@ -212,3 +218,5 @@ class _Page(HTMLParser):
         place = url.hostname if url.scheme in _PORTS else f"{url.scheme}:"
         for directive, what in kinds:
             yield _Loaded(f"{what} {place}", directive, url, own)
+        if tag == "base":
+            self._url = url.geturl()

@@ -34,7 +34,7 @@ SCRIPT = re.compile(rb"\[script [^]]*\] ")
 # How logging that an application set up itself begins its lines on sys.stderr, as alembic does, and what
 # Python warns of.
 _LOGGED_LEVEL = re.compile(
-    r"(?:\[?\d{4}-\d\d-\d\d[ T][\d:,.]+\]? *(?:- *\S+ *- *)?)?\[?(DEBUG|INFO|WARNING)\b[\]: ]"
+    r"(?:\[?\d{4}-\d\d-\d\d[ T][\d:,.]+\]? *(?:- *\S+ *- *)?)?\[?(DEBUG|INFO|WARN)(?:I|ING)?\b[\]: ]"
 )
 _WARNED = re.compile(r"\S+:\d+: \w*Warning: ")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
@@ -174,7 +174,7 @@ def _of_apache(line: bytes) -> Event:
 def _level_of(message: str) -> str:
     """Of what is written to ``sys.stderr``: error, unless it says itself that it is none."""
     if found := _LOGGED_LEVEL.match(message):
-        return found[1].lower()
+        return {"WARN": "warning"}.get(found[1], found[1].lower())
     return "warning" if _WARNED.match(message) else "error"
 
 

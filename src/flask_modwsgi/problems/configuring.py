@@ -70,7 +70,7 @@ def telemetry_missing(port: int) -> None:
 @entry(["PORT (8000 is now 8001)"])
 def restart_needed(changes: Sequence[str]) -> None:
     """Changed since the start: {changes}.
-    Apache reads them only when it starts. The reload changed nothing.
+    Apache reads them only when it starts. Nothing was changed.
     $ ./run restart     # a short outage
     """
 

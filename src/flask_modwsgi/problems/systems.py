@@ -16,8 +16,11 @@ NETWORK_ERRORS = (
     "Network is unreachable",
 )
 
-# Either makes requirements.txt from the dependencies in pyproject.toml.
-COMPILE = "uv pip compile --generate-hashes --no-header -o requirements.txt pyproject.toml"
+# Either makes requirements.txt from the dependencies in pyproject.toml; uv for every Python from 3.11 on.
+COMPILE = (
+    "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header"
+    " -o requirements.txt pyproject.toml"
+)
 COMPILE_WITH_PIP_TOOLS = (
     "pip-compile --generate-hashes --strip-extras --no-header -o requirements.txt pyproject.toml"
 )

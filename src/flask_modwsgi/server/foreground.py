@@ -2,7 +2,6 @@
 
 import os
 import signal
-import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -149,7 +148,7 @@ def say_where(server: Httpd) -> None:
         if server.log_style == "json":
             write(rendering.as_json(events.notice(line)).decode().rstrip())
         else:
-            say(line if line == lines[0] else textwrap.fill(line, 78, subsequent_indent="  "))
+            say(line)
 
 
 def _stop_requested() -> threading.Event:

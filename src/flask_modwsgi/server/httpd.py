@@ -77,11 +77,10 @@ class Httpd:
         if site.logs:  # they are for whoever serves only
             make_folder(site.project, site.logs)
         write_environment(site)
-        static = site.application.static
-        if static:
-            server_root.show_files(root, site.application.static_folder)
-        if static and not site.is_development:
-            precompressed.renew(site.project, static, site.account, site.environ, root)
+        if static := site.application.static:
+            server_root.show_files(root, static.folder)
+            if not site.is_development:
+                precompressed.renew(site.project, static, site.account, site.environ, root)
         files.write(root / "mime.types", content_types.as_mime_types())
         files.write(root / "stand-in", "")
         if site.settings.https_names:

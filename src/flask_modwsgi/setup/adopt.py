@@ -47,6 +47,13 @@ def init(project: Project, app: str | None) -> int:
         raise
 
 
+def _loads(wsgi: Path, app: applications.Application) -> bool:
+    """Whether a .wsgi file that is there already loads that application; the rest may differ."""
+    marks = (f"from {app.module} ", "application ")
+    needed = [line for line in app.wsgi_file.splitlines() if line.startswith(marks)]
+    return set(needed) <= set(wsgi.read_text(encoding="utf-8").splitlines())
+
+
 def adopt(root: Path, app: str | None) -> int:
     """Write what is missing, then have `./run setup` prove it.
 
@@ -62,7 +69,7 @@ def adopt(root: Path, app: str | None) -> int:
     has_section = "flask-modwsgi" in _read(pyproject).get("tool", {})
     if has_section and Project(root).wsgi_file.exists():
         wsgi = Project(root).wsgi_file
-        if app and applications.named(root, app).wsgi_file != wsgi.read_text(encoding="utf-8"):
+        if app and not _loads(wsgi, applications.named(root, app)):
             raise problems.app_kept(wsgi, app)
         say("kept", f"pyproject.toml, {wsgi.name}")
     else:

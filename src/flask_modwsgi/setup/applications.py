@@ -136,7 +136,7 @@ def _installed(root: Path, text: str) -> Application:
 
 def _misspelled(package: str, required: Iterable[str]) -> str:
     """The package that was meant, where one has nearly the name; ``shop`` may be that of ``flask-shop``."""
-    near = get_close_matches(package, required, 1, 0.8)
+    near = get_close_matches(package, required, 1, 0.9)
     return "" if not near or package in near[0] or near[0] in package else near[0]
 
 

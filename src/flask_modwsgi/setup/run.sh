@@ -27,7 +27,7 @@ if [ ! -f "$wheel" ]; then
   echo "There is no wheels/flask_modwsgi-*.whl. Restore it: git checkout wheels" >&2
   echo "If the project was generated without hooks, build it from the template:" >&2
   echo "  mkdir -p wheels" >&2
-  echo "  PYTHONPATH=PATH_OF_THE_TEMPLATE python3 -c 'from build_wheel import *; build_wheel(\"wheels\")'" >&2
+  echo "  PYTHONPATH=PATH_OF_THE_TEMPLATE python3 -c 'import build_wheel as b; b.build_wheel(\"wheels\")'" >&2
   exit 1
 fi
 for python in ${PYTHON:+"$PYTHON"} $others .venv/bin/python; do

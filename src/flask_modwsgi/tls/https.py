@@ -124,6 +124,8 @@ def _check_module(name: str, package: str) -> None:
     remedy = [systems.install(package)]
     if found.is_bundled and name == "md":  # which it never has
         remedy = [systems.install("system"), "./run setup --apache system"]
+        if systems.family() == "alpine":  # its Apache has no mod_md
+            remedy = [systems.install(package)]
     elif found.is_bundled:
         remedy = [systems.install("bundled"), "./run setup"]
     if name == "md":

@@ -14,7 +14,12 @@ sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
 with contextlib.suppress(ImportError):  # another Python than that of the environment
     from flask_modwsgi.worker import dotenv_readers
 
-    dotenv_readers.give(*json.loads(os.environ["FLASK_MODWSGI_ENV_FILE"]))
-del sys.modules[__name__]
-with contextlib.suppress(ModuleNotFoundError):
+    if told := os.environ.get("FLASK_MODWSGI_ENV_FILE"):
+        dotenv_readers.give(*json.loads(told))
+own = sys.modules.pop(__name__)
+try:
     importlib.import_module(__name__)
+except ModuleNotFoundError as error:
+    if error.name != __name__:
+        raise
+    sys.modules[__name__] = own  # there is no other
