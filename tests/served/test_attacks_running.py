@@ -242,6 +242,7 @@ def test_no_verb_writes_where_a_link_leads(service: Service, words: tuple[str, .
         as_nobody(
             f"cd {var} && ln -s {LEFT_BEHIND} report.txt && mv log kept && ln -s {elsewhere} log"
         )
+        assert ask(f"{service.url}/").status == 200  # it has a line in the log
         refused = service.run(*words)
         assert refused.returncode == 1
         assert "Root writes nothing where others can" in said(refused), refused.stderr

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..apache import server_root
 from ..config.project import Project
 from ..logs import reader
-from ..machine import accounts, files, trust
+from ..machine import files, trust
 from ..problems.problem import Problem
 from ..setup import environments
 from . import components, redaction
@@ -128,7 +128,7 @@ def permissions(facts: Facts) -> str:
     rows = [f"run user {facts.account.user} {facts.account.uid}:{facts.account.gid}"]
     seen: set[Path] = set()
     for end in ends:
-        for step in accounts.steps(end):
+        for step in trust.steps(end):
             if step not in seen and os.path.lexists(step):
                 seen.add(step)
                 rows.append(_permission(step))

@@ -7,6 +7,8 @@ import stat
 from io import FileIO
 from pathlib import Path
 
+from ..machine import trust
+
 
 class RotatedFile:
     """``error.log``, and before it ``error.log.1``, ``error.log.2`` and so on.
@@ -62,7 +64,11 @@ class RotatedFile:
 
 
 def _opened(path: Path) -> FileIO:
-    """Open a file to append to it. A link or a pipe with its name is removed: it leads elsewhere."""
+    """Open a file to append to it. A link or a pipe with its name is removed: it leads elsewhere.
+
+    :raises OSError: it cannot be opened, or others could have put a link in the place of its folder.
+    """
+    trust.refuse_replaceable(path.parent)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         descriptor = os.open(path, flags, 0o666)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import problems
+from .trust import steps
 
 # The names under which distributions ship their web user.
 WEB_USERS = ("www-data", "apache", "http", "wwwrun", "_www", "www", "nobody")
@@ -144,27 +145,6 @@ def _needs(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
             mode = os.R_OK if not os.path.isdir(step) else os.R_OK | os.X_OK if end else os.X_OK
             if os.path.exists(step):
                 yield step, mode
-
-
-def steps(path: Path) -> list[Path]:
-    """The way to `path`, outermost folder first; where a link leads comes before the link.
-
-    Here and above os.path, which takes what is behind a closed folder for absent; pathlib raises.
-    """
-    found: list[Path] = []
-    begun: set[Path] = set()  # links may lead in circles
-
-    def walk(path: Path) -> None:
-        for step in (*reversed(path.absolute().parents), path.absolute()):
-            if step in begun:
-                continue
-            begun.add(step)
-            if os.path.islink(step):
-                walk(step.parent / step.readlink())
-            found.append(step)
-
-    walk(path)
-    return found
 
 
 def _granted(wanted: list[tuple[Path, int]]) -> bytes:

@@ -7,8 +7,6 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import accounts
-
 
 def first_foreign(paths: Iterable[Path]) -> tuple[Path, str] | None:
     """The first of `paths`, or of the folders on the way there, that others can change, and why.
@@ -17,13 +15,34 @@ def first_foreign(paths: Iterable[Path]) -> tuple[Path, str] | None:
     """
     seen: set[Path] = set()
     for path in paths:
-        for step in accounts.steps(path):
+        for step in steps(path):
             if step in seen:
                 continue
             seen.add(step)
             if reason := foreign(step):
                 return step, reason
     return None
+
+
+def steps(path: Path) -> list[Path]:
+    """The way to `path`, outermost folder first; where a link leads comes before the link.
+
+    Here and above os.path, which takes what is behind a closed folder for absent; pathlib raises.
+    """
+    found: list[Path] = []
+    begun: set[Path] = set()  # links may lead in circles
+
+    def walk(path: Path) -> None:
+        for step in (*reversed(path.absolute().parents), path.absolute()):
+            if step in begun:
+                continue
+            begun.add(step)
+            if os.path.islink(step):
+                walk(step.parent / step.readlink())
+            found.append(step)
+
+    walk(path)
+    return found
 
 
 def foreign(path: Path) -> str:
@@ -54,8 +73,25 @@ def made_folder(path: Path, mode: int = 0o755) -> Path:
     """
     path.mkdir(mode=mode, parents=True, exist_ok=True)
     if os.geteuid() == 0 and (found := first_foreign([path])):
-        raise PermissionError(errno.EPERM, "Root writes nothing where others can", str(found[0]))
+        raise _refusal(found[0])
     return path
+
+
+def refuse_replaceable(folder: Path) -> None:
+    """Have root write nothing into a folder in whose place others could put another.
+
+    :raises OSError: they can.
+    """
+    if os.geteuid() != 0:
+        return
+    itself = Path(os.path.realpath(folder))
+    for step in steps(folder):
+        if step != itself and foreign(step):
+            raise _refusal(step)
+
+
+def _refusal(path: Path) -> OSError:
+    return PermissionError(errno.EPERM, "Root writes nothing where others can", str(path))
 
 
 def _name(uid: int) -> str:
