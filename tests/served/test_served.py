@@ -249,6 +249,24 @@ def test_the_shell_that_called_it_goes_on(changed: Project) -> None:
         shell.close(force=True)
 
 
+@pytest.mark.parametrize("verb", ["dev", "serve"])
+def test_verbs_beside_a_server_in_the_foreground(changed: Project, verb: str) -> None:
+    with running(changed, verb) as serving:
+        port = serving.url.rsplit(":", 1)[1]
+
+        def call(*words: str) -> subprocess.CompletedProcess[str]:
+            return changed.call("./run", *words, PORT=port)
+
+        rows = json.loads(call("status", "--json").stdout)["processes"]
+        assert rows
+        assert all(row["responds"] for row in rows)
+        reloaded = call("reload")
+        assert reloaded.returncode == 0, reloaded.stderr
+        assert call("stop").returncode == 0
+        assert serving.process.wait(timeout=30) == 0
+        wait_for(lambda: "* stopped by another command" in serving.log, 10, "its last line")
+
+
 def test_development_reloads_what_is_saved(changed: Project) -> None:
     with running(changed, "dev") as serving:
 

@@ -92,6 +92,9 @@ def _serve(
         server.stop(grace)
     if stop.is_set():
         return 0
+    if server.was_stopped:
+        say("stopped by another command")
+        return 0
     raise server.failure("Apache ended by itself.")
 
 

@@ -66,6 +66,11 @@ class Httpd:
         """Whether Apache was started and has not ended."""
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def was_stopped(self) -> bool:
+        """Whether Apache has ended as it does at a SIGTERM."""
+        return self.process is not None and self.process.poll() == 0
+
     def prepare(self) -> None:
         """Write the server root and have Apache read it.
 

@@ -22,6 +22,7 @@ from flask_modwsgi.worker import (
     error_pages,
     gate,
     printed,
+    reports,
     stacks,
 )
 
@@ -66,4 +67,6 @@ error_pages.write(application, WORKERS / "errors")
 # No console: whoever reaches the port could run code in it.
 debugged = DebuggedApplication(application, evalex=False, pin_security=False)
 application = gate.of(debugged, start, WORKERS)
-answers["stacks"] = partial(stacks.write, requests=application.runner.requests)
+report = reports.of(application)
+report(WORKERS / f"{os.getpid()}.report")
+answers |= {"report": report, "stacks": partial(stacks.write, requests=application.runner.requests)}

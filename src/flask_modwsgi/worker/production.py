@@ -6,16 +6,13 @@ reload take new settings without a restart.
 
 import faulthandler
 import json
-import locale
 import os
 import runpy
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.machine import files
 from flask_modwsgi.worker import (
     app_logging,
     control,
@@ -23,6 +20,7 @@ from flask_modwsgi.worker import (
     error_pages,
     gate,
     printed,
+    reports,
     stacks,
     static_versions,
     unloaded,
@@ -37,17 +35,6 @@ def take_environment(wanted: dict[str, str]) -> None:
     own = {name: value for name, value in os.environ.items() if name.startswith("MOD_WSGI_")}
     os.environ.clear()
     os.environ.update(wanted | own)
-
-
-def report(file: Path) -> None:
-    """Write how busy this process is; the first report says that it is ready."""
-    found = {
-        "time": time.time(),
-        "requests": application.taken,
-        "busy": len(application.runner.current),
-        "locale": locale.setlocale(locale.LC_CTYPE),
-    }
-    files.write(file, json.dumps(found))
 
 
 printed.install()
@@ -82,5 +69,6 @@ error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)
 if observe:
     observe(application.runner)
+report = reports.of(application)
 report(WORKERS / f"{os.getpid()}.report")
 answers |= {"report": report, "stacks": partial(stacks.write, requests=application.runner.requests)}
