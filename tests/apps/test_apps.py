@@ -14,7 +14,7 @@ import pytest
 from browser import browse
 from conftest import Adopt
 from person import Page, Person
-from serving import Project, free_port, running, wait_for
+from serving import Project, ask, free_port, running, wait_for
 from test_background import Service
 
 pytestmark = pytest.mark.slow
@@ -288,6 +288,9 @@ def test_rq(take: Take, tmp_path: Path) -> None:
 def test_dash(take: Take) -> None:
     """The page runs its inline script, and its callback is answered."""
     with running(take("dash", "--app", "app:app")) as server:
+        # Dash prepares each process at its first request, and fails others that come meanwhile.
+        for _ in range(20):
+            assert ask(f"{server.url}/").status == 200
         shown = browse(f"{server.url}/")
         assert shown.messages == []
         assert "Hello from the callback, Ann" in shown.page

@@ -67,9 +67,9 @@ class Facts:
         found = interpreters.probe(self.project.python)
         if found is None:
             made = environments.recorded(self.project.environment)
-            gone = (str(self.project.python), "gone")
-            before = (made.python, made.python_version) if made else gone
-            raise problems.python_gone(*before)
+            if made is None:
+                raise problems.not_set_up("there is no finished .venv")
+            raise problems.python_gone(made.python, made.python_version)
         return found
 
     @cached_property

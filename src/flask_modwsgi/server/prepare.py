@@ -132,7 +132,7 @@ def _put_to_use(project: Project, environment: Path) -> None:
     served = _served(project)
     environments.prune(project, served)
     if served:
-        say("", "a server runs: ./run reload has it take the new environment")
+        say("", "the running server takes the new environment at ./run reload")
 
 
 def _served(project: Project) -> list[Path]:
