@@ -230,6 +230,16 @@ class Running:
 
 
 @contextmanager
+def with_views(project: Project, source: str) -> Iterator[None]:
+    """The project with more views."""
+    views = project.package / "views.py"
+    before = views.read_text("utf-8")
+    views.write_text(before + source, "utf-8")
+    yield
+    views.write_text(before, "utf-8")
+
+
+@contextmanager
 def running(project: Project, *arguments: str, **options: Any) -> Iterator[Running]:
     """`./run ARGUMENTS` on a free port, from when it says that it serves."""
     env = os.environ | {"PORT": str(free_port())} | options.pop("env", {})

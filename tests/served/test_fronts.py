@@ -11,7 +11,7 @@ import fronts
 import pytest
 from fronts import Front, fetch
 from load import load
-from serving import Project, Running, free_port, running
+from serving import Project, Running, free_port, running, with_views
 
 from flask_modwsgi.config import settings
 
@@ -42,11 +42,8 @@ def large() -> bytes:
 
 @pytest.fixture(scope="module")
 def viewed(changed: Project) -> Iterator[Project]:
-    views = changed.package / "views.py"
-    before = views.read_text("utf-8")
-    views.write_text(before + VIEWS, "utf-8")
-    yield changed
-    views.write_text(before, "utf-8")
+    with with_views(changed, VIEWS):
+        yield changed
 
 
 @pytest.fixture(scope="module")

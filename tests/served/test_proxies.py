@@ -14,7 +14,7 @@ from typing import Any
 import fronts
 import pytest
 from fronts import CLIENT, INNER, Front, fetch
-from serving import Answer, Project, Running, ask, free_port, running, wait_for
+from serving import Answer, Project, Running, ask, free_port, running, wait_for, with_views
 
 from flask_modwsgi.config import proxies, settings
 from flask_modwsgi.problems.problem import Problem
@@ -92,11 +92,8 @@ def seen(answer: Answer) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def viewed(changed: Project) -> Iterator[Project]:
     """With a view that shows what the application sees."""
-    views = changed.package / "views.py"
-    before = views.read_text("utf-8")
-    views.write_text(before + VIEWS, "utf-8")
-    yield changed
-    views.write_text(before, "utf-8")
+    with with_views(changed, VIEWS):
+        yield changed
 
 
 @pytest.fixture(scope="module")

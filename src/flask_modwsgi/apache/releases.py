@@ -40,7 +40,7 @@ def recognised(project: Project) -> Project:
 
 
 def _is_trusted(root: Path) -> bool:
-    """Whether what is recorded there can be believed; others may have programs of root's name a folder."""
+    """Whether nobody else can have recorded what is there: a process of root may name any folder."""
     if os.geteuid() == 0:
         return not trust.first_foreign([root])
     return root.lstat().st_uid in (0, os.geteuid())

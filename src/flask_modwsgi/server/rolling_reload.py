@@ -53,9 +53,6 @@ def reload(project: Project) -> int:
         if not mode.reads_configuration and (changes := launch.stale(server, here.application)):
             raise problems.restart_needed(changes)
         end_standby(project, root, seconds=here.settings.stop_limit)
-        steps = processes.steps(root)
-        if not steps or not steps[0].replaced:
-            raise problems.nothing_replaced()
         if logs and not logs.exists():
             output.make_folder(project, logs)
             say(f"careful, {logs} was gone and is made again: what was logged meanwhile is lost")
@@ -65,11 +62,16 @@ def reload(project: Project) -> int:
             apache = Httpd(here)
             apache.configure()
             state.record_settings(root, launch.recorded(here, apache.address))
+        static = here.application.static
+        if static:
+            precompressed.renew(project, static, here.account, here.environ, root)
+        steps = processes.steps(root)
+        if not steps or not steps[0].replaced:
+            raise problems.nothing_replaced()
         launch.write_environment(here)
         state.record_release(root, launch.recorded(here, server.address))
-        if static := here.application.static:
+        if static:
             server_root.show_files(root, static.folder)
-            precompressed.renew(project, static, here.account, here.environ, root)
         grace = here.settings.stop_limit
         limit = 2 * grace + here.settings.start_limit + 15
         log = output.since_now(project.logs / "error.log")
