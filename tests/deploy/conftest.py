@@ -97,3 +97,10 @@ def host(bare: Machine) -> Machine:
         if "HTTPS_" not in line:
             bare.type(line, timeout=600)
     return bare
+
+
+@pytest.fixture(autouse=True)
+def starts_of_other_tests(request: pytest.FixtureRequest) -> None:
+    """Forgotten, because the unit allows five starts in a minute."""
+    if "bare" in request.fixturenames:
+        request.getfixturevalue("bare").call("systemctl", "reset-failed", UNIT)
