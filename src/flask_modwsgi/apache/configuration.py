@@ -130,7 +130,7 @@ def _static_names(
         return {}
     return {
         "STATIC_FOLDER": files_link(server_root),
-        "LEFTOVERS": content_types.LEFTOVERS,
+        "PRIVATE": content_types.PRIVATE,
         "STATIC_COPIES": server_root / "static",
         # It stands in regular expressions, where a dot is any character.
         "STATIC_URL": f"{settings.mount_point.rstrip('/')}{static.url}".replace(".", "\\."),

@@ -15,8 +15,9 @@ WEB = {
     ".woff2": "font/woff2",
 }
 
-# Names of copies that editors and tools leave, for Apache and Python: no pages, but often secrets.
-LEFTOVERS = r".*~|#.*#|.*\.(?i:bak|orig|rej|sw[a-p]|tmp)"
+# What is no page, but often a secret, for Apache and Python, in a path that begins with a slash: what is
+# hidden, and copies that editors and tools leave.
+PRIVATE = r"/\.|/#.*#$|~$|\.(?i:bak|orig|rej|sw[a-p]|tmp)$"
 
 # What gets smaller when it is compressed.
 COMPRESSIBLE = (

@@ -85,7 +85,7 @@ def served(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             file = Path(path, name)
-            is_public = not name.startswith(".") and not re.fullmatch(content_types.LEFTOVERS, name)
+            is_public = not re.search(content_types.PRIVATE, f"/{name}")
             if is_public and stat.S_ISREG(file.lstat().st_mode):
                 yield file
 
