@@ -8,8 +8,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import serving
 from browser import browse
 from conftest import ROOT
 from documented import blocks, follow, shell
+from editor import attached
 from person import Person
 from serving import free_port, wait_for
 from test_packages import path_with_uv
@@ -128,6 +132,28 @@ def test_uploads(recipe: Recipe) -> None:
 
 def test_events(recipe: Recipe, redis: int) -> None:
     recipe("events", {6379: redis})
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="make test-apps PYTHON=python3.12 or newer")
+def test_debugger(workplace: Path, kind: str) -> None:
+    project = serving.generate(workplace / "debugger", f"apache={kind}", f"port={free_port()}")
+    follow(blocks(PAGES["debugger"]), project.path, PATH=path_with_uv())
+    port, views = free_port(), project.path / "hello_flask" / "views.py"
+    (line,) = (n for n, text in enumerate(views.read_text().splitlines(), 1) if "return" in text)
+    template = project.path / "hello_flask" / "templates" / "index.html"
+    with serving.running(project, "dev", "--debugger", str(port)) as served:
+        ask = Person(served.url).get
+        for thing in ("Flask", "breakpoints"):  # saved in between, it is another process
+            template.write_text(template.read_text().replace("love Flask", f"love {thing}"))
+            wait_for(partial(lambda text: text in ask().text, f"love {thing}"), 20, "the page")
+            with attached(port, views, line) as editor, ThreadPoolExecutor() as other:
+                page = other.submit(ask)
+                thread = editor.event("stopped")["threadId"]
+                here = editor.ask("stackTrace", threadId=thread)["stackFrames"][0]
+                assert (here["name"], here["line"]) == ("index", line)
+                assert not page.done()
+                editor.ask("continue", threadId=thread)
+                assert page.result().status == 200
 
 
 @contextmanager

@@ -124,9 +124,19 @@ def test_every_setting_is_an_option(words: list[str]) -> None:
     assert verb.name == (words[0] if words else "serve")
 
 
+@pytest.mark.parametrize("words, port", [([], 5678), (["9000"], 9000), (["0"], 0), (["x"], 0)])
+def test_the_port_of_the_debugger(words: list[str], port: int) -> None:
+    if port:
+        assert command_line.read(["dev", "--debugger", *words], "./run")[1]["debugger"] == port
+    else:
+        with pytest.raises(Problem, match="a number from 1 to 65535"):
+            command_line.read(["dev", "--debugger", *words], "./run")
+
+
 def test_the_options_of_a_verb_beside_settings() -> None:
     _, options = command_line.read(["dev", "--threads", "3", "--tls", "--host=::1"], "./run")
-    assert options == {"tls": True, "given": {"THREADS": "3", "HOST": "::1"}}
+    given = {"THREADS": "3", "HOST": "::1"}
+    assert options == {"tls": True, "debugger": None, "given": given}
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ The function is imported when the verb is called, because ``setup``, ``doctor``,
 
 import importlib
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..config import parsers
+from ..config.parsers import Parser
 from ..config.project import APACHES, Project
 
 Option = tuple[tuple[str, ...], dict[str, Any]]  # the arguments of ArgumentParser.add_argument
@@ -56,12 +58,16 @@ def option(*names: str, **about: Any) -> Option:
     return names, about
 
 
-def _number_of_lines(text: str) -> int:
-    lines = parsers.number(0, 1_000_000, "lines")
-    try:
-        return lines.parse(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not {lines.allowed}") from None
+def _read_by(parser: Parser[int]) -> Callable[[str], int]:
+    """A parser of settings, for an option."""
+
+    def read(text: str) -> int:
+        try:
+            return parser.parse(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{text!r} is not {parser.allowed}") from None
+
+    return read
 
 
 VERBS = (
@@ -77,7 +83,17 @@ VERBS = (
         "server.foreground:develop",
         "serve with reload on save and tracebacks in the browser",
         "dev --tls",
-        (option("--tls", action="store_true", help="HTTPS, with a certificate made here"),),
+        (
+            option("--tls", action="store_true", help="HTTPS, with a certificate made here"),
+            option(
+                "--debugger",
+                metavar="PORT",
+                nargs="?",
+                type=_read_by(parsers.port),
+                const=5678,
+                help="where an editor can attach, with debugpy; the default is 5678",
+            ),
+        ),
         takes_settings=True,
     ),
     Verb(
@@ -177,7 +193,7 @@ VERBS = (
                 "-n",
                 "--lines",
                 metavar="N",
-                type=_number_of_lines,
+                type=_read_by(parsers.number(0, 1_000_000, "lines")),
                 default=20,
                 help="how many; 20 by default",
             ),

@@ -23,6 +23,7 @@ CATALOGUE: list[partial[Problem]] = []  # a call of each function, with example 
 COMMANDS = {
     "install": systems.install,
     "new_user": systems.new_user,
+    "compile_tools": systems.COMPILE_TOOLS,
     "compile_and_setup": [
         f"{systems.COMPILE} && ./run setup",
         f"{systems.COMPILE_WITH_PIP_TOOLS} && ./run setup",

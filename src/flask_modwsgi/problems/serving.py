@@ -69,6 +69,32 @@ def port_in_use(host: str, port: int, name: str = "PORT") -> Values:
     return {"next": port + 1, "owner": systems.port_owner(port)}
 
 
+@entry("3.11.2")
+def debugger_unsupported(version: str) -> None:
+    """Python {version} cannot be debugged in Apache: its threads would wait for ever.
+    It works from Python 3.12 on.
+    $ PYTHON=/path/to/python3.12 ./run setup
+    """
+
+
+@entry()
+def debugger_missing() -> None:
+    """debugpy is not installed, to which a debugger attaches.
+    Add debugpy to the group dev in pyproject.toml, then:
+    $ {compile_tools} && ./run setup
+    """
+
+
+@entry(5678)
+def debugger_port_taken(port: int) -> Values:
+    """No debugger can attach to port {port}: another program has it, or only root may.
+    The port in .vscode/launch.json has to be the one that is given here.
+    $ ./run dev --debugger {other}
+    $ {owner}
+    """
+    return {"other": port + 1 if port > 1023 else 5678, "owner": systems.port_owner(port)}
+
+
 @entry(4711)
 def already_running(pid: int) -> None:
     """This project is being served already, by process {pid}.

@@ -21,6 +21,10 @@ COMPILE = (
     "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header"
     " -o requirements.txt pyproject.toml"
 )
+COMPILE_TOOLS = (
+    "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header"
+    " -c requirements.txt --group dev -o requirements-dev.txt"
+)
 COMPILE_WITH_PIP_TOOLS = (
     "pip-compile --generate-hashes --strip-extras --no-header -o requirements.txt pyproject.toml"
 )

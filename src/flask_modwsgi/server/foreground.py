@@ -16,7 +16,7 @@ from ..doctor import check_page
 from ..logs import events, rendering
 from ..problems.problem import Problem, tell
 from ..tls import acme, local_certificate
-from . import import_check, launch
+from . import debugging, import_check, launch
 from .httpd import Httpd
 from .messages import say, write
 
@@ -32,18 +32,27 @@ def serve(project: Project, given: Mapping[str, str]) -> int:
     return _serve(partial(Httpd, here))
 
 
-def develop(project: Project, given: Mapping[str, str], tls: bool = False) -> int:
-    """Serve, and load the application anew whenever one of its files is saved."""
+def develop(
+    project: Project, given: Mapping[str, str], tls: bool = False, debugger: int | None = None
+) -> int:
+    """Serve, and load the application anew whenever one of its files is saved.
+
+    :param debugger: The port to which a debugger attaches.
+    """
     for name in given.keys() & set(monitoring.PORTS):
         option = f"--{name.lower().replace('_', '-')} {given[name]}"
         raise problems.command_wrong(f"./run dev measures nothing for {name}", f"./run {option}")
     os.environ.setdefault("FLASK_DEBUG", "1")
+    defaults = _DEVELOPMENT
+    if debugger:
+        debugging.prepare(debugger)
+        defaults = defaults | debugging.SETTINGS
     if tls:
         os.environ.update(local_certificate.settings(project))
 
     def make() -> Httpd:
         entry = launch.WORKER.with_name("development.py")
-        here = launch.collect(project, entry=entry, given={**_DEVELOPMENT, **given})
+        here = launch.collect(project, entry=entry, given={**defaults, **given})
         return Httpd(import_check.ask_application(here), brief=True)
 
     def watched() -> Iterable[Path]:

@@ -18,6 +18,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.worker import (
     app_logging,
     control,
+    debugger,
     dotenv_readers,
     error_pages,
     gate,
@@ -62,6 +63,7 @@ stacks.answer_alarm(WORKERS)
 app_logging.install(os.environ["LOG_LEVEL"])
 here = Project(Path.cwd())
 dotenv_readers.give(here.env_file, start["written"])
+debugger.listen(f"{start['environment']}/bin/python3")
 application = load(here.wsgi_file)
 error_pages.write(application, WORKERS / "errors")
 # No console: whoever reaches the port could run code in it.
