@@ -4,20 +4,27 @@ import importlib
 import inspect
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from samples import project
 
-from flask_modwsgi import __version__
+from flask_modwsgi import __version__, problems
 from flask_modwsgi.cli import command_line
+from flask_modwsgi.cli.main import main
 from flask_modwsgi.cli.verbs import VERBS, Verb
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project as SiteProject
+from flask_modwsgi.doctor import check_trust
+from flask_modwsgi.problems.catalogue import CATALOGUE
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import foreground
+from flask_modwsgi.setup import environments
 
 NAMES = [verb.name for verb in VERBS]
 TAKING_SETTINGS = [verb.name for verb in VERBS if verb.takes_settings]
@@ -228,3 +235,49 @@ def test_development_measures_nothing_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(Problem) as wrong:
         foreground.develop(SiteProject(tmp_path), {"METRICS_PORT": "9100"})
     assert wrong.value.remedy == ("./run --metrics-port 9100",)
+
+
+@pytest.mark.parametrize(
+    ("typed", "remedy", "again"),
+    [
+        ("", "PORT=8001 ./run", "PORT=8001 ./run"),
+        ("start", "PORT=8001 ./run", "PORT=8001 ./run start"),
+        ("dev --tls", "TZ=UTC ./run    # or", "TZ=UTC ./run dev --tls    # or"),
+        ("start --port 8000 --threads 9", "PORT=8001 ./run", "PORT=8001 ./run start --threads 9"),
+        ("--port=8000", "HOST=::1 PORT=8001 ./run", "HOST=::1 PORT=8001 ./run"),
+        ("flask shell -c 'a b'", "THREADS=5 ./run", "THREADS=5 ./run flask shell -c 'a b'"),
+        ("restart", "ulimit -n 4096 && ./run", "ulimit -n 4096 && ./run restart"),
+        ("setup", "sudo -u ann ./run", "sudo -u ann ./run setup"),
+        ("start", "./run dev     # shows it", "./run dev     # shows it"),
+        ("start", "ls -l /srv/blog/run", "ls -l /srv/blog/run"),
+    ],
+)
+def test_a_remedy_repeats_what_was_typed(typed: str, remedy: str, again: str) -> None:
+    assert command_line.typed_again(remedy, shlex.split(typed), "./run") == again
+
+
+def test_no_remedy_of_a_start_starts_in_the_foreground() -> None:
+    commands = [line for make in CATALOGUE for line in make().remedy]
+    again = [command_line.typed_again(line, ["start"], "./run") for line in commands]
+    assert again != commands
+    bare = re.compile(r"(^|[\s'\"])\./run\s*([#&;'\"]|$)")
+    assert [line for line in again if bare.search(line)] == []
+
+
+@pytest.mark.parametrize("verb", ["start", "restart", "dev", "setup"])
+def test_a_verb_that_is_refused_is_typed_again(
+    verb: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise problems.port_in_use("127.0.0.1", 8000)
+
+    monkeypatch.chdir(project(tmp_path).root)
+    monkeypatch.setattr(Verb, "run", refuse)
+    monkeypatch.setattr(environments, "verify", lambda project: None)
+    monkeypatch.setattr(check_trust, "check", lambda project, command: None)
+    assert main([verb, "--json"]) == 1
+    told = json.loads(capsys.readouterr().err)
+    assert told["type"][0] == f"PORT=8001 ./run {verb}"

@@ -2,6 +2,8 @@
 
 import argparse
 import difflib
+import re
+import shlex
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
@@ -24,6 +26,9 @@ are listed by {prog} config.
 """
 VERBS_BY_NAME = {verb.name: verb for verb in VERBS}
 ASKING = ("-h", "--help")
+# In a remedy: the command without a verb, which stands for the one that was refused.
+_BARE = re.compile(r"(?<!\S)\./run(?=\s*(?:$|#|&&))")
+_ASSIGNED = re.compile(r"(?<!\S)([A-Z_]+)=")
 
 
 class _Wrong(Exception):
@@ -148,3 +153,19 @@ def _nearest(word: str, words: Iterable[str]) -> str:
 def told(problem: Problem) -> str:
     """A command that is wrong, in a sentence and an example."""
     return f"{textwrap.fill(problem.what, WIDTH)}\nExample: {problem.remedy[0]}"
+
+
+def typed_again(remedy: str, words: Sequence[str], prog: str) -> str:
+    """A command of a problem, with the verb and the options that were refused.
+
+    An option gives way to what the remedy sets, which it would win over.
+    """
+    set_here = {f"--{name.lower().replace('_', '-')}" for name in _ASSIGNED.findall(remedy)}
+    kept, rest = list[str](), iter(words)
+    for word in rest:
+        if word.partition("=")[0] not in set_here:
+            kept.append(word)
+        elif "=" not in word:
+            next(rest, None)
+    again = shlex.join([prog, *kept])
+    return _BARE.sub(lambda _: again, remedy)

@@ -11,6 +11,7 @@ import stat
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .. import __version__
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
         if is_wrong_command and not as_json:
             print(command_line.told(problem), file=sys.stderr)
         else:
-            tell(problem, as_json)
+            again = (command_line.typed_again(line, words, prog) for line in problem.remedy)
+            tell(replace(problem, remedy=tuple(again)), as_json)
         return 2 if is_wrong_command else 1
     except BrokenPipeError:  # whoever read our output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
