@@ -447,6 +447,20 @@ def test_what_production_refuses(changed: Project, env: dict[str, str], slug: st
         assert slug in done.stderr
 
 
+def test_a_missing_env_file_is_made_by_its_remedy(changed: Project) -> None:
+    file = changed.path / ".env"
+    before = file.read_text()
+    file.unlink()
+    try:
+        done = changed.call("./run", "start", "--json")
+        problem = json.loads(done.stderr.splitlines()[-1])
+        assert problem["problem"] == "env-file-missing"
+        assert changed.call("sh", "-c", problem["type"][0]).returncode == 0
+        assert file.exists()
+    finally:
+        file.write_text(before)
+
+
 def test_a_misspelt_setting_is_refused(changed: Project) -> None:
     file = changed.path / ".env"
     before = file.read_text()

@@ -36,6 +36,7 @@ from flask_modwsgi.machine import capacity, selinux, trust
 from flask_modwsgi.problems import problem, systems
 from flask_modwsgi.problems.catalogue import CATALOGUE
 from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.setup import environments
 
 FAMILIES = ("debian", "fedora", "alpine", "arch", "suse", "macos")
 
@@ -417,6 +418,19 @@ def test_what_a_start_has_against_the_env_file_is_in_its_own_row(
     file.write_text("A=1\n")
     (row,) = finding.run([checks()[".env"]], Facts(Project(tmp_path)))
     assert (row.state, row.value) == ("ok", "-rw-------")
+
+
+def test_a_missing_env_file_is_one_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLASK_SECRET_KEY", raising=False)
+    both = [checks()["environment"], checks()[".env"], checks()["secret"]]
+    found = finding.run(both, Facts(Project(tmp_path)))  # a setup makes the environment, too
+    assert [row.value for row in found] == ["not-set-up", *["because of environment"] * 2]
+    monkeypatch.setattr(environments, "verify", lambda project: None)
+    found = finding.run(both[1:], Facts(Project(tmp_path)))
+    assert [row.value for row in found] == ["env-file-missing", "because of .env"]
+    monkeypatch.setenv("FLASK_SECRET_KEY", "k" * 64)
+    found = finding.run(both[1:], Facts(Project(tmp_path)))
+    assert [row.state for row in found] == ["note", "ok"]
 
 
 def checks() -> dict[str, finding.Check]:

@@ -8,6 +8,7 @@ import pytest
 from samples import me, project
 
 from flask_modwsgi.apache import releases
+from flask_modwsgi.config import env_file
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_trust
 from flask_modwsgi.problems.problem import Problem
@@ -59,6 +60,14 @@ def test_releases_have_one_place_and_one_env(tmp_path: Path) -> None:
     made = (tmp_path / ".env").read_text()
     prepare.make_env_file(two, me())
     assert two.env_file.read_text() == made != "FLASK_SECRET_KEY=\n"
+
+
+def test_a_project_without_an_example_gets_the_defaults(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    prepare.make_env_file(own, me())
+    written = env_file.read(own.env_file)
+    assert written["PORT"] == "8000"
+    assert len(written["FLASK_SECRET_KEY"]) == 64
 
 
 def test_a_setup_leaves_what_another_release_runs_from(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What no server that others can reach may start with."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from .. import problems
 
@@ -9,14 +10,18 @@ EXAMPLE_SECRETS = {"changeme", "change-me", "secret", "secret-key", "dev", "deve
 SHORTEST_SECRET = 16
 
 
-def refuse_unsafe(given: Mapping[str, str]) -> None:
+def refuse_unsafe(given: Mapping[str, str], env_file: Path) -> None:
     """What production must not start with: a key others can guess, or debugging.
+
+    :param env_file: Where the key is expected; it may be missing where the environment has a key.
 
     https://flask.palletsprojects.com/en/stable/config/#SECRET_KEY, #DEBUG
 
     :raises Problem: it would.
     """
     secret = given.get("FLASK_SECRET_KEY", "")
+    if not secret and not env_file.exists():
+        raise problems.env_file_missing(env_file)
     if not secret:
         raise problems.secret_weak("is empty")
     if secret.lower() in EXAMPLE_SECRETS:

@@ -20,14 +20,26 @@ def env_file(facts: Facts) -> str:
     from ..config import env_file
 
     file = facts.project.env_file
-    if not file.exists():
-        return Note("none: every setting has its default")
+    if not _is_there(facts):
+        return Note("none: settings are those of the environment, or defaults")
     status = file.stat()
     mode = stat.filemode(status.st_mode)
     if status.st_mode & stat.S_IROTH:
         raise problems.env_file_exposed(file, mode)
     env_file.read(file)
     return mode
+
+
+def _is_there(facts: Facts) -> bool:
+    """Whether there is a file, or else a key in the environment.
+
+    :raises Problem: there is neither.
+    """
+    file = facts.project.env_file
+    if not file.exists() and not os.environ.get("FLASK_SECRET_KEY"):
+        environments.verify(facts.project)  # a setup makes both
+        raise problems.env_file_missing(file)
+    return file.exists()
 
 
 def settings(facts: Facts) -> str:
@@ -42,7 +54,8 @@ def settings(facts: Facts) -> str:
 def secret(facts: Facts) -> str:
     from ..config import safety
 
-    safety.refuse_unsafe(facts.variables)
+    _is_there(facts)
+    safety.refuse_unsafe(facts.variables, facts.project.env_file)
     return f"{len(facts.variables['FLASK_SECRET_KEY'])} characters"
 
 

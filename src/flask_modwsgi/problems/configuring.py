@@ -48,6 +48,15 @@ def secret_weak(reason: str) -> None:
     """
 
 
+@entry(Path("/srv/blog/.env"))
+def env_file_missing(file: Path) -> None:
+    """{file} does not exist, and FLASK_SECRET_KEY is empty.
+    It has the settings, and the key that signs sessions. Setup makes it from .env.example, with a
+    random key.
+    $ ./run setup
+    """
+
+
 @entry("1")
 def debug_on(value: str) -> None:
     """FLASK_DEBUG is {value}, which is for development.

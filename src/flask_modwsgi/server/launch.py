@@ -99,7 +99,7 @@ def for_production(
     :raises Problem: something is missing, wrong or unsafe.
     """
     here = collect(project, logs=logs, given=given)
-    safety.refuse_unsafe(here.environ)
+    safety.refuse_unsafe(here.environ, project.env_file)
     return here
 
 

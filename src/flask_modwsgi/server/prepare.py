@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import problems
 from ..apache import processes, state
+from ..config import reference
 from ..config.project import Project
 from ..doctor import check_places
 from ..doctor.checklist import SETUP, before
@@ -145,13 +146,16 @@ def _served(project: Project) -> list[Path]:
 def make_env_file(project: Project, account: Account) -> None:
     """Make ``.env`` from ``.env.example``, with a secret of its own; never change an old one.
 
+    Where there is no example, there are the defaults.
+
     Root's one has the account that ``RUN_USER`` names. It may read the file, as a service that it runs
     does, if it has a group of its own.
     """
     file = project.env_file.resolve()  # releases share one through a link
     if file.exists():
         return
-    text = (project.root / ".env.example").read_text(encoding="utf-8")
+    example = project.root / ".env.example"
+    text = example.read_text("utf-8") if example.exists() else reference.env_example(8000, "/")
     own = {"FLASK_SECRET_KEY": secrets.token_hex(32)}
     is_named = bool(os.environ.get("RUN_USER")) and not account.is_me
     if is_named:
