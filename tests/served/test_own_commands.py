@@ -187,6 +187,23 @@ def test_what_cannot_be_run(own: Project) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words", ["flask routes", "flask", "exec -- flask routes", "exec -- flask pages note x"]
+)
+def test_an_application_that_cannot_be_loaded_is_told_of_as_at_a_start(
+    own: Project, words: str
+) -> None:
+    views = own.package / "views.py"
+    before = views.read_text()
+    views.write_text(f"{before}\ndef broken(:\n")
+    try:
+        started, done = own.call("./run", "start"), own.call("./run", *words.split())
+    finally:
+        views.write_text(before)
+    assert "Problem  app-broken" in done.stderr
+    assert (done.returncode, done.stderr) == (1, started.stderr)
+
+
 def test_flask_without_words_lists_the_commands(own: Project) -> None:
     done = own.call("./run", "flask", "--", "--help")
     assert "routes" in done.stdout

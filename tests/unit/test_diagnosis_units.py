@@ -5,13 +5,17 @@ and of Apple, which are as these systems document them.
 """
 
 import json
+import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
+from samples import project
 
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import causes, deaths, explain, import_failures, tracebacks
@@ -389,6 +393,68 @@ def test_a_circular_import_of_the_applications_own_hides_nothing(tmp_path: Path)
     (tmp_path / "models.py").touch()
     last = "ImportError: cannot import name 'db' from partially initialized module 'models'"
     assert raised(tmp_path, last).slug == "app-broken"
+
+
+def loaded_with(own: Path, source: str) -> subprocess.CompletedProcess[str]:
+    """`./run flask routes` of an application with this source."""
+    project(own)
+    wsgi = own / "shop.wsgi"
+    start = "import sys; sys.path.insert(0, '')\nfrom shop import application\n"
+    wsgi.write_text(start)
+    (own / "shop.py").write_text(source)
+    command = [sys.executable, "-P", "-m", "flask_modwsgi.worker.flask_command", wsgi, "[]"]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run([*command, "routes"], cwd=own, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "quote", "remedy"),
+    [
+        (
+            "def show(:\n",
+            '  |   File "{own}/shop.py", line 1\n'
+            "  |     def show(:\n"
+            "  |              ^\n"
+            "  | SyntaxError: invalid syntax\n",
+            "${EDITOR:-vi} +1 shop.py\n",
+        ),
+        ("import json\njson.nothing\n", "has no attribute 'nothing'", "+2 shop.py\n"),
+        ("import nowhere\n", "imports nowhere, which no package", "./run setup\n"),
+        ("raise SystemExit('no settings')\n", "  | SystemExit: no settings\n", "grep "),
+    ],
+)
+def test_a_command_of_an_application_that_cannot_be_loaded(
+    tmp_path: Path, source: str, quote: str, remedy: str
+) -> None:
+    own = tmp_path.resolve()
+    done = loaded_with(own, source)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("\nProblem  ")
+    assert quote.format(own=own) in done.stderr
+    assert remedy in done.stderr
+    assert not re.search("click|flask/cli|flask_modwsgi/|runpy", done.stderr)
+
+
+def test_the_errors_of_the_flask_command_are_its_own(tmp_path: Path) -> None:
+    done = loaded_with(tmp_path, "application = 5\n")
+    assert done.stderr.startswith("Usage: ./run flask routes")
+    assert "The application in shop.wsgi is no Flask object." in done.stderr
+
+
+def test_the_file_to_open_is_the_last_of_the_applications_own(tmp_path: Path) -> None:
+    for name in ("views.py", ".venv/lib/x.py", "var/env/y.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    def opened(*names: str) -> list[str]:
+        frames = "".join(f'  File "{name}", line 7, in f\n' for name in names)
+        remedy = raised(tmp_path, f"{frames}RuntimeError: x").remedy
+        return [line for line in remedy if "EDITOR" in line]
+
+    own = tmp_path / "views.py"
+    installed = (tmp_path / ".venv/lib/x.py", tmp_path / "var/env/y.py", "/usr/lib/z.py")
+    assert opened(str(own), *map(str, installed)) == ["${EDITOR:-vi} +7 views.py"]
+    assert opened(*map(str, installed)) == opened("<string>") == []
 
 
 def test_a_time_limit_while_it_listens_is_a_server() -> None:

@@ -236,6 +236,14 @@ def test_a_wsgi_file_that_names_none(source: str, slug: str, tmp_path: Path) -> 
     assert refused(check_settings.check_wsgi_file, file).slug == slug
 
 
+def test_the_place_of_a_syntax_error_is_shown_and_opened(tmp_path: Path) -> None:
+    file = tmp_path / "x.wsgi"
+    file.write_text("import sys\ndef f(:\n")
+    found = refused(check_settings.check_wsgi_file, file)
+    assert "  |     def f(:\n  |           ^\n  | SyntaxError" in found.told()
+    assert found.remedy == ("${EDITOR:-vi} +2 x.wsgi",)
+
+
 def test_the_way_to_a_file_leads_through_every_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "python").touch()

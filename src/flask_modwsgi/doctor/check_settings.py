@@ -5,6 +5,7 @@ import locale
 import os
 import stat
 import time
+import traceback
 import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +105,10 @@ def check_wsgi_file(file: Path) -> None:
         tree = ast.parse(file.read_bytes(), file.name)
     except FileNotFoundError:
         raise problems.wsgi_file_wrong(file, "does not exist") from None
-    except (SyntaxError, ValueError) as error:
+    except SyntaxError as error:
+        quote = "".join(traceback.format_exception_only(error))
+        raise problems.wsgi_file_wrong(file, "is no Python", error.lineno or 1, quote) from None
+    except ValueError as error:
         raise problems.wsgi_file_wrong(file, f"is no Python: {error}") from None
     names = list(defined(tree))
     if not {"application", "*"} & set(names):

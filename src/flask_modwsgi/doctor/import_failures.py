@@ -23,6 +23,7 @@ _RUN = re.compile(r'^  File ".*/flask/app\.py", line \d+, in run$', re.MULTILINE
 _DATABASE = re.compile(
     r"OperationalError\W.*(?:unable to open database file|attempt to write a readonly database)"
 )
+_FRAME = re.compile(r'^  File "(.+?)", line (\d+)', re.MULTILINE)
 _TAKEN = re.compile(r"^OSError: \[Errno (?:98|48)\]", re.MULTILINE)
 # What Python says where a file is not the module that was meant.
 _MISTAKEN = re.compile(
@@ -80,7 +81,8 @@ def refusal(tried: Rehearsal, user: str, own: Path) -> Problem | None:
     if found := tracebacks(said):
         return from_traceback(found[-1], user, own)
     if "SyntaxError" in tried.output:
-        return problems.app_broken("\n".join(without_scaffold(tried.output.splitlines())))
+        text = "\n".join(without_scaffold(tried.output.splitlines()))
+        return problems.app_broken(text, _place(text, own))
     return problems.app_exits(f"exits with status {tried.status} when it is loaded", tried.output)
 
 
@@ -108,7 +110,18 @@ def from_traceback(traceback: str, user: str, own: Path) -> Problem:
         return problems.disk_full(folder, match[0].partition("] ")[2])
     if _TAKEN.search(traceback):
         return problems.app_listens(traceback)
-    return problems.app_broken(traceback)
+    return problems.app_broken(traceback, _place(traceback, own))
+
+
+def _place(traceback: str, own: Path) -> tuple[Path, int] | None:
+    """The last file of the application's own in a traceback, from its folder, and the line."""
+    for name, line in reversed(_FRAME.findall(traceback)):
+        file = Path(name)
+        if file.is_relative_to(own) and file.is_file():
+            folder, *_ = (here := file.relative_to(own)).parts
+            if folder not in _NO_CODE and not folder.startswith("."):
+                return here, int(line)
+    return None
 
 
 def denied(traceback: str, user: str, own: Path) -> Problem | None:
@@ -131,7 +144,7 @@ def _hides_another(own: Path, name: str) -> Path | None:
 def _not_found(name: str, traceback: str, own: Path) -> Problem:
     """Why the module `name` is not found: it is elsewhere, or no package provides it."""
     if _module(own, name):
-        return problems.app_broken(traceback)
+        return problems.app_broken(traceback, _place(traceback, own))
     for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
         if found := _module(own / folder, name):
             return problems.pythonpath_ignored(name, found, traceback)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from ..logs.events import Event, messages
 
@@ -11,6 +12,7 @@ _SCAFFOLD = re.compile(
     r"|.*/handler\.wsgi)"
 )
 _UNDERLINING = re.compile(r"^\s*[\^~]+[\s\^~]*$")
+_SYNTAX = re.compile(r"(Syntax|Indentation|Tab)Error:")
 _Writer = tuple[int | None, str | None]
 
 
@@ -59,10 +61,13 @@ def crash_stack(log: Iterable[Event]) -> str:
 
 
 def without_scaffold(lines: Sequence[str]) -> list[str]:
-    """A traceback without the frames that only run the application, and without underlining."""
+    """A traceback without the frames that only run the application, and without underlining.
+
+    What marks the place of a syntax error stays.
+    """
     kept, skipping = [], False
-    for line in lines:
-        if _UNDERLINING.match(line):
+    for line, following in pairwise([*lines, ""]):
+        if _UNDERLINING.match(line) and not _SYNTAX.match(following):
             continue
         if line.startswith("  File "):
             skipping = bool(_SCAFFOLD.search(line))

@@ -99,12 +99,12 @@ def env_file_broken(file: Path, line: int, reason: str, encoding: str = "") -> V
     A line is NAME=value in UTF-8, or a comment after #. A value with spaces, quotes or signs is in
     double quotes, with \" and \\ for a quote and a backslash in it: GREETING="say \"hello\"".
     $ {convert}
-    $ ${{EDITOR:-vi}} +{line} {file!q}
+    $ {edit}
     """
     # The encoding is the one that a file not in UTF-8 probably has.
     path = shlex.quote(str(file))
     convert = f"umask 77; iconv -f {encoding} -t UTF-8 {path} > {path}.new && mv {path}.new {path}"
-    return {"convert": f"({convert})" if encoding else ""}
+    return {"convert": f"({convert})" if encoding else "", "edit": systems.edit(file, line)}
 
 
 @entry(Path("/srv/blog/.env"), "-rw-r--r--")
@@ -116,12 +116,15 @@ def env_file_exposed(file: Path, mode: str) -> None:
 
 
 @entry(Path("/srv/blog/blog.wsgi"), "does not exist")
-def wsgi_file_wrong(file: Path, reason: str) -> Values:
+def wsgi_file_wrong(file: Path, reason: str, line: int = 1, quote: str = "") -> Values:
     """{file} {reason}.
+    | {quote}
     Apache runs this file and takes the variable called application from it.
-    $ {command} {file.name!q}
+    $ {command}
     """
-    return {"command": "git checkout --" if reason == "does not exist" else "cat -n"}
+    here = Path(file.name)
+    restore = f"git checkout -- {shlex.quote(file.name)}"
+    return {"command": restore if reason == "does not exist" else systems.edit(here, line)}
 
 
 @entry("Europe/Berlim")

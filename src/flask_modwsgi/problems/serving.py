@@ -186,13 +186,16 @@ def moved_while_running(before: str, now: Path) -> None:
     """
 
 
-@entry("ModuleNotFoundError: No module named 'requests'")
-def app_broken(traceback: str) -> None:
+@entry("SyntaxError: '(' was never closed", (Path("blog/views.py"), 12))
+def app_broken(traceback: str, place: tuple[Path, int] | None = None) -> Values:
     """The application cannot be imported.
     | {traceback}
     Apache would answer every request with an error.
+    $ {edit}
     $ ./run dev     # shows it in the browser, and reloads when you save
     """
+    # The place is the last one in the application's own files.
+    return {"edit": systems.edit(*place) if place else ""}
 
 
 @entry("Apache ended at once.", "AH00015: Unable to open logs")

@@ -148,6 +148,11 @@ def with_low_ports(command: str) -> str:
     return f"sudo setpriv {who} --inh-caps={right} --ambient-caps={right} {command}"
 
 
+def edit(file: Path, line: int) -> str:
+    """The line that opens a file there."""
+    return f"${{EDITOR:-vi}} +{line} {shlex.quote(str(file))}"
+
+
 def move_to_srv(folder: Path) -> str:
     """The line that moves a project to where every user may enter, and makes it ready there."""
     here, there = shlex.quote(str(folder)), shlex.quote(f"/srv/{folder.name}")

@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .. import problems
@@ -27,6 +27,12 @@ def flask(project: Project, words: Sequence[str]) -> int:
     return execute(project, [*command, *words])
 
 
+def _names_an_application(words: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """https://flask.palletsprojects.com/en/stable/cli/#application-discovery"""
+    by_option = any(word.startswith(("--app", "-A")) for word in words)
+    return by_option or bool(environ.get("FLASK_APP"))
+
+
 def execute(project: Project, words: Sequence[str]) -> int:
     """Become a program that runs as the application's user, in the project's folder.
 
@@ -39,6 +45,8 @@ def execute(project: Project, words: Sequence[str]) -> int:
         raise problems.command_wrong("./run exec needs a command", "./run exec -- python")
     facts = Facts(project)
     environ = launch.environment_of(project, facts)
+    if words[0] == "flask" and not _names_an_application(words, environ):
+        return flask(project, words[1:])
     written = launch.names_written(project)
     data_folder.make(project.data, facts.account)
     if not facts.account.is_me:

@@ -4,16 +4,23 @@ Called with the .wsgi file, so that the application is the one that Apache serve
 JSON, and the command.
 """
 
+import getpass
 import json
 import runpy
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask.cli import FlaskGroup, NoAppException
 
+from flask_modwsgi import problems
 from flask_modwsgi.config.project import Project
+from flask_modwsgi.doctor import import_failures
+from flask_modwsgi.doctor.tracebacks import tracebacks
+from flask_modwsgi.logs import events
+from flask_modwsgi.problems.problem import Problem, tell
 from flask_modwsgi.worker import dotenv_readers
 
 
@@ -21,12 +28,25 @@ def main(wsgi_file: str, written: str, *words: str) -> None:
     dotenv_readers.give(Project(Path.cwd()).env_file, json.loads(written))
 
     def load() -> Flask:
-        names = runpy.run_path(wsgi_file)
+        try:
+            names = runpy.run_path(wsgi_file)
+        except (Exception, SystemExit) as error:
+            tell(_problem(error), as_json=False)
+            sys.exit(1)
         return _flask_object(names.get("application"), wsgi_file)
 
     # The values of .env are in the environment already.
     group = FlaskGroup(create_app=load, load_dotenv=False)
     group.main(args=list(words), prog_name="./run flask")
+
+
+def _problem(error: BaseException) -> Problem:
+    """What a start says of an application that cannot be loaded."""
+    printed = "".join(traceback.format_exception(error))
+    said = [printed, *tracebacks(events.printed(printed))][-1]
+    if isinstance(error, SystemExit):
+        return problems.app_exits("calls sys.exit() when it is loaded", said)
+    return import_failures.from_traceback(said, getpass.getuser(), Path.cwd())
 
 
 def _flask_object(found: Any, wsgi_file: str) -> Flask:
