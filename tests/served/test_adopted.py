@@ -196,7 +196,12 @@ def test_static_files_from_elsewhere_and_views_among_them(adopt: Adopt) -> None:
 @pytest.mark.parametrize(
     ("name", "files", "answered", "note"),
     [
-        ("failing", {"app.py": FAILING}, "/ 500", "the application has an error 500 for /"),
+        (
+            "failing",
+            {"app.py": FAILING},
+            "/ 500",
+            "the application answers 500 at /: RuntimeError: ",
+        ),
         (
             "root",
             {"app.py": AT_THE_ROOT, "public/index.html": "<p>static"},
@@ -204,8 +209,8 @@ def test_static_files_from_elsewhere_and_views_among_them(adopt: Adopt) -> None:
             "Flask answers for static files, because static files have the address /",
         ),
         ("plain", {"app.py": NO_FLASK}, "/ 404", ""),
-        ("closed", {"app.py": CLOSED}, "/ 503", "the application has an error 503 for /"),
-        ("relay", {"app.py": RELAY}, "/ 502", "the application has an error 502 for /"),
+        ("closed", {"app.py": CLOSED}, "/ 503", "the application answers 503 at /"),
+        ("relay", {"app.py": RELAY}, "/ 502", "the application answers 502 at /"),
     ],
 )
 def test_any_answer_is_a_proof(
@@ -213,11 +218,15 @@ def test_any_answer_is_a_proof(
 ) -> None:
     project, output = adopt(name, files, "--app", "app:app")
     assert f"Apache answered {answered}\n" in output
+    is_error = "answers 50" in note
     assert note in output
+    assert ("\nBuilt " in output, "\nReady " in output) == (is_error, not is_error)
     service = Service(project)
     started = service.run("start")
     try:
         assert started.returncode == 0, started.stderr
+        told = f"{note.partition(':')[0]}; ./run logs --errors shows why"
+        assert (told in started.stderr) == is_error
         assert service.status()["state"] == "running"
         if name == "root":
             assert ask(f"{service.url}/index.html").text == "<p>static"

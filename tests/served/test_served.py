@@ -23,8 +23,9 @@ def served(project: Project) -> Iterator[Running]:
 
 
 def test_setup_ends_with_what_it_proved(project: Project) -> None:
-    *_, ready, versions, next_step, folder = project.output.strip().splitlines()
-    assert re.search(r"^Ready .* Apache answered / 200, /health/live 200, /static/\S+ 200$", ready)
+    *before, versions, next_step, folder = project.output.strip().splitlines()
+    ready = " ".join("\n".join(before).rpartition("\nReady ")[2].split())
+    assert re.search(r"Apache answered / 200, /health/live 200, /static/\S+ 200$", ready)
     assert re.search(r"Apache 2\.4\.\d+ \((system|bundled)\), mod_wsgi 6\.1\.\d+", versions)
     assert next_step.startswith("Next     ./run ")
     assert folder == f"         in {project.path}"
@@ -37,6 +38,13 @@ def test_setup_again_changes_nothing(project: Project) -> None:
     assert again.returncode == 0, again.stderr
     assert "Ready" in again.stdout
     assert (record.stat().st_mtime_ns, (project.path / ".env").read_text()) == before
+
+
+def test_setup_tells_the_addresses_that_it_asked(project: Project) -> None:
+    done = project.call("./run", "setup", MOUNT_POINT="/shop")
+    said = " ".join(done.stdout.split())
+    assert re.search(r"/shop/ 200, /shop/health/live 200, /shop/static/\S+ 200 ", said)
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_its_own_tests_pass(project: Project) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..apache import modes, processes, state
 from ..config.project import Project
-from . import import_check, launch, locks, summary
+from . import import_check, launch, locks, probe, summary
 from .ending import end
 from .foreground import say_where
 from .httpd import Httpd
@@ -40,6 +40,9 @@ def _checked(project: Project, given: Mapping[str, str]) -> Httpd:
 
 def _say_what_runs(server: Httpd) -> None:
     say_where(server)
+    address, hosts = server.address, server.site.settings.hosts
+    if error := probe.error(address, probe.ask(address, "/", hosts)):
+        say(f"{error}; ./run logs --errors shows why")
     say(f"{summary.capacity(server.site.settings)}; ./run status shows more")
 
 

@@ -1,5 +1,6 @@
 """``./run setup``: choose, build, check, prove, and say what to type next."""
 
+import json
 import os
 import re
 import secrets
@@ -7,6 +8,7 @@ import subprocess
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 from .. import problems
 from ..apache import processes, state
@@ -89,8 +91,10 @@ def setup(
             proof = _prove(new)
         _put_to_use(project, new.environment)
     print()
-    answered, *notes = proof.splitlines()
-    say("Ready", f"in {duration(time.monotonic() - started)}: {answered}")
+    error, notes = proof["error"], proof["notes"]
+    took = duration(time.monotonic() - started)
+    answered = textwrap.fill(f"in {took}: {proof['answered']}", 71, break_on_hyphens=False)
+    say("Built" if error else "Ready", answered)
     say(
         "",
         f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
@@ -99,7 +103,12 @@ def setup(
         notes.insert(0, "requirements.txt has no hashes, so what was downloaded was not compared")
     for note in notes:
         say("Note", textwrap.fill(note, 71))
-    say("Next", "./run        serve it        ./run dev    serve and reload")
+    if error:
+        say("Error", textwrap.fill(error, 71))
+        say("Next", "./run dev                             the error in the browser")
+        say("", "./run start && ./run logs --errors    or in the log")
+    else:
+        say("Next", "./run        serve it        ./run dev    serve and reload")
     say("", f"in {project.root}")
     return 0
 
@@ -170,8 +179,8 @@ def make_env_file(project: Project, account: Account) -> None:
         file.chmod(0o640)
 
 
-def _prove(project: Project) -> str:
-    """Ask the server in the new environment, which has the packages this one lacks."""
+def _prove(project: Project) -> dict[str, Any]:
+    """A `smoke_test.Proof` from the new environment, which has the packages this one lacks."""
     words = (project.python, "-I", "-m", SMOKE_TEST, project.root)
     process = subprocess.Popen(words, cwd=project.root, stdout=subprocess.PIPE, text=True)
     try:
@@ -180,9 +189,9 @@ def _prove(project: Project) -> str:
         process.terminate()  # it stops the Apache that it has started
         process.wait()
         raise
-    if process.returncode == 0:
-        return told.strip()
     try:
+        if process.returncode == 0:
+            return dict(json.loads(told))
         raise Problem.from_json(told)
     except ValueError:
         ended = f"the proof ended with exit status {process.returncode}"

@@ -3,6 +3,7 @@
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from ..apache import proxy_status
@@ -42,3 +43,9 @@ def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
         return 0 if is_ours else error.code
     except (OSError, HTTPException, ValueError):  # ValueError: it is no address
         return 0
+
+
+def error(address: str, status: int) -> str:
+    """What is said of a first page with this status; nothing where it is no error."""
+    path = f"{urlsplit(address).path}/"
+    return f"the application answers {status} at {path}" if status >= 500 else ""

@@ -7,9 +7,10 @@ import socket
 import sys
 import time
 from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 from .. import problems
@@ -17,12 +18,13 @@ from ..apache import monitoring
 from ..apache.app_profile import StaticFiles
 from ..apache.precompressed import served
 from ..config.project import Project
-from ..doctor import check_page
+from ..doctor import causes, check_page
 from ..doctor.check_places import refusal
 from ..doctor.finding import described
+from ..doctor.tracebacks import tracebacks
 from ..problems.problem import Problem
 from ..setup import environments
-from . import httpd, import_check, launch
+from . import httpd, import_check, launch, probe
 from .httpd import Httpd
 from .probe import ask
 
@@ -56,8 +58,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def prove(project: Project) -> str:
-    """What was asked, what it was answered with, and in which time; then notes, a line each.
+@dataclass(frozen=True)
+class Proof:
+    """What was asked and answered, the error of the first page or nothing, and notes; in words."""
+
+    answered: str
+    error: str
+    notes: list[str]
+
+
+def prove(project: Project) -> Proof:
+    """Ask for a page and a static file.
 
     Every answer of the application is a proof. Which pages it has, and for whom, is its own business.
 
@@ -74,15 +85,20 @@ def prove(project: Project) -> str:
             found[path] = ask(server.address, path, timeout=limit)
             if found[path] != 200:
                 raise server.failure(f"Apache answered {found[path]} for {path}.")
-        refused = check_page.refused(server.address)
-    lines = ["Apache answered " + ", ".join(f"{path} {status}" for path, status in found.items())]
-    if found["/"] >= 500:
-        lines.append(f"the application has an error {found['/']} for /: ./run dev shows it")
-    if refused:
-        lines.append(refused)
+        error = _error(server, found["/"])
+        notes = list(filter(None, [check_page.refused(server.address)]))
     if application.note:
-        lines.append(f"Flask answers for static files, because {application.note}")
-    return "\n".join(lines)
+        notes.append(f"Flask answers for static files, because {application.note}")
+    mount_point = urlsplit(server.address).path
+    answered = ", ".join(f"{mount_point}{path} {status}" for path, status in found.items())
+    return Proof(f"Apache answered {answered}", error, notes)
+
+
+def _error(server: Httpd, status: int) -> str:
+    """What is wrong with the first page; nothing where it is no error."""
+    error = probe.error(server.address, status)
+    raised = tracebacks(causes.settled(server.output.lines)) if error else []
+    return ": ".join([error, *(one.splitlines()[-1] for one in raised[-1:])])
 
 
 def _a_static_file(static: StaticFiles) -> str:
@@ -149,7 +165,7 @@ if __name__ == "__main__":
         signal.signal(number, signal.default_int_handler)
     tried = Project(Path(sys.argv[1]), Path(sys.prefix))
     try:
-        print(prove(tried))
+        print(json.dumps(asdict(prove(tried))))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
