@@ -521,15 +521,28 @@ def test_no_code_and_no_explanation_is_there_twice() -> None:
         assert entry.means.endswith("."), entry
 
 
-@pytest.mark.parametrize("words", [["port-in-us"], ["what", "is", "wrong"]])
-def test_neither_a_code_nor_a_problem(tmp_path: Path, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["port-in-us"], ["port-in-use"]),
+        (["what", "is", "wrong"], []),
+        (["port", "in", "use"], ["port-in-use"]),
+        (["out", "of", "Memory"], ["memory-exhausted", "memory-low"]),
+        (["WSGI9999"], []),
+        (["wsgi", "0"], []),
+        (["AH99999"], []),
+    ],
+)
+def test_neither_a_code_nor_a_problem(tmp_path: Path, words: list[str], names: list[str]) -> None:
     with pytest.raises(Problem) as refused:
         explain.explain(Project(tmp_path), words)
     assert refused.value.slug == "code-unknown"
     assert " ".join(words) in refused.value.what
     *near, latest = refused.value.remedy
     assert latest.startswith("./run explain  ")
-    assert near == ["./run explain port-in-use"] * (words == ["port-in-us"])
+    assert near == [f"./run explain {name}" for name in names]
+    for command in near:
+        explain.explain(Project(tmp_path), command.split()[2:])
 
 
 def shown(project: Project, *words: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -560,11 +573,24 @@ def test_other_codes_are_documented_elsewhere(
     assert "https://httpd.apache.org/docs/2.4/" in shown(project, "AH01999", capsys=capsys)
 
 
+def test_a_code_of_a_later_version_is_known_by_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = Project(tmp_path)
+    project.logs.mkdir(parents=True)
+    (project.logs / "error.log").write_text("\n".join(written("WSGI0999: new")) + "\n")
+    assert "No remedy is known here" in shown(project, "WSGI0999", capsys=capsys)
+    with pytest.raises(Problem, match="WSGI0998 has no code"):
+        explain.explain(project, ["WSGI0998"])
+    both = shown(project, "WSGI0998", "WSGI0110", capsys=capsys)
+    assert both.startswith("WSGI0998  No such code is known here.\n\nWSGI0110  Loading")
+
+
 def test_a_problem_is_explained_by_its_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = shown(Project(tmp_path), "install-failed", capsys=capsys)
-    assert text.startswith("Problem  install-failed\n")
+    assert text.startswith("An example of it; its names and values are not yours:\n\nProblem  inst")
     assert "Type     ./run setup" in text
     assert text.splitlines()[-1].endswith("/troubleshooting/#install-failed")
 

@@ -24,10 +24,13 @@ from . import deaths
 from .import_failures import denied
 from .tracebacks import crash_stack, tracebacks
 
+# The last code of mod_wsgi 6.1, and a number that those of Apache 2.4 have not reached.
+LAST = {"WSGI": 210, "AH": 10999}
 SHOWN = 3  # lines of the log that are shown with a code
 _CODE = re.compile(
     r"(?<![A-Z])(WSGI)[ -]?0*(\d{1,4})\b|(?<![A-Z])(AH)[ -]?0*(\d{2,5})\b|\b(REQUEST_LIMIT)\b", re.I
 )
+_COMMON = {"what", "wrong", "problem", "error", "failed", "wsgi"}  # of questions
 # Of an error page that could not be had, and of a stop that takes long: not why.
 _CONSEQUENCE = re.compile(r"/workers/errors|AH0004[567]: ")
 
@@ -41,6 +44,7 @@ class Explanation:
     do: str = ""
 
 
+_UNKNOWN = Explanation((), "No such code is known here.")
 # What has no code was written by the application itself, or by something it uses.
 _OWN = Explanation(
     (),
@@ -59,10 +63,14 @@ def explain(project: Project, words: Sequence[str]) -> int:
     if not text.strip():
         user = state.read(state.root(project)).user or f"#{os.geteuid()}"
         print(latest(log, lambda traceback: denied(traceback, user, project.root)))
-    elif codes := codes_in(text):
-        lines = reader.log(log)
-        print("\n\n".join(as_text(code, about(code), _with(code, lines)) for code in codes))
+        return 0
+    quotes = {code: _with(code, lines) for lines in [reader.log(log)] for code in codes_in(text)}
+    known = {code for code, quote in quotes.items() if is_possible(code) or quote}
+    if known:
+        told = {code: about(code) if code in known else _UNKNOWN for code in quotes}
+        print("\n\n".join(as_text(code, told[code], quotes[code]) for code in quotes))
     elif named := [found for slug, found in catalogue().items() if slug in words]:
+        print("An example of it; its names and values are not yours:\n")
         print("\n\n".join(f"{problem.told()}\n{problem.page}" for problem in named))
     else:
         raise problems.code_unknown(text, nearest(text))
@@ -89,9 +97,17 @@ def about(code: str) -> Explanation:
         return table()[code]
     if code.startswith("WSGI"):
         page = "https://modwsgi.readthedocs.io/en/latest/error-reference.html"
-        return Explanation((code,), f"mod_wsgi documents it: {page}#{code.lower()}")
-    source = f"APLOGNO({code[2:]}) in its source, https://github.com/apache/httpd"
-    return Explanation((code,), f"Apache wrote it: {source}; https://httpd.apache.org/docs/2.4/")
+        where = f"mod_wsgi documents its codes: {page}#{code.lower()}"
+    else:
+        source = f"APLOGNO({code[2:]}) in the source of Apache, https://github.com/apache/httpd"
+        where = f"look for {source}; https://httpd.apache.org/docs/2.4/"
+    return Explanation((code,), f"No remedy is known here; {where}")
+
+
+def is_possible(code: str) -> bool:
+    """Whether mod_wsgi or Apache may have this code; they leave out some numbers."""
+    letters = code.rstrip("0123456789")
+    return code in table() or 0 < int(code.removeprefix(letters)) <= LAST[letters]
 
 
 def codes_in(text: str) -> list[str]:
@@ -106,9 +122,12 @@ def codes_in(text: str) -> list[str]:
 
 
 def nearest(text: str) -> list[str]:
-    """The command for the problem whose name looks most like this one, if one does."""
-    found = difflib.get_close_matches(text.lower(), catalogue(), n=1, cutoff=0.7)
-    return [f"./run explain {name}" for name in found]
+    """The commands for what looks most like this text, or has a word of it in its name."""
+    name = "-".join(text.lower().split())
+    words = set(re.findall("[a-z]{4,}", name)) - _COMMON
+    alike = difflib.get_close_matches(name, catalogue(), n=1, cutoff=0.7)
+    related = [known for known in catalogue() if words & set(known.split("-"))]
+    return [f"./run explain {known}" for known in alike or related[:3]]
 
 
 def as_text(code: str, entry: Explanation, quote: Sequence[str] = ()) -> str:
