@@ -194,6 +194,10 @@ def test_what_is_wrong_is_said_in_a_sentence(words: str, sentence: str) -> None:
         command_line.read(command_line_of_the_remedy, "./run")
 
 
+def test_a_choice_may_be_in_capital_letters() -> None:
+    assert command_line.read(["setup", "--apache", "System"], "./run")[1]["apache"] == "system"
+
+
 def test_a_choice_that_there_is_not() -> None:
     problem = refused("setup", "--apache", "nginx")
     assert "--apache: invalid choice: 'nginx'" in problem.what

@@ -32,7 +32,7 @@ from flask_modwsgi.problems.problem import Problem
         ("MOUNT_POINT", "/a/../b"),
         ("HOST", "local host"),
         ("RUN_USER", "a b"),
-        ("LOG_FORMAT", "JSON"),
+        ("LOG_FORMAT", "xml"),
         ("TLS_KEY", "/etc/a b.pem"),
         ("METRICS_PORT", "80"),
     ],
@@ -52,6 +52,14 @@ def test_every_setting_has_an_example_that_is_possible(name: str) -> None:
     declared = settings.SETTINGS[name]
     assert declared.example
     settings.load({name: declared.example})
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [("LOG_LEVEL", "INFO", "info"), ("LOG_FORMAT", "Json", "json"), ("MODE", "Daemon", "daemon")],
+)
+def test_a_word_may_be_in_capital_letters(name: str, given: str, value: str) -> None:
+    assert getattr(settings.load({name: given}), name.lower()) == value
 
 
 def test_settings_have_defaults_and_empty_means_default() -> None:

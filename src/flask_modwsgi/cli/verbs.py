@@ -104,6 +104,7 @@ VERBS = (
         (
             option(
                 "--apache",
+                type=str.lower,
                 choices=APACHES,
                 help="the Apache to build against; the default is the one in pyproject.toml",
             ),

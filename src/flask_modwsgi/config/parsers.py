@@ -46,8 +46,9 @@ def matching(pattern: str) -> Callable[[str], str]:
 
 
 def one_of(*words: str) -> Parser[str]:
-    """One of some words."""
-    return Parser(f"{', '.join(words[:-1])} or {words[-1]}", matching("|".join(words)))
+    """One of some words, which may be given in capital letters."""
+    parse = matching("|".join(words))
+    return Parser(f"{', '.join(words[:-1])} or {words[-1]}", lambda text: parse(text.lower()))
 
 
 def if_empty(parser: Parser[Value], value: Callable[[], Other]) -> Parser[Value | Other]:
