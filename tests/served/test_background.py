@@ -461,6 +461,18 @@ def test_a_missing_env_file_is_made_by_its_remedy(changed: Project) -> None:
         file.write_text(before)
 
 
+def test_a_start_tells_of_a_setting_with_several_values(changed: Project) -> None:
+    file = changed.path / ".env"
+    before = file.read_text()
+    file.write_text(f"{before}THREADS=3\nTHREADS=4\n")
+    try:
+        done = changed.call("./run", "start")
+        changed.call("./run", "stop")
+    finally:
+        file.write_text(before)
+    assert re.search(r"THREADS is in lines [\d, ]+ and \d+ of .env: the last line", done.stderr)
+
+
 def test_a_misspelt_setting_is_refused(changed: Project) -> None:
     file = changed.path / ".env"
     before = file.read_text()

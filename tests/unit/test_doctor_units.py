@@ -426,6 +426,9 @@ def test_what_a_start_has_against_the_env_file_is_in_its_own_row(
     file.write_text("A=1\n")
     (row,) = finding.run([checks()[".env"]], Facts(Project(tmp_path)))
     assert (row.state, row.value) == ("ok", "-rw-------")
+    file.write_text("A=1\nA=2\n")
+    (row,) = finding.run([checks()[".env"]], Facts(Project(tmp_path)))
+    assert row.state == "note" and "A is in lines 1 and 2" in row.value
 
 
 def test_a_missing_env_file_is_one_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,29 @@ def test_what_is_in_a_file(text: str, values: dict[str, str]) -> None:
     assert written(text) == values
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("PORT=1\n# PORT=2\nPORTS=3\n", ""),
+        (
+            "PORT=1\n\nA='x\ny'\nexport PORT=2\n",
+            "PORT is in lines 1 and 5 of .env: the last line counts",
+        ),
+        (
+            "A=1\nA=1\nB=1\n\n\nA=\nB=2\n",
+            "A is in lines 1, 2 and 6 of .env; B is in lines 3 and 7 of .env: the last line counts",
+        ),
+        ("FLASK_SECRET_KEY=\nFLASK_SECRET_KEY=x\n", ""),
+        ("PORT=x\nPORT=\n", "PORT is in lines 1 and 2 of .env: the last line counts"),
+    ],
+)
+def test_a_name_with_several_values(text: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(text)
+    assert env_file.repeated(file) == told
+    assert env_file.repeated(tmp_path / "none") == ""
+
+
 def test_no_file_has_no_variables(tmp_path: Path) -> None:
     assert env_file.read(tmp_path / ".env") == {}
 
@@ -260,6 +283,16 @@ def test_config_fits_a_terminal_and_a_long_value_moves_no_other_line(
     ]
     ends = {line.rindex(" ") for line in short}
     assert len(ends) == 1
+
+
+def test_config_tells_of_a_name_with_several_values(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("THREADS=3\nTHREADS=4\n")
+    show_settings.show(Project(tmp_path))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "x 4 threads" in said
+    assert said.endswith(" THREADS is in lines 1 and 2 of .env: the last line counts")
 
 
 def test_the_remedy_for_a_wrong_value_mends_where_it_is(

@@ -1,6 +1,7 @@
 """Reads ``.env``. What a line means is python-dotenv's; a line it would skip is a problem here."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 from .. import problems
@@ -13,21 +14,41 @@ def read(file: Path) -> dict[str, str]:
 
     :raises Problem: it is not text in UTF-8, or a line is no assignment.
     """
+    return {name: value for name, value, _ in _assignments(file)}
+
+
+def repeated(file: Path) -> str:
+    """A sentence about names that have several values in it; empty where none has.
+
+    :raises Problem: as `read`.
+    """
+    lines: dict[str, list[int]] = {}
+    for name, value, line in _assignments(file):
+        # One that is empty, as in .env.example, is no other value.
+        lines[name] = [*lines.get(name, []), line] if value or name in lines else []
+    told = [
+        f"{name} is in lines {', '.join(map(str, before))} and {last} of {file.name}"
+        for name, (*before, last) in ((name, found) for name, found in lines.items() if found)
+        if before
+    ]
+    return f"{'; '.join(told)}: the last line counts" if told else ""
+
+
+def _assignments(file: Path) -> Iterator[tuple[str, str, int]]:
+    """Each name with its value and the number of its line."""
     if not file.exists():
-        return {}
+        return
     # Not at the top: this module is also imported before python-dotenv is installed.
     from dotenv.parser import parse_stream
 
-    found = {}
     for binding in parse_stream(io.StringIO(_decoded(file), newline=None)):
+        text = binding.original.string
+        blank = text[: len(text) - len(text.lstrip())]
+        line = binding.original.line + blank.count("\n")
         if binding.error:
-            text = binding.original.string
-            blank = text[: len(text) - len(text.lstrip())]
-            line = binding.original.line + blank.count("\n")
             raise problems.env_file_broken(file, line, "is not NAME=value")
         if binding.key is not None:
-            found[binding.key] = binding.value or ""
-    return found
+            yield binding.key, binding.value or "", line
 
 
 def _decoded(file: Path) -> str:

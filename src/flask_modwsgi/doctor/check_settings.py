@@ -27,8 +27,8 @@ def env_file(facts: Facts) -> str:
     mode = stat.filemode(status.st_mode)
     if status.st_mode & stat.S_IROTH:
         raise problems.env_file_exposed(file, mode)
-    env_file.read(file)
-    return mode
+    twice = env_file.repeated(file)
+    return Note(twice) if twice else mode
 
 
 def _is_there(facts: Facts) -> bool:

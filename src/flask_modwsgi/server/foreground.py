@@ -11,6 +11,7 @@ from types import FrameType
 
 from .. import problems, systemd
 from ..apache import monitoring
+from ..config import env_file
 from ..config.project import Project
 from ..doctor import check_page
 from ..logs import events, rendering
@@ -151,6 +152,7 @@ def say_where(server: Httpd) -> None:
     lines = [f"{server.site.project.name} is served by Apache{user} at {server.address}/"]
     if certificate:
         lines += certificate.warnings
+    lines += filter(None, [env_file.repeated(server.site.project.env_file)])
     settings = server.site.settings
     if settings.content_security_policy:
         lines += filter(None, [check_page.refused(server.address, settings.hosts)])

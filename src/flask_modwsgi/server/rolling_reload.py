@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import problems
 from ..apache import precompressed, processes, server_root, state
 from ..apache.modes import REPLACE
+from ..config import env_file
 from ..config.project import Project
 from ..doctor import causes, deaths
 from ..logs import output
@@ -98,6 +99,8 @@ def reload(project: Project) -> int:
             gone = leaving
         state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
+        if twice := env_file.repeated(project.env_file):
+            say(twice)
         if project.service != project.var:
             say(f"careful, Apache needs {project.service.parent} until ./run restart")
         if https.replaced(here.settings, here.certificate):
