@@ -15,7 +15,10 @@ import keyword
 import os
 import re
 import sys
+import textwrap
 import unicodedata
+
+WIDTH = 80
 
 # In one piece, cookiecutter would act on them here too.
 JINJA_OPENERS = ["{" + second for second in ("{", "%", "#")]
@@ -157,7 +160,15 @@ def check_system(name: str) -> str | None:
 
 def describe(subject: str, given: str, allowed: str) -> str:
     shown = repr(given) if len(given) <= 80 else f"{given[:60]!r}... ({len(given)} characters)"
-    return f"  {subject}: {shown} was given.\n      Allowed: {allowed}\n"
+    rule = textwrap.fill(
+        f"Allowed: {allowed}",
+        WIDTH,
+        initial_indent=" " * 6,
+        subsequent_indent=" " * 6,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"  {subject}: {shown} was given.\n{rule}\n"
 
 
 def find_problems(answers: dict[str, object], folder: str | None) -> list[str]:

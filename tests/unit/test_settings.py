@@ -273,8 +273,15 @@ def test_config_fits_a_terminal_and_a_long_value_moves_no_other_line(
     monkeypatch.setenv("TRUSTED_PROXIES", proxies)
     monkeypatch.setenv("TLS_KEY", f"/etc/{'x' * 80}.pem")
     monkeypatch.setenv("METRICS_PORT", "9100")
+    policy = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'"
+    monkeypatch.setenv("CONTENT_SECURITY_POLICY", policy)
     show_settings.show(Project(tmp_path))
     lines = capsys.readouterr().out.splitlines()
+    (place,) = (at for at, line in enumerate(lines) if line.startswith("CONTENT_SECURITY_POLICY "))
+    assert lines[place].endswith("  environment")
+    said = " ".join(" ".join(lines[place : place + 2]).split())
+    assert said.replace(" environment", "").endswith(policy)
+    del lines[place + 1]
     assert [line.split()[0] for line in lines if len(line) > 80] == ["TLS_KEY"]
     short = [
         line

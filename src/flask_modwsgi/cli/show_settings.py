@@ -49,13 +49,23 @@ def of_application(variables: Mapping[str, str], written: Mapping[str, str]) -> 
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:
-    """The rows in columns, within `WIDTH` where the values are short enough for that."""
+    """The rows in columns, within `WIDTH` unless a value has a word that is too long for that."""
     name_width = max(len(name) for name, _, _ in rows)
     room = WIDTH - name_width - max(len(origin) for _, _, origin in rows) - 4
-    value_width = max((len(value) for _, value, _ in rows if len(value) <= room), default=0)
-    return [
-        f"{name:<{name_width}}  {value:<{value_width}}  {origin}" for name, value, origin in rows
-    ]
+    values = [_wrapped(value, room) for _, value, _ in rows]
+    shown = (line for lines in values for line in lines)
+    value_width = max((len(line) for line in shown if len(line) <= room), default=0)
+    told = []
+    for (name, _, origin), (first, *others) in zip(rows, values, strict=True):
+        told.append(f"{name:<{name_width}}  {first:<{value_width}}  {origin}")
+        told += [f"{'':<{name_width}}  {line}" for line in others]
+    return told
+
+
+def _wrapped(value: str, width: int) -> list[str]:
+    if len(value) <= width:
+        return [value]
+    return textwrap.wrap(value, width, break_long_words=False, break_on_hyphens=False)
 
 
 def consequences(chosen: settings.Settings) -> list[str]:
