@@ -14,6 +14,7 @@ from flask_modwsgi import problems
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.machine import accounts
 from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.server import prepare
 from flask_modwsgi.setup import environments
 from flask_modwsgi.setup.environments import Recipe
 
@@ -120,6 +121,21 @@ def test_when_a_running_apache_can_take_an_environment(project: Project) -> None
     assert reasons(wheels="k5") == "mod_wsgi (was built anew)"
     gone = environments.restart_reasons(project.root / "gone", old)
     assert gone == [f"the environment that Apache was started from, {project.root}/gone, is gone"]
+
+
+def test_a_setup_names_the_verb_that_takes_the_new_environment(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new, other = (
+        made(project, "old"),
+        made(project, "new", replace(RECIPE, requirements="other")),
+        made(project, "other", replace(RECIPE, wheels="k2")),
+    )
+    for served, verb in ((old, "reload"), (other, "restart"), (project.root / "gone", "restart")):
+        monkeypatch.setattr(prepare, "_served", lambda project, served=served: [served])
+        project.venv.unlink(missing_ok=True)
+        prepare._put_to_use(project, new)
+        assert capsys.readouterr().out.endswith(f"new environment at ./run {verb}\n")
 
 
 def test_all_closed_folders_are_found_at_once(tmp_path: Path) -> None:

@@ -142,7 +142,9 @@ def _put_to_use(project: Project, environment: Path) -> None:
     served = _served(project)
     environments.prune(project, served)
     if served:
-        say("", "the running server takes the new environment at ./run reload")
+        # A reload is refused where Apache itself would have to be another one.
+        verb = "restart" if environments.restart_reasons(served[0], environment) else "reload"
+        say("", f"the running server takes the new environment at ./run {verb}")
 
 
 def _served(project: Project) -> list[Path]:
