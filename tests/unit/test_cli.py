@@ -16,7 +16,7 @@ from samples import project
 
 from flask_modwsgi import __version__, problems
 from flask_modwsgi.cli import command_line
-from flask_modwsgi.cli.main import main
+from flask_modwsgi.cli.main import is_project, main
 from flask_modwsgi.cli.verbs import VERBS, Verb
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project as SiteProject
@@ -32,7 +32,9 @@ TAKING_SETTINGS = [verb.name for verb in VERBS if verb.takes_settings]
 
 def run(*words: str, code: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """The command with the standard library alone, as before anything is installed."""
-    code = code or "from flask_modwsgi.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    code = (
+        code or "from flask_modwsgi.cli.main import is_project, main; sys.exit(main(sys.argv[1:]))"
+    )
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); {code}"
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, *words],
@@ -285,3 +287,24 @@ def test_a_verb_that_is_refused_is_typed_again(
     assert main([verb, "--json"]) == 1
     told = json.loads(capsys.readouterr().err)
     assert told["type"][0] == f"PORT=8001 ./run {verb}"
+
+
+@pytest.mark.parametrize("name", ["", *(verb.name for verb in VERBS if verb.needs_project)])
+def test_outside_of_a_project_the_remedy_is_init(name: str, tmp_path: Path) -> None:
+    done = run(*name.split(), "--json", cwd=tmp_path)
+    if command_line.passes_words([name]):
+        done = run(name, cwd=tmp_path)
+        assert "Type     flask-modwsgi init\n" in done.stderr
+    else:
+        told = json.loads(done.stderr)
+        assert told["problem"] == "no-project"
+        assert told["type"][0] == "flask-modwsgi init"
+    assert done.returncode == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_is_also_one_without_its_pyproject(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    assert not is_project(tmp_path)
+    (tmp_path / "wheels").mkdir()
+    assert is_project(tmp_path)

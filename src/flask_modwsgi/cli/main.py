@@ -18,7 +18,7 @@ from .. import __version__
 from ..apache import releases
 from ..config.project import Project
 from ..machine import files, trust
-from ..problems import packages_differ, unforeseen
+from ..problems import no_project, packages_differ, unforeseen
 from ..problems.problem import Problem, tell
 from . import command_line
 
@@ -48,6 +48,10 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
             print(command_line.completing(words[1:], prog), end="")
             return 0
         verb, options = command_line.read(words, prog)
+        if verb.needs_project and not is_project(project.root):
+            from ..setup import adopt
+
+            raise no_project(project.root, adopt.command())
         if verb.needs_trust:
             from ..doctor import check_trust
 
@@ -107,13 +111,16 @@ def find_root(folder: Path) -> Path:
     It is also told by its ``run`` and ``var/``, so that a broken ``pyproject.toml`` does not keep a
     server from being stopped, or have another project's one stopped that lies around this one.
     """
-    for step in (folder, *folder.parents):
-        if (step / "run").is_file() and (step / "var").is_dir():
-            return step
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if "[tool.flask-modwsgi]" in (step / "pyproject.toml").read_text(encoding="utf-8"):
-                return step
-    return folder
+    return next(filter(is_project, (folder, *folder.parents)), folder)
+
+
+def is_project(folder: Path) -> bool:
+    """Whether it is the folder of one."""
+    if (folder / "run").is_file() and any((folder / name).is_dir() for name in ("var", "wheels")):
+        return True
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return "[tool.flask-modwsgi]" in (folder / "pyproject.toml").read_text(encoding="utf-8")
+    return False
 
 
 def keep(project: Project, error: Exception) -> None:

@@ -26,6 +26,7 @@ class Verb:
     :param example: For its help, without ``./run``.
     :param takes_settings: Every setting is an option; the function takes them as `given`, by name.
     :param prints_json: The function takes `as_json`.
+    :param needs_project: Outside of a project, the verb is refused.
     :param needs_environment: Without the environment, the verb is refused.
     :param needs_trust: Root may not call it where others can change the project.
     :param passes_words: The function takes all that follows the verb, as `words`.
@@ -38,6 +39,7 @@ class Verb:
     options: tuple[Option, ...] = ()
     takes_settings: bool = False
     prints_json: bool = False
+    needs_project: bool = True
     needs_environment: bool = True
     needs_trust: bool = True
     passes_words: bool = False
@@ -131,6 +133,7 @@ VERBS = (
                 " without it, init looks for one",
             ),
         ),
+        needs_project=False,
         needs_environment=False,
     ),
     Verb(
@@ -224,6 +227,7 @@ VERBS = (
                 help="such as WSGI0110 or port-in-use; without it, the latest error",
             ),
         ),
+        needs_project=False,
         needs_environment=False,
         needs_trust=False,
     ),

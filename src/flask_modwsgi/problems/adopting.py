@@ -7,6 +7,16 @@ from pathlib import Path
 from .catalogue import Values, entry
 
 
+@entry(Path("/srv/blog"), "flask-modwsgi init")
+def no_project(folder: Path, command: str) -> None:
+    """{folder} is no project of flask-modwsgi, and is within none.
+    A project has [tool.flask-modwsgi] in its pyproject.toml. init adds it, and what else is
+    needed, to the folder of a Flask application; cookiecutter makes a new project.
+    $ {command}
+    $ cookiecutter gh:org/flask-modwsgi
+    """
+
+
 @entry("blog:make", "blog/__init__.py does not define make", ["blog:create_app()"])
 def app_not_found(name: str, reason: str, others: Sequence[str]) -> Values:
     """There is no application{called} here: {reason}.

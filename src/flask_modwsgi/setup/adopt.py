@@ -38,13 +38,18 @@ def init(project: Project, app: str | None) -> int:
     try:
         return adopt(project.root, app)
     except Problem as problem:
-        wheel = wheel_file.PACKAGE.parent
-        if wheel.is_file():
-            called = shlex.join([sys.executable, f"{wheel}/{wheel_file.PACKAGE.name}", "init"])
-            problem.remedy = tuple(
-                line.replace("flask-modwsgi init", called) for line in problem.remedy
-            )
+        problem.remedy = tuple(
+            line.replace("flask-modwsgi init", command()) for line in problem.remedy
+        )
         raise
+
+
+def command() -> str:
+    """How `init` is called: a wheel file is not installed."""
+    wheel = wheel_file.PACKAGE.parent
+    if not wheel.is_file():
+        return "flask-modwsgi init"
+    return shlex.join([sys.executable, f"{wheel}/{wheel_file.PACKAGE.name}", "init"])
 
 
 def _loads(wsgi: Path, app: applications.Application) -> bool:
