@@ -402,7 +402,7 @@ def loaded_with(own: Path, source: str) -> subprocess.CompletedProcess[str]:
     start = "import sys; sys.path.insert(0, '')\nfrom shop import application\n"
     wsgi.write_text(start)
     (own / "shop.py").write_text(source)
-    command = [sys.executable, "-P", "-m", "flask_modwsgi.worker.flask_command", wsgi, "[]"]
+    command = [sys.executable, "-P", "-m", "flask_modwsgi.worker.flask_command", str(wsgi), "[]"]
     env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     return subprocess.run([*command, "routes"], cwd=own, env=env, capture_output=True, text=True)
 

@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -362,20 +364,33 @@ def test_a_report_that_is_a_pipe_or_a_link_is_none(tmp_path: Path) -> None:
     assert answers.read(tmp_path / "2.report", status.REPORT) is None
 
 
-def test_status_sends_nothing_to_a_terminal_but_text() -> None:
-    bad = "\x1b[2J\x07"
-    found = {
+def collected(text: str) -> dict[str, Any]:
+    """What `status.collect` finds, with `text` wherever there is one."""
+    return {
         "state": "running",
-        "trouble": {"slug": "x", "text": f"died {bad}"},
-        "notes": [f"moved {bad}"],
-        "address": f"http://{bad}/",
+        "trouble": {"slug": "x", "text": f"died {text}"},
+        "notes": [f"moved {text}"],
+        "address": f"http://{text}/",
+        "since": 1764421200,
         "uptime": 1,
-        "release": bad,
-        "server": {"Logs": bad},
+        "release": text,
+        "server": {"Logs": text},
         "processes": [],
-        "errors": [bad],
+        "errors": [text],
     }
-    shown = status.as_text(found)
+
+
+def test_the_time_of_a_start_is_the_same_whenever_it_is_asked() -> None:
+    started = [
+        re.findall(r"^Since .*(?= \()", status.as_text(collected("") | {"uptime": seconds}), re.M)
+        for seconds in (0, 1, 2, 100)
+    ]
+    assert len(started[0]) == 1
+    assert started == [started[0]] * 4
+
+
+def test_status_sends_nothing_to_a_terminal_but_text() -> None:
+    shown = status.as_text(collected("\x1b[2J\x07"))
     assert "died" in shown and "moved" in shown
     assert all(character.isprintable() or character == "\n" for character in shown)
 

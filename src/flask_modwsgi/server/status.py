@@ -70,6 +70,8 @@ def collect(project: Project) -> dict[str, Any]:
         "notes": notes,
         "address": f"{started.address}/" if started.address else "unknown",
         "pid": parent.pid,
+        # Rounded, because the kernel counts from the boot, whose time is computed anew each time.
+        "since": round(parent.began),
         "uptime": round(time.time() - parent.began),
         "release": _release(Path(started.project or project.root)),
         "server": summary.of(project, root, started),
@@ -180,7 +182,7 @@ def as_text(found: dict[str, Any]) -> str:
     for label, text in [*trouble, *(("Note", note) for note in found["notes"])]:
         lines += textwrap.wrap(text, 80, initial_indent=f"{label:<10}", subsequent_indent=" " * 10)
     if found["state"] != "stopped":
-        began = datetime.fromtimestamp(time.time() - found["uptime"]).astimezone()
+        began = datetime.fromtimestamp(found["since"]).astimezone()
         since = f"{began:%Y-%m-%d %H:%M:%S %z}"
         lines += [
             f"{'Address':<10}{found['address']}",
