@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ import pytest
 from serving import wait_for
 
 from flask_modwsgi import problems
-from flask_modwsgi.apache import processes, server_root, state
+from flask_modwsgi.apache import neighbours, processes, server_root, state
 from flask_modwsgi.cli.main import find_root
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.logs.output import wait_for_writer
@@ -506,3 +507,32 @@ def test_only_addresses_are_asked(tmp_path: Path) -> None:
     """The record may be another user's: urllib would read a file, or wait for a pipe."""
     os.mkfifo(tmp_path / "pipe")
     assert probe.ask(f"file://{tmp_path}", "/pipe") == 0
+
+
+def test_a_port_of_another_project_is_told_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "var" / "apache"
+    root.mkdir(parents=True)
+    me = process_table.find(os.getpid())
+    assert me
+    command = ("apache2 (flask-modwsgi shop)", "-f", f"{root}/httpd.conf", "-k", "start")
+    monkeypatch.setattr(process_table, "running", lambda: [replace(me, command=command)])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        def told() -> Problem:
+            with pytest.raises(Problem) as refused:
+                neighbours.check_port("127.0.0.1", port)
+            return refused.value
+
+        assert "taken by another program" in told().what
+        for address, name in (("http://127.0.0.1", "port"), ("https://127.0.0.1", "https_port")):
+            settings = {"port": 1, "https_port": 1} | {name: port}
+            state.write(root, state.State(address, project=str(tmp_path), settings=settings))
+            assert f"taken by the project in {tmp_path}." in told().what
+            assert told().remedy[1] == f"{tmp_path}/run stop"
+        plain = state.State("http://x", project=str(tmp_path), settings={"https_port": port})
+        state.write(root, plain)  # which does not serve HTTPS
+        assert "taken by another program" in told().what
+    neighbours.check_port("127.0.0.1", port)

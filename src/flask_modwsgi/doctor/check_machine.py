@@ -5,9 +5,9 @@ import resource
 
 from .. import problems
 from ..apache import processes, state
+from ..apache.neighbours import check_port
 from ..machine import capacity
 from ..machine import selinux as selinux_switch
-from ..machine.ports import check_port
 from .facts import Facts
 from .finding import Note
 

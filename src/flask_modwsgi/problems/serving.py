@@ -60,13 +60,17 @@ def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path
 
 
 @entry("127.0.0.1", 8000)
-def port_in_use(host: str, port: int, name: str = "PORT") -> Values:
-    """Port {port} on {host} is taken by another program.
-    Two servers cannot listen on one port.
+def port_in_use(host: str, port: int, name: str = "PORT", project: Path | None = None) -> Values:
+    """Port {port} on {host} is taken by {taker}.
+    Two servers cannot listen on one port. {name} in .env gives this one another for good.
     $ {name}={next} ./run
     $ {owner}
     """
-    return {"next": port + 1, "owner": systems.port_owner(port)}
+    if project:
+        taker, owner = f"the project in {project}", f"{shlex.quote(f'{project}/run')} stop"
+    else:
+        taker, owner = "another program", systems.port_owner(port)
+    return {"next": port + 1, "taker": taker, "owner": owner}
 
 
 @entry("3.11.2")

@@ -20,12 +20,12 @@ from ..apache import (
     server_root,
     state,
 )
+from ..apache.neighbours import check_port
 from ..doctor import causes, deaths
 from ..logs import events
 from ..logs.events import Event
 from ..logs.output import Files, Terminal, make_folder
 from ..machine import capacity, files, installation, oom, process_table
-from ..machine.ports import check_port
 from ..problems.problem import Problem
 from ..tls import acme, https
 from . import health_summary

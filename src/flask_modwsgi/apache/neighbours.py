@@ -1,0 +1,34 @@
+"""Servers of other projects on this machine."""
+
+from itertools import pairwise
+from pathlib import Path
+
+from .. import problems
+from ..machine import ports, process_table
+from ..problems.problem import Problem
+from . import state
+
+
+def check_port(host: str, port: int, name: str = "PORT") -> None:
+    """As `ports.check_port` does, and name the project that has the port.
+
+    :raises Problem: Apache could not listen there.
+    """
+    try:
+        ports.check_port(host, port, name)
+    except Problem as problem:
+        if problem.slug == "port-in-use" and (project := project_on(port)):
+            raise problems.port_in_use(host, port, name, project) from None
+        raise
+
+
+def project_on(port: int) -> Path | None:
+    """The project whose server listens on a port, as far as this user may know."""
+    for process in process_table.running():
+        files = [word for option, word in pairwise(process.command) if option == "-f"]
+        if "-k" in process.command and files and Path(files[0]).name == "httpd.conf":
+            found = state.read(Path(files[0]).parent)
+            https = found.setting("https_port", 0) if "https:" in found.address else 0
+            if found.project and port in (found.setting("port", 0), https):
+                return Path(found.project)
+    return None
