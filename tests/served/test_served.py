@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from serving import Project, Running, ask, running, survivors, wait_for
+from serving import Project, Running, ask, running, survivors, wait_for, with_views
 
 pytestmark = pytest.mark.slow
 
@@ -325,6 +325,18 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         assert serving.log.count("SyntaxError: ") == serving.log.count("SystemExit: enough") == 1
         assert "GET / 200" in serving.log
     views.write_text(good)
+
+
+def test_nothing_is_shown_in_the_middle_of_a_traceback(changed: Project) -> None:
+    source = '\n\n@bp.get("/zero")\ndef zero() -> str:\n    return str(1 / 0)\n'
+    end = "ZeroDivisionError: division by zero\n"
+    with with_views(changed, source), running(changed, "dev") as serving:
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda _: ask(f"{serving.url}/zero"), range(60)))
+        wait_for(lambda: serving.log.count(end) == 60, 10, "the tracebacks")
+        tracebacks = serving.log.split("Traceback (most recent call last):\n")[1:]
+    for whole in (text.partition(end)[0] for text in tracebacks):
+        assert all(line.startswith("  ") for line in whole.splitlines()), whole
 
 
 def test_an_ordinary_user_serves_as_itself(changed: Project) -> None:

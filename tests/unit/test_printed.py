@@ -33,6 +33,15 @@ def test_what_is_printed_is_no_error(
     assert [one["message"] for one in told] == ["pieces é \\xff", "again"]
 
 
+def test_what_is_written_at_once_is_one_entry(capfd: pytest.CaptureFixture[str]) -> None:
+    errors = printed.as_entries("stderr", "ERROR")
+    errors.write("Traceback:\n  é\nKeyError: 'x'\n")
+    print("half", "whole", file=errors)
+    told = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [(one["logger"], one["level"]) for one in told] == [("stderr", "error")] * 2
+    assert [one["message"] for one in told] == ["Traceback:\n  é\nKeyError: 'x'", "half whole"]
+
+
 def test_errors_are_those_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     own = installed(monkeypatch)
     print("an error", file=sys.stderr)

@@ -41,7 +41,7 @@ def load(wsgi_file: Path) -> Any:
         reason, began = error, error.__traceback__
         while began and began.tb_frame.f_code.co_filename != str(wsgi_file):
             began = began.tb_next
-        traceback.print_exception(reason.with_traceback(began))
+        errors.write("".join(traceback.format_exception(reason.with_traceback(began))))
 
     def broken(environ: Any, start_response: Any) -> Any:
         __traceback_hide__ = True  # Werkzeug leaves out this call
@@ -53,7 +53,14 @@ def load(wsgi_file: Path) -> Any:
     return broken
 
 
+def logged(environ: Any, start_response: Any) -> Any:
+    """A traceback is one entry of the log, so that no line about a request comes between."""
+    environ["wsgi.errors"] = errors
+    return debugged(environ, start_response)
+
+
 printed.install()
+errors = printed.as_entries("stderr", "ERROR")
 start = json.loads((WORKERS.parent / "environment.json").read_text(encoding="utf-8"))
 os.chdir(start["project"])
 control.forget_dead(WORKERS)
@@ -68,7 +75,7 @@ application = load(here.wsgi_file)
 error_pages.write(application, WORKERS / "errors")
 # No console: whoever reaches the port could run code in it.
 debugged = DebuggedApplication(application, evalex=False, pin_security=False)
-application = gate.of(debugged, start, WORKERS)
+application = gate.of(logged, start, WORKERS)
 report = reports.of(application)
 report(WORKERS / f"{os.getpid()}.report")
 answers |= {"report": report, "stacks": partial(stacks.write, requests=application.runner.requests)}

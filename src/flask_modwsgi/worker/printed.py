@@ -17,6 +17,8 @@ LONG = 64 * 1024  # bytes that are printed without the end of a line until they 
 
 
 class _Raw(io.RawIOBase):
+    name = ""
+
     def writable(self) -> bool:
         return True
 
@@ -39,12 +41,12 @@ class _Errors(_Raw):
         return len(text)
 
 
-class _Output(_Raw):
+class _Entries(_Raw):
     """Written past ``logging``, whose handlers the application may have pointed here."""
 
-    name = "<stdout>"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str, level: str) -> None:
+        self.name = f"<{name}>"
+        self._fields = {"name": name, "levelname": level}
         self._log = ErrorLog()
         self._begun = threading.local()  # threads print at the same time
 
@@ -61,8 +63,7 @@ class _Output(_Raw):
         line, self._begun.line = getattr(self._begun, "line", b"").removesuffix(b"\n"), b""
         if line:
             text = line.decode(errors="backslashreplace")
-            fields = {"name": "stdout", "levelname": "INFO", "msg": text}
-            self._log.emit(logging.makeLogRecord(fields))
+            self._log.emit(logging.makeLogRecord({**self._fields, "msg": text}))
 
 
 def _errors() -> Any:
@@ -72,10 +73,16 @@ def _errors() -> Any:
 
 def install() -> None:
     """Put them into ``sys``, unbuffered, before the application is loaded."""
-    sys.stdout, sys.stderr = (
-        io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
-        for raw in (_Output(), _Errors(sys.stderr))
-    )
+    sys.stdout, sys.stderr = as_entries("stdout", "INFO"), _text(_Errors(sys.stderr))
+
+
+def as_entries(name: str, level: str) -> io.TextIOWrapper:
+    """A stream that makes one entry of the log of what is written at once, by this logger."""
+    return _text(_Entries(name, level))
+
+
+def _text(raw: _Raw) -> io.TextIOWrapper:
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
 
 
 def follow(errors: Callable[[], Any]) -> None:
