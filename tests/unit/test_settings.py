@@ -179,7 +179,7 @@ def test_a_name_with_several_values(text: str, told: str, tmp_path: Path) -> Non
     file = tmp_path / ".env"
     file.write_text(text)
     assert env_file.repeated(file) == told
-    assert env_file.repeated(tmp_path / "none") == ""
+    assert env_file.repeated(tmp_path / "none") == env_file.missing(file) == ""
 
 
 def test_no_file_has_no_variables(tmp_path: Path) -> None:
@@ -290,6 +290,13 @@ def test_config_fits_a_terminal_and_a_long_value_moves_no_other_line(
     ]
     ends = {line.rindex(" ") for line in short}
     assert len(ends) == 1
+
+
+def test_config_tells_that_there_is_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_settings.show(Project(tmp_path))
+    assert capsys.readouterr().out.endswith("\nthere is no .env; ./run setup makes it\n")
 
 
 def test_config_tells_of_a_name_with_several_values(

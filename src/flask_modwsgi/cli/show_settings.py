@@ -27,7 +27,8 @@ def show(project: Project) -> int:
     for line in aligned([*of_settings(chosen, written), *of_application(variables, written)]):
         print(printable(line))
     print()
-    for sentence in filter(None, [*consequences(chosen), env_file.repeated(project.env_file)]):
+    told = [env_file.missing(project.env_file), env_file.repeated(project.env_file)]
+    for sentence in filter(None, [*consequences(chosen), *told]):
         print(textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
     return 0
 

@@ -17,6 +17,11 @@ def read(file: Path) -> dict[str, str]:
     return {name: value for name, value, _ in _assignments(file)}
 
 
+def missing(file: Path) -> str:
+    """A sentence where there is no file; empty where there is one."""
+    return "" if file.exists() else f"there is no {file.name}; ./run setup makes it"
+
+
 def repeated(file: Path) -> str:
     """A sentence about names that have several values in it; empty where none has.
 

@@ -152,7 +152,10 @@ def say_where(server: Httpd) -> None:
     lines = [f"{server.site.project.name} is served by Apache{user} at {server.address}/"]
     if certificate:
         lines += certificate.warnings
-    lines += filter(None, [env_file.repeated(server.site.project.env_file)])
+    file = server.site.project.env_file
+    # In production, the environment may have all of it.
+    lines += filter(None, [env_file.missing(file)] if server.site.is_development else [])
+    lines += filter(None, [env_file.repeated(file)])
     settings = server.site.settings
     if settings.content_security_policy:
         lines += filter(None, [check_page.refused(server.address, settings.hosts)])
