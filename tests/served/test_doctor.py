@@ -161,6 +161,26 @@ def test_nothing_is_wrong_for_an_ordinary_user_but_root_is_warned(well: Project)
         assert "Root does not run this project: others can change run." in warned.stderr
 
 
+@needs_root
+def test_another_user_is_told_that_it_may_not_see_more(well: Project) -> None:
+    assert well.call("./run", "start").returncode == 0
+    try:
+        looked = as_nobody(well, "status")
+        assert looked.returncode == 4
+        assert looked.stdout.startswith("State     unknown\nNote      root started it; only root")
+        again = as_nobody(well, "start")
+        assert (again.returncode, "already running" in again.stderr) == (0, True)
+        for verb in ("reload", "restart", "dump", "stop"):
+            refused = as_nobody(well, verb)
+            assert "Problem  not-permitted" in refused.stderr
+            assert f"Type     sudo ./run {verb}" in refused.stderr
+        checked = as_nobody(well, "doctor")
+        assert "you may not read" in checked.stdout
+        assert "check-failed" not in checked.stdout
+    finally:
+        assert well.call("./run", "stop").returncode == 0
+
+
 # What the owner of the project wrote
 
 

@@ -131,16 +131,21 @@ def test_no_check_ends_in_a_traceback_and_no_problem_is_told_twice() -> None:
     def lacks(facts: Facts) -> str:
         raise ModuleNotFoundError("No module named 'dotenv'", name="dotenv")
 
+    def may_not(facts: Facts) -> str:
+        raise PermissionError(13, "Permission denied", "/srv/blog/.env")
+
     looks: list[Callable[[Facts], str | None]] = [
         *(refuses, refuses, fails, lacks),
         *(lambda facts: None, lambda facts: "fine", lambda facts: finding.Note("hm")),
+        may_not,
     ]
     listed = [finding.Check(str(number), look) for number, look in enumerate(looks)]
     found = list(finding.run(listed, Facts(Project(ROOT))))
     assert [(row.check, row.state) for row in found] == [
         *(("0", "problem"), ("1", "skipped"), ("2", "problem")),
-        *(("3", "skipped"), ("5", "ok"), ("6", "note")),
+        *(("3", "skipped"), ("5", "ok"), ("6", "note"), ("7", "skipped")),
     ]
+    assert found[-1].value == "you may not read /srv/blog/.env"
     assert found[1].value == "because of 0"
     assert "ZeroDivisionError" in str(found[2].problem) and "test_doctor_units" in str(
         found[2].problem

@@ -67,11 +67,11 @@ def require_apache(root: Path, verb: str) -> Process:
 
 
 def refuse_others(parent: Process, verb: str) -> None:
-    """Root may read what another user's server says of itself, and stop it, but changes nothing of it.
+    """Only who started a server changes it. Root may also read what it says of itself, and stop it.
 
-    :raises Problem: root asks, and another user started it.
+    :raises Problem: another user started it.
     """
-    if os.geteuid() == 0 != parent.uid and verb != "dump":
+    if os.geteuid() != parent.uid and (os.geteuid(), verb) != (0, "dump"):
         raise problems.not_permitted(verb, accounts.by_id(parent.uid).user)
 
 
@@ -80,8 +80,13 @@ def refuse_incomplete(root: Path) -> None:
 
     :raises Problem: files that it needs have been removed from its server root.
     """
-    if not all(any(root.glob(pattern)) for pattern in mode_of(root).files):
+    if can_be_seen(root) and not all(any(root.glob(pattern)) for pattern in mode_of(root).files):
         raise problems.server_root_incomplete(root)
+
+
+def can_be_seen(root: Path) -> bool:
+    """Whether this user may look into a server root, if there is one."""
+    return not root.exists() or os.access(root, os.R_OK | os.X_OK)
 
 
 def all_of(root: Path) -> list[Process]:

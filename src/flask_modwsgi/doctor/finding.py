@@ -60,6 +60,8 @@ def run(checks: Iterable[Check], facts: Facts) -> Iterator[Finding]:
                 yield Finding(check.name, "problem", problem.slug, problem)
         except ModuleNotFoundError as error:
             yield Finding(check.name, "skipped", f"needs {error.name}, which setup installs")
+        except PermissionError as error:
+            yield Finding(check.name, "skipped", f"you may not read {error.filename}")
         except Exception as error:
             failed = problems.check_failed(check.name, described(error))
             yield Finding(check.name, "problem", failed.slug, failed)

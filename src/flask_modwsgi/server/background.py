@@ -22,7 +22,8 @@ def start(project: Project, given: Mapping[str, str]) -> int:
         if running := processes.apache(root):
             state.refuse_moved(root)
             processes.refuse_incomplete(root)
-            say(f"already running: process {running.pid}, {state.read(root).address}/")
+            address = state.read(root).address
+            say(f"already running: process {running.pid}" + (address and f", {address}/"))
             if given:
                 say("its settings are as before; ./run restart takes others")
             return 0

@@ -15,7 +15,7 @@ from ..apache.state import State
 from ..config.project import Project
 from ..config.settings import Settings
 from ..logs import reader
-from ..machine import process_table
+from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from ..machine.times import duration
 from ..printable import printable
@@ -25,12 +25,15 @@ from ..tls import acme
 from . import answers, health_summary, probe, summary
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
-EXIT_STATUSES = {"running": 0, "not answering": 1, "stopped": 3}
+EXIT_STATUSES = {"running": 0, "not answering": 1, "stopped": 3, "unknown": 4}
 REPORT = {"time": float, "requests": int, "busy": int}  # what a process says of itself
 
 
 def show(project: Project, as_json: bool) -> int:
-    """Print it; the exit status is 0 when the application answers, 1 when not, 3 without Apache."""
+    """Print it; the exit status is 0 when the application answers, 1 when not, 3 without Apache.
+
+    It is 4 where another user started Apache, and this one may not know.
+    """
     found = collect(project)
     print(json.dumps(found, indent=2) if as_json else as_text(found))
     return EXIT_STATUSES[found["state"]]
@@ -43,8 +46,9 @@ def collect(project: Project) -> dict[str, Any]:
     started = state.read(root)
     errors = reader.last_errors(project, 3, parent.began - 1 if parent else started.started)
     wrong = health_summary.found(root, parent, started, reader.error_log(project))
+    is_closed = parent is not None and not processes.can_be_seen(root)
     told = (
-        started.fault,
+        _others(parent) if parent and is_closed else started.fault,
         _moved(root, started, parent),
         _lost(root, parent),
         _other_release(project, started, parent),
@@ -55,7 +59,7 @@ def collect(project: Project) -> dict[str, Any]:
     if parent is None:
         return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
     answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
-    rows = reports(root, started.setting("threads", 0))
+    rows = [] if is_closed else reports(root, started.setting("threads", 0))
     silent = answers.why_silent(root) if not all(row["responds"] for row in rows) else ""
     notes += [f"process {pid} cannot load the application: {why}" for pid, why in unloaded(rows)]
     notes += filter(None, [silent])
@@ -64,8 +68,9 @@ def collect(project: Project) -> dict[str, Any]:
     is_up = 0 < answer < 500 or (answer != 0 and responds)
     # In a loop an answer was luck: its process dies soon, like those before it.
     is_in_a_loop = wrong is not None and wrong["slug"] == "crash-loop"
+    unless_up = "unknown" if is_closed else "not answering"
     return {
-        "state": "running" if is_up and not is_in_a_loop else "not answering",
+        "state": "running" if is_up and not is_in_a_loop else unless_up,
         "trouble": wrong,
         "notes": notes,
         "address": f"{started.address}/" if started.address else "unknown",
@@ -78,6 +83,11 @@ def collect(project: Project) -> dict[str, Any]:
         "processes": rows,
         "errors": errors,
     }
+
+
+def _others(parent: Process) -> str:
+    users = dict.fromkeys((accounts.by_id(parent.uid).user, "root"))
+    return f"{next(iter(users))} started it; only {' and '.join(users)} may see more"
 
 
 def _moved(root: Path, started: State, parent: Process | None) -> str:
@@ -190,17 +200,18 @@ def as_text(found: dict[str, Any]) -> str:
             f"{'Release':<10}{found['release']}",
             *(f"{label:<10}{value}" for label, value in found["server"].items()),
             *(f"{'Locale':<10}{value}" for value in _locales(found["processes"])),
-            "",
-            f"{'process':>9} {'memory':>9} {'requests':>9} {'busy':>5} {'idle':>5}",
         ]
-        for row in found["processes"]:
-            memory = f"{row['memory'] / 1024 / 1024:.0f} MB"
-            counts = (
-                f"{row['requests']:>9} {row['busy']:>5} {row['idle']:>5}"
-                if row["responds"]
-                else f"  {'cannot load' if row['cannot_load'] else 'does not respond'}"
-            )
-            lines.append(f"{row['pid']:>9} {memory:>9} {counts}")
-    lines += ["", "Last errors" if found["errors"] else "No errors since the start"]
+    if rows := found.get("processes", []):
+        lines += ["", f"{'process':>9} {'memory':>9} {'requests':>9} {'busy':>5} {'idle':>5}"]
+    for row in rows:
+        memory = f"{row['memory'] / 1024 / 1024:.0f} MB"
+        counts = (
+            f"{row['requests']:>9} {row['busy']:>5} {row['idle']:>5}"
+            if row["responds"]
+            else f"  {'cannot load' if row['cannot_load'] else 'does not respond'}"
+        )
+        lines.append(f"{row['pid']:>9} {memory:>9} {counts}")
+    if found["state"] != "unknown":
+        lines += ["", "Last errors" if found["errors"] else "No errors since the start"]
     lines += [f"  {line[:77]}" for line in found["errors"]]
     return "\n".join(map(printable, lines))
