@@ -395,11 +395,13 @@ def test_a_circular_import_of_the_applications_own_hides_nothing(tmp_path: Path)
     assert raised(tmp_path, last).slug == "app-broken"
 
 
-def loaded_with(own: Path, source: str) -> subprocess.CompletedProcess[str]:
+def loaded_with(
+    own: Path, source: str, name: str = "application"
+) -> subprocess.CompletedProcess[str]:
     """`./run flask routes` of an application with this source."""
     project(own)
     wsgi = own / "shop.wsgi"
-    start = "import sys; sys.path.insert(0, '')\nfrom shop import application\n"
+    start = f"import sys; sys.path.insert(0, '')\nfrom shop import {name}\n"
     wsgi.write_text(start)
     (own / "shop.py").write_text(source)
     command = [sys.executable, "-P", "-m", "flask_modwsgi.worker.flask_command", str(wsgi), "[]"]
@@ -433,6 +435,11 @@ def test_a_command_of_an_application_that_cannot_be_loaded(
     assert quote.format(own=own) in done.stderr
     assert remedy in done.stderr
     assert not re.search("click|flask/cli|flask_modwsgi/|runpy", done.stderr)
+
+
+def test_a_command_tells_what_is_wrong_with_the_wsgi_file(tmp_path: Path) -> None:
+    assert "Problem  app-nameless" in loaded_with(tmp_path, "application = 5\n", "app").stderr
+    assert "Problem  wsgi-file-wrong" in loaded_with(tmp_path, "", "def (").stderr
 
 
 def test_the_errors_of_the_flask_command_are_its_own(tmp_path: Path) -> None:

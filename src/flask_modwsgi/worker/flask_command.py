@@ -17,7 +17,7 @@ from flask.cli import FlaskGroup, NoAppException
 
 from flask_modwsgi import problems
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.doctor import import_failures
+from flask_modwsgi.doctor import check_settings, import_failures
 from flask_modwsgi.doctor.tracebacks import tracebacks
 from flask_modwsgi.logs import events
 from flask_modwsgi.problems.problem import Problem, tell
@@ -29,6 +29,7 @@ def main(wsgi_file: str, written: str, *words: str) -> None:
 
     def load() -> Flask:
         try:
+            check_settings.check_wsgi_file(Path(wsgi_file))
             names = runpy.run_path(wsgi_file)
         except (Exception, SystemExit) as error:
             tell(_problem(error), as_json=False)
@@ -42,6 +43,8 @@ def main(wsgi_file: str, written: str, *words: str) -> None:
 
 def _problem(error: BaseException) -> Problem:
     """What a start says of an application that cannot be loaded."""
+    if isinstance(error, Problem):
+        return error
     printed = "".join(traceback.format_exception(error))
     said = [printed, *tracebacks(events.printed(printed))][-1]
     if isinstance(error, SystemExit):
