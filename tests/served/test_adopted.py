@@ -227,6 +227,9 @@ def test_any_answer_is_a_proof(
         assert started.returncode == 0, started.stderr
         told = f"{note.partition(':')[0]}; ./run logs --errors shows why"
         assert (told in started.stderr) == is_error
+        reloaded = service.run("reload")
+        assert reloaded.returncode == 0, reloaded.stderr
+        assert (told in reloaded.stderr) == is_error
         assert service.status()["state"] == "running"
         if name == "root":
             assert ask(f"{service.url}/index.html").text == "<p>static"

@@ -41,9 +41,8 @@ def _checked(project: Project, given: Mapping[str, str]) -> Httpd:
 
 def _say_what_runs(server: Httpd) -> None:
     say_where(server)
-    address, hosts = server.address, server.site.settings.hosts
-    if error := probe.error(address, probe.ask(address, "/", hosts)):
-        say(f"{error}; ./run logs --errors shows why")
+    if error := probe.error_logged(server.address, server.site.settings.hosts):
+        say(error)
     say(f"{summary.capacity(server.site.settings)}; ./run status shows more")
 
 

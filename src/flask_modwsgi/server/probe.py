@@ -45,6 +45,12 @@ def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
         return 0
 
 
+def error_logged(address: str, hosts: str = "") -> str:
+    """What is said of an error of the first page of a server in the background; nothing if it is well."""
+    found = error(address, ask(address, "/", hosts))
+    return f"{found}; ./run logs --errors shows why" if found else ""
+
+
 def error(address: str, status: int) -> str:
     """What is said of a first page with this status; nothing where it is no error."""
     path = f"{urlsplit(address).path}/"

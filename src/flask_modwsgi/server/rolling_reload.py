@@ -22,7 +22,7 @@ from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from ..setup import environments
 from ..tls import https
-from . import import_check, launch, locks, renewal
+from . import import_check, launch, locks, probe, renewal
 from .background import changed_linking, changed_settings
 from .ending import end_standby
 from .httpd import Httpd
@@ -99,6 +99,8 @@ def reload(project: Project) -> int:
             gone = leaving
         state.record_environments(root, [used[0], current])
         say(f"{len(old)} processes were replaced")
+        if logs and (error := probe.error_logged(server.address, here.settings.hosts)):
+            say(error)
         if twice := env_file.repeated(project.env_file):
             say(twice)
         if project.service != project.var:
