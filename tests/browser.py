@@ -70,12 +70,14 @@ class Browser:
 
     def __init__(self, ask: int, answers: BinaryIO) -> None:
         self._ask, self._answers = ask, answers
+        self.messages: list[str] = []  # of the console
         self._numbers = itertools.count(1)
         self._session = ""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
-        self.call("Page.enable")
+        for domain in ("Page", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         number = next(self._numbers)
@@ -93,7 +95,9 @@ class Browser:
         while (byte := self._answers.read(1)) != b"\0":
             assert byte, "the browser has ended"
             read += byte
-        return dict(json.loads(read))
+        event = dict(json.loads(read))
+        self.messages += _console(event.get("method", ""), event.get("params", {}))
+        return event
 
     def show(self, size: tuple[int, int] = DESK, theme: str = "light") -> None:
         """Change the screen, also of the page that is open."""
@@ -127,6 +131,18 @@ class Browser:
         self.show(theme="dark")
         colours = "{runOnly: 'color-contrast'}"
         return [*found, *json.loads(self.evaluate(RUN_AXE.replace("{}", colours)))]
+
+
+def _console(method: str, about: dict[str, Any]) -> list[str]:
+    """What an event adds to the console."""
+    if method == "Log.entryAdded":
+        entry = about["entry"]
+        return [f"{entry['text']} {entry.get('url', '')}"]
+    if method == "Runtime.exceptionThrown":
+        return [json.dumps(about["exceptionDetails"].get("exception"))]
+    if method == "Runtime.consoleAPICalled":
+        return [" ".join(str(one.get("value", "")) for one in about["args"])]
+    return []
 
 
 @contextmanager

@@ -8,11 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urljoin
 
 import psutil
 import pytest
-from browser import browse
+from browser import Shown, browser
 from conftest import Adopt
+from consoles import shown_as_elsewhere
 from person import Page, Person
 from serving import Project, ask, free_port, running, wait_for
 from test_background import Service
@@ -61,16 +63,16 @@ def test_talisman(take: Take) -> None:
 
 def test_swagger_ui(take: Take) -> None:
     """Its page loads its scripts and runs them, one of them inline."""
-    with running(take("restx")) as server:
+    project = take("restx")
+    with running(project) as server:
         person = Person(server.url)
         page = person.get()
         parts = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
         assert len(parts) >= 4 and "opblock-tag" not in page.text
         for part in parts:
             assert person.get(part).status == 200, part
-        shown = browse(f"{server.url}/")
-        assert shown.messages == []
-        assert "opblock-tag" in shown.page  # drawn by its scripts from /swagger.json
+        # Drawn by its scripts from /swagger.json.
+        assert "opblock-tag" in shown_as_elsewhere(project, server)
         assert json.loads(person.get("todos").text) == [{"task": "serve it"}]
         refused = person.open("todos", b"{}", headers={"Content-Type": "application/json"})
         assert Page(refused).status == 400
@@ -93,7 +95,18 @@ def test_a_database_with_a_login_and_its_admin(take: Take) -> None:
             assert person.get(part).status == 200, part
         added = person.post("admin/user/new/", name="bob")
         assert added.url.endswith("/admin/user/") and "bob" in added.text
+        assert "bob" in shown_as_elsewhere(project, server, "/admin/user/", visit=signed_in)
         assert Person(server.url).post("login", name="bob").text == "bob"
+
+
+def signed_in(url: str) -> Shown:
+    """A page of the admin in a browser where somebody has logged in."""
+    sign_in = "fetch('/login', {method: 'POST', body: new URLSearchParams({name: 'ann'})})"
+    with browser() as page:
+        page.open(urljoin(url, "/login"))
+        page.evaluate(f"{sign_in}.then(answer => answer.text())")
+        page.open(url)
+        return Shown(page.evaluate("document.documentElement.outerHTML"), page.messages)
 
 
 def test_a_form_behind_a_mount_point(take: Take) -> None:
@@ -121,10 +134,9 @@ def stranger(url: str) -> Person:
 
 def test_a_single_file(take: Take) -> None:
     """Static files, an upload, ranges of a download, and events that arrive one by one."""
-    with running(take("single")) as server:
-        shown = browse(f"{server.url}/")
-        assert "<title>script ran</title>" in shown.page
-        assert shown.messages == []
+    project = take("single")
+    with running(project) as server:
+        assert "<title>script ran</title>" in shown_as_elsewhere(project, server)
         person = Person(server.url)
         uploads_and_ranges(person)
         events = person.open("events")
@@ -234,7 +246,9 @@ def worked(url: str) -> int:
 
 def test_messages_by_polling(take: Take) -> None:
     """Flask-SocketIO with one process, in the words of its protocol; the second is broadcast to."""
-    with running(take("socketio"), env={"PROCESSES": "1"}) as server:
+    project = take("socketio")
+    with running(project, env={"PROCESSES": "1"}) as server:
+        assert "HELLO FROM A PAGE" in shown_as_elsewhere(project, server)
         first, second = (Socket(Person(server.url)) for _ in range(2))
         first.send('42["message","hello"]')
         assert '42["answer","HELLO"]' in first.receive()
@@ -287,20 +301,19 @@ def test_rq(take: Take, tmp_path: Path) -> None:
 
 def test_dash(take: Take) -> None:
     """The page runs its inline script, and its callback is answered."""
-    with running(take("dash", "--app", "app:app")) as server:
+    project = take("dash", "--app", "app:app")
+    with running(project) as server:
         # Dash prepares each process at its first request, and fails others that come meanwhile.
         for _ in range(20):
             assert ask(f"{server.url}/").status == 200
-        shown = browse(f"{server.url}/")
-        assert shown.messages == []
-        assert "Hello from the callback, Ann" in shown.page
+        page = shown_as_elsewhere(project, server)
+        assert "Hello from the callback, Ann" in page
 
 
 def test_a_front_end_at_the_root(take: Take) -> None:
-    with running(take("frontend")) as server:
+    project = take("frontend")
+    with running(project) as server:
         for path in ("/", "/a/page/of/its/own"):
-            shown = browse(server.url + path)
-            assert f"<title>{path} of Ann</title>" in shown.page
-            assert shown.messages == []
+            assert f"<title>{path} of Ann</title>" in shown_as_elsewhere(project, server, path)
         script = Person(server.url).get("assets/index-4f3c9b.js")
         assert script.headers["Content-Type"].startswith("text/javascript")
