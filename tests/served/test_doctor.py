@@ -263,6 +263,29 @@ def test_a_wsgi_file_without_an_application(well: Project) -> None:
         assert slugs(rows(well)) == ["wsgi-file-wrong"]
 
 
+@pytest.mark.parametrize(
+    ("line", "slug"),
+    [
+        ("def (", "app-broken"),
+        ("import nothing_like_it", "package-missing"),
+        ("raise SystemExit", "app-exits"),
+    ],
+)
+def test_an_application_that_cannot_be_loaded(well: Project, line: str, slug: str) -> None:
+    with edited(well.package / "views.py", lambda text: f"{text}{line}\n"):
+        assert slugs(rows(well)) == [slug]
+        assert told(well.call("./run", "start", "--json"))["problem"] == slug
+        assert rows(well, PORT="80x")["application"]["value"] == "because of settings"
+
+
+def test_an_application_that_needs_its_folder(well: Project) -> None:
+    """A start makes it where it is missing, so that is no fault of the application."""
+    write = "from flask import Flask\nopen(Flask(__name__).instance_path + '/x', 'w').close()\n"
+    shutil.rmtree(well.path / "var/data")
+    with edited(well.package / "views.py", lambda text: text + write):
+        assert slugs(rows(well)) == []
+
+
 def test_a_broken_pyproject(well: Project) -> None:
     with edited(well.path / "pyproject.toml", lambda text: "[project\n"):
         assert "pyproject-broken" in slugs(rows(well))

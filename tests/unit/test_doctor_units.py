@@ -157,7 +157,7 @@ def test_every_check_has_a_name_of_its_own_that_fits_the_table() -> None:
     names = [one.name for one in checklist.CHECKS]
     assert len(set(names)) == len(names)
     assert max(map(len, names)) < 16
-    assert {verb for one in checklist.CHECKS for verb in one.before} == {"setup", "serve"}
+    assert {verb for one in checklist.CHECKS for verb in one.before} == {"setup", "serve", "load"}
 
 
 def settings_of(**values: Any) -> Any:

@@ -3,11 +3,13 @@
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 from ..config.project import Project
-from ..doctor.checklist import findings
+from ..doctor.checklist import findings, obstacle
 from ..doctor.facts import Facts
-from ..doctor.finding import problems_of, summary, table
+from ..doctor.finding import Check, Finding, problems_of, run, summary, table
 from ..problems.problem import colours
 
 
@@ -22,7 +24,12 @@ def examine(project: Project, report: str | None, hello: bool, as_json: bool) ->
 
         return smoke_test.hello(project)
     started = time.monotonic()
-    found = list(findings(Facts(project)))
+    found = []
+    is_table = report is None and not as_json
+    for finding in _findings(Facts(project)):
+        found.append(finding)
+        if is_table:
+            print(table([finding], colours(sys.stdout)), flush=True)
     wrong = problems_of(found)
     if report is not None:
         from ..doctor.report import write
@@ -35,8 +42,42 @@ def examine(project: Project, report: str | None, hello: bool, as_json: bool) ->
         checks = [finding.as_dict() for finding in found]
         print(json.dumps({"ok": not wrong, "checks": checks}, indent=2))
     else:
-        print(table(found, colours(sys.stdout)))
         for problem in wrong:
             print(f"\n{problem.told(colours(sys.stdout))}")
         print(f"\n{summary(found)}, in {time.monotonic() - started:.1f} s")
     return 1 if wrong else 0
+
+
+def _findings(facts: Facts) -> Iterator[Finding]:
+    """What all checks found. The application is loaded meanwhile, which may take long."""
+    found = []
+    with ExitStack() as stack:
+        begun = _begun(facts, stack)
+        for finding in findings(facts):
+            found.append(finding)
+            yield finding
+        if wrong := obstacle(found):
+            yield Finding("application", "skipped", f"because of {wrong}")
+        else:
+            yield from run([Check("application", lambda _: begun())], facts)
+
+
+def _begun(facts: Facts, stack: ExitStack) -> Callable[[], str]:
+    """Begin to load the application; what is returned waits for the outcome."""
+    try:
+        from ..server import import_check
+
+        trial = stack.enter_context(import_check.begin(facts))
+    except Exception as error:
+        reason = error
+
+        def failed() -> str:
+            raise reason
+
+        return failed
+
+    def loaded() -> str:
+        import_check.verdict(trial.outcome(), facts.project, facts.account)
+        return f"{facts.account.user} loads it"
+
+    return loaded

@@ -1,6 +1,6 @@
 """Every check, in the order of the table: what others build on comes first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from . import (
     check_environment,
@@ -14,11 +14,12 @@ from . import (
 from .facts import Facts
 from .finding import Check, Finding, run
 
-SETUP, SERVE = "setup", "serve"  # serve: whatever starts Apache, and reload
+# Serve: whatever starts Apache, and reload. Load: what doctor does with the application.
+SETUP, SERVE, LOAD = "setup", "serve", "load"
 
 CHECKS = (
     Check("folder", check_places.folder, (SETUP, SERVE)),
-    Check("trust", check_trust.trust_of),
+    Check("trust", check_trust.trust_of, (LOAD,)),
     Check("writable", check_places.writable, (SETUP, SERVE)),
     Check("ownership", check_places.ownership, (SETUP, SERVE)),
     Check("disk", check_places.space),
@@ -32,7 +33,7 @@ CHECKS = (
     Check("run user", check_settings.run_user, (SERVE,)),
     Check("build tools", check_environment.builders),
     Check("Python", check_environment.python, (SERVE,)),
-    Check("packages", check_environment.packages),
+    Check("packages", check_environment.packages, (LOAD,)),
     Check("Apache", check_environment.apache, (SERVE,)),
     Check("modules", check_environment.modules, (SERVE,)),
     Check("mod_wsgi", check_environment.module),
@@ -42,7 +43,7 @@ CHECKS = (
     Check("macOS libraries", check_macos.linking),
     Check("folder reach", check_environment.folder_reach, (SETUP,)),
     Check("reach", check_environment.reach, (SERVE,)),
-    Check(".wsgi file", check_settings.wsgi_file),
+    Check(".wsgi file", check_settings.wsgi_file, (LOAD,)),
     Check("static files", check_settings.static_folder),
     Check("first page", check_page.page),
     Check("content types", check_settings.mime_types),
@@ -63,6 +64,12 @@ CHECKS = (
 def findings(facts: Facts) -> Iterator[Finding]:
     """What all checks found."""
     return run(CHECKS, facts)
+
+
+def obstacle(found: Iterable[Finding]) -> str:
+    """The first check that found why the application cannot be loaded; empty where none did."""
+    needed = {check.name for check in CHECKS if {LOAD, SERVE} & set(check.before)}
+    return next((one.check for one in found if one.problem and one.check in needed), "")
 
 
 def before(verb: str, facts: Facts) -> None:

@@ -3,36 +3,110 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from .. import problems
 from ..apache import app_profile
-from ..doctor import check_environment, check_settings, import_failures
+from ..apache.app_profile import AppProfile
+from ..config.project import Project
+from ..config.settings import Settings
+from ..doctor import check_environment, check_settings, check_trust, import_failures
+from ..doctor.facts import Facts
 from ..doctor.import_failures import Rehearsal
-from ..machine import files
-from ..machine.accounts import become
+from ..machine import data_folder, files
+from ..machine.accounts import Account, become
+from . import launch
 from .launch import Site
 
 TRIAL = "flask_modwsgi.worker.trial"
 
 
-def check(site: Site) -> Site:
-    """Load the application as Apache will: as that user, in that folder, with that environment.
+class Trial:
+    """The application, while a process of its own loads it as Apache will."""
 
-    :return: The site, with what the application said of itself.
+    def __init__(
+        self, project: Project, settings: Settings, account: Account, environ: Mapping[str, str]
+    ) -> None:
+        """Begin: as that user, in the project's folder, with that environment."""
+        self._file, self._limit = project.wsgi_file, settings.start_limit
+        written = json.dumps(launch.names_written(project))
+        reader, writer = os.pipe()
+        self._told = os.fdopen(reader, "rb")
+        words = (TRIAL, self._file, str(self._limit), str(writer), written)
+        try:
+            self._process = subprocess.Popen(
+                [project.python, "-P", "-m", *words],
+                cwd=project.root,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(writer,),
+                text=True,
+                errors="replace",
+                preexec_fn=None if account.is_me else partial(become, account),
+            )
+        finally:
+            os.close(writer)
+
+    def __enter__(self) -> "Trial":
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._process.kill()
+        self._process.__exit__(*exc_info)
+        self._told.close()
+
+    def outcome(self) -> Rehearsal:
+        """How it went; what it prints is shown only if it fails."""
+        try:
+            output, _ = self._process.communicate(timeout=self._limit + 5)
+        except subprocess.TimeoutExpired as error:  # it stopped itself, or left a child behind
+            self._process.kill()
+            output = (error.stdout or b"").decode(errors="replace")
+        os.set_blocking(self._told.fileno(), False)
+        told = _read(self._told.read() or b"")
+        tried = Rehearsal(self._file, False, self._process.wait(), output, self._limit)
+        return replace(tried, **told)
+
+
+def begin(facts: Facts) -> Trial:
+    """Load the application as a start would now.
+
+    :raises Problem: what a start needs is missing or wrong.
+    """
+    check_trust.check(facts.project)
+    if not os.path.lexists(facts.project.data):
+        data_folder.make(facts.project.data, facts.account)
+    environ = launch.environment_of(facts.project, facts)
+    return Trial(facts.project, facts.settings, facts.account, environ)
+
+
+def verdict(tried: Rehearsal, project: Project, account: Account) -> AppProfile:
+    """What the application said of itself.
+
     :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds, or not be served.
     """
-    check_settings.check_wsgi_file(site.project.wsgi_file)
-    tried = _rehearse(site)
-    if problem := import_failures.refusal(tried, site.account.user, site.project.root):
+    if problem := import_failures.refusal(tried, account.user, project.root):
         raise problem
     if tried.application.sends_by_header:
         raise problems.sendfile_on()
     if static := tried.application.static:
-        check_environment.check_static(site.account, static.folder, site.project.root)
-    return replace(site, application=tried.application)
+        check_environment.check_static(account, static.folder, project.root)
+    return tried.application
+
+
+def check(site: Site) -> Site:
+    """Load the application as Apache will.
+
+    :return: The site, with what the application said of itself.
+    :raises Problem: as `verdict`.
+    """
+    check_settings.check_wsgi_file(site.project.wsgi_file)
+    return replace(site, application=verdict(_rehearse(site), site.project, site.account))
 
 
 def ask_application(site: Site) -> Site:
@@ -41,36 +115,8 @@ def ask_application(site: Site) -> Site:
 
 
 def _rehearse(site: Site) -> Rehearsal:
-    """Load the application; what it prints is shown only if that fails."""
-    wsgi_file, limit = site.project.wsgi_file, site.settings.start_limit
-    written = json.dumps(site.written)
-    reader, writer = os.pipe()
-    process = subprocess.Popen(
-        [site.project.python, "-P", "-m", TRIAL, wsgi_file, str(limit), str(writer), written],
-        cwd=site.project.root,
-        env=dict(site.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        pass_fds=(writer,),
-        text=True,
-        errors="replace",
-        preexec_fn=None if site.account.is_me else partial(become, site.account),
-    )
-    os.close(writer)
-    try:
-        output, _ = process.communicate(timeout=limit + 5)
-    except subprocess.TimeoutExpired as error:  # it stopped itself, or left a child behind
-        process.kill()
-        output = (error.stdout or b"").decode(errors="replace")
-    except BaseException:
-        process.kill()
-        raise
-    os.set_blocking(reader, False)
-    with os.fdopen(reader, "rb") as file:
-        told = _read(file.read() or b"")
-    tried = Rehearsal(wsgi_file, False, process.wait(), output, limit)
-    return replace(tried, **told)
+    with Trial(site.project, site.settings, site.account, site.environ) as trial:
+        return trial.outcome()
 
 
 def _read(told: bytes) -> dict[str, Any]:
