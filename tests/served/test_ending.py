@@ -207,13 +207,65 @@ def test_status_says_that_there_is_no_environment(service: Service) -> None:
     assert "not-set-up" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("lost", "mended_by"),
+    [
+        ("var/apache", "./run restart"),
+        ("var/env", "./run setup && ./run restart"),
+        ("var/log", "./run reload"),
+        ("hello_flask/static", "./run restart"),
+    ],
+)
+def test_status_says_what_was_lost_and_a_command_that_mends_it(
+    service: Service, lost: str, mended_by: str
+) -> None:
+    folder = service.project.path / lost
+    aside = folder.rename(folder.with_name("aside"))
+    try:
+        looked = service.status()
+        is_served = ask(f"{service.url}/").status == 200
+        assert looked["state"] == ("running" if is_served else "not answering")
+        (note,) = looked["notes"]
+        assert str(folder) in note
+        assert note.endswith(f"ype {mended_by}")
+        mended = service.project.call("bash", "-c", mended_by, PORT=service.port)
+        assert mended.returncode == 0, mended.stderr
+        assert ask(f"{service.url}/").status == 200
+        assert (service.status()["state"], service.status()["notes"]) == ("running", [])
+    finally:
+        if folder.exists():  # it was made again
+            shutil.rmtree(aside)
+        else:
+            aside.rename(folder)
+
+
+def test_status_says_that_apache_may_not_read_its_files(service: Service) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root serves as another user")
+    service.project.path.chmod(0o700)
+    try:
+        assert ask(f"{service.url}/").status == 403
+        looked = service.status()
+        assert looked["state"] == "not answering"
+        assert f"cannot list {service.project.path} (drwx------)" in looked["notes"][0]
+    finally:
+        service.project.path.chmod(0o755)
+    assert service.status()["state"] == "running"
+
+
+def test_status_says_that_the_wsgi_file_is_gone(service: Service) -> None:
+    with without("hello_flask.wsgi")(service.project.path):
+        assert "hello_flask.wsgi does not exist. Type git checkout" in service.status()["notes"][0]
+
+
 def test_the_wheel_will_do_with_any_python(service: Service, tmp_path: Path) -> None:
     """Nothing of the environment is used, nor packages that the other Python happens to have."""
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\nexec python3 -S "$@"\n')
     python.chmod(0o755)
     with without("var/env")(service.project.path):
-        for words, status in ((["status"], 0), (["logs"], 0), (["dump"], 0), (["stop"], 0)):
+        # Without its environment the server does not answer.
+        for words, status in ((["status"], 1), (["logs"], 0), (["dump"], 0), (["stop"], 0)):
             done = service.run(*words, PYTHON=str(python))
             assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
 
@@ -226,7 +278,11 @@ def test_after_a_move_setup_and_restart_serve_the_new_place(service: Service) ->
             env = os.environ | {"PORT": service.port}
             return subprocess.run([path / "run", *words], capture_output=True, text=True, env=env)
 
-        assert "the project is elsewhere now" in " ".join(run("status").stdout.split())
+        looked = run("status")
+        assert looked.stdout.startswith("State     not answering\n")
+        told = " ".join(looked.stdout.split())
+        assert "the project was moved while it ran" in told
+        assert "Type ./run setup && ./run restart" in told
         assert "moved-while-running" in run("dump").stderr
         assert "project-moved" in run("reload").stderr
         made = run("setup")

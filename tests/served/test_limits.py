@@ -136,7 +136,7 @@ def is_the_page(answer: Answer, status: int, kind: str, prefix: str = "") -> Non
     request_id = answer.headers["X-Request-ID"]
     assert len(request_id) > 20
     told = answer.headers.get("Proxy-Status", "")
-    assert told.startswith("flask-modwsgi; error=") == (status in (502, 503, 504))
+    assert told.startswith("flask-modwsgi; error=") == (status in (403, 502, 503, 504))
     if kind == "application/json":
         data = json.loads(answer.text)
         assert (data["code"], data["request_id"]) == (status, request_id)

@@ -19,10 +19,8 @@ from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from ..machine.times import duration
 from ..printable import printable
-from ..problems.problem import Problem
-from ..setup import environments
 from ..tls import acme
-from . import answers, health_summary, probe, summary
+from . import answers, health_summary, losses, probe, summary
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
 EXIT_STATUSES = {"running": 0, "not answering": 1, "stopped": 3, "unknown": 4}
@@ -49,16 +47,16 @@ def collect(project: Project) -> dict[str, Any]:
     is_closed = parent is not None and not processes.can_be_seen(root)
     told = (
         _others(parent) if parent and is_closed else started.fault,
-        _moved(root, started, parent),
-        _lost(root, parent),
         _other_release(project, started, parent),
-        _unready(project),
         _awaited(project, started),
     )
     notes = list(filter(None, told))
     if parent is None:
+        notes += filter(None, [losses.of_a_start(project)])
         return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
     answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
+    if not is_closed:
+        notes += losses.of_a_server(project, root, started, answer != 0)
     rows = [] if is_closed else reports(root, started.setting("threads", 0))
     silent = answers.why_silent(root) if not all(row["responds"] for row in rows) else ""
     notes += [f"process {pid} cannot load the application: {why}" for pid, why in unloaded(rows)]
@@ -90,22 +88,6 @@ def _others(parent: Process) -> str:
     return f"{next(iter(users))} started it; only {' and '.join(users)} may see more"
 
 
-def _moved(root: Path, started: State, parent: Process | None) -> str:
-    if parent is None or started.server_root in ("", str(root)):
-        return ""
-    return f"the server was started in {started.server_root}, and the project is elsewhere now"
-
-
-def _lost(root: Path, parent: Process | None) -> str:
-    if parent is None:
-        return ""
-    try:
-        processes.refuse_incomplete(root)
-    except Problem as problem:
-        return f"{problem.what} Type {problem.remedy[0]}"
-    return ""
-
-
 def _other_release(project: Project, started: State, parent: Process | None) -> str:
     """What an operator has to know who works with releases in folders of their own."""
     if parent is None or not project.link:
@@ -125,17 +107,6 @@ def _awaited(project: Project, started: State) -> str:
         return acme.awaited(project, Settings(**started.settings))
     except TypeError:  # it is lost, or of another version
         return ""
-
-
-def _unready(project: Project) -> str:
-    """Why no server could be started from the environment now."""
-    try:
-        environments.verify(project)
-    except Problem as problem:
-        return problem.what
-    except (OSError, RuntimeError) as error:  # such as a link that leads to itself
-        return f"The environment cannot be used: {error}"
-    return ""
 
 
 def _release(folder: Path) -> str:

@@ -1,0 +1,81 @@
+"""What is not where a server needs it any more, and the command that mends it."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from ..apache import processes, state
+from ..apache.state import State
+from ..config.project import Project
+from ..doctor import check_settings
+from ..doctor.checklist import SERVE, before
+from ..doctor.facts import Facts
+from ..problems.problem import Problem
+from ..setup import environments
+
+
+def of_a_server(project: Project, root: Path, started: State, answers: bool) -> list[str]:
+    """What a server that runs has lost, a sentence each.
+
+    :param answers: Whether its application does.
+    """
+    unready = of_a_start(project)
+    if lost := _needed(root, started, unready):
+        return [lost]
+    reason = unready or ("" if answers else _obstacle(project, started))
+    return list(filter(None, [reason, _static_files(started), _logs(started)]))
+
+
+def of_a_start(project: Project) -> str:
+    """Why no server could be started, and no process replaced; as far as a look costs little."""
+    try:
+        environments.verify(project)
+        check_settings.check_wsgi_file(project.wsgi_file)
+    except Problem as problem:
+        return _told(problem)
+    except (OSError, RuntimeError) as error:  # such as a link that leads to itself
+        return f"The environment cannot be used: {error}"
+    return ""
+
+
+def _needed(root: Path, started: State, unready: str) -> str:
+    """Without these Apache cannot reach the application."""
+    try:
+        state.refuse_moved(root)
+        processes.refuse_incomplete(root)
+    except Problem as problem:
+        what, command = problem.what, problem.remedy[0]
+    else:
+        gone = [path for path in started.environments if not Path(path).exists()]
+        if not gone:
+            return ""
+        what, command = f"The server runs from {gone[0]}, which is gone.", "./run restart"
+    if unready and "./run setup" not in command:
+        command = f"./run setup && {command}"
+    return f"{what} Type {command}"
+
+
+def _obstacle(project: Project, started: State) -> str:
+    """Why a start would be refused, by all checks before it."""
+    with suppress(ImportError, OSError):  # some need packages, and files that not everybody reads
+        try:
+            before(SERVE, Facts(project, started.given))
+        except Problem as problem:
+            return _told(problem)
+    return ""
+
+
+def _static_files(started: State) -> str:
+    folder = started.static_folder
+    if not folder or Path(folder).is_dir():
+        return ""
+    return f"The static files are not in {folder} any more. Put them back, or type ./run restart"
+
+
+def _logs(started: State) -> str:
+    if not started.logs or Path(started.logs).is_dir():
+        return ""
+    return f"{started.logs} is gone, and what is logged is lost. Type ./run reload"
+
+
+def _told(problem: Problem) -> str:
+    return f"{problem.what.splitlines()[0]} Type {problem.remedy[0]}"
