@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -500,6 +501,28 @@ def test_explain_shows_the_latest_error_with_its_lines(service: Service) -> None
     )
     assert "  | RuntimeError: a detail" in shown
     assert 'views.py", line' in shown
+
+
+@pytest.mark.parametrize(
+    ("mode", "code"), [("daemon", "WSGI0126"), ("embedded", "RequestReadTimeout")]
+)
+def test_explain_says_why_an_upload_was_cut(service: Service, mode: str, code: str) -> None:
+    """Of the request whose id the client was told; the limit is a second here."""
+    add(service, '@bp.post("/take")\ndef take() -> str:\n    return "taken"', "views.py")
+    (service.project.path / "own.conf").write_text("RequestReadTimeout body=1,MinRate=500\n")
+    started = service.run("start", MODE=mode, APACHE_INCLUDE="own.conf")
+    assert started.returncode == 0, started.stderr
+    with socket.create_connection(("127.0.0.1", int(service.port))) as client:
+        client.sendall(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+        answer = client.makefile("rb").read().decode()
+    (request_id,) = re.findall("X-Request-ID: (.+?)\r", answer)
+
+    def explained() -> str:
+        text = service.run("explain", request_id).stdout
+        return text if "POST /take 408 after" in text and code in text else ""
+
+    assert "put RequestReadTimeout into" in " ".join(wait_for(explained, 5, "the logs").split())
+    assert f"{code} " in service.run("explain").stdout
 
 
 def test_the_codes_of_mod_wsgi_exist(healthy: Project) -> None:

@@ -524,7 +524,8 @@ def test_no_code_and_no_explanation_is_there_twice() -> None:
     assert sum(len(entry.codes) for entry in entries) == len(explain.table())
     assert len({entry.means for entry in entries}) == len(entries)
     for entry in entries:
-        assert all(re.fullmatch(r"WSGI\d{4}|AH\d{5}|REQUEST_LIMIT", code) for code in entry.codes)
+        codes = set(entry.codes) - set(explain.LIMITS)
+        assert all(re.fullmatch(r"WSGI\d{4}|AH\d{5}", code) for code in codes)
         assert entry.means.endswith("."), entry
 
 
@@ -689,6 +690,25 @@ def test_the_latest_error_in_a_log(tmp_path: Path, name: str) -> None:
     assert re.search(rf"^{code}", shown, re.MULTILINE), shown
     assert quoted in shown
     assert explain.latest(tmp_path / "none").startswith("No error in")
+
+
+def test_what_became_of_a_request(tmp_path: Path) -> None:
+    access = (
+        '127.0.0.1 - - [29/Nov/2026:14:07:13 +0000] "GET /{} HTTP/1.1" {} 9 "-" "-" 2500000 {}\n'
+    )
+    lines = [access.format("a", 500, "one-WSGI0110"), access.format("b", 404, "two")]
+    (tmp_path / "access.log").write_text("".join(lines))
+    own = {"time": "2026-11-29T14:07:13+00:00", "level": "error", "logger": "shop", "pid": 7}
+    record = own | {"request_id": "one-WSGI0110", "message": "KeyError: 'x'"}
+    (tmp_path / "error.log").write_text(json.dumps(record) + "\n")
+
+    def became(request_id: str) -> str:
+        return explain.request(tmp_path, request_id, lambda traceback: None)
+
+    assert "GET /a 500 after 2.5 s\n" in became("one-WSGI0110")
+    assert "\n  | KeyError: 'x'" in became("one-WSGI0110")
+    assert became("two").endswith("GET /b 404 after 2.5 s\nNo error is logged for it.")
+    assert became("three") == ""
 
 
 def test_both_styles_of_a_log_say_the_same() -> None:

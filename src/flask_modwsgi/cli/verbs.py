@@ -217,14 +217,14 @@ VERBS = (
     Verb(
         "explain",
         "doctor.explain:explain",
-        "what a code in the log means, or the latest error there",
+        "what a code or a request in the log means, or the latest error",
         "explain WSGI0110",
         (
             option(
                 "words",
                 metavar="code",
                 nargs="*",
-                help="such as WSGI0110 or port-in-use; without it, the latest error",
+                help="such as WSGI0110 or port-in-use, or a request's id; without it, the latest error",
             ),
         ),
         needs_project=False,

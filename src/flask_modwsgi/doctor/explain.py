@@ -1,4 +1,6 @@
-"""``./run explain``: what a code in the log or the name of a problem means, or the latest error."""
+"""``./run explain``: what a code in the log or the name of a problem means, what became of a request, or
+the latest error.
+"""
 
 import difflib
 import os
@@ -24,12 +26,17 @@ from . import deaths
 from .import_failures import denied
 from .tracebacks import crash_stack, tracebacks
 
+Known = Callable[[str], Problem | None]
+
 # The last code of mod_wsgi 6.1, and a number that those of Apache 2.4 have not reached.
 LAST = {"WSGI": 210, "AH": 10999}
 SHOWN = 3  # lines of the log that are shown with a code
 _CODE = re.compile(
-    r"(?<![A-Z])(WSGI)[ -]?0*(\d{1,4})\b|(?<![A-Z])(AH)[ -]?0*(\d{2,5})\b|\b(REQUEST_LIMIT)\b", re.I
+    r"(?<![A-Z])(WSGI)[ -]?0*(\d{1,4})\b|(?<![A-Z])(AH)[ -]?0*(\d{2,5})\b"
+    r"|\b(REQUEST_LIMIT|RequestReadTimeout)\b",
+    re.I,
 )
+LIMITS = ("REQUEST_LIMIT", "RequestReadTimeout")
 _COMMON = {"what", "wrong", "problem", "error", "failed", "wsgi"}  # of questions
 # Of an error page that could not be had, and of a stop that takes long: not why.
 _CONSEQUENCE = re.compile(r"/workers/errors|AH0004[567]: ")
@@ -54,20 +61,27 @@ _OWN = Explanation(
 
 
 def explain(project: Project, words: Sequence[str]) -> int:
-    """Explain the codes or problems in `words`; without any, the latest error in the log.
+    """Explain the codes, problems or requests in `words`; without any, the latest error in the log.
 
-    :raises Problem: `words` have neither.
+    :raises Problem: `words` have none of them.
     """
     text = " ".join(words)
     log = project.logs / "error.log"
-    if not text.strip():
+
+    def known(traceback: str) -> Problem | None:
         user = state.read(state.root(project)).user or f"#{os.geteuid()}"
-        print(latest(log, lambda traceback: denied(traceback, user, project.root)))
+        return denied(traceback, user, project.root)
+
+    if not text.strip():
+        print(latest(log, known))
+        return 0
+    if requests := list(filter(None, (request(project.logs, word, known) for word in words))):
+        print("\n\n".join(requests))
         return 0
     quotes = {code: _with(code, lines) for lines in [reader.log(log)] for code in codes_in(text)}
-    known = {code for code, quote in quotes.items() if is_possible(code) or quote}
-    if known:
-        told = {code: about(code) if code in known else _UNKNOWN for code in quotes}
+    certain = {code for code, quote in quotes.items() if is_possible(code) or quote}
+    if certain:
+        told = {code: about(code) if code in certain else _UNKNOWN for code in quotes}
         print("\n\n".join(as_text(code, told[code], quotes[code]) for code in quotes))
     elif named := [found for slug, found in catalogue().items() if slug in words]:
         print("An example of it; its names and values are not yours:\n")
@@ -75,6 +89,24 @@ def explain(project: Project, words: Sequence[str]) -> int:
     else:
         raise problems.code_unknown(text, nearest(text))
     return 0
+
+
+def request(folder: Path, request_id: str, known: Known) -> str:
+    """What the logs have of a request, and what its latest error means; empty if they have nothing."""
+    access, errors = (
+        [one for one in reader.log(folder / name) if one.get("request_id") == request_id]
+        for name in ("access.log", "error.log")
+    )
+    if not access and not errors:
+        return ""
+    told = [
+        f"{clock(events.moment(one))}  {one.get('method', '')} {one.get('url', one.get('request', ''))}"
+        f" {one['status']} after {one['microseconds'] / 1e6:.1f} s"
+        for one in access
+    ]
+    return "\n".join(
+        [*map(printable, told), _latest(errors, known) or "No error is logged for it."]
+    )
 
 
 def catalogue() -> dict[str, Problem]:
@@ -114,8 +146,8 @@ def codes_in(text: str) -> list[str]:
     """The codes in a text as the log spells them: ``WSGI0110`` for ``wsgi110``; none twice."""
     found = []
     for match in _CODE.finditer(text):
-        if match[5]:  # the one limit of ours that ends a request
-            found.append("REQUEST_LIMIT")
+        if match[5]:  # a limit that ends a request
+            found.append(next(name for name in LIMITS if name.lower() == match[5].lower()))
         else:
             found.append(f"AH{int(match[4]):05}" if match[3] else f"WSGI{int(match[2]):04}")
     return list(dict.fromkeys(found))
@@ -153,19 +185,22 @@ def _with(code: str, log: Sequence[Event]) -> list[str]:
     return [f"{event['time'][:19]}  {messages(event)[0]}" for event in found[-SHOWN:]]
 
 
-def latest(file: Path, known: Callable[[str], Problem | None] = lambda traceback: None) -> str:
+def latest(file: Path, known: Known = lambda traceback: None) -> str:
     """The latest error in a log, with what it means and its own lines.
 
     :param known: The problem that a traceback of the application shows, if it has a name.
     """
-    log = reader.log(file)
+    return _latest(reader.log(file), known) or f"No error in {file}"
+
+
+def _latest(log: Sequence[Event], known: Known) -> str:
     errors = [event for event in log if event.get("level") in reader.SERIOUS]
     errors = [event for event in errors if not _CONSEQUENCE.search(event.get("message", ""))]
     died = deaths.deaths(log)
     if died and (not errors or (died[-1].time or 0) > (events.moment(errors[-1]) or 0)):
         return _death(died[-1], crash_stack(log))
     if not errors:
-        return f"No error in {file}"
+        return ""
     block = [event for event in errors if event.get("pid") == errors[-1].get("pid")]
     written = [lines for _, lines in reader.records(block)]
     causes = [text for lines in written for text in reader.said_in(lines)] or [""]

@@ -32,6 +32,7 @@ _NO_SENDFILE = (
     "%s %s has the header %s, for a server that sends that file; this one does not."
     " flask.send_file() sends it without USE_X_SENDFILE"
 )
+_TOO_SLOW = "%s %s reached RequestReadTimeout: the client sent its body too slowly, or stopped"
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
 
 
@@ -62,6 +63,9 @@ class Gate:
                 _complete(environ)
         except OSError as error:
             if "timeout" in str(error):
+                asked = environ["REQUEST_METHOD"], environ["SCRIPT_NAME"] + environ["PATH_INFO"]
+                app_logging.request_id.set(environ.get("REQUEST_ID", ""))
+                app_logging.LOGGER.error(_TOO_SLOW, *asked)
                 return self._refused(RequestTimeout(), environ, start_response)
             start_response("400 BAD REQUEST", [])  # the client has gone, or has an answer of Apache
             return ()
