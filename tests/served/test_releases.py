@@ -114,9 +114,14 @@ def test_releases_that_share_nothing(place: Path, call: Call) -> None:
             assert f"is served; ./run reload takes {place}" in " ".join(
                 done(call, "current/run status").split()
             )
-            assert "already running" in done(call, "current/run start")
+            for folder in ("current", f"releases/{other}"):
+                assert "already running" in done(call, f"{folder}/run start")
             assert "until ./run restart" in done(call, "current/run reload")
             assert served(url) == (f"release {other}", other)
+            # A setup keeps the environment that is in use.
+            done(call, f"releases/{other}/run setup --no-dev")
+            for folder in ("current", "releases/1", "releases/2"):
+                assert f"Release   v{other}" in done(call, f"{folder}/run status")
             assert "GET /" in done(call, "current/run logs")
             done(call, move.format(one))
             done(call, "current/run reload")

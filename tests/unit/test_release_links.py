@@ -2,15 +2,19 @@
 
 import json
 import os
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from samples import me, project
 
-from flask_modwsgi.apache import releases
+from flask_modwsgi.apache import releases, state
+from flask_modwsgi.apache.state import State
 from flask_modwsgi.config import env_file
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_trust
+from flask_modwsgi.machine import process_table
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import prepare
 from flask_modwsgi.setup import environments
@@ -99,6 +103,29 @@ def test_root_follows_no_link_that_others_can_move(tmp_path: Path) -> None:
     os.chown(theirs, 65534, 65534)
     with pytest.raises(Problem, match="project-untrusted"):
         check_trust.check(Project(root, link=link))
+
+
+def test_a_server_is_told_by_the_folder_its_link_leads_to(tmp_path: Path) -> None:
+    """And by the one that is served. To others it is none of theirs."""
+    one, two, three = (project(tmp_path / name).root for name in "123")
+    link = tmp_path / "current"
+    link.symlink_to("2")
+    root = one / "var" / "apache"
+    root.mkdir(parents=True)
+    command = ["sh", "-c", "read wait", "sh", "-f", f"{root}/httpd.conf"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as server:
+        found = process_table.find(server.pid)
+        assert found
+        about = State(project=str(one), link=str(link), var=str(one / "var"))
+        state.write(root, replace(about, pid=found.pid, start=found.start))
+        assert releases.recognised(Project(two)).service == one / "var"
+        assert releases.recognised(Project(two)).link == link
+        assert releases.recognised(Project(one)).link is None
+        assert releases.recognised(Project(three)).service == three / "var"
+        state.record_release(root, State(project=str(three)))
+        assert releases.recognised(Project(three)).service == one / "var"
+        assert server.stdin
+        server.stdin.close()
 
 
 def test_a_folder_that_cannot_be_entered_is_no_link(tmp_path: Path) -> None:

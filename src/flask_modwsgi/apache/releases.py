@@ -8,6 +8,7 @@ from pathlib import Path
 from ..config.project import Project
 from ..machine import process_table, trust
 from . import processes, server_root, state
+from .state import State
 
 
 def link_to(root: Path, shown: str) -> Path | None:
@@ -24,19 +25,26 @@ def link_to(root: Path, shown: str) -> Path | None:
 
 
 def recognised(project: Project) -> Project:
-    """The project, with the place of its server if another release started that through the same link.
+    """The project, with the link and the place of its server if another release started that through a link.
 
     Not needed where the releases share ``var/``, which is documented: such a place goes with its release.
     """
-    if not project.link or processes.apache(state.root(project)):
+    if processes.apache(state.root(project)):
         return project
     for root in filter(_is_trusted, _server_roots(project)):
         found = state.read(root)
-        if found.link == str(project.link):
-            other = Project(project.root, link=project.link, service=Path(found.var))
+        if _is_of(project, found):
+            other = Project(project.root, link=Path(found.link), service=Path(found.var))
             if server_root.find(other, "apache") == root and processes.apache(root):
                 return other
     return project
+
+
+def _is_of(project: Project, found: State) -> bool:
+    """Whether a server was started through the link to this project, by which nobody needs to call it."""
+    if project.link or not found.link:
+        return found.link == str(project.link)
+    return str(project.root) in (found.project, os.path.realpath(found.link))
 
 
 def _is_trusted(root: Path) -> bool:
