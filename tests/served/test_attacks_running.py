@@ -11,14 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import Built
 from serving import Project, ask, generate, patience, wait_for
 from test_attacks import LEFT_BEHIND, NOBODY, as_nobody, given_to, said
 from test_background import Service
 
+from flask_modwsgi.logs.writer import LOOP_DEATHS
 from flask_modwsgi.machine import accounts
 
+TAKES_CERTIFICATE = "flask_modwsgi.server.take_certificate"
 VIEWS = r"""
 
 @bp.get("/print")
@@ -27,6 +30,18 @@ def say() -> str:
     os.write(2, b'{"time": "0001-01-01T00:00:00", "level": "error", "message": "owned"}\n')
     current_app.logger.error("\x1b]0;owned\x07")
     raise RuntimeError("\x1b]0;owned\x07")
+
+
+@bp.get("/certificate")
+def invent() -> str:
+    for _ in range(50):
+        os.write(2, b"[2026-11-22 19:31:57.288637 +0000] [md:notice] [pid 1] AH10059: it is here\n")
+    return "said"
+
+
+@bp.get("/fails/<path:rest>")
+def fail(rest: str) -> str:
+    raise RuntimeError(rest)
 
 
 @bp.get("/owned<path:rest>")
@@ -209,6 +224,72 @@ def test_what_it_prints_reaches_no_terminal_but_as_text(service: Service) -> Non
         assert is_text(done), verb
         assert "Traceback (most recent call last)" not in done.stderr, done.stderr
     assert "owned" in service.run("logs").stdout
+
+
+# --- What root starts because of what it says
+
+PRELOADED = f"""
+#include <fcntl.h>
+#include <unistd.h>
+__attribute__((constructor)) static void attack(void) {{
+    if (geteuid() == 0) close(open("{LEFT_BEHIND}", O_CREAT | O_WRONLY, 0600));
+}}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="install a C compiler, such as gcc")
+def test_a_certificate_that_the_application_invents_has_root_run_nothing_of_it(
+    service: Service, workplace: Path
+) -> None:
+    """It owns the file with its variables; the processes of root that see to certificates read others."""
+    library = workplace / "preloaded.so"
+    command = ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(library)]
+    subprocess.run(command, input=PRELOADED, text=True, check=True)
+    LEFT_BEHIND.unlink(missing_ok=True)
+    given = service.project.path / "var/apache/environment.json"
+    changed = json.loads(given.read_text())
+    changed["variables"]["LD_PRELOAD"] = str(library)
+    as_run_user(f"chmod u+w {given} && cat > {given}", json.dumps(changed))
+
+    def seen_to() -> list[psutil.Process]:
+        running = psutil.process_iter(["cmdline"])
+        return [one for one in running if TAKES_CERTIFICATE in (one.info["cmdline"] or [])]
+
+    assert ask(f"{service.url}/certificate").status == 200
+    wait_for(seen_to, 20, "root to look for a certificate")
+    wait_for(lambda: not seen_to(), 60, "the end of it")
+    assert not LEFT_BEHIND.exists()
+
+
+def as_run_user(command: str, given: str) -> None:
+    account = run_user()
+    subprocess.run(
+        ["sh", "-ec", command],
+        input=given,
+        text=True,
+        user=account.uid,
+        group=account.gid,
+        extra_groups=[],
+        check=True,
+    )
+
+
+def test_what_clients_have_logged_is_taken_for_no_death(service: Service) -> None:
+    """It would be for a loop where no process is older than five seconds: the server was stopped."""
+
+    def ask_for_deaths() -> None:
+        for number in range(LOOP_DEATHS + 2):
+            address = f"{service.url}/fails/process%20{number}%20of%20the%20application%20died"
+            assert ask(address).status == 500
+
+    ask_for_deaths()
+    reloaded = service.run("reload")
+    assert reloaded.returncode == 0, reloaded.stderr
+    ask_for_deaths()
+    log = service.project.path / "var" / "log" / "error.log"
+    wait_for(lambda: log.read_text().count("application died [GET]") > LOOP_DEATHS, 10, "the log")
+    shown = service.run("status")
+    assert shown.returncode == 0 and "Trouble" not in shown.stdout, shown.stdout
 
 
 # --- What it writes

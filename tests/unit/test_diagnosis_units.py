@@ -21,7 +21,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import causes, deaths, explain, import_failures, tracebacks
 from flask_modwsgi.doctor.causes import Evidence
 from flask_modwsgi.doctor.import_failures import Rehearsal
-from flask_modwsgi.logs import events, reader, rendering
+from flask_modwsgi.logs import events, reader, rendering, writer
 from flask_modwsgi.logs.events import Event
 from flask_modwsgi.logs.noise import is_routine
 from flask_modwsgi.machine import oom, selinux
@@ -238,6 +238,34 @@ CUT = "WSGI0146: Daemon process 'shop' closed connection before sending complete
 )
 def test_what_a_loop_is(lines: list[str], ages: list[float], loop: bool) -> None:
     assert deaths.is_loop(stamped(*lines), ages) is loop
+
+
+WORDS = [
+    *(f"process {pid} of the application died" for pid in range(10, 20)),
+    *FIVE,
+    "WSGI0107: Unable to execute Python script file '/x/handler.wsgi'.",
+    "the application cannot be loaded",
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "before"),
+    [
+        ("core:error", "[client 10.0.0.1:5] (36)File name too long: AH00036: access to /"),
+        ("shop:error", "[id awwsfLuRYxyQDfb1MeMwmAAAAAY] Exception on /"),
+        ("shop:error", "[id awwsfLuRYxyQDfb1MeMwmAAAAAY] "),
+        ("flask_modwsgi:error", "[id awwsfLuRYxyQDfb1MeMwmAAAAAY] a request failed: "),
+        ("wsgi:error", "[client 10.0.0.1:5] "),  # printed
+        ("shop:error", ""),
+    ],
+)
+def test_what_clients_have_logged_says_nothing_of_the_server(module: str, before: str) -> None:
+    """They choose addresses, which are logged when something fails: the server would be stopped."""
+    lines = written(*(f"{before}{word}" for word in WORDS), module=module)
+    log = events.read_all(line.encode() for line in lines)
+    assert not deaths.deaths(log)
+    assert not deaths.is_refused(log)
+    assert not any(writer.tells_of_death(line.encode()) for line in lines)
 
 
 def test_only_the_last_seconds_count() -> None:

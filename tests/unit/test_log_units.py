@@ -7,6 +7,7 @@ import random
 import re
 import resource
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from written_logs import contents, strict
 
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.logs import chunking, events, reader, rendering
+from flask_modwsgi.logs import chunking, events, reader, rendering, writer
 from flask_modwsgi.logs.rotation import RotatedFile
 
 # --- Lines
@@ -300,3 +301,32 @@ def test_logs_that_are_not_there_are_said(
 ) -> None:
     assert reader.show(Project(tmp_path), 20, follow=False, errors=False) == 0
     assert "There are no logs" in capsys.readouterr().err
+
+
+def test_the_lines_of_an_application_start_no_crowd_of_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may write that there is a certificate, again and again."""
+
+    class Process:
+        status: int | None = None
+
+        def poll(self) -> int | None:
+            return self.status
+
+    started: list[Process] = []
+
+    def popen(*words: object) -> Process:
+        started.append(Process())
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    line = b"[2026-11-22 19:31:57.288637 +0000] [md:notice] [pid 1] AH10059: it is here"
+    watch = writer.Watch("/srv/shop")
+    for _ in range(100):
+        watch.look([line])
+    assert len(started) == 2
+    for process in started:
+        process.status = 0
+    watch.look([line])
+    assert len(started) == 3

@@ -5,20 +5,22 @@ import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..logs.events import Event, moment
+from ..logs.events import Event, is_of_server, moment
 from ..logs.writer import LOOP_DEATHS, LOOP_SECONDS
 
 # A loop: LOOP_DEATHS within so many seconds, and no process that has lived for longer.
 WINDOW, SETTLED = LOOP_SECONDS, 5.0
 
-_DIED = re.compile(r"Process '.+' \(pid=(\d+)\) has died; deregistering and restarting")
-_HOW = re.compile(r"\(pid=(\d+)\) terminated (?:normally, exit code|by signal) (\d+)")
-_SIGNAL = re.compile(r"AH0005[12]: child pid (\d+) exit signal .*\((\d+)\)")
+_DIED = re.compile(r"^Process '.+' \(pid=(\d+)\) has died; deregistering and restarting")
+_HOW = re.compile(r"^Process '.+' \(pid=(\d+)\) terminated (?:normally, exit code|by signal) (\d+)")
+_SIGNAL = re.compile(r"^AH0005[12]: child pid (\d+) exit signal .*\((\d+)\)")
 # Ended by mod_wsgi itself, which is no fault of the process that comes next.
 _LIMIT = re.compile(r"(request time limit|startup timer|deadlock timer|Shutdown timeout) e\w+")
 # mod_wsgi says it, or worker/unloaded.py.
-_NOT_LOADED = re.compile(r"WSGI01(05|06|07|08|09|10): |^the application cannot be loaded")
-_MISSED = re.compile(r"process (\d+) of the application died")  # worker/production.py
+_NOT_LOADED = re.compile(
+    r"^(\(\d+\)[^:]*: )?WSGI01(05|06|07|08|09|10): |^the application cannot be loaded"
+)
+_MISSED = re.compile(r"^process (\d+) of the application died")  # worker/production.py
 _ENDING = re.compile(r"Exiting daemon process '|^this process ends, so that another one tries")
 # A request was under way; so it may be the request that killed.
 _CUT = re.compile(r"WSGI014[67]: .*(closed connection before|Connection reset by peer)")
@@ -67,7 +69,7 @@ def deaths(log: Iterable[Event]) -> list[Death]:
     found: dict[int, Death] = {}
     ended: set[int | None] = set()
     limits: dict[int | None, str] = {}
-    for event in log:
+    for event in filter(is_of_server, log):
         line, writer = event.get("message", ""), event.get("pid")
         if match := _LIMIT.search(line):
             limits.setdefault(writer, match[0])
@@ -112,7 +114,8 @@ def is_loop(log: Sequence[Event], ages: Sequence[float]) -> bool:
 
 def is_refused(log: Iterable[Event]) -> bool:
     """Whether a process said that it cannot load the application."""
-    return any(_NOT_LOADED.search(event.get("message", "")) for event in log)
+    own = filter(is_of_server, log)
+    return any(_NOT_LOADED.search(event.get("message", "")) for event in own)
 
 
 def no_successor(log: Sequence[Event]) -> bool:

@@ -67,6 +67,9 @@ class Event(TypedDict, total=False):
     exception: str
 
 
+# Apache, its parts, mod_wsgi and this package.
+_SERVER = re.compile(r"core|mpm_\w+|wsgi|flask_modwsgi")
+
 _NUMBERS = {"status", "bytes", "microseconds", "pid"}
 _NAMES = Event.__annotations__.keys()
 _LOGGED = ("pid", "level", "logger", "request_id", "message", "exception")  # by `app_logging`
@@ -80,6 +83,12 @@ def is_certificate_ready(event: Event) -> bool:
 def tells_of_certificate(line: bytes) -> bool:
     """`is_certificate_ready`, for a line as Apache writes it."""
     return _CERTIFICATE_READY.encode() in line and is_certificate_ready(read_error(line))
+
+
+def is_of_server(event: Event) -> bool:
+    """Whether the server says it of itself; a line about a request may have words of its client."""
+    is_about_request = event.get("client") or event.get("request_id")
+    return bool(_SERVER.fullmatch(event.get("logger", ""))) and not is_about_request
 
 
 def access_format(style: str) -> str:

@@ -32,6 +32,7 @@ GATHER = 0.01
 # So many looks, with so many seconds between them, at a pipe that is half full, and nothing was read.
 LOOKS, LOOK = 8, 0.25
 Work = Callable[[Mapping[int, int], Callable[[], None]], None]
+_RUNNING: dict[str, list[subprocess.Popen[bytes]]] = collections.defaultdict(list)
 
 
 class Log:
@@ -86,9 +87,16 @@ def take_certificate(project_root: str | Path) -> None:
 
 
 def _run(module: str, project_root: str | Path) -> None:
-    """They know more, but need packages that this process does without."""
-    with contextlib.suppress(OSError):  # the environment is gone
-        subprocess.Popen([sys.executable, "-I", "-m", module, project_root])
+    """They know more, but need packages that this process does without.
+
+    The application may write any line, and many of them. One at work, and one that waits for it and
+    sees what has come since, are enough.
+    """
+    running = _RUNNING[module]
+    running[:] = [one for one in running if one.poll() is None]
+    if len(running) < 2:
+        with contextlib.suppress(OSError):  # the environment is gone
+            running.append(subprocess.Popen([sys.executable, "-I", "-m", module, project_root]))
 
 
 class Watch:
@@ -105,10 +113,15 @@ class Watch:
         if any(map(events.tells_of_certificate, lines)):
             take_certificate(self._root)
         times = self._times
-        times.extend(time.monotonic() for line in lines if _DIED.search(line))
+        times.extend(time.monotonic() for line in lines if tells_of_death(line))
         if len(times) == times.maxlen and times[-1] - times[0] < LOOP_SECONDS:
             times.clear()
             _run("flask_modwsgi.server.crash_loop", self._root)
+
+
+def tells_of_death(line: bytes) -> bool:
+    """Whether a line of the error log may say that a process died (`doctor.deaths` knows better)."""
+    return bool(_DIED.search(line)) and events.is_of_server(events.read_error(line))
 
 
 def copy(logs: dict[int, Log], beat: Callable[[], None]) -> None:

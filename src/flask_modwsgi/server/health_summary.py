@@ -7,7 +7,7 @@ from pathlib import Path
 from ..apache import processes
 from ..apache.state import State
 from ..doctor import deaths
-from ..logs.events import Event, moment, within
+from ..logs.events import Event, is_of_server, moment, within
 from ..machine import process_table
 from ..machine.process_table import Process
 from ..machine.times import clock
@@ -79,5 +79,7 @@ def _of_a_gone_server(root: Path, recorded: State, lines: Sequence[Event]) -> Tr
 
 
 def _last(lines: Sequence[Event], *words: str) -> Event | None:
-    said = (one for one in reversed(lines) if all(word in one.get("message", "") for word in words))
-    return next(said, None)
+    said = filter(is_of_server, reversed(lines))
+    return next(
+        (one for one in said if all(word in one.get("message", "") for word in words)), None
+    )

@@ -27,6 +27,8 @@ _LOGIN = ("HOME", "USER", "LOGNAME", "PATH")
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 # Apache must not go through the link .venv, which leads elsewhere after a setup.
 WORKER = Path(__file__).resolve().parents[1] / "worker" / "entry.py"
+# In the server root: the variables of the application, for who started the server alone.
+VARIABLES = "variables.json"
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,8 @@ def write_environment(site: Site) -> None:
     # Others of the same group may enter the server root.
     owner = -1 if site.account.is_me else site.account.uid
     files.write(site.root / "environment.json", json.dumps(wanted), 0o400, owner)
+    # Whoever owns a file can write it. What root starts later takes no variables from that one.
+    files.write(site.root / VARIABLES, json.dumps(dict(site.environ)), 0o600)
 
 
 def recorded(site: Site, address: str) -> State:
