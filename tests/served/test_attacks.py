@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -138,14 +139,33 @@ def test_the_remedies_make_it_safe(project: Project) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775])
-def test_a_folder_above_that_others_can_write(project: Project, mode: int) -> None:
-    above = project.path.parent
+@pytest.mark.parametrize("place", ["..", ".", "var", "var/env"])
+def test_a_folder_above_that_others_can_write(project: Project, place: str, mode: int) -> None:
+    """They could put another one in its place right after root has looked at what is in it."""
+    above = (project.path / place).resolve()
     before = above.stat()
     os.chown(above, 0, NOBODY)
     above.chmod(mode)
     try:
-        refused = project.call("./run", "start")
-        assert f"{above} can be written by " in said(refused)
+        for verb in ("start", "status", "setup"):
+            refused = project.call("./run", verb)
+            assert refused.returncode == 1
+            assert f"others can change {above}." in said(refused)
+        if place != "..":
+            do_what_it_says(project, refused)
+            assert project.call("./run", "status").returncode == 3  # it is stopped
     finally:
         os.chown(above, before.st_uid, before.st_gid)
         above.chmod(before.st_mode)
+
+
+def test_a_python_of_another_user_is_passed_over(project: Project) -> None:
+    """Root would run it."""
+    with tempfile.TemporaryDirectory(dir="/srv") as folder:
+        Path(folder).chmod(0o755)
+        python = Path(folder, "python3")
+        python.symlink_to(sys.executable)
+        os.chown(folder, NOBODY, NOBODY)
+        refused = project.call("./run", "setup", PYTHON=str(python))
+    assert refused.returncode == 1
+    assert f"{folder} belongs to nobody, and root would run it" in said(refused)

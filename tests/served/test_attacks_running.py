@@ -292,6 +292,33 @@ def test_what_clients_have_logged_is_taken_for_no_death(service: Service) -> Non
     assert shown.returncode == 0 and "Trouble" not in shown.stdout, shown.stdout
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="install git")
+def test_git_obeys_nobody_else_when_root_asks_for_the_release(
+    service: Service, workplace: Path
+) -> None:
+    """Its settings may name programs: those of a home that sudo kept, and those of a repository of
+    the user who called sudo.
+    """
+    root, home = service.project.path, workplace / "theirs"
+    home.mkdir()
+    monitor = f'[core]\n\tfsmonitor = "touch {LEFT_BEHIND}; false"\n'
+    (home / ".gitconfig").write_text(monitor)
+    LEFT_BEHIND.unlink(missing_ok=True)
+    try:
+        own = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
+        for words in (["init", "-q"], ["add", "run"], ["commit", "-qm", "x"]):
+            subprocess.run([*own, *words], cwd=root, check=True)
+        with given_to(NOBODY, home):
+            assert service.run("status", HOME=str(home)).returncode == 0
+        with (root / ".git" / "config").open("a") as config:
+            config.write(monitor)
+        with given_to(NOBODY, root / ".git"):
+            assert service.run("status", SUDO_UID=str(NOBODY)).returncode == 0
+        assert not LEFT_BEHIND.exists()
+    finally:
+        shutil.rmtree(root / ".git")
+
+
 # --- What it writes
 
 
@@ -326,7 +353,7 @@ def test_no_verb_writes_where_a_link_leads(service: Service, words: tuple[str, .
         assert ask(f"{service.url}/").status == 200  # it has a line in the log
         refused = service.run(*words)
         assert refused.returncode == 1
-        assert "Root writes nothing where others can" in said(refused), refused.stderr
+        assert f"Root does not run this project: others can change {var}." in said(refused)
         os.chown(var, 0, 0)
         (var / "log").unlink()
         (var / "kept").rename(var / "log")

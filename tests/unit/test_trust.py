@@ -1,6 +1,7 @@
 """What somebody else than root can change, and what root writes to."""
 
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,20 @@ def test_no_member_of_roots_group_is_a_run_user(monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(Problem) as refused:
             accounts.choose(name)
         assert refused.value.slug == "run-user-invalid"
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"])
+def test_root_leaves_the_home_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """In which git has settings that name programs, and uv packages that it installs."""
+    theirs, own = tmp_path / "theirs", tmp_path / "own"
+    theirs.mkdir()
+    own.mkdir()
+    os.chown(theirs, NOBODY, NOBODY)
+    monkeypatch.setenv("HOME", str(own))
+    monkeypatch.setenv(name, str(theirs / ".cache"))
+    trust.leave_foreign_home()
+    assert str(theirs) not in os.environ.get(name, "")
+    assert os.environ["HOME"] == (pwd.getpwuid(0).pw_dir if name == "HOME" else str(own))

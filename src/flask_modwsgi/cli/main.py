@@ -36,6 +36,7 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Whatever is made from here on, by Apache and the application too, is not writable by everybody.
     os.umask(os.umask(0o022) | stat.S_IWOTH)
+    trust.leave_foreign_home()
     here = Path.cwd()
     root = here if words[:1] == ["init"] else find_root(here)
     project = Project(root, link=releases.link_to(root, os.environ.get("PWD", "")))

@@ -90,6 +90,22 @@ def refuse_replaceable(folder: Path) -> None:
             raise _refusal(step)
 
 
+_HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+
+
+def leave_foreign_home() -> None:
+    """Have root use its own home where sudo has kept that of another user.
+
+    Programs that root starts would obey what is there: git its settings, pip and uv also their caches.
+    """
+    if os.geteuid() != 0:
+        return
+    for name in _HOMES:
+        if first_foreign([Path(os.environ.get(name) or "/")]):
+            del os.environ[name]
+    os.environ.setdefault("HOME", pwd.getpwuid(0).pw_dir)
+
+
 def _refusal(path: Path) -> OSError:
     return PermissionError(errno.EPERM, "Root writes nothing where others can", str(path))
 

@@ -63,6 +63,8 @@ def project_untrusted(
     if path in root.parents:
         return {"remedy": systems.move_to_srv(root)}
     name = shlex.quote(str(path))
+    if path in (root, root / "var"):  # in which the application has files of its own
+        return {"remedy": f"chown -h root: {name} && chmod go-w {name}"}
     return {"remedy": f"chown -Rh root: {name} && chmod -R go-w {name}"}
 
 

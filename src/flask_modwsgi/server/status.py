@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import textwrap
 import time
@@ -112,8 +113,12 @@ def _awaited(project: Project, started: State) -> str:
 def _release(folder: Path) -> str:
     """The commit that is checked out there, or the name of the folder."""
     command = ["git", "-C", str(folder), "describe", "--tags", "--always", "--dirty"]
+    # Under sudo, git would obey the settings of who called that, which may name programs.
+    environ = {name: value for name, value in os.environ.items() if name != "SUDO_UID"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", env=environ
+        )
     except OSError:
         return folder.name
     return done.stdout.strip() or folder.name

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import problems
 from ..config.project import Project
-from ..machine import accounts
+from ..machine import accounts, trust
 
 OLDEST = (3, 11)
 NAMES = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
@@ -91,6 +91,8 @@ def objection(python: Interpreter, account: accounts.Account) -> str | None:
     if not python.pip.is_file() and not shutil.which("uv"):
         return "it cannot make virtual environments: its pip is missing"
     needed = [python.path, python.stdlib / "os.py", python.libpython]
+    if os.geteuid() == 0 and (found := trust.first_foreign(needed)):
+        return f"{found[0]} {found[1]}, and root would run it"
     if obstacle := accounts.first_obstacle(account, needed):
         return f"user {account.user} cannot {obstacle.verb} {obstacle.path} ({obstacle.mode})"
     return None

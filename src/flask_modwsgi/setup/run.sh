@@ -3,23 +3,23 @@
 
 cd -- "$(dirname -- "$0")" || exit 1
 for wheel in wheels/flask_modwsgi-*.whl; do :; done
+environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a setup moves
 # Root runs nothing that others can change; doctor/check_trust.py looks at what is read and written.
 if [ "$(id -u)" = 0 ]; then
-  theirs=$(find run wheels .venv/ ! -type l ! -name .lock \( ! -user 0 -o -perm -2 -o -perm -20 ! -group 0 \) 2>/dev/null | head -n 1)
+  theirs=$(find -H run wheels ${environment:+"$environment"} ! -type l ! -name .lock \( ! -user 0 -o -perm -2 -o -perm -20 ! -group 0 \) 2>/dev/null
+    for above in "$(pwd -P)/" "$environment"; do while [ "$above" ] && above=${above%/*}; do # each could be replaced
+      find "${above:-/}" -prune \( ! -user 0 -o ! -perm -1000 \( -perm -2 -o -perm -20 ! -group 0 \) \); done; done)
   if [ "$theirs" ]; then
-    owner=$(find . -prune -exec ls -ld {} + | awk '{ print $3 }')
-    type="sudo -u $owner ./run $*"
-    command -v sudo >/dev/null || type="runuser -u $owner -- ./run $*"
-    [ "$owner" != root ] || type="chown -Rh root: run wheels .venv/ && chmod -R go-w run wheels .venv/"
-    echo "Problem  project-untrusted" >&2
-    echo "What     Root does not run this project: others can change $theirs." >&2
-    echo "Type     $type" >&2
+    theirs=$(echo "$theirs" | head -n 1) owner=$(find . -prune -exec ls -ld {} + | awk '{ print $3 }')
+    type="chown -Rh root: run wheels .venv/ && chown root: $theirs && chmod -R go-w run wheels .venv/ && chmod go-w $theirs"
+    case $(pwd -P) in "$theirs"/*) type="mv $(pwd -P) /srv/ && /srv/$(basename "$(pwd -P)")/run setup" ;; esac
+    [ "$owner" = root ] || type="$(command -v sudo >/dev/null && echo sudo || echo runuser) -u $owner -- ./run $*"
+    printf 'Problem  project-untrusted\nWhat     Root does not run this project: others can change %s.\nType     %s\n' "$theirs" "$type" >&2
     exit 1
   fi
 fi
 others="python3 python3.14 python3.13 python3.12 python3.11"
 
-environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a setup moves
 if [ "${1-}" != setup ] && "${environment:-.venv}/bin/python" -I -c 'import flask_modwsgi' 2>/dev/null; then
   exec "$environment/bin/python" -I -m flask_modwsgi "$@"
 fi

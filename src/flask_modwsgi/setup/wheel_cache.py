@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from ..config.project import Project
-from ..machine import capacity
+from ..machine import capacity, trust
 from . import commands, installers, pins
 from .apaches import Apache, optional_headers
 from .interpreters import Interpreter
@@ -29,9 +29,9 @@ def cache_folder(project: Project) -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folder = Path(base) / "flask-modwsgi"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        trust.made_folder(folder, 0o700)
         private = folder.stat().st_uid == os.geteuid() and os.access(folder, os.W_OK)
-    except OSError:
+    except OSError:  # such as where sudo has kept the HOME of another user
         private = False
     return folder if private else project.var / "cache"
 
