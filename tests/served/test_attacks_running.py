@@ -126,6 +126,17 @@ def test_a_loose_umask_opens_nothing(service: Service) -> None:
     ] == []
 
 
+def test_a_narrow_umask_closes_nothing(service: Service) -> None:
+    """Nor does it leave what the next start stumbles over."""
+    for umask in ("777", "077"):
+        done = service.project.call(
+            "sh", "-c", f"umask {umask}; exec ./run restart", PORT=service.port
+        )
+        assert done.returncode == 0, done.stderr
+        assert ask(f"{service.url}/static/style.css").status == 200
+        assert ask(f"{service.url}/whoami").status == 200
+
+
 @pytest.mark.parametrize("verb", ["start", "doctor"])
 def test_a_user_in_roots_group_is_no_run_user(project: Project, verb: str) -> None:
     """A group that may write what root runs would be the application's, too."""

@@ -243,6 +243,27 @@ def test_development_measures_nothing_and_says_so(tmp_path: Path) -> None:
     assert wrong.value.remedy == ("./run --metrics-port 9100",)
 
 
+@pytest.mark.parametrize("verb", ["logs", "explain", "status", "doctor"])
+def test_closed_streams_are_no_obstacle(tmp_path: Path, verb: str) -> None:
+    """A script or a service manager may start it without standard input, output and error."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); import flask_modwsgi.cli.main as m"
+    )
+    code += "; m.tell = lambda problem, as_json: print(problem.what, file=open('told', 'w'))"
+    code += f"; sys.exit(m.main([{verb!r}]))"
+    command = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', sys.executable, "-I", "-S", "-c", code]
+    subprocess.run(command, cwd=tmp_path)
+    told = tmp_path / "told"
+    assert not told.exists() or "NoneType" not in told.read_text()
+
+
+def test_the_umask_takes_nothing_from_the_owner(tmp_path: Path) -> None:
+    code = (
+        "from flask_modwsgi.cli.main import main; import os; os.umask(0o777); main(['--version'])"
+    )
+    assert run(code=f"{code}; print(oct(os.umask(0)))").stdout.split()[-1] == "0o77"
+
+
 @pytest.mark.parametrize(
     ("typed", "remedy", "again"),
     [

@@ -37,7 +37,8 @@ def renew(
     folder = root / "static"
     if folder.exists() and folder.stat().st_uid != account.uid:
         shutil.rmtree(folder)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o700)
     if not account.is_me:
         os.chown(folder, account.uid, account.gid)
     done = subprocess.run(

@@ -28,14 +28,16 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
 
     :param prog: The command as it is typed.
     """
+    open_streams()
     is_foreign = command_line.passes_words(arguments)
     as_json = "--json" in arguments and not is_foreign
     words = [word for word in arguments if is_foreign or word != "--json"]
     # Python ignores SIGINT where a script started it with "&"; a build must be ended all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Whatever is made from here on, by Apache and the application too, is not writable by everybody.
-    os.umask(os.umask(0o022) | stat.S_IWOTH)
+    # Whatever is made from here on, by Apache and the application too, is not writable by everybody,
+    # and its owner can use it.
+    os.umask((os.umask(0o022) | stat.S_IWOTH) & ~stat.S_IRWXU)
     trust.leave_foreign_home()
     here = Path.cwd()
     root = here if words[:1] == ["init"] else find_root(here)
@@ -90,6 +92,16 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
         keep(project, error)
         tell(unforeseen(described(error)), as_json)
     return 1
+
+
+def open_streams() -> None:
+    """Have standard input, output and error be there: who starts this may have closed them.
+
+    What is opened next would get their numbers, and what Apache and others print.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the lowest number that is free is its own
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def run() -> None:
