@@ -443,10 +443,10 @@ def test_a_start_that_fails_shows_the_log(other: Project) -> None:
 
 if "mod_wsgi" in sys.modules:
     logging.warning("loading é")
-    time.sleep(9)
+    time.sleep(60)
 """
     views.write_text(before + slow, "utf-8")
-    env = {"LOG_FORMAT": "json", "START_LIMIT": "1", "STOP_LIMIT": "0"}
+    env = {"LOG_FORMAT": "json", "START_LIMIT": "6", "STOP_LIMIT": "0"}
     try:
         failed = Logging(other).run("start", **env)
     finally:

@@ -616,7 +616,7 @@ def test_a_code_of_a_later_version_is_known_by_the_log(
     project.logs.mkdir(parents=True)
     (project.logs / "error.log").write_text("\n".join(written("WSGI0999: new")) + "\n")
     assert "No remedy is known here" in shown(project, "WSGI0999", capsys=capsys)
-    with pytest.raises(Problem, match="WSGI0998 has no code"):
+    with pytest.raises(Problem, match="WSGI0998 is no known code"):
         explain.explain(project, ["WSGI0998"])
     both = shown(project, "WSGI0998", "WSGI0110", capsys=capsys)
     assert both.startswith("WSGI0998  No such code is known here.\n\nWSGI0110  Loading")

@@ -238,7 +238,7 @@ def system_refused(error: OSError) -> Values:
 
 @entry("port-in-us", ["./run explain port-in-use"])
 def code_unknown(text: str, nearest: Sequence[str]) -> None:
-    """{text} has no known code of mod_wsgi or Apache, and is no name of a problem and no request in the logs.
+    """{text} is no known code of mod_wsgi or Apache, no name of a problem, and no request in the logs.
     A code looks like WSGI0110 or AH00072, a name like port-in-use; a whole line of the log will do.
     $ {nearest}
     $ ./run explain    # the latest error in the log
