@@ -25,6 +25,11 @@ def spin() -> str:
 @bp.get("/exit")
 def leave() -> str:
     os._exit(3)
+
+
+@bp.get("/status/<int:code>")
+def status(code: int) -> tuple[str, int]:
+    return "its own", code
 """
 
 
@@ -59,6 +64,15 @@ def test_it_runs_in_the_processes_of_apache(embedded: Service) -> None:
     assert "5 in each process" in page
     text = embedded.run("dump").stdout
     assert len(re.findall(r"^Process \d+: .* requests under way: 0$", text, re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize("code", [403, 502, 503, 504])
+def test_an_error_of_the_application_is_not_taken_for_one_of_apache(
+    embedded: Service, code: int
+) -> None:
+    answer = ask(f"{embedded.url}/status/{code}")
+    assert (answer.status, answer.text) == (code, "its own")
+    assert "Proxy-Status" not in answer.headers
 
 
 def test_no_new_connection_fails_at_a_reload(embedded: Service) -> None:

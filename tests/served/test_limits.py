@@ -79,6 +79,11 @@ def events() -> Any:
 def blocks() -> str:
     time.sleep(1000)
     return "never"
+
+
+@bp.get("/status/<int:code>")
+def status(code: int) -> tuple[str, int]:
+    return "its own", code
 """
 
 
@@ -98,6 +103,15 @@ def limited(changed: Project) -> Iterator[Running]:
     finally:
         link.unlink()
         views.write_text(before, "utf-8")
+
+
+@pytest.mark.parametrize("code", [403, 502, 503, 504])
+def test_an_error_of_the_application_is_not_taken_for_one_of_apache(
+    limited: Running, code: int
+) -> None:
+    answer = ask(f"{limited.url}/status/{code}")
+    assert (answer.status, answer.text) == (code, "its own")
+    assert "Proxy-Status" not in answer.headers
 
 
 def connect(serving: Running) -> socket.socket:
