@@ -201,6 +201,10 @@ FAILURES: dict[str, tuple[Callable[[Project], None], str]] = {
         lambda project: add(project, "python-dotenv==0.21.0"),
         "python-dotenv is 0.21.0, and flask-modwsgi needs 1.0 or newer",
     ),
+    "flask-missing": (
+        lambda project: emptied(project),
+        "requirements.txt does not install Flask",
+    ),
     "package-unknown": (lambda project: add(project, "humanize==99.0"), "humanize==99.0"),
     "package-unbuildable": (
         lambda project: add(project, f"{broken_library(project).relative_to(project.path)}/"),
@@ -216,6 +220,10 @@ FAILURES: dict[str, tuple[Callable[[Project], None], str]] = {
         "blinker==",
     ),
 }
+
+
+def emptied(project: Project) -> None:
+    (project.path / "requirements.txt").write_text("", "utf-8")
 
 
 def appended(project: Project, text: str) -> None:

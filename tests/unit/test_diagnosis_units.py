@@ -358,6 +358,22 @@ def test_a_module_that_no_package_provides(tmp_path: Path) -> None:
     assert problem.remedy[0].endswith("./run setup")
 
 
+def test_a_variable_that_is_not_set(tmp_path: Path) -> None:
+    """But not one that the application expects, or that another mapping lacks."""
+    program = "import os\nos.environ['MAIL_SERVER']\n"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env={})
+    problem = import_failures.from_traceback(done.stderr, "me", tmp_path)
+    assert problem.slug == "variable-missing"
+    (tmp_path / ".env").write_text("PORT=8000\n")
+    command = ["bash", "-c", problem.remedy[0]]
+    subprocess.run(command, cwd=tmp_path, input="mail here\n", text=True, check=True)
+    assert (tmp_path / ".env").read_text() == "PORT=8000\nMAIL_SERVER=mail here\n"
+    assert raised(tmp_path, "KeyError: 'MAIL_SERVER'").slug == "app-broken"
+    handled = f"{done.stderr}\nDuring handling of the above exception:\n\nValueError: no\n"
+    assert import_failures.from_traceback(handled, "me", tmp_path).slug == "app-broken"
+
+
 def test_a_module_in_another_folder_of_the_project(tmp_path: Path) -> None:
     for folder in (".venv/lib", "var/env", "shop", "lib/deep"):
         (tmp_path / folder).mkdir(parents=True)

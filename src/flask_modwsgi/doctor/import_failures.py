@@ -17,6 +17,10 @@ from .deaths import signal_name
 from .tracebacks import crash_stack, tracebacks, without_scaffold
 
 _MISSING = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+_UNSET = re.compile(
+    r'^  File "(?:<frozen os>|.*/os\.py)", line \d+, in __getitem__\n(?: .*\n)*KeyError: \'(\w+)\'\Z',
+    re.MULTILINE,
+)
 _DENIED = re.compile(r"^PermissionError: \[Errno 13\] .*?: '(.+)'$", re.MULTILINE)
 _FULL = re.compile(r"^OSError: \[Errno (?:28|122)\] .*?(?:: '(.+)')?$", re.MULTILINE)
 _RUN = re.compile(r'^  File ".*/flask/app\.py", line \d+, in run$', re.MULTILINE)
@@ -103,6 +107,8 @@ def from_traceback(traceback: str, user: str, own: Path) -> Problem:
         return problems.module_hidden(hiding, traceback)
     if match := _MISSING.search(traceback):
         return _not_found(match[1].partition(".")[0], traceback, own)
+    if match := _UNSET.search(traceback.rstrip()):
+        return problems.variable_missing(match[1], traceback)
     if problem := denied(traceback, user, own):
         return problem
     if match := _FULL.search(traceback):

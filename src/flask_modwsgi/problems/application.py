@@ -16,6 +16,15 @@ def package_missing(module: str, traceback: str) -> None:
     """
 
 
+@entry("MAIL_SERVER", "KeyError: 'MAIL_SERVER'")
+def variable_missing(name: str, traceback: str) -> None:
+    """The application needs the environment variable {name}, which is not set.
+    | {traceback:short}
+    It gets the variables in .env. This asks you for the value and adds it:
+    $ read -r -p '{name}=' value && echo "{name}=$value" >> .env
+    """
+
+
 @entry("models", Path("shop/models.py"), "ModuleNotFoundError: No module named 'models'")
 def module_misplaced(module: str, found: Path, traceback: str) -> Values:
     """The application imports {module}, which is not found; {found} exists.

@@ -154,6 +154,15 @@ def packages_conflict(findings: Sequence[str]) -> None:
     """
 
 
+@entry()
+def flask_missing() -> None:
+    """requirements.txt does not install Flask.
+    Also an application that does without it is run with its help. Add Flask to dependencies in
+    pyproject.toml, then:
+    $ {compile_and_setup}
+    """
+
+
 @entry(Path("/srv/blog/wheels"))
 def wheel_missing(folder: Path) -> None:
     """There is no flask_modwsgi-*.whl in {folder}.

@@ -83,6 +83,8 @@ def _install_server(
     installed = built.versions(target / "bin" / "python")
     if own := sorted(installed.keys() & set(requirements.OWN)):
         raise problems.requirements_own(own, "requirements.txt")
+    if "flask" not in installed:
+        raise problems.flask_missing()
     if found := requirements.conflicts(requirements.needs(), requirements.provided() | installed):
         raise problems.packages_conflict(found)
     built_here = wheel_cache.obtain(project, apache, python, target, progress, rebuild)
