@@ -419,6 +419,23 @@ def test_the_lock_is_waited_for_and_given_up(
         assert file.read_text() == str(os.getpid())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a lock")
+def test_who_holds_the_lock_is_told_whatever_it_wrote(tmp_path: Path, launch: Launch) -> None:
+    """The application's user may hold it, and the file has the number of the last ``./run``."""
+    project = Project(tmp_path)
+    with locks.held(project, "server"):
+        pass
+    file = tmp_path / "var" / "server.lock"
+    assert file.read_text() == str(os.getpid())
+    holder = launch(
+        f"import fcntl, time; f = open({str(file)!r}); fcntl.flock(f, fcntl.LOCK_EX);"
+        " print(flush=True); time.sleep(120)"
+    )
+    with pytest.raises(Problem) as refused, locks.held(project, "server", patience=0.3):
+        raise AssertionError("it was taken twice")
+    assert refused.value.what == f"Another ./run is at work in this project: process {holder.pid}."
+
+
 @pytest.mark.parametrize("kind", ["folder", "link", "no room"])
 def test_where_no_lock_can_be_made_the_work_is_done(tmp_path: Path, kind: str) -> None:
     project = Project(tmp_path)

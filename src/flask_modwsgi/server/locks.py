@@ -78,6 +78,15 @@ def _take(file: int, patience: float) -> None:
 
 
 def _holder(file: int) -> str:
-    """The process id that the holder wrote; there may have been no room for it."""
+    """The process id of the holder: as Linux says (``man 5 proc_locks``), elsewhere as it wrote it.
+
+    There may have been no room for that, and who is no ``./run`` writes none.
+    """
+    status = os.fstat(file)
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    with suppress(OSError):
+        for words in map(str.split, Path("/proc/locks").read_text().splitlines()):
+            if words[1] == "FLOCK" and words[5] == place:
+                return words[4]
     text = os.pread(file, 20, 0).decode("ascii", "replace").strip()
     return text if text.isdecimal() else "unknown"
