@@ -18,6 +18,8 @@ from conftest import Built, quicker
 from serving import Project, ask, generate, survivors, wait_for
 from test_background import Service
 
+from flask_modwsgi.machine import capacity
+
 pytestmark = pytest.mark.slow
 
 FORK = """
@@ -26,6 +28,8 @@ FORK = """
 def fork() -> str:
     child = os.fork()
     if child == 0:
+        if "own" in request.args:
+            os.setsid()
         time.sleep(300)
         os._exit(0)
     return str(child)
@@ -406,6 +410,27 @@ def test_what_the_application_forks_is_no_process_of_apache(service: Service) ->
     assert service.run("stop").returncode == 0
     assert survivors([child], 1) == []
     assert time.monotonic() - started < 20
+
+
+def test_a_stop_leaves_what_the_application_gave_a_session_of_its_own(service: Service) -> None:
+    child = psutil.Process(int(ask(f"{service.url}/fork?own").text))
+    wait_for(lambda: os.getsid(child.pid) == child.pid, 10, "its session")
+    try:
+        assert service.run("stop").returncode == 0
+        assert survivors([child], 0) == [child]
+    finally:
+        child.kill()
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="only Linux tells limits")
+def test_a_start_raises_the_limit_of_open_files(service: Service) -> None:
+    """A shell has 1,024 as a rule, and Apache two for each connection."""
+    service.run("stop")
+    words = ("sh", "-c", "ulimit -Sn 256; exec ./run start")
+    started = service.project.call(*words, PORT=service.port)
+    assert started.returncode == 0, started.stderr
+    soft, _ = psutil.Process(service.status()["pid"]).rlimit(psutil.RLIMIT_NOFILE)
+    assert soft >= capacity.OPEN_FILES
 
 
 def test_reports_that_are_no_files_are_left_alone(service: Service, tmp_path: Path) -> None:

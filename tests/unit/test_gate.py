@@ -2,12 +2,15 @@
 
 import io
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 from flask import Flask, request
 from serving import wait_for
 from werkzeug.test import Client, EnvironBuilder
@@ -294,3 +297,22 @@ def test_a_stream_is_told_of_until_it_is_closed(tmp_path: Path) -> None:
     assert [one["path"] for one in made.runner.requests().values()] == ["/"]
     stream.close()
     assert made.runner.requests() == {}
+
+
+STANDS_STILL = """
+import ctypes, sys, time
+from pathlib import Path
+from flask_modwsgi.worker import places, runner
+places.Places(None, 1, 60, Path(sys.argv[1]), runner.Eviction(watchdog=1))
+time.sleep(4 * runner._LOOK)  # it looks, and winds the clock
+ctypes.PyDLL(None).sleep(60)  # which holds the lock of Python
+"""
+
+
+def test_a_process_in_which_no_python_runs_ends(tmp_path: Path) -> None:
+    """As in embedded mode after 60 seconds, where mod_wsgi does not see to it."""
+    command = [sys.executable, "-c", STANDS_STILL, tmp_path]
+    environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, env=environ)
+    assert done.returncode == 1
+    assert "Timeout" in done.stderr and 'File "<string>", line 7' in done.stderr
