@@ -311,7 +311,7 @@ ctypes.PyDLL(None).sleep(60)  # which holds the lock of Python
 
 def test_a_process_in_which_no_python_runs_ends(tmp_path: Path) -> None:
     """As in embedded mode after 60 seconds, where mod_wsgi does not see to it."""
-    command = [sys.executable, "-c", STANDS_STILL, tmp_path]
+    command = [sys.executable, "-c", STANDS_STILL, str(tmp_path)]
     environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, env=environ)
     assert done.returncode == 1
