@@ -172,8 +172,8 @@ def test_a_dead_application_gets_the_page(changed: Project) -> None:
         outside = serving.url.removesuffix("/app") + "/none"
         is_the_page(ask(outside, Accept="text/html"), 404, "text/html", "/app")
 
-        slow = pool.submit(ask, f"{serving.url}/slow?seconds=9", Accept="text/html")
-        wait_for(lambda: is_busy(changed), 8, "the request to be under way")
+        slow = pool.submit(ask, f"{serving.url}/slow?seconds=50", Accept="text/html")
+        wait_for(lambda: is_busy(changed), 30, "the request to be under way")
         for pid in pids(serving):
             psutil.Process(pid).kill()
         is_the_page(slow.result(), 502, "text/html", "/app")
