@@ -257,6 +257,12 @@ def test_a_head_within_the_limits_is_answered(limited: Running) -> None:
     assert send(limited, head("GET /?" + "a" * 8000, "*/*", cookie)).status == 200
 
 
+def test_a_path_that_no_file_could_have_is_not_found(limited: Running) -> None:
+    """Apache looks for a file, also where the application answers; docs/your-application.md says it."""
+    is_the_page(send(limited, head("GET /" + "a/" * 2500, "text/html")), 404, "text/html")
+    wait_for(lambda: "WSGI0135" in limited.log, 5, "the log")
+
+
 def test_the_pages_have_no_address_of_their_own(limited: Running) -> None:
     for path in ("/.errors/404.var", "/.errors/404", "/.errors/"):
         assert send(limited, head(f"GET {path}", "*/*")).status == 403
