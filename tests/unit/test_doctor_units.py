@@ -4,12 +4,15 @@ What programs of macOS print was written down from their documentation and from 
 of it was recorded by these tests.
 """
 
+import errno
 import io
 import json
+import os
 import re
 import resource
 import runpy
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +27,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import (
     check_machine,
     check_macos,
+    check_places,
     check_settings,
     checklist,
     finding,
@@ -451,3 +455,27 @@ def test_a_missing_env_file_is_one_problem(tmp_path: Path, monkeypatch: pytest.M
 
 def checks() -> dict[str, finding.Check]:
     return {check.name: check for check in checklist.CHECKS}
+
+
+@pytest.mark.parametrize(
+    ("code", "slug", "typed"),
+    [
+        (errno.EFBIG, "system-refused", "ulimit -f unlimited && ./run"),
+        (errno.EAGAIN, "threads-exhausted", "ulimit -u; "),
+        (errno.ENOSPC, "disk-full", ""),
+        (errno.EACCES, "folder-unwritable", ""),
+    ],
+)
+def test_why_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, slug: str, typed: str
+) -> None:
+    """A limit of the shell is no question of who owns the folder."""
+
+    def fail(**options: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+    with pytest.raises(Problem) as refused:
+        check_places.check_writable(tmp_path)
+    assert refused.value.slug == slug
+    assert refused.value.remedy[0].startswith(typed)

@@ -60,7 +60,7 @@ def check_writable(place: Path) -> None:
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(b"\0" * 4096)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if error.errno not in (errno.EACCES, errno.EPERM):
             raise refusal(error, place) from None
         status = place.stat()
         owner = accounts.by_id(status.st_uid).user
@@ -79,6 +79,8 @@ def refusal(error: OSError, place: Path) -> Problem:
         return problems.disk_read_only(folder)
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return problems.files_exhausted(str(error))
+    if error.errno == errno.EAGAIN:  # of a program that could not be started
+        return problems.threads_exhausted(str(error))
     return problems.system_refused(error)
 
 

@@ -1,5 +1,6 @@
 """What can go wrong when Apache starts and while it runs."""
 
+import errno
 import shlex
 from collections.abc import Sequence
 from itertools import chain
@@ -225,14 +226,15 @@ def apache_broken(reason: str) -> None:
 @entry(PermissionError(13, "Permission denied", "/srv/blog/var"))
 def system_refused(error: OSError) -> Values:
     """{reason}: {file}.
-    The operating system refused it: permission, space or type.
+    The operating system refused it: permission, space, type or a limit.
     $ {command}
     """
     file = error.filename
+    command = f"ls -ld {shlex.quote(str(file))}" if file else "df -h ."
     return {
         "reason": error.strerror or error,
         "file": file or "no file named",
-        "command": f"ls -ld {shlex.quote(str(file))}" if file else "df -h .",
+        "command": "ulimit -f unlimited && ./run" if error.errno == errno.EFBIG else command,
     }
 
 
