@@ -268,6 +268,13 @@ def test_what_clients_have_logged_says_nothing_of_the_server(module: str, before
     assert not any(writer.tells_of_death(line.encode()) for line in lines)
 
 
+@pytest.mark.parametrize("message", [*SAID, "(13)Permission denied: /etc/shadow"])
+def test_what_clients_have_logged_is_no_cause(message: str) -> None:
+    before = "[client 10.0.0.1:5] (36)File name too long: AH00036: access to /"
+    line = written(f"{before}{message} failed", module="core:error")[0]
+    assert causes.cause(evidence(events.read(line.encode()))) is None
+
+
 def test_only_the_last_seconds_count() -> None:
     old = [*stamped("old"), *events.printed("its second line")]
     new = [*stamped(*["x"] * 15)[11:], *events.printed("of the last")]

@@ -80,7 +80,7 @@ _RULES: tuple[_Rule, ...] = (
         lambda m, e, q: problems.port_forbidden(int(m["port"])),
     ),
     (
-        r"\(\d+\)(?P<reason>.*?): AH00072: .* address (?P<host>\S+):\d+",
+        r"\(\d+\)(?P<reason>[^:]*): AH00072: .* address (?P<host>\S+):\d+",
         lambda m, e, q: problems.address_unusable(m["host"], m["reason"]),
     ),
     (
@@ -133,11 +133,16 @@ _RULES: tuple[_Rule, ...] = (
 
 
 def said(evidence: Evidence) -> Problem | None:
-    """What Apache or mod_wsgi says itself; what the application prints has no code."""
-    by_apache = [event.get("message", "") for event in evidence.log if not _is_printed(event)]
+    """What Apache or mod_wsgi says itself; what the application prints has no code.
+
+    A line about a request may have words of its client, but does not begin with them.
+    """
+    by_apache = [event for event in evidence.log if not _is_printed(event)]
     for pattern, problem in _RULES:
-        for message in by_apache:
-            if match := re.search(pattern, message):
+        for event in by_apache:
+            message = event.get("message", "")
+            found = re.match if event.get("client") else re.search
+            if match := found(pattern, message):
                 return problem(match, evidence, message)
     return None
 
