@@ -105,15 +105,6 @@ def limited(changed: Project) -> Iterator[Running]:
         views.write_text(before, "utf-8")
 
 
-@pytest.mark.parametrize("code", [403, 502, 503, 504])
-def test_an_error_of_the_application_is_not_taken_for_one_of_apache(
-    limited: Running, code: int
-) -> None:
-    answer = ask(f"{limited.url}/status/{code}")
-    assert (answer.status, answer.text) == (code, "its own")
-    assert "Proxy-Status" not in answer.headers
-
-
 def connect(serving: Running) -> socket.socket:
     address = urlsplit(serving.url)
     return socket.create_connection((address.hostname, address.port), timeout=60)
@@ -266,6 +257,15 @@ def test_a_path_that_no_file_could_have_is_not_found(limited: Running) -> None:
 def test_the_pages_have_no_address_of_their_own(limited: Running) -> None:
     for path in ("/.errors/404.var", "/.errors/404", "/.errors/"):
         assert send(limited, head(f"GET {path}", "*/*")).status == 403
+
+
+@pytest.mark.parametrize("code", [403, 502, 503, 504])
+def test_an_error_of_the_application_is_not_taken_for_one_of_apache(
+    limited: Running, code: int
+) -> None:
+    answer = ask(f"{limited.url}/status/{code}")
+    assert (answer.status, answer.text) == (code, "its own")
+    assert "Proxy-Status" not in answer.headers
 
 
 def test_uploads_have_one_limit(limited: Running) -> None:
