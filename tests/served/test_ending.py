@@ -349,14 +349,14 @@ def test_a_stop_waits_for_another_verb_but_not_for_setup(service: Service) -> No
     with (var / "setup.lock").open("w") as setup, (var / "server.lock").open("w") as server:
         fcntl.flock(setup, fcntl.LOCK_EX)
         fcntl.flock(server, fcntl.LOCK_EX)
-        server.write("4711")
+        server.write(str(os.getpid()))
         server.flush()
         stop = subprocess.Popen(
             ["./run", "stop"], cwd=service.project.path, stderr=subprocess.PIPE, text=True
         )
         assert stop.stderr
         line = stop.stderr.readline()
-        assert line == "* waiting for another ./run (process 4711), for 120 s at most\n"
+        assert line == f"* waiting for another ./run (process {os.getpid()}), for 120 s at most\n"
         assert ask(f"{service.url}/").status == 200
         fcntl.flock(server, fcntl.LOCK_UN)
         assert stop.communicate(timeout=30)[1] == "* stopped\n"
