@@ -22,7 +22,7 @@ class Editor:
         self._sent = 0
         self._seen: list[dict[str, Any]] = []
         self.ask("initialize", adapterID="tests")
-        attached = self._send("attach")
+        attached = self._send("attach", justMyCode=True)
         self.event("initialized")
         self.ask("setBreakpoints", source={"path": str(file)}, breakpoints=[{"line": line}])
         self.ask("configurationDone")
