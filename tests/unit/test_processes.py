@@ -549,6 +549,16 @@ def test_a_port_of_another_project_is_told_with_its_name(
             state.write(root, state.State(address, project=str(tmp_path), settings=settings))
             assert f"taken by the project in {tmp_path}." in told().what
             assert told().remedy[1] == f"{tmp_path}/run stop"
+        settings = {"port": port}
+        state.write(root, state.State("http://x", project=str(tmp_path), settings=settings))
+        assert f"the project in {tmp_path}" in told().what
+        with monkeypatch.context() as other:  # who may write there may name any project
+            other.setattr(state, "is_trusted", lambda folder: folder != root)
+            assert "taken by another program" in told().what
+        if os.geteuid() == 0:
+            root.chmod(0o777)
+            assert "taken by another program" in told().what
+            root.chmod(0o755)
         plain = state.State("http://x", project=str(tmp_path), settings={"https_port": port})
         state.write(root, plain)  # which does not serve HTTPS
         assert "taken by another program" in told().what

@@ -139,6 +139,6 @@ def test_root_believes_no_server_that_others_recorded(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     theirs = tmp_path / "theirs"
     theirs.mkdir()
-    assert releases._is_trusted(theirs)
+    assert state.is_trusted(theirs)
     os.chown(theirs, 65534, 65534)
-    assert not releases._is_trusted(theirs)
+    assert not state.is_trusted(theirs)

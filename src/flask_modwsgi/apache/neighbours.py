@@ -23,11 +23,17 @@ def check_port(host: str, port: int, name: str = "PORT") -> None:
 
 
 def project_on(port: int) -> Path | None:
-    """The project whose server listens on a port, as far as this user may know."""
+    """The project whose server listens on a port, as far as this user may know.
+
+    Its ``run`` will be typed; so nobody else may be able to name it.
+    """
     for process in process_table.running():
         files = [word for option, word in pairwise(process.command) if option == "-f"]
         if "-k" in process.command and files and Path(files[0]).name == "httpd.conf":
-            found = state.read(Path(files[0]).parent)
+            root = Path(files[0]).parent
+            if not state.is_trusted(root):
+                continue
+            found = state.read(root)
             https = found.setting("https_port", 0) if "https:" in found.address else 0
             if found.project and port in (found.setting("port", 0), https):
                 return Path(found.project)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..config.project import Project
-from ..machine import process_table, trust
+from ..machine import process_table
 from . import processes, server_root, state
 from .state import State
 
@@ -31,7 +31,7 @@ def recognised(project: Project) -> Project:
     """
     if processes.apache(state.root(project)):
         return project
-    for root in filter(_is_trusted, _server_roots(project)):
+    for root in filter(state.is_trusted, _server_roots(project)):
         found = state.read(root)
         if _is_of(project, found):
             other = Project(project.root, link=Path(found.link), service=Path(found.var))
@@ -45,13 +45,6 @@ def _is_of(project: Project, found: State) -> bool:
     if project.link or not found.link:
         return found.link == str(project.link)
     return str(project.root) in (found.project, os.path.realpath(found.link))
-
-
-def _is_trusted(root: Path) -> bool:
-    """Whether nobody else can have recorded what is there: a process of root may name any folder."""
-    if os.geteuid() == 0:
-        return not trust.first_foreign([root])
-    return root.lstat().st_uid in (0, os.geteuid())
 
 
 def _server_roots(project: Project) -> list[Path]:

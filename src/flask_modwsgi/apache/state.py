@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from .. import problems
 from ..config.project import Project
-from ..machine import files
+from ..machine import files, trust
 from ..problems.problem import Problem
 from . import server_root
 
@@ -74,6 +74,15 @@ def write(root: Path, state: State) -> None:
     """
     own = {"server_root": str(root), "inode": root.stat().st_ino}
     files.write(_file(root), json.dumps(asdict(state) | own), 0o600)
+
+
+def is_trusted(root: Path) -> bool:
+    """Whether nobody else can have recorded what is there: a process may name any folder."""
+    if os.geteuid() == 0:
+        return not trust.first_foreign([root])
+    with contextlib.suppress(OSError):
+        return root.lstat().st_uid in (0, os.geteuid())
+    return False
 
 
 def read(root: Path) -> State:
