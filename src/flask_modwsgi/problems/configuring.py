@@ -50,9 +50,9 @@ def secret_weak(reason: str) -> None:
 
 @entry(Path("/srv/blog/.env"))
 def env_file_missing(file: Path) -> None:
-    """{file} does not exist, and FLASK_SECRET_KEY is empty.
-    It has the settings, and the key that signs sessions. Setup makes it from .env.example, with a
-    random key.
+    """FLASK_SECRET_KEY is empty, and there is no {file}.
+    The key signs sessions. Setup makes the file from .env.example, with a random key; where the
+    environment has the settings, as in a container, it has to have the key too.
     $ ./run setup
     """
 
