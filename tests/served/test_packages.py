@@ -400,7 +400,7 @@ def test_an_interrupted_setup(project: Project, number: signal.Signals) -> None:
         )
         half = wait_for(lambda: being_built(project, before[1]), 60, "the build")
         process.send_signal(number)
-        assert process.wait(timeout=30) == (-9 if number == signal.SIGKILL else 130)
+        assert process.wait(timeout=30) == (-9 if number == signal.SIGKILL else 128 + number)
         if number != signal.SIGKILL:
             assert all_of(project) == before[1]
         assert in_use(project) == before[0]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -329,3 +330,13 @@ def test_a_project_is_also_one_without_its_pyproject(tmp_path: Path) -> None:
     assert not is_project(tmp_path)
     (tmp_path / "wheels").mkdir()
     assert is_project(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_told_by_the_exit_status(number: signal.Signals, tmp_path: Path) -> None:
+    """As shells do: https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html."""
+    code = "from flask_modwsgi.cli import main, verbs; import os, time"
+    code += f"; verbs.Verb.run = lambda *_: (os.kill(os.getpid(), {int(number)}), time.sleep(9))"
+    code += "; raise SystemExit(main.main(['explain']))"
+    done = run(code=code)
+    assert (done.returncode, done.stderr) == (128 + number, "\nInterrupted.\n")

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 from .. import __version__
 from ..apache import releases
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     words = [word for word in arguments if is_foreign or word != "--json"]
     # Python ignores SIGINT where a script started it with "&"; a build must be ended all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
     # Whatever is made from here on, by Apache and the application too, is not writable by everybody,
     # and its owner can use it.
     os.umask((os.umask(0o022) | stat.S_IWOTH) & ~stat.S_IRWXU)
@@ -83,15 +84,20 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
         tell(refusal(error, project.var), as_json)
     except ModuleNotFoundError as error:
         tell(packages_differ([f"{error.name} is missing"]), as_json)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("\nInterrupted.", file=sys.stderr)
-        return 130
+        return 128 + next(iter(interrupt.args), int(signal.SIGINT))
     except Exception as error:
         from ..doctor.finding import described
 
         keep(project, error)
         tell(unforeseen(described(error)), as_json)
     return 1
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """What is under way ends as at Ctrl-C."""
+    raise KeyboardInterrupt(number)
 
 
 def open_streams() -> None:
