@@ -138,3 +138,13 @@ def test_root_leaves_the_home_of_another_user(
     trust.leave_foreign_home()
     assert str(theirs) not in os.environ.get(name, "")
     assert os.environ["HOME"] == (pwd.getpwuid(0).pw_dir if name == "HOME" else str(own))
+
+
+def test_a_home_that_is_not_set_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where even the root folder is of another user, as in some containers."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(trust, "first_foreign", lambda paths: (Path("/"), "belongs to nobody"))
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    trust.leave_foreign_home()
+    assert os.environ["HOME"] == pwd.getpwuid(0).pw_dir

@@ -102,7 +102,7 @@ def leave_foreign_home() -> None:
         return
     for name in _HOMES:
         if first_foreign([Path(os.environ.get(name) or "/")]):
-            del os.environ[name]
+            os.environ.pop(name, None)
     os.environ.setdefault("HOME", pwd.getpwuid(0).pw_dir)
 
 

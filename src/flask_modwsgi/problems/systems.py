@@ -17,14 +17,9 @@ NETWORK_ERRORS = (
 )
 
 # Either makes requirements.txt from the dependencies in pyproject.toml; uv for every Python from 3.11 on.
-COMPILE = (
-    "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header"
-    " -o requirements.txt pyproject.toml"
-)
-COMPILE_TOOLS = (
-    "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header"
-    " -c requirements.txt --group dev -o requirements-dev.txt"
-)
+_UV = "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header"
+COMPILE = f"{_UV} -o requirements.txt pyproject.toml"
+COMPILE_TOOLS = f"{_UV} -c requirements.txt --group dev -o requirements-dev.txt"
 COMPILE_WITH_PIP_TOOLS = (
     "pip-compile --generate-hashes --strip-extras --no-header -o requirements.txt pyproject.toml"
 )

@@ -10,7 +10,7 @@ from ..machine import ports
 from ..problems.problem import Problem
 
 ADDRESS = "127.0.0.1"  # whoever reaches it can run code
-PORT_VARIABLE = "DEBUGPY_PORT"
+PORT_VARIABLE = "RUN_DEV_DEBUGGER"  # no name that an application uses
 # Who looks at a variable must not lose the request; more is not allowed.
 SETTINGS = {"REQUEST_LIMIT": "3600"}
 
