@@ -50,6 +50,23 @@ def moved() -> tuple:
     return "own page", {"Location": "/health/live"}
 
 
+@bp.get("/elsewhere")
+def elsewhere() -> tuple:
+    return "own page", {"Location": "//other.example/page"}
+
+
+@bp.get("/status")
+def status() -> tuple:
+    return "fine", {"Status": "404 Not Found"}
+
+
+@bp.get("/untyped")
+def untyped() -> Response:
+    answer = Response("?")
+    del answer.headers["Content-Type"]
+    return answer
+
+
 @bp.get("/part/<path:name>")
 def part(name: str) -> str:
     return name
@@ -107,6 +124,17 @@ def test_what_only_apache_may_say_is_dropped(service: Service) -> None:
     wait_for(lambda: told in log(service), 5, "the log")
 
 
+def test_a_header_does_not_change_the_status(service: Service) -> None:
+    """CGI's ``Status`` would."""
+    answer = ask(f"{service.url}/status")
+    assert (answer.status, answer.text) == (200, "fine")
+
+
+def test_no_content_type_is_made_up(service: Service) -> None:
+    answer = ask(f"{service.url}/untyped")
+    assert (answer.text, answer.headers.get("Content-Type")) == ("?", None)
+
+
 def test_a_file(service: Service) -> None:
     answer = ask(f"{service.url}/file", Range="bytes=3-9")
     whole = ask(f"{service.url}/file").text
@@ -118,10 +146,20 @@ def test_an_address_with_an_answer_is_no_redirect(service: Service) -> None:
     answer = ask(f"{service.url}/moved")
     assert (answer.status, answer.text) == (200, "own page")
     assert answer.headers["Location"].endswith("/health/live")
+    other = ask(f"{service.url}/elsewhere")
+    assert (other.text, other.headers["Location"]) == ("own page", "http://other.example/page")
 
 
 @pytest.mark.parametrize(
-    ("address", "name"), [("a%2Fb", "a/b"), ("a%252Fb", "a%2Fb"), ("x" * 300, "x" * 300)]
+    ("address", "name"),
+    [
+        ("a%2Fb", "a/b"),
+        ("a%252Fb", "a%2Fb"),
+        ("x" * 300, "x" * 300),
+        ("http://example.com/x//y", "http://example.com/x//y"),
+        ("http:%2F%2Fexample.com", "http://example.com"),
+        ("caf%C3%A9//%ff", "café//\ufffd"),
+    ],
 )
 def test_any_path_reaches_the_application(service: Service, address: str, name: str) -> None:
     assert ask(f"{service.url}/part/{address}").text == name

@@ -3,12 +3,16 @@
 import gzip
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import brotli  # type: ignore[import-untyped]
 import pytest
+from flask import Flask
 from serving import Project, ask, wait_for
 from test_background import Service
 
@@ -120,6 +124,38 @@ def test_only_the_version_that_is_there_is_kept_for_ever(service: Service) -> No
     assert Reply(service, "/app/static/none.css").headers["Cache-Control"] is None
 
 
+@pytest.fixture
+def odd(service: Service) -> Iterator[Path]:
+    """A folder of static files, each of which needs more than its ending to say what it is."""
+    folder = service.project.package / "static" / "odd"
+    folder.mkdir()
+    names = "page.html note.txt code.js data.json logo.svg logo.svgz CNAME thing.unknown game.wasm.br game.js.gz"
+    for name in names.split():
+        (folder / name).write_text("é", "utf-8")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_what_is_sent_is_what_flask_would_send(service: Service, odd: Path) -> None:
+    flask = Flask(__name__, static_folder=odd.parent).test_client()
+    for file in sorted(odd.iterdir()):
+        theirs = flask.get(f"/static/odd/{file.name}")
+        theirs.close()
+        ours = Reply(service, f"/app/static/odd/{file.name}")
+        for name in ("Content-Type", "Content-Encoding"):
+            assert ours.headers[name] == theirs.headers.get(name), (file.name, name)
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_another_method_is_refused_by_flask(service: Service, method: str) -> None:
+    for query in ("", "?v=0123456789abcdef"):
+        request = Request(f"{service.url}/static/style.css{query}", method=method)
+        with pytest.raises(HTTPError) as refused:
+            urlopen(request, timeout=20)
+        with refused.value as answer:
+            assert (answer.code, "GET" in answer.headers["Allow"]) == (405, True)
+
+
 @pytest.mark.parametrize("is_versioned", [True, False], ids=["versioned", "plain"])
 @pytest.mark.parametrize("encoding", DECODERS)
 def test_encodings(service: Service, is_versioned: bool, encoding: str) -> None:
@@ -134,7 +170,7 @@ def test_encodings(service: Service, is_versioned: bool, encoding: str) -> None:
     assert DECODERS[encoding](reply.body) == TEXT.encode()
     expected = None if encoding == "identity" else encoding
     assert reply.headers["Content-Encoding"] == expected
-    assert reply.headers["Content-Type"] == "text/css"
+    assert reply.headers["Content-Type"] == "text/css; charset=utf-8"
     assert reply.headers["Vary"] == "Accept-Encoding"
     assert reply.headers["Accept-Ranges"] == "bytes"
     etag = reply.headers["ETag"]

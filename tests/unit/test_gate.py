@@ -217,6 +217,34 @@ def sent(made: gate.Gate, path: str) -> tuple[list[Any], Any]:
     return told, answer
 
 
+@pytest.mark.parametrize(
+    ("uri", "mounted_at", "merged", "path"),
+    [
+        ("/a//b?x=//", "", "/a/b", "/a//b"),
+        ("/a%2F%2fb", "", "/a/b", "/a//b"),
+        ("http://example.com/a//b", "", "/a/b", "/a//b"),
+        ("/shop//a//b", "/shop", "/a/b", "/a//b"),
+        ("//shop/a", "/shop", "/a", "/a"),
+        ("//example.com", "", "/example.com", "/example.com"),
+        ("//", "", "/", "/"),
+        ("/shop//", "/shop", "/", "/"),
+        ("/a//../b", "", "/a/b", "/a/b"),
+        ("/b//c", "", "/by-apache", "/by-apache"),
+    ],
+)
+def test_slashes_stay_as_the_client_sent_them(
+    uri: str, mounted_at: str, merged: str, path: str, tmp_path: Path
+) -> None:
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    environ = EnvironBuilder("/").get_environ()
+    environ |= {"REQUEST_URI": uri, "SCRIPT_NAME": mounted_at, "PATH_INFO": merged}
+    made = gate_of(application, 1, LIMIT, tmp_path)
+    assert b"".join(made(environ, lambda *words: None)) == path.encode()
+
+
 def test_an_answer_that_is_one_piece_is_made_at_once(tmp_path: Path) -> None:
     """What belongs to its end, such as a database session, ends before a client reads."""
     ends = []

@@ -131,6 +131,7 @@ def _static_names(
     return {
         "STATIC_FOLDER": files_link(server_root),
         "PRIVATE": content_types.PRIVATE,
+        "TEXT_ENDINGS": " ".join(content_types.text_endings()),
         "STATIC_COPIES": server_root / "static",
         # It stands in regular expressions, where a dot is any character.
         "STATIC_URL": f"{settings.mount_point.rstrip('/')}{static.url}".replace(".", "\\."),

@@ -35,6 +35,16 @@ COMPRESSIBLE = (
     "text/xml",
 )
 
+# Text beside `text/...` and `...+xml`, to which Flask adds ``charset=utf-8``.
+TEXT = {
+    "application/ecmascript",
+    "application/javascript",
+    "application/sql",
+    "application/xml",
+    "application/xml-dtd",
+    "application/xml-external-parsed-entity",
+}
+
 
 def table() -> dict[str, str]:
     """Content types by ending: the system's own files win over `WEB`, and that over Python."""
@@ -50,3 +60,12 @@ def table() -> dict[str, str]:
 def as_mime_types() -> str:
     """The table as Apache's ``TypesConfig`` directive reads it."""
     return "".join(f"{kind} {ending[1:]}\n" for ending, kind in sorted(table().items()))
+
+
+def text_endings() -> list[str]:
+    """The endings of what Flask sends with ``charset=utf-8``; see ``werkzeug.utils.get_content_type``."""
+    return [
+        ending
+        for ending, kind in table().items()
+        if kind.startswith("text/") or kind.endswith("+xml") or kind in TEXT
+    ]

@@ -4,10 +4,12 @@ They are many, because each may wait for a slow client; see `capacity.client_thr
 """
 
 import itertools
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
+from urllib.parse import unquote_to_bytes, urljoin
 from wsgiref.util import is_hop_by_hop
 
 from flask import Flask
@@ -58,6 +60,7 @@ class Gate:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if _is_lost(environ):
             return self._refused(LengthRequired(), environ, start_response)
+        environ["PATH_INFO"] = _path_as_sent(environ)
         try:
             if not f"{environ['PATH_INFO']}/".startswith(self._streamed):
                 _complete(environ)
@@ -152,18 +155,19 @@ def _names_a_file(headers: Headers) -> str:
 def _for_apache(headers: Headers, status: str, environ: dict[str, Any]) -> Headers:
     """Headers of the application without what Apache would take for its own.
 
-    A path in ``Location`` would have it answer with another page.
-    https://www.rfc-editor.org/rfc/rfc3875#section-6.2.2
+    ``Status`` would change that of the answer, and a path in ``Location`` have another page answer.
+    https://www.rfc-editor.org/rfc/rfc3875#section-6.2
     """
-    if dropped := sorted({name for name, _ in headers if is_hop_by_hop(name)}):
+    apart = {name for name, _ in headers if is_hop_by_hop(name) or name.lower() == "status"}
+    if dropped := sorted(apart):
         told = ", ".join(dropped)
         app_logging.LOGGER.warning("dropped from the answer, which only Apache may say: %s", told)
-    kept = [pair for pair in headers if pair[0] not in dropped]
+    kept = [pair for pair in headers if pair[0] not in apart]
     if not status.startswith("200"):
         return kept
     here = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', environ['SERVER_NAME'])}"
     return [
-        (name, f"{here}{value}" if (name.lower(), value[:1]) == ("location", "/") else value)
+        (name, urljoin(here, value) if (name.lower(), value[:1]) == ("location", "/") else value)
         for name, value in kept
     ]
 
@@ -173,6 +177,22 @@ class _Body(SpooledTemporaryFile[bytes]):
 
     def __del__(self) -> None:
         self.close()
+
+
+def _path_as_sent(environ: dict[str, Any]) -> str:
+    """``PATH_INFO`` with the slashes that Apache merges: ``/proxy/http://example.com``, encoded or not.
+
+    Those at its beginning stay one, because a redirect to ``//example.com`` leads to another host. A path
+    with ``..`` stays as Apache resolved it.
+    """
+    merged: str = environ["PATH_INFO"]
+    sent: str = environ["REQUEST_URI"].partition("?")[0]
+    if "//" not in sent and "%2f" not in sent.lower():
+        return merged
+    if not sent.startswith("/"):  # http://host/path
+        sent = f"/{sent.partition('://')[2].partition('/')[2]}"
+    path = unquote_to_bytes(sent).decode("latin-1").removeprefix(environ["SCRIPT_NAME"])
+    return f"/{path.lstrip('/')}" if re.sub("//+", "/", path) == merged else merged
 
 
 def _is_lost(environ: dict[str, Any]) -> bool:

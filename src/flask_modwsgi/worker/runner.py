@@ -20,8 +20,8 @@ from . import app_logging, stream
 
 # Each has a server send the file that it names, instead of the answer: lighttpd's and mod_xsendfile's, nginx'.
 SENDFILE = ("x-sendfile", "x-accel-redirect", "x-lighttpd-send-file")
-# Headers that mean something to a server: those of the connection, as wsgiref has them, of a redirect, and of a
-# file to send.
+# Headers that mean something to a server: those of the connection, as wsgiref has them, of a redirect, of a file
+# to send, and CGI's status.
 FOR_APACHE = {
     *SENDFILE,
     "connection",
@@ -29,6 +29,7 @@ FOR_APACHE = {
     "location",
     "proxy-authenticate",
     "proxy-authorization",
+    "status",
     "te",
     "trailers",
     "transfer-encoding",
