@@ -255,6 +255,10 @@ def test_copies_have_no_address_of_their_own(service: Service) -> None:
             assert Reply(service, path, "gzip").status == 404
 
 
+def test_doctor_names_a_link(service: Service) -> None:
+    assert "links are not served, such as" in service.run("doctor").stdout
+
+
 def test_dynamic_answers_are_compressed(service: Service) -> None:
     plain = Reply(service, "/app/")
     for encoding in ENDINGS:

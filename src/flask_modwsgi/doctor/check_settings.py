@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import problems
-from ..apache import content_types, processes, state
+from ..apache import content_types, precompressed, processes, state
 from ..setup import environments
 from .facts import Facts
 from .finding import Note
@@ -134,7 +134,10 @@ def static_folder(facts: Facts) -> str | None:
         return None
     if not Path(folder).is_dir():
         return Note(f"{folder} is gone since the start; Flask answers for {url}")
-    return f"{sum(1 for path in Path(folder).rglob('*') if path.is_file())} files at {url}"
+    links = sorted(path for path in Path(folder).rglob("*") if path.is_symlink())
+    if links:
+        return Note(f"links are not served, such as {links[0]}; put a copy there")
+    return f"{sum(1 for _ in precompressed.served(Path(folder)))} files at {url}"
 
 
 def mime_types(facts: Facts) -> str:
