@@ -1,5 +1,6 @@
 """What an application answers arrives as it would from another server, in both modes."""
 
+import json
 from collections.abc import Iterator
 from http.client import HTTPConnection, IncompleteRead
 from urllib.parse import urlsplit
@@ -12,7 +13,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.daemon_mode]
 
 VIEWS = """
 
+import os
 import sqlite3
+import sys
 from flask import Response, send_file, stream_with_context
 
 
@@ -65,6 +68,11 @@ def untyped() -> Response:
     answer = Response("?")
     del answer.headers["Content-Type"]
     return answer
+
+
+@bp.get("/imports")
+def imports() -> list:
+    return [os.environ["MOD_WSGI_SERVER_ROOT"], *sys.path]
 
 
 @bp.get("/part/<path:name>")
@@ -133,6 +141,11 @@ def test_a_header_does_not_change_the_status(service: Service) -> None:
 def test_no_content_type_is_made_up(service: Service) -> None:
     answer = ask(f"{service.url}/untyped")
     assert (answer.text, answer.headers.get("Content-Type")) == ("?", None)
+
+
+def test_no_folder_of_the_server_is_a_package(service: Service) -> None:
+    root, *paths = json.loads(ask(f"{service.url}/imports").text)
+    assert root not in paths
 
 
 def test_a_file(service: Service) -> None:

@@ -789,7 +789,11 @@ def test_both_styles_of_a_log_say_the_same() -> None:
 def test_one_exception_is_one_error(tmp_path: Path, style: str) -> None:
     project = Project(tmp_path)
     project.logs.mkdir(parents=True)
-    lines = [*at_once(WRAPPED, style), *written("KeyError: 'x'", module="shop:error")]
+    lines = [
+        *at_once(WRAPPED, style),
+        *written("Exception ignored in: <function Shop.__del__ at 0x7f>"),
+        *written("KeyError: 'x'", module="shop:error"),
+    ]
     (project.logs / "error.log").write_text("\n".join([*lines, ""]))
     found = [(count, cause) for count, _, cause in reader.causes(project)]
     assert found == [(1, WRAPPED[9]), (1, "KeyError: 'x'")]

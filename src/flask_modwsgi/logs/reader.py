@@ -204,8 +204,15 @@ def said_in(lines: Sequence[str]) -> list[str]:
 
 
 def _is_cause(text: str) -> bool:
-    of_a_traceback = ("Traceback (", " ", "During handling", "The above exception")
-    return bool(text.strip()) and not text.startswith(of_a_traceback)
+    around_it = (
+        "Traceback (",
+        " ",
+        "During handling",
+        "The above exception",
+        "Exception ignored in",
+        "Exception in thread",
+    )
+    return bool(text.strip()) and not text.startswith(around_it)
 
 
 def last_errors(project: Project, number: int, since: float) -> list[str]:

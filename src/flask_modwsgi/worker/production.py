@@ -8,6 +8,7 @@ import faulthandler
 import json
 import os
 import runpy
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,8 @@ made = ENVIRONMENT.stat().st_mtime_ns
 start = json.loads(ENVIRONMENT.read_text(encoding="utf-8"))
 take_environment(start["variables"])
 os.chdir(start["project"])
+# mod_wsgi puts the folder of `home=` there, whose folders would be packages.
+sys.path[:] = [path for path in sys.path if path != str(SERVER_ROOT)]
 answers: dict[str, Callable[[Path], None]] = {"stacks": stacks.write}
 dead = control.forget_dead(WORKERS)
 control.listen(WORKERS, answers)
