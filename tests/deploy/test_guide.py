@@ -73,7 +73,7 @@ def test_a_new_version_and_the_way_back_lose_no_request(fresh: Machine) -> None:
 
 
 def test_nothing_is_left_in_the_end(fresh: Machine) -> None:
-    for line, _ in guide.typed("Away with it"):
+    for line, _ in guide.typed("Remove it"):
         fresh.type(line)
     assert fresh.call("ls", PROJECT).returncode != 0
     assert fresh.call("systemctl", "cat", UNIT).returncode != 0
