@@ -1,4 +1,4 @@
-"""Refuse answers that no working project can be made from.
+"""Refuse answers from which no working project can be made.
 
 All problems are reported together, each with what was given, what is allowed and an example.
 template_extensions.py calls `explain_refusal` before there is a folder. cruft does not tell it
@@ -135,7 +135,7 @@ def check_folder(folder: str) -> str | None:
             return (
                 f"a folder whose whole path is letters, digits and /._-+@~=, without "
                 f"{char!r} ({unicodedata.name(char, 'no character with a name')}), which Apache's "
-                "control scripts cannot cope with; for example: cookiecutter ... -o ~/src"
+                "control scripts do not quote; for example: cookiecutter ... -o ~/src"
             )
     return None
 
@@ -193,7 +193,7 @@ def explain_refusal(answers: dict[str, object], folder: str | None) -> str:
     if not problems:
         return ""
     return "\n".join(
-        ["", "No project can be made from these answers:", "", *problems, "Nothing is left behind."]
+        ["", "No project can be made from these answers:", "", *problems, "No file was written."]
     )
 
 

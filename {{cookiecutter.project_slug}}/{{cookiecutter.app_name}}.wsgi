@@ -1,4 +1,4 @@
-"""What Apache loads. Needs no editing: it finds the app's root directory by its own place."""
+"""What Apache loads. It needs no editing, because it finds the app's root directory from its own path."""
 
 import sys
 from pathlib import Path

@@ -171,7 +171,7 @@ def test_refused(refuse: Refuse, row: int) -> None:
     ours = [line for line in text.splitlines() if not line.endswith(" was given.")]
     assert max(map(len, ours)) <= 80
     assert not Path("/nowhere-at-all").exists()
-    assert text.endswith("Nothing is left behind.")
+    assert text.endswith("No file was written.")
 
 
 @pytest.mark.parametrize("question", REFUSED)

@@ -111,7 +111,7 @@ def test_refusal_is_readable(terminal: pexpect.spawn, tmp_path: Path) -> None:
         terminal.sendline("99999" if question == "port" else "")
     terminal.expect_exact("port: '99999' was given.")
     terminal.expect_exact("Allowed: a number from 1 to 65535")
-    terminal.expect_exact("Nothing is left behind.")
+    terminal.expect_exact("No file was written.")
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert (terminal.exitstatus, str(terminal.before).strip()) == (1, "")  # no traceback

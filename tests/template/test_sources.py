@@ -140,7 +140,7 @@ def test_cruft_create_refuses(template: Path, tmp_path: Path) -> None:
     )
     assert made.returncode == 1
     assert made.stderr.startswith("\nNo project can be made from these answers:\n")
-    assert made.stderr.endswith("\nNothing is left behind.\n")
+    assert made.stderr.endswith("\nNo file was written.\n")
     assert "project_slug: '../evil' was given." in made.stderr
     assert "port: '0' was given." in made.stderr
     assert list(tmp_path.rglob("*")) == [folder]

@@ -1,4 +1,4 @@
-"""The application by itself, through Flask's test client."""
+"""The application without Apache, through Flask's test client."""
 
 import pytest
 from flask import Flask

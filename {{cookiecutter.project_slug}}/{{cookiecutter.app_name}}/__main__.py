@@ -7,7 +7,7 @@ from dotenv import load_dotenv
 from flask.cli import main
 
 if __name__ == "__main__":
-    # As Apache's side reads it; Flask by itself would replace what looks like ${NAME}.
+    # Read .env as ./run does: Flask would replace ${NAME} in it.
     load_dotenv(".env", interpolate=False)
     os.environ["FLASK_SKIP_DOTENV"] = "1"
     sys.argv = ["flask", "--app", str(__package__), "run", *sys.argv[1:]]

@@ -1,4 +1,4 @@
-"""Addresses for whoever watches the application: load balancers, containers, monitoring."""
+"""Health checks for load balancers, containers and monitoring."""
 
 from flask import Blueprint, Response, jsonify
 
@@ -13,7 +13,7 @@ def live() -> Response:
 
 @bp.get("/ready")
 def ready() -> Response:
-    """The process can do its work. Ask here for what that takes: a database, a queue."""
+    """The process can do its work. Check here what it needs, such as a database or a queue."""
     return jsonify(status="ready")
 
 

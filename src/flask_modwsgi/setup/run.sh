@@ -1,10 +1,10 @@
 #!/bin/sh
-# The one command: hands over to the package flask-modwsgi, in .venv or, before there is one, in wheels/.
+# The one command. It runs the package flask-modwsgi in .venv or, if that is missing, in wheels/.
 
 cd -- "$(dirname -- "$0")" || exit 1
 for wheel in wheels/flask_modwsgi-*.whl; do :; done
 environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a setup moves
-# Root runs nothing that others can change; doctor/check_trust.py looks at what is read and written.
+# Root runs nothing that others can change. doctor/check_trust.py checks what is read and written.
 if [ "$(id -u)" = 0 ]; then
   theirs=$(find -H run wheels ${environment:+"$environment"} ! -type l ! -name .lock \( ! -user 0 -o -perm -2 -o -perm -20 ! -group 0 \) 2>/dev/null
     for above in "$(pwd -P)/" "$environment"; do while [ "$above" ] && above=${above%/*}; do # each could be replaced
