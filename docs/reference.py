@@ -23,13 +23,13 @@ BEGINNING = """\
 
 ## Questions
 
-`cookiecutter` asks these; `cookiecutter.json` has them. A default in braces follows from other answers.
+`cookiecutter` asks these questions; they are in `cookiecutter.json`. A default in braces depends on other answers.
 
 """
 SETTINGS = """\
 ## Settings
 
-In `.env`, or as environment variables, which win. The [guide](guide/settings.md) says how values are written.
+Settings are in `.env` or in environment variables, which win. The [guide](guide/settings.md) says how to write values.
 
 """
 VERBS_TEXT = """\
@@ -43,12 +43,12 @@ What `./run help VERB` prints:
 API = """\
 ## Package
 
-What a project may use of flask-modwsgi. Everything else may change in any version.
+A project may use these names of flask-modwsgi. Everything else may change in any version.
 
 | name | what it is |
 |---|---|
 | `flask-modwsgi` | the same command as `./run`, where the package is installed |
-| `apache` | a fixture of pytest: the project under Apache on a free port, for the whole run; `apache.url` is its address, without a slash at the end |
+| `apache` | a pytest fixture: it serves the project through Apache on a free port, for the whole run; `apache.url` is the address, without a slash at the end |
 | `flask_modwsgi.pytest_plugin.Apache` | the type of that fixture |
 | `request.environ["REQUEST_ID"]` | the id of the request, as in the logs and in `X-Request-ID` |
 | `request.environ["flask_modwsgi.threads"]` | how many requests each process works on at once |
@@ -61,11 +61,11 @@ What a project may use of flask-modwsgi. Everything else may change in any versi
 
 | key | default | what it is |
 |---|---|---|
-| `app_name` | | the import name; also the name of the process group |
+| `app_name` | | the import name, and the name of the process group |
 | `package` | `app_name` | the folder or file of the application, which `./run dev` watches |
 | `wsgi` | `app_name` with `.wsgi` | the file that Apache loads |
 | `apache` | | `auto`, `system` or `bundled` |
-| `made_with` | | the version that wrote the project's files, for `./run --version` |
+| `made_with` | | the version that generated the project's files, for `./run --version` |
 """
 
 

@@ -1,4 +1,4 @@
-"""Text that others wrote, as it can be shown on a terminal."""
+"""Makes text from others safe to show on a terminal."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What systemd asks of a service. Standard library alone."""
+"""What systemd expects from a service. Only the standard library is used."""
 
 import os
 import socket

@@ -114,7 +114,7 @@ def test_two_starts_at_once_start_one(service: Service) -> None:
 def test_a_start_says_that_a_running_server_keeps_its_settings(service: Service) -> None:
     assert "settings" not in service.run("start").stderr
     again = service.run("start", "--threads", "3")
-    assert (again.returncode, "./run restart takes others" in again.stderr) == (0, True)
+    assert (again.returncode, "to use new ones: ./run restart" in again.stderr) == (0, True)
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing(service: Service) -> None:

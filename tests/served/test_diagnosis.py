@@ -477,7 +477,7 @@ def test_a_server_that_is_gone(service: Service) -> None:
     parent = psutil.Process(service.status()["pid"])
     parent.terminate()
     assert survivors([parent], 20) == []
-    assert "told to end" in service.run("status").stdout
+    assert "a signal ended it" in service.run("status").stdout
     assert service.run("start").returncode == 0
     service.run("stop")
     assert "Trouble" not in service.run("status").stdout

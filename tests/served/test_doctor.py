@@ -258,7 +258,7 @@ def test_a_wsgi_file_without_an_application(well: Project) -> None:
         assert slugs(rows(well)) == ["app-nameless"]
         assert told(well.call("./run", "--json", "start"))["problem"] == "app-nameless"
     with edited(file, lambda text: "def"):
-        assert "is no Python" in rows(well)[".wsgi file"]["problem"]["what"]
+        assert "is not valid Python" in rows(well)[".wsgi file"]["problem"]["what"]
     with renamed(file):
         assert slugs(rows(well)) == ["wsgi-file-wrong"]
 
@@ -420,7 +420,7 @@ def test_a_newer_apache_that_fits_is_no_problem(well: Project) -> None:
         checks = rows(well)
         assert slugs(checks) == []
         assert checks["Apache"]["state"] == "note"
-        assert "was 2.4.1, and they fit" in checks["Apache"]["value"]
+        assert "was 2.4.1, which is compatible" in checks["Apache"]["value"]
 
 
 def test_a_module_of_apache_is_missing(well: Project, tmp_path: Path) -> None:

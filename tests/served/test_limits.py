@@ -548,7 +548,7 @@ PAST = {
 def test_settings_past_their_bounds_are_refused() -> None:
     assert BOUNDS.keys() > {"PORT", "PROCESSES", "REQUEST_LIMIT"}
     for name, value in ((name, value) for name, values in PAST.items() for value in values):
-        with pytest.raises(Problem, match=f"{name}={value} is not possible") as refused:
+        with pytest.raises(Problem, match=f"{name}={value} is not valid") as refused:
             settings.load({name: value})
         low, high = BOUNDS[name]
         assert f"from {low} to {high}" in " ".join(str(refused.value).split())
@@ -559,4 +559,4 @@ def test_a_verb_tells_of_a_setting_past_its_bounds(built: Built, kind: str, name
     for value in PAST[name]:
         refused = built(kind).call("./run", "config", **{name: value})
         assert refused.returncode == 1, (name, value)
-        assert f"{name}={value} is not possible" in refused.stderr
+        assert f"{name}={value} is not valid" in refused.stderr

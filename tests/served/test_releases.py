@@ -111,7 +111,7 @@ def test_releases_that_share_nothing(place: Path, call: Call) -> None:
         with load(url) as record, load(url, "/static/which.txt") as files:
             done(call, move.format(other))
             assert served(url) == (f"release {one}", one)
-            assert f"is served; ./run reload takes {place}" in " ".join(
+            assert f"is served; ./run reload switches to {place}" in " ".join(
                 done(call, "current/run status").split()
             )
             for folder in ("current", f"releases/{other}"):

@@ -503,7 +503,7 @@ def test_a_reload_takes_replaced_files(service: Service, folder: Path) -> None:
     service.put(*new)
     doctor = service.run("doctor").stdout
     assert service.served() == before
-    assert "than is served; ./run renew takes it" in " ".join(doctor.split())
+    assert "is not the one that is served; ./run renew serves it" in " ".join(doctor.split())
     with load(service.https) as record:
         reload = service.run("reload")
     assert reload.returncode == 0, reload.stderr
@@ -514,7 +514,7 @@ def test_a_reload_takes_replaced_files(service: Service, folder: Path) -> None:
     wrapped = r"^certificate .*(?:\n {25}.*)*"
     (line,) = re.findall(wrapped, service.run("doctor").stdout, re.MULTILINE)
     assert "note" in line
-    assert "than is served" not in line
+    assert "that is served" not in line
     assert service.run("stop").returncode == 0
     started = service.run("start", HOSTS="example.com")
     assert "ends soon" in started.stderr

@@ -75,7 +75,7 @@ def test_every_verb_has_a_help_that_fits(name: str, capsys: pytest.CaptureFixtur
     lines = text.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
-    assert ("Every setting is an option" in text) == (name in TAKING_SETTINGS)
+    assert ("Every setting is also an option" in text) == (name in TAKING_SETTINGS)
 
 
 def test_the_help_has_every_verb_and_fits(capsys: pytest.CaptureFixture[str]) -> None:

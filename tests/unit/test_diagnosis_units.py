@@ -639,17 +639,17 @@ def test_a_code_of_a_later_version_is_known_by_the_log(
     project.logs.mkdir(parents=True)
     (project.logs / "error.log").write_text("\n".join(written("WSGI0999: new")) + "\n")
     assert "No remedy is known here" in shown(project, "WSGI0999", capsys=capsys)
-    with pytest.raises(Problem, match="WSGI0998 is no known code"):
+    with pytest.raises(Problem, match="WSGI0998 is not a known code"):
         explain.explain(project, ["WSGI0998"])
     both = shown(project, "WSGI0998", "WSGI0110", capsys=capsys)
-    assert both.startswith("WSGI0998  No such code is known here.\n\nWSGI0110  Loading")
+    assert both.startswith("WSGI0998  This code is not known here.\n\nWSGI0110  Loading")
 
 
 def test_a_problem_is_explained_by_its_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = shown(Project(tmp_path), "install-failed", capsys=capsys)
-    assert text.startswith("An example of it; its names and values are not yours:\n\nProblem  inst")
+    assert text.startswith("An example, with names and values that are not yours:\n\nProblem  inst")
     assert "Type     ./run setup" in text
     assert text.splitlines()[-1].endswith("/troubleshooting/#install-failed")
 

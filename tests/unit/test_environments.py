@@ -118,7 +118,7 @@ def test_when_a_running_apache_can_take_an_environment(project: Project) -> None
     assert reasons(wheels="k2", python_version="3.13.1") == "Python (3.11.2 is now 3.13.1)"
     assert reasons(wheels="k3", apache_version="2.4.66") == "Apache (2.4.62 is now 2.4.66)"
     assert reasons(wheels="k4", apache="bundled") == "the kind of Apache (system is now bundled)"
-    assert reasons(wheels="k5") == "mod_wsgi (was built anew)"
+    assert reasons(wheels="k5") == "mod_wsgi (was rebuilt)"
     gone = environments.restart_reasons(project.root / "gone", old)
     assert gone == [f"the environment that Apache was started from, {project.root}/gone, is gone"]
 
@@ -135,7 +135,8 @@ def test_a_setup_names_the_verb_that_takes_the_new_environment(
         monkeypatch.setattr(prepare, "_served", lambda project, served=served: [served])
         project.venv.unlink(missing_ok=True)
         prepare._put_to_use(project, new)
-        assert capsys.readouterr().out.endswith(f"new environment at ./run {verb}\n")
+        told = f"./run {verb} gives the running server the new environment\n"
+        assert capsys.readouterr().out.endswith(told)
 
 
 def test_all_closed_folders_are_found_at_once(tmp_path: Path) -> None:

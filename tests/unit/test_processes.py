@@ -433,7 +433,10 @@ def test_who_holds_the_lock_is_told_whatever_it_wrote(tmp_path: Path, launch: La
     )
     with pytest.raises(Problem) as refused, locks.held(project, "server", patience=0.3):
         raise AssertionError("it was taken twice")
-    assert refused.value.what == f"Another ./run is at work in this project: process {holder.pid}."
+    assert (
+        refused.value.what
+        == f"Another ./run command is changing this project: process {holder.pid}."
+    )
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "no room"])

@@ -317,13 +317,13 @@ def test_the_remedy_for_a_wrong_value_mends_where_it_is(
     file = tmp_path / ".env"
     file.write_text("HTTPS_PORT=1\nPORT=80x\nTLS_KEY=a b\n")
     for name in ("PORT", "TLS_KEY"):
-        with pytest.raises(Problem, match=f"{name}=.* is not possible in .env") as refused:
+        with pytest.raises(Problem, match=f"{name}=.* in .env is not valid") as refused:
             settings.load(settings.variables(file), env_file.read(file))
         subprocess.run(["sh", "-c", refused.value.remedy[0]], cwd=tmp_path, check=True)
     assert settings.load(settings.variables(file)).port == 8080
     assert "HTTPS_PORT=1\n" in file.read_text()
     monkeypatch.setenv("PORT", "80y")
-    with pytest.raises(Problem, match="PORT=80y is not possible") as refused:
+    with pytest.raises(Problem, match="PORT=80y is not valid") as refused:
         settings.load(settings.variables(file), env_file.read(file))
     assert refused.value.remedy == ("PORT=8080 ./run",)
 

@@ -1,1 +1,1 @@
-"""Apache: what it is told, where its files are, which processes are its own."""
+"""Apache: its configuration, its files and its processes."""

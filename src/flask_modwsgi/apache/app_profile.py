@@ -1,4 +1,4 @@
-"""What an application says of itself, as far as Apache has to know it."""
+"""What Apache has to know about the application."""
 
 import os
 import re

@@ -1,11 +1,11 @@
-"""The version of a static file, which stands in its address."""
+"""The version of a static file, which is in its URL."""
 
 import hashlib
 from io import BufferedReader, BytesIO
 
 
 def of(name: str, content: BytesIO | BufferedReader) -> str:
-    """What stands for a name below the static folder and the content there.
+    """The version of a file below the static folder: a digest of its name and content.
 
     :raises OSError: it cannot be read.
     """

@@ -1,4 +1,4 @@
-"""The two pages of live figures: what Apache is told of them, and what they need."""
+"""The two pages of live figures: their part of Apache's configuration, and what they need."""
 
 from importlib.util import find_spec
 from pathlib import Path

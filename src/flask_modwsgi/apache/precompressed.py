@@ -1,4 +1,4 @@
-"""Compressed copies of static files, made before anybody asks for them.
+"""Compressed copies of static files, made before they are requested.
 
 A copy is named by the version of its file (static_versions.py). Apache sends it only to who asks for
 that very version, so none is ever out of date. A version by itself is an empty file: an address

@@ -1,4 +1,4 @@
-"""What tells an answer in the application's place from one of its own: the header ``Proxy-Status``.
+"""The header ``Proxy-Status``: Apache answered, and not the application.
 
 https://www.rfc-editor.org/rfc/rfc9209. Apache sets it (conf/errors.conf), and so does worker/gate.py.
 """

@@ -1,4 +1,4 @@
-"""Releases of a project in folders of their own, of which a link leads to the one in use."""
+"""Releases of a project, each in its own folder; a link leads to the one in use."""
 
 import contextlib
 import os

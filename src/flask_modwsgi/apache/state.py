@@ -1,4 +1,4 @@
-"""What is recorded of a server at its start, in its server root; any verb finds it there again."""
+"""What a start records about the server, in the server root, for later verbs."""
 
 import contextlib
 import json

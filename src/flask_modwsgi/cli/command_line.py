@@ -16,12 +16,12 @@ from .verbs import VERBS, Verb
 
 DESCRIPTION = "Serves a Flask application through Apache and mod_wsgi."
 EPILOG = """\
-{prog} help VERB has the options of a verb. Settings are in .env; {prog} config
+{prog} help VERB shows the options of a verb. Settings are in .env; {prog} config
 shows them. Also: --json, --version, --completion bash (or zsh, fish).
 """
 TAKES_SETTINGS = """\
-Every setting is an option, too, and wins over .env: --max-upload-mb 100. They
-are listed by {prog} config.
+Every setting is also an option, which wins over .env: --max-upload-mb 100.
+{prog} config lists the settings.
 
 """
 VERBS_BY_NAME = {verb.name: verb for verb in VERBS}
@@ -55,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
 def read(words: Sequence[str], prog: str) -> tuple[Verb, dict[str, Any]]:
     """The verb and its options, by name; settings among them are `given`, by their names.
 
-    Prints the help and exits with 0 where that is asked for.
+    Prints the help and exits with 0 if that is requested.
 
     :param prog: The command as it is typed.
     :raises Problem: a verb, option or value that is not possible.
@@ -95,7 +95,7 @@ def completing(words: Sequence[str], prog: str) -> str:
 
 
 def passes_words(words: Sequence[str]) -> bool:
-    """Whether what follows the verb is a command of somebody else's, with options of its own."""
+    """Whether the words after the verb are another program's command, with its own options."""
     return bool(words) and words[0] in VERBS_BY_NAME and VERBS_BY_NAME[words[0]].passes_words
 
 
@@ -131,7 +131,7 @@ def _parsers(prog: str) -> tuple[_Parser, dict[str, _Parser]]:
             for setting in settings.NAMES:
                 spelling = f"--{setting.lower().replace('_', '-')}"
                 own.add_argument(spelling, dest=setting, metavar="VALUE", help=argparse.SUPPRESS)
-        json = "problems, status and doctor as JSON"
+        json = "print problems, status and doctor as JSON"
         own.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=json)
     return whole, verbs.choices
 

@@ -75,7 +75,7 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
             again = (command_line.typed_again(line, words, prog) for line in problem.remedy)
             tell(replace(problem, remedy=tuple(again)), as_json)
         return 2 if is_wrong_command else 1
-    except BrokenPipeError:  # whoever read our output has read enough
+    except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -86,14 +86,14 @@ VERBS = (
         "serve with reload on save and tracebacks in the browser",
         "dev --tls",
         (
-            option("--tls", action="store_true", help="HTTPS, with a certificate made here"),
+            option("--tls", action="store_true", help="serve HTTPS with a certificate made here"),
             option(
                 "--debugger",
                 metavar="PORT",
                 nargs="?",
                 type=_read_by(parsers.port),
                 const=5678,
-                help="where an editor can attach, with debugpy; the default is 5678",
+                help="let an editor attach with debugpy; the default port is 5678",
             ),
         ),
         takes_settings=True,
@@ -101,7 +101,7 @@ VERBS = (
     Verb(
         "setup",
         "server.prepare:setup",
-        "build what serving needs and prove it; safe to repeat",
+        "build the environment and test it with a request; safe to repeat",
         "setup --apache bundled",
         (
             option(
@@ -110,12 +110,12 @@ VERBS = (
                 choices=APACHES,
                 help="the Apache to build against; the default is the one in pyproject.toml",
             ),
-            option("--rebuild", action="store_true", help="build even if nothing changed"),
+            option("--rebuild", action="store_true", help="build again even if nothing changed"),
             option(
                 "--no-dev",
                 dest="development",
                 action="store_false",
-                help="without the development tools",
+                help="leave out the development tools",
             ),
         ),
         needs_environment=False,
@@ -139,7 +139,7 @@ VERBS = (
     Verb(
         "flask",
         "server.own_commands:flask",
-        "a command of the application: routes, shell, db upgrade",
+        "run a command of the application: routes, shell, db upgrade",
         "flask routes",
         (option("words", metavar="command", nargs="*", help="without it, all are listed"),),
         passes_words=True,
@@ -147,7 +147,7 @@ VERBS = (
     Verb(
         "exec",
         "server.own_commands:execute",
-        "any program as the application's user, with its environment",
+        "run any program as the application's user, with its environment",
         "exec -- python",
         (option("words", metavar="command", nargs="+", help="a program and its arguments"),),
         passes_words=True,
@@ -176,13 +176,13 @@ VERBS = (
     Verb(
         "reload",
         "server.rolling_reload:reload",
-        "new code, packages and settings without a failed request",
+        "load new code, packages and settings without a failed request",
     ),
     Verb("renew", "server.renewal:renew", "serve a new certificate without a failed request"),
     Verb(
         "status",
         "server.status:show",
-        "whether it is up and busy, and what went wrong last",
+        "show whether it is up and busy, and what went wrong last",
         prints_json=True,
         needs_environment=False,
         needs_trust=False,
@@ -190,7 +190,7 @@ VERBS = (
     Verb(
         "logs",
         "logs.reader:show",
-        "requests and errors by time",
+        "show requests and errors by time",
         "logs -n 100 -f",
         (
             option(
@@ -199,7 +199,7 @@ VERBS = (
                 metavar="N",
                 type=_read_by(parsers.number(0, 1_000_000, "lines")),
                 default=20,
-                help="how many; 20 by default",
+                help="how many lines; the default is 20",
             ),
             option("-f", "--follow", action="store_true", help="show new lines as they come"),
             option("--errors", action="store_true", help="only errors, grouped by cause"),
@@ -210,21 +210,21 @@ VERBS = (
     Verb(
         "dump",
         "server.thread_dump:show",
-        "the stack of every thread of every process: where it is stuck",
+        "show the stack of every thread of every process: where it is stuck",
         needs_environment=False,
         needs_trust=False,
     ),
     Verb(
         "explain",
         "doctor.explain:explain",
-        "what a code or a request in the log means, or the latest error",
+        "explain a code or a request in the log, or the latest error",
         "explain WSGI0110",
         (
             option(
                 "words",
                 metavar="code",
                 nargs="*",
-                help="such as WSGI0110 or port-in-use, or a request's id; without it, the latest error",
+                help="such as WSGI0110, port-in-use or a request's id; without it, the latest error",
             ),
         ),
         needs_project=False,
@@ -234,7 +234,7 @@ VERBS = (
     Verb(
         "config",
         "cli.show_settings:show",
-        "every setting, where it comes from and what follows from it",
+        "show every setting, where it comes from and what follows from it",
     ),
     Verb(
         "doctor",

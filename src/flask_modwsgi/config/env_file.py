@@ -1,4 +1,4 @@
-"""Reads ``.env``. What a line means is python-dotenv's; a line it would skip is a problem here."""
+"""Reads ``.env`` as python-dotenv does; but a line that it would skip is a problem here."""
 
 import io
 from collections.abc import Iterator

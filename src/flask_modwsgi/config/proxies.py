@@ -1,4 +1,4 @@
-"""Trusted proxies and host names: how they are read, and how Apache is told of them. Pure.
+"""Trusted proxies and host names: how they are parsed, and written for Apache. Pure.
 
 ``apache/conf/proxies.conf`` has the rules. mod_wsgi has options for proxies too, but they have an
 effect in the application alone, not in redirects, error pages, the log and what HTTPS turns on.

@@ -7,9 +7,9 @@ from .settings import SETTINGS, Setting
 
 WIDTH = 99
 
-BEGINNING = r"""Settings. `./run setup` makes `.env` from this file; real environment variables win over
-it. An empty value means the default. `./run config` shows what is in force. Put a value with
-spaces, quotes or signs in double quotes, and write \" and \\ for a quote and a backslash in it.
+BEGINNING = r"""Settings. `./run setup` makes `.env` from this file. Environment variables win over `.env`.
+An empty value means the default. `./run config` shows the values in force. Put a value with spaces,
+quotes or other signs in double quotes, and write \" and \\ for a quote and a backslash in it.
 """
 # For a generated project: its own pages need no more.
 STRICT_POLICY = (
@@ -21,8 +21,8 @@ END = f"""\
 # writes a random one into `.env`. Allowed: at least {SHORTEST_SECRET} characters.
 FLASK_SECRET_KEY=
 
-# Anything else here is handed to the application as an environment variable. A name that resembles
-# a setting is refused.
+# Any other variable goes to the application as an environment variable. A name that resembles a
+# setting is refused as a spelling mistake.
 """
 
 
@@ -50,7 +50,7 @@ def markdown_table() -> str:
 
 
 def _about(setting: Setting) -> str:
-    return setting.about + " `./run reload` takes a new value." * setting.at_reload
+    return setting.about + " `./run reload` applies a new value." * setting.at_reload
 
 
 def _comment(text: str) -> str:

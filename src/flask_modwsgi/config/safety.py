@@ -1,4 +1,4 @@
-"""What no server that others can reach may start with."""
+"""Settings with which a server that others can reach may not start."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -76,8 +76,8 @@ class Settings:
     )
     mode: str = setting(
         one_of("daemon", "embedded"),
-        "Where the application runs: in separate processes behind Apache's (daemon), or in"
-        " Apache's own (embedded), which is faster, but loads new code all at once.",
+        "Where the application runs: in processes of its own (daemon), or in Apache's processes"
+        " (embedded). Embedded mode is faster, but a reload replaces all processes at once.",
         "daemon",
     )
     processes: int = setting(
@@ -90,8 +90,8 @@ class Settings:
     threads: int = setting(number(1, 512), "Requests that each process works on at once.", "5")
     request_limit: int = setting(
         number(5, 3600, "seconds"),
-        "Time that the application may take for a request; then it is ended with a 504. What slow"
-        " clients take does not count.",
+        "Time that the application may take for a request; then the client gets a 504. The time that"
+        " a slow client takes does not count.",
         "60",
     )
     start_limit: int = setting(
@@ -112,29 +112,29 @@ class Settings:
     )
     stream_uploads: str = setting(
         Parser("URL paths, separated by commas or spaces", parsers.url_paths),
-        "Paths of the application, and all below, where it reads an upload while it comes. A slow"
-        " client then occupies one of THREADS. Everywhere else the upload is complete before the"
-        " application sees it.",
+        "Paths at and below which the application reads an upload while it arrives. A slow client"
+        " then occupies one of THREADS. At other paths, an upload is complete before the application"
+        " gets the request.",
         default_means="no path",
         example="/upload,/api/streams",
     )
     max_header_kb: int = setting(
         number(1, 63, "kilobytes"),
-        "Largest URL, and largest Cookie, Authorization and Referer fields together; larger ones"
-        " get a 414 and a 431. Any field of four times that size gets a 400.",
+        "Largest URL (a longer one gets a 414), and largest size of the fields Cookie, Authorization"
+        " and Referer together (431). Any field of four times that size gets a 400.",
         "8",
     )
     trusted_proxies: str = setting(
         Parser("IP addresses or networks, separated by commas or spaces", proxies.networks),
-        "Proxies in front of Apache. Their X-Forwarded-For, -Proto, -Host, -Port and -Prefix and"
-        " X-Request-ID are used.",
+        "Addresses of proxies in front of Apache. X-Forwarded-For, -Proto, -Host, -Port and -Prefix"
+        " and X-Request-ID are used only if one of these sends them.",
         default_means="no proxy is trusted",
         example="10.0.0.0/8,::1",
     )
     hosts: str = setting(
         Parser("host names, separated by commas or spaces", proxies.hosts),
-        "Host names that people may use, such as `example.com,*.example.com`; a request for any"
-        " other gets a 421. The address that Apache listens on is HOST.",
+        "Host names that clients may use, such as `example.com,*.example.com`. A request for any"
+        " other name gets a 421. The address that Apache listens on is HOST.",
         default_means="any host name",
         example="example.com,*.example.com",
     )
@@ -157,8 +157,8 @@ class Settings:
     log_count: int = setting(number(1, 100, "files"), "Rotated files kept of each log.", "5")
     tls_certificate: str = setting(
         parsers.pem_file,
-        "Certificate, followed by the intermediate ones, as in fullchain.pem of certbot. With it"
-        " and TLS_KEY, HTTPS_PORT serves and PORT redirects there.",
+        "Certificate, followed by the intermediate certificates, as in certbot's fullchain.pem. With"
+        " it and TLS_KEY, Apache serves HTTPS on HTTPS_PORT, and PORT redirects there.",
         default_means="no HTTPS",
         example="/etc/ssl/certs/server.pem",
     )
@@ -174,24 +174,27 @@ class Settings:
     https_names: str = setting(
         Parser("host names, separated by commas or spaces", proxies.names),
         "Host names such as `example.com,www.example.com`, for which Apache itself gets a"
-        " certificate and renews it, without TLS_CERTIFICATE and TLS_KEY. The authority asks for"
-        " a file on port 80 of each name, which has to lead to PORT.",
+        " certificate and renews it. Leave TLS_CERTIFICATE and TLS_KEY empty. Port 80 of each name"
+        " has to lead to PORT, because the authority requests a file there.",
         default_means="no certificate is fetched",
         example="example.com,www.example.com",
     )
     https_contact: str = setting(
         parsers.mail_address,
-        "Mail address for the authority of HTTPS_NAMES. Giving it, you accept the authority's terms.",
+        "Mail address for the authority that issues the certificate of HTTPS_NAMES. By setting it,"
+        " you accept the authority's terms.",
         default_means="none",
         example="you@example.com",
     )
     https_authority: str = setting(
         parsers.https_url,
-        "Address of the ACME directory of the authority that HTTPS_NAMES has certificates from.",
+        "ACME directory of the authority that issues the certificate of HTTPS_NAMES.",
         "https://acme-v02.api.letsencrypt.org/directory",
     )
     monitoring_host: str = setting(
-        parsers.address, "Address of the pages of METRICS_PORT and TELEMETRY_PORT.", "127.0.0.1"
+        parsers.address,
+        "Address that the pages of METRICS_PORT and TELEMETRY_PORT listen on.",
+        "127.0.0.1",
     )
     metrics_port: int | None = setting(
         if_empty(number(1024, 65535), lambda: None),
@@ -201,21 +204,22 @@ class Settings:
     )
     telemetry_port: int | None = setting(
         if_empty(number(1024, 65535), lambda: None),
-        "Port of mod_wsgi's page of live figures and slow requests. It takes mod_wsgi-telemetry.",
+        "Port of mod_wsgi's page of live figures and slow requests. It needs the package"
+        " mod_wsgi-telemetry.",
         default_means="off",
         example="8888",
     )
     content_security_policy: str = setting(
         parsers.policy,
-        "Content-Security-Policy of every answer that has none of its own: what pages may load and"
-        " run. Without it, Cross-Origin-Opener-Policy, Cross-Origin-Resource-Policy and"
+        "Content-Security-Policy of every answer without one of its own: what pages may load and"
+        " run. If it is empty, Cross-Origin-Opener-Policy, Cross-Origin-Resource-Policy and"
         " Permissions-Policy are not sent either.",
         default_means="pages are not restricted",
         example="default-src 'self'",
     )
     apache_include: str = setting(
         parsers.file,
-        "File with directives of your own for Apache, read after all others.",
+        "File with your own Apache directives, read after all others.",
         default_means="none",
         example="apache.conf",
     )

@@ -1,4 +1,4 @@
-"""The cause of a failure, from the log and what else there is to see.
+"""Finds the cause of a failure, in the log and in other traces of it.
 
 Pure, but for what collects the evidence.
 """

@@ -40,7 +40,7 @@ def python(facts: Facts) -> str:
     before = environments.recorded(facts.project.environment)
     text = f"{found.label}  {found.path}, {found.libpython}"
     if before and before.python_version != found.label:
-        return Note(f"{text}; was {before.python_version}, and they fit")
+        return Note(f"{text}; was {before.python_version}, which is compatible")
     return text
 
 
@@ -116,7 +116,7 @@ def apache(facts: Facts) -> str:
         raise problems.apache_changed(before.apache_version, now, reason)
     text = f"{now}  {made.httpd} ({before.apache})"
     if now != before.apache_version:
-        return Note(f"{text}; was {before.apache_version}, and they fit")
+        return Note(f"{text}; was {before.apache_version}, which is compatible")
     return text
 
 

@@ -23,7 +23,7 @@ def port(facts: Facts) -> str:
     if apache and state.read(root).setting("port", 0) == chosen.port:
         return f"{chosen.port}, served by process {apache.pid} of this project"
     if apache is None and processes.all_of(root):  # the check of leftovers tells of them
-        return f"{chosen.port}, kept by what is left of Apache"
+        return f"{chosen.port}, held by processes of an Apache that died"
     check_port(chosen.host, chosen.port)
     if apache is None and chosen.has_https:
         check_port(chosen.host, chosen.https_port, "HTTPS_PORT")
@@ -85,6 +85,6 @@ def selinux(facts: Facts) -> str | None:
     """Only a hint: started by hand Apache is unconfined, started by systemd it may not be."""
     if selinux_switch.enforcing():
         return Note(
-            "enforcing: if files are refused although their modes are right, ausearch -m avc"
+            "enforcing; if access is denied although permissions are right: ausearch -m avc"
         )
     return None if selinux_switch.enforcing() is None else "permissive"

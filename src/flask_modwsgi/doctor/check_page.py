@@ -1,4 +1,4 @@
-"""Whether the first page is shown as it was made, under the policy that it is sent with."""
+"""Checks whether the Content-Security-Policy of the first page refuses a part of it."""
 
 from http.client import HTTPException
 from typing import Any
@@ -24,7 +24,7 @@ def page(facts: Facts) -> str | None:
         return None
     note = refused(address, facts.settings.hosts)
     if note is None:
-        return "not looked at: / gives no page"
+        return "not checked: / gives no page"
     return Note(note) if note else "/ has nothing that its policy refuses"
 
 
@@ -57,7 +57,7 @@ def refused(address: str, hosts: str = "") -> str | None:
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return (
         f"browsers refuse {', '.join(found[:SHOWN])}{more} on {path}, because of its {HEADER};"
-        " CONTENT_SECURITY_POLICY in .env is the one of pages that have none of their own"
+        " CONTENT_SECURITY_POLICY in .env sets it for pages without a policy of their own"
     )
 
 

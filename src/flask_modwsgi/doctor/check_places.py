@@ -91,7 +91,7 @@ _LOGS = ("log", "log/*.log*")
 
 def ownership(facts: Facts) -> str:
     check_ownership(facts.project)
-    return "nothing that is needed was left by another user"
+    return "no file that is needed belongs to another user"
 
 
 def check_ownership(project: Project, logs: bool = False) -> None:

@@ -22,7 +22,7 @@ def env_file(facts: Facts) -> str:
 
     file = facts.project.env_file
     if not _is_there(facts):
-        return Note("none: settings are those of the environment, or defaults")
+        return Note("none; settings come from the environment or are defaults")
     status = file.stat()
     mode = stat.filemode(status.st_mode)
     if status.st_mode & stat.S_IROTH:
@@ -107,9 +107,10 @@ def check_wsgi_file(file: Path) -> None:
         raise problems.wsgi_file_wrong(file, "does not exist") from None
     except SyntaxError as error:
         quote = "".join(traceback.format_exception_only(error))
-        raise problems.wsgi_file_wrong(file, "is no Python", error.lineno or 1, quote) from None
+        reason, line = "is not valid Python", error.lineno or 1
+        raise problems.wsgi_file_wrong(file, reason, line, quote) from None
     except ValueError as error:
-        raise problems.wsgi_file_wrong(file, f"is no Python: {error}") from None
+        raise problems.wsgi_file_wrong(file, f"is not valid Python: {error}") from None
     names = list(defined(tree))
     if not {"application", "*"} & set(names):
         raise problems.app_nameless(file, names)
@@ -133,7 +134,7 @@ def static_folder(facts: Facts) -> str | None:
     if not folder:
         return None
     if not Path(folder).is_dir():
-        return Note(f"{folder} is gone since the start; Flask answers for {url}")
+        return Note(f"{folder} was removed since the start; Flask answers for {url}")
     links = sorted(path for path in Path(folder).rglob("*") if path.is_symlink())
     if links:
         return Note(f"links are not served, such as {links[0]}; put a copy there")
@@ -144,7 +145,7 @@ def mime_types(facts: Facts) -> str:
     table = content_types.table()
     for ending, kind in ((".css", "text/css"), (".svg", "image/svg+xml"), (".js", "javascript")):
         if kind not in table.get(ending, ""):
-            return Note(f"this system says {ending} is {table.get(ending)}, browsers want {kind}")
+            return Note(f"{ending} is {table.get(ending)} on this system, but browsers need {kind}")
     return f"{len(table)} endings"
 
 

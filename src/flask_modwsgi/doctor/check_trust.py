@@ -1,4 +1,4 @@
-"""Whether root may run a project: nobody else can change what it runs or obeys."""
+"""Checks whether root may run a project: no other user can change what root runs or reads."""
 
 import os
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def check(project: Project, command: str = "./run") -> None:
     """Look at the project where this is root.
 
     :param command: What is to be run, for the remedy.
-    :raises Problem: somebody else than root can change it.
+    :raises Problem: another user than root can change it.
     """
     if os.geteuid() != 0:
         return
@@ -34,7 +34,7 @@ def check(project: Project, command: str = "./run") -> None:
 
 
 def included(facts: Facts) -> str | None:
-    """Apache reads the directives of one's own as root, and they may name programs to run."""
+    """Apache reads the file of ``APACHE_INCLUDE`` as root, and it may name programs to run."""
     name = facts.settings.apache_include
     if os.geteuid() != 0 or not name:
         return None

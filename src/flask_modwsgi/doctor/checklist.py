@@ -1,4 +1,4 @@
-"""Every check, in the order of the table: what others build on comes first."""
+"""Every check, in the order of the table: a check comes after those that it depends on."""
 
 from collections.abc import Iterable, Iterator
 

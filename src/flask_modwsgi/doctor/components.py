@@ -1,4 +1,4 @@
-"""The bill of materials of Apache: what it consists of here, each part with its version and source."""
+"""The bill of materials of this Apache: each component with its version and source."""
 
 import json
 import re

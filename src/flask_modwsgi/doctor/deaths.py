@@ -1,4 +1,4 @@
-"""Which processes of the application died, how, and whether that goes on and on. Pure."""
+"""Which processes of the application died, how, and whether it is a crash loop. Pure."""
 
 import re
 import signal

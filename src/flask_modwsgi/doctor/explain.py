@@ -1,6 +1,4 @@
-"""``./run explain``: what a code in the log or the name of a problem means, what became of a request, or
-the latest error.
-"""
+"""``./run explain``: explains a code in the log, a problem, a request, or the latest error."""
 
 import difflib
 import os
@@ -51,12 +49,12 @@ class Explanation:
     do: str = ""
 
 
-_UNKNOWN = Explanation((), "No such code is known here.")
+_UNKNOWN = Explanation((), "This code is not known here.")
 # What has no code was written by the application itself, or by something it uses.
 _OWN = Explanation(
     (),
-    "The application itself wrote this; the client mostly got a 500.",
-    "Read the last line, which says what went wrong, and the last file of yours above it.",
+    "The application itself wrote this; usually the client got a 500.",
+    "Read the last line, which says what went wrong, and above it the last line from a file of yours.",
 )
 
 
@@ -84,7 +82,7 @@ def explain(project: Project, words: Sequence[str]) -> int:
         told = {code: about(code) if code in certain else _UNKNOWN for code in quotes}
         print("\n\n".join(as_text(code, told[code], quotes[code]) for code in quotes))
     elif named := [found for slug, found in catalogue().items() if slug in words]:
-        print("An example of it; its names and values are not yours:\n")
+        print("An example, with names and values that are not yours:\n")
         print("\n\n".join(f"{problem.told()}\n{problem.page}" for problem in named))
     else:
         raise problems.code_unknown(text, nearest(text))

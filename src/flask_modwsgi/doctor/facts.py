@@ -1,4 +1,4 @@
-"""What the checks look at, found out once, when it is first asked for."""
+"""What the checks look at. Each fact is found once, when it is first needed."""
 
 import os
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""What a page has that its Content-Security-Policy refuses, as a browser would tell in its console.
+"""Finds what a page's Content-Security-Policy refuses in it, as in a browser's console.
 
-Pure. Only what stands in the HTML is looked at. https://www.w3.org/TR/CSP3/
+Pure. Only the HTML is examined. https://www.w3.org/TR/CSP3/
 """
 
 import base64
@@ -23,21 +23,24 @@ _INSTEAD = {
 _ALONE = ("default-src", "form-action", "base-uri")
 # What a tag loads, by the attribute that has the address.
 _LOADS = {
-    "script": ("src", "script-src-elem", "a script of"),
-    "img": ("src", "img-src", "an image of"),
-    "iframe": ("src", "frame-src", "a frame of"),
-    "object": ("data", "object-src", "an object of"),
-    "embed": ("src", "object-src", "an object of"),
-    "audio": ("src", "media-src", "a recording of"),
-    "video": ("src", "media-src", "a recording of"),
+    "script": ("src", "script-src-elem", "a script from"),
+    "img": ("src", "img-src", "an image from"),
+    "iframe": ("src", "frame-src", "a frame from"),
+    "object": ("data", "object-src", "an object from"),
+    "embed": ("src", "object-src", "an object from"),
+    "audio": ("src", "media-src", "audio or video from"),
+    "video": ("src", "media-src", "audio or video from"),
     "form": ("action", "form-action", "a form to"),
     "base": ("href", "base-uri", "a base address of"),
 }
-_LINKS = {"stylesheet": ("style-src-elem", "a style sheet of"), "icon": ("img-src", "an icon of")}
+_LINKS = {
+    "stylesheet": ("style-src-elem", "a style sheet from"),
+    "icon": ("img-src", "an icon from"),
+}
 _PRELOADED = {
-    "font": ("font-src", "a font of"),
-    "script": ("script-src-elem", "a script of"),
-    "style": ("style-src-elem", "a style sheet of"),
+    "font": ("font-src", "a font from"),
+    "script": ("script-src-elem", "a script from"),
+    "style": ("style-src-elem", "a style sheet from"),
 }
 # A script of another type is data. https://html.spec.whatwg.org/#attr-script-type
 _SCRIPTS = ("", "module", "importmap", "text/javascript", "application/javascript")

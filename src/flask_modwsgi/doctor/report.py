@@ -1,4 +1,4 @@
-"""``./run doctor --report``: one text with all that an issue report needs, and no secrets."""
+"""``./run doctor --report``: a text with everything that an issue report needs, and no secrets."""
 
 import contextlib
 import errno

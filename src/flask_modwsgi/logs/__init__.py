@@ -1,1 +1,1 @@
-"""What Apache and the application write: put into files or shown, and read again."""
+"""What Apache and the application log: written to files or shown, and read again."""

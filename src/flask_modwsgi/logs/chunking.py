@@ -1,4 +1,4 @@
-"""Long lines through a pipe that several processes share.
+"""Passes long lines through a pipe that several processes share.
 
 Only what fits the buffer of a pipe is never mixed with what others write (man 7 pipe, PIPE_BUF).
 A lock would not do: Apache's own processes write there too.

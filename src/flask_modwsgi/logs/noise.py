@@ -1,4 +1,4 @@
-"""Log lines that say nothing but that all is well; people need not see them.
+"""Routine log lines, which are hidden.
 
 The levels of Apache and mod_wsgi cannot be set so that the lines which tell why a process died
 come and these do not (mod_wsgi 6.1, ``src/server/wsgi_daemon.c``).

@@ -1,4 +1,4 @@
-"""Where goes what Apache writes: its logs and whatever it and the application print.
+"""Where Apache's output goes: its logs, and what it and the application print.
 
 Always through two pipes, so that both modes have one configuration of Apache and one look.
 """

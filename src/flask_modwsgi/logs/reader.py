@@ -1,4 +1,4 @@
-"""``./run logs``: the access log and the error log as one, by time."""
+"""``./run logs``: the access log and the error log together, sorted by time."""
 
 import heapq
 import itertools
@@ -28,7 +28,7 @@ RED, YELLOW, PLAIN = "\033[31m", "\033[33m", "\033[0m"
 
 
 class Line(NamedTuple):
-    """As it stands in the file, and what it says."""
+    """The line in the file, and what it says."""
 
     text: str
     event: Event
@@ -53,7 +53,7 @@ def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
 
 
 def generations(path: Path) -> Iterator[BinaryIO]:
-    """A log, and what was put aside of it, the newest first; each once, although it may move."""
+    """A log and its rotated files, the newest first; each once, although they may be renamed."""
     seen: set[int] = set()
     for number in itertools.count():
         try:
@@ -70,7 +70,7 @@ def generations(path: Path) -> Iterator[BinaryIO]:
 
 
 def tail(path: Path) -> list[Line]:
-    """The last lines of a log, some of them from what was put aside; none where there is no log."""
+    """The last lines of a log, also from rotated files; empty if there is no log."""
     data = b""
     for stream in generations(path):
         with stream:
@@ -116,7 +116,7 @@ def merged(logs: list[list[Line]]) -> list[Line]:
 
 
 class Follower:
-    """Reads what is appended to a log, from now on, also when it is put aside."""
+    """Reads what is appended to a log from now on, even when it is rotated."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""A file that is put aside when it is large; of those put aside, the oldest are deleted."""
+"""A file that is renamed when it is large; the oldest of the renamed files are deleted."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""``python -m flask_modwsgi.logs.writer``: writes what Apache says into files that do not grow for ever.
+"""``python -m flask_modwsgi.logs.writer``: writes Apache's output into files that are rotated.
 
 Reads two pipes until Apache and all its processes have closed them, so that no last line is lost
 and nothing has to end it. Should it be killed, or stand still, its parent puts another one in its place.

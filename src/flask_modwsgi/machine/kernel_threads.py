@@ -1,4 +1,4 @@
-"""What the kernel says of the threads of a process that says nothing itself. Linux only."""
+"""What the kernel knows about the threads of a process that does not answer. Linux only."""
 
 import collections
 import contextlib

@@ -1,4 +1,4 @@
-"""Who was killed because memory ran out: the kernel counts it, and may say whom."""
+"""Processes that the kernel killed because memory ran out: how many, and if known, which."""
 
 import os
 import re

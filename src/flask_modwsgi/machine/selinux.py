@@ -1,4 +1,4 @@
-"""Whether SELinux is what refuses: it does so although every permission is right."""
+"""Whether SELinux may have denied access, which it does even if all permissions are right."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Which files somebody else than root can change."""
+"""Which files a user other than root can change."""
 
 import errno
 import os
@@ -46,7 +46,7 @@ def steps(path: Path) -> list[Path]:
 
 
 def foreign(path: Path) -> str:
-    """Why somebody else than root can change what is there; empty if nobody can, or nothing is.
+    """Why a user other than root can change what is there; empty if none can, or nothing is there.
 
     In a folder like ``/tmp`` nobody can replace what belongs to another user (``man 2 rename``).
     """

@@ -1,4 +1,4 @@
-"""Every failure we can name. Each function takes the actual values and returns its problem."""
+"""Every failure that has a name. Each function takes the actual values and returns the problem."""
 
 from .adopting import *
 from .apple import *

@@ -9,9 +9,9 @@ from .catalogue import Values, entry
 
 @entry(Path("/srv/blog"), "flask-modwsgi init")
 def no_project(folder: Path, command: str) -> None:
-    """{folder} is no project of flask-modwsgi, and is within none.
-    A project has [tool.flask-modwsgi] in its pyproject.toml. init adds it, and what else is
-    needed, to the folder of a Flask application; cookiecutter makes a new project.
+    """There is no flask-modwsgi project in {folder}, or in a folder above it.
+    A project has [tool.flask-modwsgi] in its pyproject.toml. In the folder of a Flask application,
+    init adds what is needed. cookiecutter makes a new project.
     $ {command}
     $ cookiecutter gh:org/flask-modwsgi
     """
@@ -19,8 +19,8 @@ def no_project(folder: Path, command: str) -> None:
 
 @entry("blog:make", "blog/__init__.py does not define make", ["blog:create_app()"])
 def app_not_found(name: str, reason: str, others: Sequence[str]) -> Values:
-    """There is no application{called} here: {reason}.
-    init reads the Python files to find an application and runs none of them. It takes module:name,
+    """No application{called} was found here: {reason}.
+    init looks for one in the Python files, without running them. You can name it as module:name,
     where name is a Flask object or a function that returns one.
     $ {commands}
     """
@@ -30,7 +30,7 @@ def app_not_found(name: str, reason: str, others: Sequence[str]) -> Values:
 @entry(["blog:create_app()", "admin:app"])
 def app_ambiguous(found: Sequence[str]) -> Values:
     """There are {number} applications here: {found}.
-    Apache serves one of them. At a terminal, init asks which.
+    Apache serves one of them. Name the one it should serve.
     $ {commands}
     """
     return {"number": len(found), "commands": _init(found)}
@@ -39,7 +39,8 @@ def app_ambiguous(found: Sequence[str]) -> Values:
 @entry("blog:create_app", ["config_name"])
 def factory_needs_arguments(factory: str, arguments: Sequence[str]) -> Values:
     """{factory} cannot be called without {arguments: and }.
-    Apache loads a file that calls the factory; its arguments can be plain values, such as a name.
+    Apache loads a file that calls this function. The arguments in it can be plain values, such as
+    a name.
     $ {command}
     """
     values = ", ".join('"production"' for _ in arguments)
@@ -49,7 +50,7 @@ def factory_needs_arguments(factory: str, arguments: Sequence[str]) -> Values:
 @entry(Path("/srv/blog/blog.wsgi"), "blog:create_app")
 def app_kept(file: Path, app: str) -> Values:
     """{file} was made for another application than {app}.
-    init does not overwrite a file. Where there is none, it writes one for that application.
+    init does not overwrite a file. These commands rename it, and make one for {app}:
     $ mv {file!q} {before!q} && {command}
     """
     return {"before": f"{file}-before", "command": _init([app])[0]}
@@ -57,7 +58,7 @@ def app_kept(file: Path, app: str) -> Values:
 
 @entry(Path("/srv/blog/run"))
 def run_taken(file: Path) -> Values:
-    """{file} is not the command of flask-modwsgi.
+    """{file} exists, and is not the command of flask-modwsgi.
     init writes its command to ./run and does not overwrite a file.
     $ mv {file!q} {before!q} && flask-modwsgi init
     """

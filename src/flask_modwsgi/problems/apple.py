@@ -8,7 +8,7 @@ from .catalogue import entry
 @entry("/Library/Developer/CommandLineTools/usr/bin/python3")
 def apple_python(path: str) -> None:
     """{path} is Apple's own Python.
-    Only Xcode's tools find its library, Apache does not, and an update of Xcode replaces it.
+    Apache cannot find its library, and an update of Xcode replaces it.
     $ brew install python
     $ PYTHON="$(brew --prefix)/bin/python3" ./run setup
     """
@@ -36,8 +36,8 @@ def developer_tools_missing() -> None:
 @entry(Path("mod_wsgi-py313.so"), "@rpath/Python3.framework/Versions/3.9/Python3")
 def relocatable_library(module: Path, library: str) -> None:
     """{module} needs {library}, which Apache cannot find.
-    The Pythons of Xcode and of Anaconda name their library relative to their own program. Those of
-    Homebrew, python.org and uv do not.
+    The Pythons of Xcode and of Anaconda give the path of their library relative to their own
+    program. Those of Homebrew, python.org and uv do not.
     $ brew install python
     $ PYTHON="$(brew --prefix)/bin/python3" ./run setup --rebuild
     """

@@ -20,17 +20,17 @@ def package_missing(module: str, traceback: str) -> None:
 def variable_missing(name: str, traceback: str) -> None:
     """The application needs the environment variable {name}, which is not set.
     | {traceback:short}
-    It gets the variables in .env. This asks you for the value and adds it:
+    The application gets the variables in .env. This command asks for the value and adds it:
     $ read -r -p '{name}=' value && echo "{name}=$value" >> .env
     """
 
 
 @entry("models", Path("shop/models.py"), "ModuleNotFoundError: No module named 'models'")
 def module_misplaced(module: str, found: Path, traceback: str) -> Values:
-    """The application imports {module}, which is not found; {found} exists.
+    """The application imports {module}, which Python does not find, although {found} exists.
     | {traceback:short}
-    Modules are found in the project's folder and in .venv: import it as {package}.{module}, or
-    install {found.parent} as a package.
+    Python looks for modules in the project's folder and in .venv. Import it as {package}.{module},
+    or install {found.parent} as a package.
     $ grep -rnE '(import|from) {module}' --include=*.py --exclude-dir=var .
     """
     return {"package": ".".join(found.parent.parts)}
@@ -40,8 +40,8 @@ def module_misplaced(module: str, found: Path, traceback: str) -> Values:
 def pythonpath_ignored(module: str, found: Path, traceback: str) -> None:
     """The application imports {module}, which is in PYTHONPATH: {found}.
     | {traceback:short}
-    PYTHONPATH has no effect on the server, so that it does not depend on the shell it is started
-    from. Copy the module, or put its folder on sys.path in the .wsgi file.
+    The server ignores PYTHONPATH, so that it does not depend on the shell that started it. Copy the
+    module, or put its folder on sys.path in the .wsgi file.
     $ cp -r {found!q} .
     """
 
@@ -54,7 +54,7 @@ def module_hidden(file: Path, traceback: str) -> Values:
     """{file} hides another module named {file.stem}.
     | {traceback:short}
     The project's folder comes first on sys.path, so Python and its packages import this file
-    instead of the module they need. Rename it, also where you import it.
+    instead of the module they need. Rename the file, and change the imports of it.
     $ mv {file!q} {renamed!q}
     """
     return {"renamed": file.with_name(f"own_{file.name}")}
@@ -63,7 +63,7 @@ def module_hidden(file: Path, traceback: str) -> Values:
 @entry(Path("/srv/blog/blog.wsgi"), ["app"])
 def app_nameless(file: Path, names: Sequence[str]) -> Values:
     """{file.name} does not define the name application{found}.
-    Apache looks for that name. A Flask object may have a second name.
+    Apache loads the application by that name. This command adds the name:
     $ echo 'application = {last}' >> {file.name!q}
     """
     found = f"; it defines {', '.join(names)}" if names else ""
@@ -72,10 +72,10 @@ def app_nameless(file: Path, names: Sequence[str]) -> Values:
 
 @entry()
 def sendfile_on() -> None:
-    """The application is configured with USE_X_SENDFILE.
-    send_file() then sends only a header with the path of the file, for a server that sends the
-    file. This one does not: clients would get an empty answer, and the path. Remove USE_X_SENDFILE,
-    and Flask sends the file itself.
+    """The application sets USE_X_SENDFILE.
+    send_file() then sends only a header with the file's path, and expects the server to send the
+    file. This server does not: clients would get an empty answer and see the path. Remove
+    USE_X_SENDFILE; Flask then sends the file itself.
     $ grep -rn USE_X_SENDFILE --include='*.py' --include=.env --exclude-dir=var .
     """
 
@@ -153,7 +153,7 @@ def memory_exhausted(pids: Sequence[int], size: int | None, counted: int) -> Val
 
 @entry([4711], "SIGKILL")
 def killed(pids: Sequence[int], signal: str) -> Values:
-    """Process {last} was ended by {signal}, or exited with that number. Memory did not run out.
+    """Process {last} was ended by {signal}, or exited with its number. Memory did not run out.
     An operator, a supervisor, a limit of the system or the application itself sent that signal.
     $ grep -rnE 'os.kill|_exit|abort' --include=*.py --exclude-dir=var .
     """
@@ -164,8 +164,8 @@ def killed(pids: Sequence[int], signal: str) -> Values:
 def permission_denied(user: str, path: str, quote: str) -> None:
     """User {user} may not use {path}.
     | {quote:short}
-    The application runs as {user}. That user must be able to read its files and to enter each
-    folder above them. It writes to var/data. This command shows all permissions:
+    The application runs as {user}. That user must be able to read the application's files and to
+    enter each folder above them. It may write to var/data. This command shows all permissions:
     $ namei -l {path!q}
     """
 
@@ -175,15 +175,15 @@ def database_unwritable(user: str, folder: str, quote: str) -> None:
     """SQLite cannot write its database as user {user}.
     | {quote:short}
     SQLite also writes files beside the database, so the folder has to be writable, too. Keep the
-    database in {folder}, where the application may write; Flask's instance folder leads there
-    unless the project has one of its own. If another user made the database, change its owner:
+    database in {folder}, where the application may write. Flask's instance folder is a link to it,
+    unless the project already had that folder. If another user made the database, change its owner:
     $ chown -Rh {user}: {folder!q}
     """
 
 
 @entry("apache", "/srv/blog/blog.wsgi", "(13)Permission denied: WSGI0106")
 def selinux_denied(user: str, path: str, quote: str) -> Values:
-    """SELinux refuses {path} to {user}, although the permissions allow it.
+    """SELinux does not let {user} use {path}, although the permissions do.
     | {quote:short}
     SELinux decides by labels: httpd_sys_content_t may be read, httpd_sys_rw_content_t written, and
     code that is loaded needs httpd_sys_script_exec_t.

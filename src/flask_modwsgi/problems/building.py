@@ -17,8 +17,8 @@ def not_set_up(reason: str) -> None:
 
 @entry(Path("/home/ann/My Projects/blog"), " ")
 def path_unusable(root: Path, character: str) -> Values:
-    """The project's folder {root} contains {character!r}.
-    Apache's control scripts cannot quote it. Letters, digits and / . _ - + @ ~ = , work.
+    """The path of the project contains {character!r}: {root}.
+    Apache's control scripts do not quote paths. Letters, digits and / . _ - + @ ~ = , work.
     $ mv {root!q} ~/{name}
     """
     return {"name": re.sub(r"[^\w.+@~=,-]", "-", root.name)}
@@ -39,7 +39,7 @@ def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Values:
 @entry(["no apxs was found"])
 def apache_missing(missing: Sequence[str]) -> None:
     """No complete Apache is installed: {missing:; }.
-    mod_wsgi is compiled against Apache's own headers, and apxs says where they are.
+    mod_wsgi is compiled against Apache's headers, and the program apxs says where they are.
     $ {install:system}
     $ ./run setup --apache bundled
     """
@@ -47,7 +47,7 @@ def apache_missing(missing: Sequence[str]) -> None:
 
 @entry("bundled", ["make", "expat.h"])
 def build_tools_missing(kind: str, missing: Sequence[str]) -> Values:
-    """These are needed to build mod_wsgi and were not found: {missing}.
+    """mod_wsgi cannot be built, because these were not found: {missing}.
     mod_wsgi is compiled on the machine it runs on; there are no ready-made binaries.{bundled}
     $ {install:{kind}}
     $ ./run setup
@@ -86,8 +86,8 @@ def requirements_conflict(reason: str) -> None:
 def hashes_missing(doing: str, packages: str) -> None:
     """{doing} failed, because some of its lines have hashes and these have none:
     | {packages}
-    Where one package has a hash, every package needs one. A folder cannot have one. Add what is
-    missing to dependencies in pyproject.toml and compile, or remove all hashes.
+    If one package has a hash, every package needs one. A local folder cannot have one. Add the
+    missing packages to dependencies in pyproject.toml and compile again, or remove all hashes.
     $ {compile_and_setup}
     """
 
@@ -95,7 +95,7 @@ def hashes_missing(doing: str, packages: str) -> None:
 @entry("blinker==1.9.0")
 def hash_mismatch(package: str) -> None:
     """The download of {package} does not match its hash in requirements.txt.
-    The hash belongs to another version, or the package was changed after it was tested. If you
+    The hash belongs to another version, or the package was changed after it was pinned. If you
     trust the package index, compile requirements.txt again.
     $ {compile_and_setup}
     """
@@ -104,7 +104,8 @@ def hash_mismatch(package: str) -> None:
 @entry("flask==99.0")
 def package_unknown(package: str) -> None:
     """The package index does not have {package}, or not for this Python and system.
-    It may be misspelt, removed, or only on an index that could not be reached.
+    The name may be misspelt, or the package was removed, or it is on an index that could not be
+    reached.
     $ ./run setup
     $ {compile_and_setup}
     """
@@ -114,7 +115,7 @@ def package_unknown(package: str) -> None:
 def package_unbuildable(package: str, output: str, log: Path) -> None:
     """{package} could not be built.
     | {output}
-    It is built on this machine, as there is no ready-made binary of it. Most often a compiler or
+    There is no ready-made binary of it, so it is compiled on this machine. Most often a compiler or
     the headers of a library are missing. The whole output is in {log}.
     $ {install:python}
     $ ./run setup
@@ -123,9 +124,9 @@ def package_unbuildable(package: str, output: str, log: Path) -> None:
 
 @entry(["mod-wsgi"], "requirements.txt")
 def requirements_own(names: Sequence[str], file: str) -> None:
-    """{file} lists {names}, which setup installs by itself.
+    """{file} lists {names}, which setup installs itself.
     mod_wsgi is built for the Apache of this machine, and flask-modwsgi comes from wheels/. Remove
-    it, and what needs it, from dependencies in pyproject.toml.
+    {names} from dependencies in pyproject.toml, and any package that needs it.
     $ {compile_and_setup}
     """
 
@@ -157,7 +158,7 @@ def packages_conflict(findings: Sequence[str]) -> None:
 @entry()
 def flask_missing() -> None:
     """requirements.txt does not install Flask.
-    Also an application that does without it is run with its help. Add Flask to dependencies in
+    flask-modwsgi needs Flask, even if the application does not. Add Flask to dependencies in
     pyproject.toml, then:
     $ {compile_and_setup}
     """
@@ -174,6 +175,6 @@ def wheel_missing(folder: Path) -> None:
 @entry(["wheels/flask_modwsgi-1.1-py3-none-any.whl"])
 def wheels_several(older: Sequence[str]) -> None:
     """The folder wheels has more than one flask_modwsgi-*.whl.
-    The project runs with one version of flask-modwsgi. Keep the one that was put there last:
+    The project runs with one version of flask-modwsgi. This keeps the wheel that was added last:
     $ mv {older: } var/ && ./run setup
     """

@@ -11,7 +11,7 @@ from .catalogue import Values, entry
 @entry("ap", "there is no such user")
 def run_user_invalid(name: str, reason: str) -> None:
     """The application cannot run as RUN_USER={name}: {reason}.
-    As root, Apache hands every request to an unprivileged user.
+    When root starts Apache, the application runs as an unprivileged user.
     $ {new_user:app}
     $ RUN_USER=app ./run
     """
@@ -21,7 +21,7 @@ def run_user_invalid(name: str, reason: str) -> None:
 def setting_invalid(
     name: str, given: str, allowed: str, example: str, in_file: bool = False
 ) -> Values:
-    """{name}={given} is not possible{where}.
+    """{name}={given}{where} is not valid.
     {name} takes {allowed}.
     $ {remedy}
     """
@@ -43,7 +43,8 @@ def setting_unknown(name: str, nearest: str) -> Values:
 @entry("has only 6 characters")
 def secret_weak(reason: str) -> None:
     """FLASK_SECRET_KEY {reason}.
-    Anyone who guesses it can sign in as any user. A later line in .env wins over an earlier one.
+    Anyone who guesses it can sign in as any user. This adds a random key to .env, where a later
+    line wins over an earlier one:
     $ (umask 77; echo FLASK_SECRET_KEY=$(.venv/bin/python -c 'import os; print(os.urandom(32).hex())') >> .env)
     """
 
@@ -51,8 +52,8 @@ def secret_weak(reason: str) -> None:
 @entry(Path("/srv/blog/.env"))
 def env_file_missing(file: Path) -> None:
     """FLASK_SECRET_KEY is empty, and there is no {file}.
-    The key signs sessions. Setup makes the file from .env.example, with a random key; where the
-    environment has the settings, as in a container, it has to have the key too.
+    The key signs sessions. Setup makes the file from .env.example, with a random key. In a
+    container without .env, set the environment variable FLASK_SECRET_KEY, as for other settings.
     $ ./run setup
     """
 
@@ -60,7 +61,7 @@ def env_file_missing(file: Path) -> None:
 @entry("1")
 def debug_on(value: str) -> None:
     """FLASK_DEBUG is {value}, which is for development.
-    Errors would show code and values to every client.
+    Errors would show your code and the values of variables to every client.
     $ FLASK_DEBUG=0 ./run
     $ ./run dev
     """
@@ -69,7 +70,7 @@ def debug_on(value: str) -> None:
 @entry(9101)
 def telemetry_missing(port: int) -> None:
     """TELEMETRY_PORT={port} needs mod_wsgi-telemetry, which is not installed.
-    It brings ten more packages. Add mod_wsgi-telemetry to dependencies in pyproject.toml, or leave
+    It needs ten more packages. Add mod_wsgi-telemetry to dependencies in pyproject.toml, or leave
     the page off.
     $ {compile_and_setup}
     $ TELEMETRY_PORT= ./run
@@ -79,7 +80,7 @@ def telemetry_missing(port: int) -> None:
 @entry(["PORT (8000 is now 8001)"])
 def restart_needed(changes: Sequence[str]) -> None:
     """Changed since the start: {changes}.
-    Apache reads them only when it starts. Nothing was changed.
+    Apache reads them only when it starts. The running server was left as it is.
     $ ./run restart     # a short outage
     """
 
@@ -87,7 +88,7 @@ def restart_needed(changes: Sequence[str]) -> None:
 @entry("There is no verb 'strat'; the nearest is 'start'", "./run start")
 def command_wrong(what: str, correct: str) -> None:
     """{what}.
-    ./run help lists the verbs, and ./run help VERB has the options of one.
+    ./run help lists the verbs, and ./run help VERB shows the options of one.
     $ {correct}
     """
     # The only problem with the exit status 2.
@@ -96,8 +97,8 @@ def command_wrong(what: str, correct: str) -> None:
 @entry(Path("/srv/blog/.env"), 3, "is not NAME=value")
 def env_file_broken(file: Path, line: int, reason: str, encoding: str = "") -> Values:
     r"""{file} cannot be read: line {line} {reason}.
-    A line is NAME=value in UTF-8, or a comment after #. A value with spaces, quotes or signs is in
-    double quotes, with \" and \\ for a quote and a backslash in it: GREETING="say \"hello\"".
+    A line is NAME=value in UTF-8, or a comment after #. Put a value with spaces, quotes or other
+    signs in double quotes, and write \" and \\ for " and \ in it: GREETING="say \"hello\"".
     $ {convert}
     $ {edit}
     """
@@ -129,17 +130,17 @@ def wsgi_file_wrong(file: Path, reason: str, line: int = 1, quote: str = "") -> 
 
 @entry("Europe/Berlim")
 def timezone_unknown(name: str) -> None:
-    """TZ={name} is no time zone this system knows.
+    """TZ={name} is not a time zone of this system.
     Times in logs and in the application would be in UTC, and no message would say so.
     $ TZ=UTC ./run
-    $ ls /usr/share/zoneinfo    # the names there are
+    $ ls /usr/share/zoneinfo    # all names
     """
 
 
 @entry("Invalid value (at line 12, column 9)")
 def pyproject_broken(reason: str) -> None:
     """pyproject.toml cannot be read: {reason}.
-    [project] name and [tool.flask-modwsgi] app_name and apache say what this project is.
+    ./run reads the names of the project and of its application from this file.
     $ git diff pyproject.toml    # what changed
     $ cat -n pyproject.toml
     """

@@ -17,9 +17,10 @@ def tls_incomplete(given: str, missing: str) -> None:
 
 @entry(Path("/usr/lib/apache2/modules/mod_ssl.so"), ["./run setup --apache bundled --rebuild"])
 def tls_unavailable(module: Path, remedy: Sequence[str]) -> None:
-    """This Apache cannot serve HTTPS as it is set: {module} is missing.
-    mod_ssl and mod_md, which HTTPS_NAMES needs, are separate packages on some systems. The bundled
-    Apache has mod_ssl if OpenSSL's headers were there when it was compiled, and never has mod_md.
+    """This Apache cannot serve HTTPS with these settings: {module} is missing.
+    HTTPS needs mod_ssl, and HTTPS_NAMES needs mod_md. Some systems have them in separate packages.
+    The bundled Apache has mod_ssl only if OpenSSL's headers were there when it was compiled. It
+    never has mod_md.
     $ {remedy}
     """
 
@@ -34,9 +35,9 @@ def tls_unreadable(name: str, path: Path, reason: str) -> None:
 
 @entry("TLS_CERTIFICATE", Path("/etc/blog/cert.der"), "a certificate")
 def tls_not_pem(name: str, path: Path, what: str) -> None:
-    """{name}={path} does not have {what} in PEM.
-    PEM is text with a line -----BEGIN ...-----. The server's own certificate comes first, then its
-    intermediate certificates.
+    """{name}={path} does not contain {what} in PEM format.
+    A PEM file is text with a line -----BEGIN ...-----. The server's own certificate comes first,
+    then its intermediate certificates.
     $ head -1 {path!q}
     """
 
@@ -44,7 +45,8 @@ def tls_not_pem(name: str, path: Path, what: str) -> None:
 @entry(Path("/etc/blog/cert.pem"), Path("/etc/blog/key.pem"))
 def tls_mismatch(certificate: Path, key: Path) -> None:
     """The key {key} does not belong to the certificate {certificate}.
-    They are made together. The server's own certificate comes first in its file.
+    A key and its certificate are made together. In the file of the certificate, the server's own
+    comes first.
     $ openssl x509 -noout -pubkey -in {certificate!q}
     $ openssl pkey -pubout -in {key!q}    # should print the same
     """
@@ -53,23 +55,23 @@ def tls_mismatch(certificate: Path, key: Path) -> None:
 @entry(Path("/etc/blog/key.pem"))
 def tls_key_encrypted(key: Path) -> None:
     """The key {key} is encrypted.
-    A server starts unattended and cannot ask for its passphrase.
+    Apache starts unattended and cannot ask for the passphrase of the key.
     $ (umask 077; openssl pkey -in {key!q} -out decrypted-key.pem)
     """
 
 
 @entry(Path("/etc/blog/key.pem"))
 def tls_key_open(key: Path) -> None:
-    """Every user of this system has rights to the key {key}.
-    Anyone who has it can impersonate this server.
+    """Every user of this system has access to the key {key}.
+    Anyone who has the key can impersonate this server.
     $ chmod o= {key!q}
     """
 
 
 @entry(Path("/etc/blog/cert.pem"), "ee key too small")
 def tls_refused(certificate: Path, reason: str) -> None:
-    """OpenSSL does not take the certificate {certificate}: {reason}.
-    Most often its key is too short, or its signature is of a kind that is no longer safe.
+    """OpenSSL does not accept the certificate {certificate}: {reason}.
+    Most often its key is too short, or its signature algorithm is no longer safe.
     $ openssl x509 -noout -text -in {certificate!q}
     """
 
@@ -93,7 +95,7 @@ def tls_off() -> None:
 @entry("TLS_CERTIFICATE")
 def https_twice(name: str) -> None:
     """HTTPS_NAMES and {name} are both set.
-    With HTTPS_NAMES, Apache gets a certificate by itself. TLS_CERTIFICATE and TLS_KEY name your own.
+    With HTTPS_NAMES, Apache gets a certificate itself. TLS_CERTIFICATE and TLS_KEY name your own.
     $ TLS_CERTIFICATE= TLS_KEY= ./run
     $ HTTPS_NAMES= ./run
     """
@@ -109,8 +111,8 @@ def https_contact_missing() -> None:
 
 @entry("HTTPS awaits the certificate for example.com")
 def https_nothing_new(awaited: str) -> None:
-    """There is no new certificate to take: {awaited}.
-    Apache gets the certificates of HTTPS_NAMES by itself, and serves each one as soon as it has it.
+    """There is no new certificate: {awaited}.
+    Apache gets the certificates of HTTPS_NAMES itself, and serves each one as soon as it has it.
     $ ./run status
     """
 
@@ -127,7 +129,7 @@ def tls_not_renewed(reason: str) -> None:
 @entry()
 def openssl_missing() -> None:
     """The command openssl was not found.
-    It makes the certificate that ./run dev --tls serves with.
+    ./run dev --tls makes its certificate with openssl.
     $ {install:openssl}
     $ ./run dev     # without TLS
     """

@@ -1,4 +1,4 @@
-"""A failure we can name, and how it is told: what is wrong, why, and what to type."""
+"""A failure that has a name, and how it is shown: what is wrong, why, and what to type."""
 
 import json
 import os

@@ -11,7 +11,7 @@ from .catalogue import Values, entry
 @entry(Path("/srv/blog/var"), "12 MB are free", 100)
 def disk_full(folder: Path, found: str, needed_mb: int = 100) -> None:
     """The disk of {folder} is full: {found}.
-    Apache needs space for at least {needed_mb} MB and 1000 files to start and to write its logs.
+    To start and to write its logs, Apache needs at least {needed_mb} MB and space for 1000 files.
     $ du -sh {folder!q}/*
     $ df -hi {folder!q}
     """
@@ -28,7 +28,7 @@ def disk_read_only(folder: Path) -> None:
 @entry(Path("/srv/blog/var"), "drwxr-xr-x", "ann")
 def folder_unwritable(folder: Path, mode: str, owner: str) -> Values:
     """You cannot write to {folder} ({mode}, owned by {owner}).
-    Apache's configuration, logs and sockets are there, and belong to the user who runs it.
+    The user who runs Apache writes its configuration, logs and sockets there.
     $ sudo chown -Rh $(id -un) {folder!q}
     $ {as_owner}
     """
@@ -37,9 +37,9 @@ def folder_unwritable(folder: Path, mode: str, owner: str) -> Values:
 
 @entry([Path("/srv/blog/var/apache"), Path("/srv/blog/var/log")], "root")
 def left_by_another(paths: Sequence[Path], owner: str) -> Values:
-    """{owner} has run this project and owns what you must read or write: {paths}.
-    Become the owner, or, without sudo, rename it; the next start makes a new one. If the server of
-    {owner} still runs, that user has to stop it first: ./run stop.
+    """{owner} has run this project, and owns files that you have to read or write: {paths}.
+    Become their owner, or rename them, without sudo: the next start makes new ones. If the server
+    of {owner} still runs, that user has to stop it first: ./run stop.
     $ sudo chown -Rh $(id -un): {words}
     $ {rename}
     """
@@ -55,7 +55,7 @@ def project_untrusted(
 ) -> Values:
     """Root does not run this project: {path} {reason}.
     Anyone who can change what root runs can become root. Run the project as the user who owns it.
-    For root to run it, root has to own it, and RUN_USER has to be another user.
+    If root is to run it, root has to own it, and RUN_USER has to be another user.
     $ {remedy}
     """
     if owner:
@@ -80,15 +80,15 @@ def mounted_noexec(folder: Path) -> None:
 def sockets_unsupported(folder: Path, reason: str) -> None:
     """No socket can be made in {folder}: {reason}.
     Apache passes requests to the application through a socket. Folders that are shared with a host
-    system, and some network drives, cannot hold one.
+    system, and some network drives, cannot have sockets.
     $ cp -a . ~/project && cd ~/project && ./run setup
     """
 
 
 @entry("open files", 256, 600, "ulimit -n 4096")
 def limit_too_low(what: str, limit: int, needed: int, command: str) -> None:
-    """This shell may have {limit} {what}; Apache needs {needed}.
-    It would start, and refuse connections under load.
+    """This shell may have only {limit} {what}, and Apache needs {needed}.
+    Apache would start, but refuse connections under load.
     $ {command} && ./run
     """
 
@@ -96,15 +96,15 @@ def limit_too_low(what: str, limit: int, needed: int, command: str) -> None:
 @entry(96, 340, 12)
 def memory_low(available_mb: int, needed_mb: int, processes: int) -> None:
     """{available_mb} MB of memory are available; {processes} processes need {needed_mb} MB or more.
-    Linux kills a process when memory runs out, and its requests with it.
+    When memory runs out, Linux kills a process, and the requests in it are lost.
     $ PROCESSES=2 ./run
     """
 
 
 @entry("2026-03-01 10:00", "2019-01-01 00:00")
 def clock_wrong(made: str, now: str) -> None:
-    """The environment was made on {made}, and the clock says {now}.
-    With a clock that is behind, sessions, certificates and log lines are wrong.
+    """The environment was made on {made}, but the clock says {now}.
+    If the clock is behind, sessions, certificates and the times in logs are wrong.
     $ date -u    # if it is wrong, start a time service such as chrony
     $ ./run setup --rebuild    # if it is right
     """
@@ -112,8 +112,8 @@ def clock_wrong(made: str, now: str) -> None:
 
 @entry([4711, 4712])
 def orphans_left(pids: Sequence[int]) -> None:
-    """Apache has died and left processes behind: {pids}.
-    They hold the port and still answer. When they end, nothing replaces them.
+    """Apache has died, but some of its processes still run: {pids}.
+    They keep the port and still answer. When they end, nothing replaces them.
     $ ./run stop
     """
 
@@ -121,7 +121,8 @@ def orphans_left(pids: Sequence[int]) -> None:
 @entry("port", "ZeroDivisionError: division by zero")
 def check_failed(name: str, error: str) -> None:
     """The check of {name} itself failed: {error}.
-    This is a bug in flask-modwsgi, or a system it was not tried on. The report says which.
+    This is a bug in flask-modwsgi, or it was never tried on a system like this one. The report has
+    what an issue needs.
     $ ./run doctor --report
     """
 
@@ -136,8 +137,8 @@ def unforeseen(error: str) -> None:
 
 @entry("4711", 120.0)
 def lock_held(holder: str, seconds: float) -> Values:
-    """Another ./run is at work in this project: process {holder}.
-    This command waited {seconds:.0f} seconds for it to end.
+    """Another ./run command is changing this project: process {holder}.
+    This one waited {seconds:.0f} seconds for it to end.
     $ {show}
     """
     return {"show": f"ps -f -p {holder}" if holder.isdecimal() else "fuser -v var/*.lock"}
@@ -145,7 +146,7 @@ def lock_held(holder: str, seconds: float) -> Values:
 
 @entry("undefined symbol: _PyErr_SetKeyError")
 def build_stale(quote: str) -> None:
-    """mod_wsgi does not fit this Apache or this Python any more.
+    """mod_wsgi no longer works with this Apache or this Python.
     | {quote:short}
     It is compiled for one Apache and one Python, and one of them was upgraded or moved.
     $ ./run setup --rebuild
@@ -154,9 +155,9 @@ def build_stale(quote: str) -> None:
 
 @entry("/usr/lib/apache2/modules/mod_ssl.so", "")
 def apache_incomplete(module: str, quote: str) -> None:
-    """Apache's module {module} is not there.
+    """Apache's module {module} is missing.
     | {quote:short}
-    It was there when the project was set up, or a setting asks for it.
+    It was there when the project was set up, or a setting needs it.
     $ ./run setup
     $ ./run setup --apache bundled
     """
@@ -166,7 +167,8 @@ def apache_incomplete(module: str, quote: str) -> None:
 def python_unusable(reason: str, quote: str) -> None:
     """Apache cannot start Python: {reason}.
     | {quote:short}
-    The Python of this environment is gone, upgraded, or not readable by the application's user.
+    The Python of this environment was removed or upgraded, or the application's user cannot read
+    it.
     $ ./run setup --rebuild
     """
 
@@ -176,7 +178,7 @@ def ipc_exhausted(quote: str) -> None:
     """The system has no more semaphores or shared memory for Apache.
     | {quote:short}
     Servers that were killed may not have freed theirs, and the system limits the total.
-    $ ipcs -su    # who has them; ipcrm -s ID removes one
+    $ ipcs -su    # lists them; ipcrm -s ID removes one
     $ sysctl kernel.sem kernel.shmmni
     """
 
@@ -194,7 +196,8 @@ def files_exhausted(quote: str) -> None:
 def threads_exhausted(quote: str) -> None:
     """The system does not let Apache start more threads.
     | {quote:short}
-    A limit is reached: processes of this user, a control group (pids.max), or address space.
+    One of these limits is reached: this user's processes, a control group's (pids.max), or address
+    space.
     $ ulimit -u; ulimit -v; PROCESSES=2 THREADS=2 ./run
     """
 
@@ -203,6 +206,6 @@ def threads_exhausted(quote: str) -> None:
 def file_missing(path: str, quote: str) -> None:
     """Apache needs {path}, which is gone.
     | {quote:short}
-    It was removed while the server was starting; each start writes it again.
+    It was removed while the server was starting. Each start writes it again.
     $ ./run start
     """

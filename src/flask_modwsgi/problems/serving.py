@@ -21,13 +21,14 @@ from .catalogue import Values, entry
 def path_unreachable(user: str, denied: Sequence[tuple[Path, str, str]], root: Path) -> Values:
     """User {user} cannot {verb} {path} ({mode}){others}.
     | {rows}
-    The application runs as {user}, which needs to use all of it. What is outside of the project,
-    such as a home, stays closed: it may have secrets. RUN_USER chooses another user.
+    The application runs as {user}, which must be able to read all files of the project. Do not open
+    a home directory to that user, as it may have secrets; move the project instead. RUN_USER
+    chooses another user.
     $ {remedy}
     """
     # Each file or folder with its mode and what the user cannot do with it: enter, list, read.
     path, mode, verb = denied[0]
-    others = f", nor use {len(denied) - 1} more below" if denied[1:] else ""
+    others = f", and {len(denied) - 1} more" if denied[1:] else ""
     rows = [f"{mode} {path}" for path, mode, _ in denied] if denied[1:] else []
     if len(rows) > 8:
         rows = [*rows[:7], f"and {len(rows) - 7} more"]
@@ -52,9 +53,9 @@ def _opening(user: str, denied: Sequence[tuple[Path, str, str]]) -> str:
 
 @entry("www-data", Path("/home/ann"), "drwx------", "enter", Path("/home/ann/.pyenv/bin/python3"))
 def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path) -> None:
-    """User {user} cannot {verb} {path} ({mode}), and Python is behind it: {python}.
-    The application runs as {user}. Apache would start, and every request would hang: Python cannot
-    find its own library (No module named 'encodings').
+    """User {user} cannot {verb} {path} ({mode}), and so cannot run Python: {python}.
+    The application runs as {user}. Apache would start, but every request would hang, because Python
+    does not find its own library (No module named 'encodings').
     $ PYTHON=/usr/bin/python3 ./run setup
     $ {install:python}
     """
@@ -63,7 +64,7 @@ def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path
 @entry("127.0.0.1", 8000)
 def port_in_use(host: str, port: int, name: str = "PORT", project: Path | None = None) -> Values:
     """Port {port} on {host} is taken by {taker}.
-    Two servers cannot listen on one port. {name} in .env gives this one another for good.
+    Two servers cannot listen on one port. To change it permanently, set {name} in .env.
     $ {name}={next} ./run
     $ {owner}
     """
@@ -76,24 +77,24 @@ def port_in_use(host: str, port: int, name: str = "PORT", project: Path | None =
 
 @entry("3.11.2")
 def debugger_unsupported(version: str) -> None:
-    """Python {version} cannot be debugged in Apache: its threads would wait for ever.
-    It works from Python 3.12 on.
+    """Python {version} cannot be debugged in Apache: its threads would wait forever.
+    Debugging needs Python 3.12 or newer.
     $ PYTHON=/path/to/python3.12 ./run setup
     """
 
 
 @entry()
 def debugger_missing() -> None:
-    """debugpy is not installed, to which a debugger attaches.
-    Add debugpy to the group dev in pyproject.toml, then:
+    """The package debugpy is not installed.
+    A debugger attaches to it. Add debugpy to the dependency group dev in pyproject.toml, then:
     $ {compile_tools} && ./run setup
     """
 
 
 @entry(5678)
 def debugger_port_taken(port: int) -> Values:
-    """No debugger can attach to port {port}: another program has it, or only root may.
-    The port in .vscode/launch.json has to be the one that is given here.
+    """No debugger can attach to port {port}: it is taken, or only root may use it.
+    If you choose another port, change it in .vscode/launch.json, too.
     $ ./run dev --debugger {other}
     $ {owner}
     """
@@ -102,7 +103,7 @@ def debugger_port_taken(port: int) -> Values:
 
 @entry(4711)
 def already_running(pid: int) -> None:
-    """This project is being served already, by process {pid}.
+    """This project is already being served, by process {pid}.
     A second Apache would overwrite its files. A copy of the project can run on another port.
     $ ./run stop
     """
@@ -111,8 +112,8 @@ def already_running(pid: int) -> None:
 @entry(80)
 def port_forbidden(port: int, name: str = "PORT") -> Values:
     """Port {port} needs privileges this user does not have.
-    Ports below 1024 belong to root. A reverse proxy can own 80 and 443 instead, and on Linux, root
-    can give the right to a process of yours, as the service in deploy/ does.
+    Ports below 1024 belong to root. A reverse proxy can listen on 80 and 443 instead. On Linux,
+    root can also give your process the right to use them, as the service in deploy/ does.
     $ {name}={other} ./run
     $ {privileged}
     """
@@ -125,7 +126,8 @@ def port_forbidden(port: int, name: str = "PORT") -> Values:
 @entry("192.0.2.1", "Cannot assign requested address")
 def address_unusable(host: str, reason: str, name: str = "HOST") -> None:
     """Apache cannot listen on {host}: {reason}.
-    {name} takes an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for everyone.
+    {name} takes an address of this machine. With 127.0.0.1 only this machine can connect, with
+    0.0.0.0 everyone can.
     $ {name}=127.0.0.1 ./run
     """
 
@@ -142,7 +144,7 @@ def server_root_foreign(folder: Path) -> None:
 @entry("this project's Apache does not run")
 def not_running(reason: str, doing: str = "reload") -> None:
     """There is nothing to {doing}: {reason}.
-    A {doing} needs the processes of a server that runs.
+    A {doing} needs a server that runs.
     $ ./run start
     """
 
@@ -160,7 +162,7 @@ def not_permitted(doing: str, user: str) -> Values:
 @entry(1, 4, 95.0)
 def reload_stuck(done: int, total: int, seconds: float) -> None:
     """{done} of {total} processes were replaced; the next was not ready in {seconds:.0f} s.
-    The others still run the code they ran before.
+    The others still run the old code.
     $ ./run logs --errors
     $ ./run reload
     """
@@ -169,7 +171,7 @@ def reload_stuck(done: int, total: int, seconds: float) -> None:
 @entry()
 def nothing_replaced() -> None:
     """Apache runs, but no process of the application does, so none was replaced.
-    They have all ended, and Apache has not started others.
+    They have all ended, and Apache has not started new ones.
     $ ./run logs --errors
     $ ./run restart
     """
@@ -178,15 +180,15 @@ def nothing_replaced() -> None:
 @entry(Path("/srv/shop/var/apache"))
 def server_root_incomplete(folder: Path) -> None:
     """Apache runs, but files that it needs are gone from {folder}.
-    They were removed while it ran, so it cannot reach the application.
+    They were removed while it was running, so it cannot reach the application.
     $ ./run restart
     """
 
 
 @entry("/srv/blog/var/apache", Path("/srv/shop/var/apache"))
 def moved_while_running(before: str, now: Path) -> None:
-    """The server was started in {before}, and the project was moved while it ran: {now}.
-    It still looks for its files in the old place. The restart is a short outage.
+    """The project was moved from {before} to {now} while its server was running.
+    The server still looks for its files in the old place. The restart is a short outage.
     $ ./run setup && ./run restart
     """
 
@@ -226,7 +228,8 @@ def apache_broken(reason: str) -> None:
 @entry(PermissionError(13, "Permission denied", "/srv/blog/var"))
 def system_refused(error: OSError) -> Values:
     """{reason}: {file}.
-    The operating system refused it: permission, space, type or a limit.
+    The operating system refused it. The cause may be a permission, disk space, the type of the
+    file, or a limit.
     $ {command}
     """
     file = error.filename
@@ -240,8 +243,9 @@ def system_refused(error: OSError) -> Values:
 
 @entry("port-in-us", ["./run explain port-in-use"])
 def code_unknown(text: str, nearest: Sequence[str]) -> None:
-    """{text} is no known code of mod_wsgi or Apache, no name of a problem, and no request in the logs.
-    A code looks like WSGI0110 or AH00072, a name like port-in-use; a whole line of the log will do.
+    """{text} is not a known code, the name of a problem, or a request in the logs.
+    Codes of mod_wsgi and Apache look like WSGI0110 and AH00072, a name like port-in-use. You can
+    also give a whole line of the log.
     $ {nearest}
     $ ./run explain    # the latest error in the log
     """

@@ -8,23 +8,23 @@ from .catalogue import entry
 
 @entry("/home/ann/blog", Path("/srv/blog"))
 def project_moved(before: str, now: Path) -> None:
-    """The environment is not ready: it was made in {before}, and the project is in {now}.
-    A virtual environment holds the paths of the place it was made in.
+    """The environment is not ready: it was made in {before}, but the project is in {now}.
+    A virtual environment contains the path of the folder in which it was made.
     $ ./run setup
     """
 
 
 @entry("/opt/homebrew/bin/python3.13", "3.13.1")
 def python_gone(path: str, version: str) -> None:
-    """The Python this environment was made from does not run any more: {path} ({version}).
-    It was removed, or an upgrade put another one in its place.
+    """The Python of this environment no longer runs: {path} ({version}).
+    It was removed, or an upgrade replaced it.
     $ ./run setup
     """
 
 
 @entry("3.11.2", "3.13.5")
 def python_changed(before: str, now: str) -> None:
-    """The environment was made with Python {before}, and its Python is {now} now.
+    """The environment was made with Python {before}, but its Python is now {now}.
     Packages and mod_wsgi are compiled for one minor version of Python.
     $ ./run setup
     """
@@ -32,25 +32,25 @@ def python_changed(before: str, now: str) -> None:
 
 @entry(["flask is 3.0.0, and setup installed 3.1.3", "brotli is missing"])
 def packages_differ(findings: Sequence[str]) -> None:
-    """What is installed is not what is required: {findings:; }.
-    requirements.txt says with which packages this project was tested.
+    """The installed packages are not the required ones: {findings:; }.
+    requirements.txt has the versions that this project was tested with.
     $ ./run setup
     """
 
 
 @entry("/opt/homebrew/Cellar/httpd/2.4.62/bin/httpd")
 def apache_gone(path: str) -> None:
-    """The Apache that mod_wsgi was built for is not there any more: {path}.
-    It was removed, or an upgrade put another one in its place.
+    """The Apache that mod_wsgi was built for is gone: {path}.
+    It was removed, or an upgrade replaced it.
     $ ./run setup
     """
 
 
 @entry("2.4.62", "2.4.99", "module structure version 20120211, 20260101 is needed")
 def apache_changed(before: str, now: str, reason: str) -> None:
-    """mod_wsgi was built for Apache {before}, and Apache {now} does not load it.
+    """mod_wsgi was built for Apache {before}, but Apache {now} does not load it.
     | {reason}
-    Apache loads only modules that were compiled for its own kind.
+    Apache loads only modules that were compiled for its own module interface.
     $ ./run setup --rebuild
     """
 
@@ -58,7 +58,7 @@ def apache_changed(before: str, now: str, reason: str) -> None:
 @entry(["unique_id", "include"], Path("/usr/lib/apache2/modules"))
 def apache_modules_missing(names: Sequence[str], folder: Path) -> None:
     """Apache lacks modules: {names}. They are not in {folder}.
-    They belong to every complete Apache; request ids, error pages, HTTPS and TRUSTED_PROXIES need
-    some.
+    A complete Apache has them. Request ids, error pages, HTTPS and TRUSTED_PROXIES need some of
+    them.
     $ ./run setup --apache bundled
     """

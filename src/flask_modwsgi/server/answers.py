@@ -1,4 +1,4 @@
-"""Asks processes of the application through a pipe; they answer in files of the server root."""
+"""Queries processes of the application through a pipe; they answer in files of the server root."""
 
 import os
 import time
@@ -15,14 +15,14 @@ Kinds = Mapping[str, type]
 
 
 def file(root: Path, daemon: Process, suffix: str) -> Path:
-    """Where a process writes: in a folder of its user, who can write anything there."""
+    """The file of a process's answer, in a folder where its user can write anything."""
     return root / "workers" / f"{daemon.pid}.{suffix}"
 
 
 def ask(
     root: Path, daemons: Sequence[Process], question: str, kinds: Kinds, seconds: float
 ) -> dict[int, Answer]:
-    """What the processes answer, by process id; some may not answer in this time.
+    """The answers of the processes, by process id; some may not answer in this time.
 
     :param question: Also the suffix of the files they write.
     :param kinds: The type of each value that an answer has to have.
@@ -45,7 +45,7 @@ def ask(
 
 
 def why_silent(root: Path) -> str:
-    """What keeps healthy processes from answering; empty where nothing is known to."""
+    """Why healthy processes may not answer; empty if no reason is known."""
     try:
         disk = os.statvfs(root)
     except OSError:  # it was removed
@@ -65,7 +65,7 @@ def _put(root: Path, daemon: Process, question: str) -> None:
 
 
 def read(path: Path, kinds: Kinds) -> Answer | None:
-    """What a process wrote; None if that is no answer."""
+    """The answer that a process wrote; None if it is not valid."""
     try:
         answer = dict(files.parsed(files.text(path)))
         return answer if all(type(answer[name]) is kinds[name] for name in kinds) else None

@@ -25,7 +25,7 @@ def start(project: Project, given: Mapping[str, str]) -> int:
             address = state.read(root).address
             say(f"already running: process {running.pid}" + (address and f", {address}/"))
             if given:
-                say("its settings are as before; ./run restart takes others")
+                say("its settings are unchanged; to use new ones: ./run restart")
             return 0
         end(project)  # what a killed Apache left keeps the port
         server = _checked(project, given)

@@ -1,4 +1,4 @@
-"""A debugger for ``./run dev``: debugpy, to which an editor attaches."""
+"""``./run dev --debugger``: debugpy, to which an editor attaches."""
 
 import importlib.util
 import os
@@ -9,14 +9,14 @@ from .. import problems
 from ..machine import ports
 from ..problems.problem import Problem
 
-ADDRESS = "127.0.0.1"  # whoever reaches it can run code
+ADDRESS = "127.0.0.1"  # anyone who can connect can run code
 PORT_VARIABLE = "RUN_DEV_DEBUGGER"  # no name that an application uses
 # Who looks at a variable must not lose the request; more is not allowed.
 SETTINGS = {"REQUEST_LIMIT": "3600"}
 
 
 def prepare(port: int) -> None:
-    """Have the application's process wait for a debugger on `port`.
+    """Let the application's process wait for a debugger on `port`.
 
     :raises Problem: debugpy is missing, or cannot work with this Python.
     """

@@ -31,7 +31,7 @@ def stop(project: Project) -> int:
 
 
 def end(project: Project, grace: float | None = None) -> bool:
-    """End Apache and what is left of one; return whether there was anything.
+    """End Apache, or what a dead one left; return whether there was anything to end.
 
     :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
     """
@@ -48,7 +48,7 @@ def end(project: Project, grace: float | None = None) -> bool:
 
 
 def end_standby(project: Project, root: Path, seconds: float) -> None:
-    """Have the Apache of this server root answer by itself again, then end the second one.
+    """Let the Apache of this server root answer again, then end the second one.
 
     The second one answers while the first one restarts (`renewal`).
 

@@ -36,7 +36,7 @@ def serve(project: Project, given: Mapping[str, str]) -> int:
 def develop(
     project: Project, given: Mapping[str, str], tls: bool = False, debugger: int | None = None
 ) -> int:
-    """Serve, and load the application anew whenever one of its files is saved.
+    """Serve, and load the application again whenever one of its files is saved.
 
     :param debugger: The port to which a debugger attaches.
     """
@@ -69,7 +69,7 @@ def _serve(
 ) -> int:
     """Serve until a signal comes; `make` gives what is started, again when ``.env`` was saved.
 
-    :param watched: Files and folders; when one is saved, the application is loaded anew.
+    :param watched: Files and folders; when one is saved, the application is loaded again.
     :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
     """
     seen = set(_files(watched()))
@@ -87,7 +87,7 @@ def _serve(
                     renewed = make()
                 except Problem as problem:  # such as a typo; what runs goes on
                     tell(problem, as_json=False)
-                    say("nothing was restarted; save .env again when it is mended")
+                    say("nothing was restarted; correct .env and save it again")
                     continue
                 say("restarting, because .env was saved")
                 server.stop(grace)
@@ -105,11 +105,11 @@ def _serve(
     if server.was_stopped:
         say("stopped by another command")
         return 0
-    raise server.failure("Apache ended by itself.")
+    raise server.failure("Apache ended unexpectedly.")
 
 
 def _modules(root: Path) -> Iterator[Path]:
-    """The Python files of a project, beside the package, too; nothing of an environment or a test."""
+    """The Python files of a project, also outside of the package, without environments and tests."""
     for place, folders, files in os.walk(root):
         folders[:] = [
             name
@@ -122,7 +122,7 @@ def _modules(root: Path) -> Iterator[Path]:
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, int, int]]:
-    """What the files there look like now.
+    """The state of the files in `paths`, to compare.
 
     Polling works on every file system, in containers and across machines.
     """
@@ -136,7 +136,7 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, int, int]]:
 
 
 def _announce(server: Httpd, stop: threading.Event) -> None:
-    """Start, and say where; not before it answers."""
+    """Start, and print the address when the application answers."""
     server.start(given_up=stop.is_set)
     if not stop.is_set():
         systemd.notify("READY=1", f"STATUS=Serving at {server.address}/")

@@ -1,4 +1,4 @@
-"""What is wrong with a server in the background, in a line: it died, or its processes do."""
+"""What is wrong with a server in the background, in a line: it died, or its processes die."""
 
 import time
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def found(
 
 
 def _of_a_server(root: Path, parent: Process, lines: Sequence[Event]) -> Trouble | None:
-    """What its processes died of in the last hour."""
+    """How its processes died in the last hour."""
     died = deaths.deaths(lately(parent, lines, HOUR))
     if not died:
         return None
@@ -45,19 +45,19 @@ def _of_a_server(root: Path, parent: Process, lines: Sequence[Event]) -> Trouble
 
 
 def is_loop(root: Path, lines: Sequence[Event]) -> bool:
-    """Whether its processes die again and again, by its log of the last `deaths.WINDOW` seconds."""
+    """Whether it is in a crash loop, by its log of the last `deaths.WINDOW` seconds."""
     # Mostly none died, which is cheaper to see than for how long each process lives.
     return bool(deaths.deaths(lines)) and deaths.is_loop(lines, processes.ages_of_ready(root))
 
 
 def lately(parent: Process, lines: Sequence[Event], seconds: float) -> list[Event]:
-    """Those of the last seconds that are of this server and not of one before it."""
+    """The events of the last seconds that are from this server, and not from one before it."""
     now = time.time()
     return within(lines, min(seconds, now - parent.began), now)
 
 
 def _of_a_gone_server(root: Path, recorded: State, lines: Sequence[Event]) -> Trouble | None:
-    """How a server went that was not stopped by a user."""
+    """How a server ended that no user stopped."""
     if because := recorded.because:
         text = f"stopped at {clock(recorded.stopped)}, because its processes died again and again"
         return {"slug": str(because.get("problem")), "text": f"{text}: {because.get('what')}"}
@@ -68,14 +68,14 @@ def _of_a_gone_server(root: Path, recorded: State, lines: Sequence[Event]) -> Tr
     if booted > started:
         text = f"the machine restarted at {clock(booted)} while the server ran"
     elif end := _last(own, "AH0049", "caught"):
-        text = f"it was told to end at {clock(moment(end))}, though not by ./run stop"
+        text = f"a signal ended it at {clock(moment(end))}, and not from ./run stop"
     elif end := _last(own, "is exiting!"):
         text = f"Apache gave up at {clock(moment(end))}: {end['message']}"
     else:
         left = len(processes.all_of(root))
-        text = "Apache was killed: it wrote nothing at its end"
+        text = "Apache was killed, as it logged nothing at its end"
         text += f"; {left} of its processes are left" if left else ""
-    return {"slug": "parent-gone", "text": f"{text}; ./run start starts it anew"}
+    return {"slug": "parent-gone", "text": f"{text}; ./run start starts it again"}
 
 
 def _last(lines: Sequence[Event], *words: str) -> Event | None:

@@ -122,7 +122,7 @@ class Httpd:
 
     @property
     def _environ(self) -> dict[str, str]:
-        """What Apache starts with; worker/production.py gives the application what it shall see."""
+        """The environment of Apache; worker/production.py gives the application its own."""
         own = {"MOD_WSGI_SERVER_ROOT": str(self.site.root), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
         return self._installation.environment({**self.site.environ, **own})
 
@@ -137,7 +137,7 @@ class Httpd:
             raise causes.failure("Apache refuses its configuration.", found)
 
     def told(self, *options: str) -> str:
-        """What Apache tells of its configuration with these options."""
+        """What Apache prints about its configuration with these options."""
         done = self._ask("-f", self._configuration, *options)
         return done.stdout + done.stderr
 
@@ -225,7 +225,7 @@ class Httpd:
         return ask(self.address, path, hosts, timeout) != 0
 
     def _evidence(self, log: Sequence[Event] | None = None) -> causes.Evidence:
-        """All there is to see now; `log` stands for the log where Apache has not written yet."""
+        """The evidence of now; `log` is used if Apache has not written yet."""
         lines = self.output.lines() if log is None else log
         user, own = self.site.account.user, self.site.project.root
         return causes.gather(lines, user, own, self._kills_before)
@@ -238,14 +238,14 @@ class Httpd:
             raise problem
 
     def failure(self, doing: str) -> Problem:
-        """Why it ended: named where the evidence shows it, otherwise Apache's last words."""
+        """Why it ended: a named problem if the evidence shows it, otherwise Apache's last lines."""
         code = self.process.returncode if self.process else None
         if self.process and code and code < 0:
             return causes.end_of_apache(self.process.pid, -code, self._evidence())
         return causes.failure(doing, self._evidence(self.output.lines(LATELY)))
 
     def reload(self) -> None:
-        """Have every process of the application replaced by one that loads it anew."""
+        """Replace every process of the application by one that loads it again."""
         for step in processes.steps(self.site.root):
             process_table.send(step.asked, modes.REPLACE)
 
@@ -258,7 +258,7 @@ class Httpd:
             self.kill()
 
     def kill(self) -> None:
-        """End whatever of it is still there, at once."""
+        """End what is left of it, at once."""
         if self.process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -269,7 +269,7 @@ class Httpd:
 
 @contextlib.contextmanager
 def running(site: Site) -> Iterator[Httpd]:
-    """The site under Apache, which shows nothing, is stopped in the end and leaves nothing.
+    """Serve the site with an Apache that prints nothing, and that ends without a trace.
 
     :raises Problem: it does not answer.
     """

@@ -1,4 +1,4 @@
-"""Loads the application in a process of its own before Apache does, which would say it late."""
+"""Loads the application once before Apache does, because Apache would report a failure late."""
 
 import json
 import os
@@ -25,7 +25,7 @@ TRIAL = "flask_modwsgi.worker.trial"
 
 
 class Trial:
-    """The application, while a process of its own loads it as Apache will."""
+    """The application, while a separate process loads it as Apache will."""
 
     def __init__(
         self, project: Project, settings: Settings, account: Account, environ: Mapping[str, str]
@@ -61,7 +61,7 @@ class Trial:
         self._told.close()
 
     def outcome(self) -> Rehearsal:
-        """How it went; what it prints is shown only if it fails."""
+        """The result; what it printed is shown only if it failed."""
         try:
             output, _ = self._process.communicate(timeout=self._limit + 5)
         except subprocess.TimeoutExpired as error:  # it stopped itself, or left a child behind
@@ -86,7 +86,7 @@ def begin(facts: Facts) -> Trial:
 
 
 def verdict(tried: Rehearsal, project: Project, account: Account) -> AppProfile:
-    """What the application said of itself.
+    """The profile that the application reported.
 
     :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds, or not be served.
     """
@@ -110,7 +110,7 @@ def check(site: Site) -> Site:
 
 
 def ask_application(site: Site) -> Site:
-    """The site, with what the application says of itself if it can be loaded."""
+    """The site, with the application's profile if it can be loaded."""
     return replace(site, application=_rehearse(site).application)
 
 
@@ -120,7 +120,7 @@ def _rehearse(site: Site) -> Rehearsal:
 
 
 def _read(told: bytes) -> dict[str, Any]:
-    """What the process told of how it went; nothing where anything of it cannot be.
+    """The report of the process; empty if any of it is not possible.
 
     The application runs in it, as its own user, and can tell anything.
     """

@@ -33,7 +33,7 @@ VARIABLES = "variables.json"
 
 @dataclass(frozen=True)
 class Site:
-    """What is served, as whom, from where, with which settings."""
+    """What is served, as which user, from which folder, with which settings."""
 
     project: Project
     settings: Settings
@@ -106,7 +106,7 @@ def for_production(
 
 
 def environment_of(project: Project, facts: Facts) -> dict[str, str]:
-    """What the application, and a command of its own, finds in ``os.environ``.
+    """The environment variables of the application and of its commands.
 
     :raises Problem: a setting is wrong.
     """
@@ -125,7 +125,7 @@ def names_written(project: Project) -> tuple[str, ...]:
 
 
 def _login(project: Project, account: Account, path: str) -> dict[str, str]:
-    """What a login sets: of another user nothing is kept, as in ``su -``."""
+    """The variables that a login sets. If the user changes, none is kept, as in ``su -``."""
     programs = str(project.environment / "bin")
     if account.is_me:
         return {"PATH": f"{programs}:{path}"}
@@ -134,7 +134,7 @@ def _login(project: Project, account: Account, path: str) -> dict[str, str]:
 
 
 def application_environment(variables: Mapping[str, str], chosen: Settings) -> dict[str, str]:
-    """What the application finds in ``os.environ``."""
+    """The environment variables of the application."""
     kept = {name: value for name, value in variables.items() if name not in _NOT_FOR_IT}
     return {
         # One meaning for Apache and Flask together; a value of the user's own wins. One byte more
@@ -150,7 +150,7 @@ def application_environment(variables: Mapping[str, str], chosen: Settings) -> d
 
 
 def write_environment(site: Site) -> None:
-    """Put what the application's processes start with where they read it, and nobody else can.
+    """Write the environment of the application's processes where only they can read it.
 
     They are the variables, the limits and the Python environment; ``worker/entry.py`` of an older version may
     be what reads the latter.
@@ -178,7 +178,7 @@ def write_environment(site: Site) -> None:
 
 
 def recorded(site: Site, address: str) -> State:
-    """What verbs that come later need to know of its start."""
+    """What later verbs need to know about the start."""
     profile = site.application
     return State(
         address=address,
@@ -200,12 +200,12 @@ def recorded(site: Site, address: str) -> State:
 
 
 def linking(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the dynamic linker reads when Apache starts, and never again (``man 8 ld.so``)."""
+    """Variables that the dynamic linker reads only when Apache starts (``man 8 ld.so``)."""
     return {name: value for name, value in environ.items() if name.startswith(("LD_", "DYLD_"))}
 
 
 def stale(started: State, now: AppProfile) -> list[str]:
-    """What Apache's configuration says of the application that is not so any more.
+    """What Apache's configuration has of the application that is out of date.
 
     :param started: What was remembered at the start.
     """

@@ -18,7 +18,7 @@ PATIENCE = 120.0  # seconds
 
 @contextmanager
 def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold the lock ``var/NAME.lock``; say so where another process has it.
+    """Hold the lock ``var/NAME.lock``; say so if another process holds it.
 
     Where the file can be neither made nor opened, nothing is locked: a full disk must not keep a
     server from being stopped.
@@ -42,7 +42,7 @@ def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[No
 
 
 def share(project: Project, name: str, account: Account) -> None:
-    """Where root calls for another account, which may not write to ``var/``: let it take the lock."""
+    """If root calls this: let the account, which may not write to ``var/``, take the lock."""
     if os.geteuid() == 0 and not account.is_me:
         file = _open(project.service / f"{name}.lock")
         try:
@@ -53,7 +53,7 @@ def share(project: Project, name: str, account: Account) -> None:
 
 
 def _open(path: Path) -> int:
-    """For reading where it cannot be written, which is enough for a lock.
+    """Open it for reading if it cannot be written, which is enough for a lock.
 
     :raises OSError: neither can be done.
     """
@@ -78,7 +78,7 @@ def _take(file: int, patience: float) -> None:
 
 
 def _holder(file: int) -> str:
-    """The process id of the holder: as Linux says (``man 5 proc_locks``), elsewhere as it wrote it.
+    """The process id of the holder, from Linux (``man 5 proc_locks``), elsewhere from the file.
 
     There may have been no room for that, and who is no ``./run`` writes none.
     """

@@ -1,4 +1,4 @@
-"""What is not where a server needs it any more, and the command that mends it."""
+"""What a running server needs and has lost, and the command that restores it."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +14,7 @@ from ..setup import environments
 
 
 def of_a_server(project: Project, root: Path, started: State, answers: bool) -> list[str]:
-    """What a server that runs has lost, a sentence each.
+    """What a running server has lost, in a sentence each.
 
     :param answers: Whether its application does.
     """
@@ -26,7 +26,7 @@ def of_a_server(project: Project, root: Path, started: State, answers: bool) -> 
 
 
 def of_a_start(project: Project) -> str:
-    """Why no server could be started, and no process replaced; as far as a look costs little."""
+    """Why a start, and a replaced process, would fail, as far as quick checks show."""
     try:
         environments.verify(project)
         check_settings.check_wsgi_file(project.wsgi_file)
@@ -55,7 +55,7 @@ def _needed(root: Path, started: State, unready: str) -> str:
 
 
 def _obstacle(project: Project, started: State) -> str:
-    """Why a start would be refused, by all checks before it."""
+    """Why a start would be refused, according to the checks before it."""
     with suppress(ImportError, OSError):  # some need packages, and files that not everybody reads
         try:
             before(SERVE, Facts(project, started.given))
@@ -68,7 +68,7 @@ def _static_files(started: State) -> str:
     folder = started.static_folder
     if not folder or Path(folder).is_dir():
         return ""
-    return f"The static files are not in {folder} any more. Put them back, or type ./run restart"
+    return f"The folder of the static files is gone: {folder}. Put it back, or type ./run restart"
 
 
 def _logs(started: State) -> str:

@@ -1,4 +1,4 @@
-"""What a verb tells the user while it works, on standard error."""
+"""Messages to the user while a verb works, on standard error."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ def say(text: str) -> None:
 
 
 def write(line: str) -> None:
-    """A reader who has gone, or a full disk, keeps nothing from being done.
+    """Ignores a reader that has gone and a full disk, so that the work goes on.
 
     https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """

@@ -1,4 +1,4 @@
-"""``./run flask`` and ``./run exec``: commands with what the application has under Apache."""
+"""``./run flask`` and ``./run exec``: commands with the application's user and environment."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def _names_an_application(words: Sequence[str], environ: Mapping[str, str]) -> b
 
 
 def execute(project: Project, words: Sequence[str]) -> int:
-    """Become a program that runs as the application's user, in the project's folder.
+    """Replace this process by a program that runs as the application's user, in the project's folder.
 
     Its terminal, signals and exit status are those of this process. Does not return.
 

@@ -1,4 +1,4 @@
-"""``./run setup``: choose, build, check, prove, and say what to type next."""
+"""``./run setup``: choose, build, check, test, and say what to type next."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def setup(
         f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
     )
     if not requirements.are_hashed(project.root / "requirements.txt"):
-        notes.insert(0, "requirements.txt has no hashes, so what was downloaded was not compared")
+        notes.insert(0, "requirements.txt has no hashes, so downloads were not verified")
     for note in notes:
         say("Note", textwrap.fill(note, 71))
     if error:
@@ -120,7 +120,7 @@ def _check_build(
     python: interpreters.Interpreter,
     rebuild: bool,
 ) -> None:
-    """Make room, and look whether everything is there that a build takes."""
+    """Make room, and check that everything is there that a build needs."""
     environments.prune(project, _served(project))  # what a killed setup left
     check_places.check_build_space(project)
     if rebuild or not wheel_cache.cached(project, chosen, python):
@@ -138,13 +138,13 @@ def _put_to_use(project: Project, environment: Path) -> None:
     if environment == project.venv.resolve():
         return
     if aside := environments.put_to_use(project, environment):
-        say("", f".venv was not made by setup; it is {aside.name} now")
+        say("", f".venv was not made by setup; it is renamed to {aside.name}")
     served = _served(project)
     environments.prune(project, served)
     if served:
         # A reload is refused where Apache itself would have to be another one.
         verb = "restart" if environments.restart_reasons(served[0], environment) else "reload"
-        say("", f"the running server takes the new environment at ./run {verb}")
+        say("", f"./run {verb} gives the running server the new environment")
 
 
 def _served(project: Project) -> list[Path]:
@@ -155,7 +155,7 @@ def _served(project: Project) -> list[Path]:
 
 
 def make_env_file(project: Project, account: Account) -> None:
-    """Make ``.env`` from ``.env.example``, with a secret of its own; never change an old one.
+    """Make ``.env`` from ``.env.example``, with a random secret; never change an existing one.
 
     Where there is no example, there are the defaults.
 

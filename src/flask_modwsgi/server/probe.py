@@ -1,4 +1,4 @@
-"""Asks a server whether it answers, as whoever watches it does."""
+"""Sends a server a request to see whether it answers."""
 
 from http.client import HTTPException
 from typing import Any
@@ -11,7 +11,7 @@ from ..tls.certificates import unverified
 
 
 class _Stay(HTTPRedirectHandler):
-    """A redirect is an answer, and where it leads may be nobody."""
+    """A redirect is an answer; there may be no server where it leads."""
 
     def redirect_request(self, *arguments: Any) -> None:
         return None
@@ -46,12 +46,12 @@ def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
 
 
 def error_logged(address: str, hosts: str = "") -> str:
-    """What is said of an error of the first page of a server in the background; nothing if it is well."""
+    """A sentence about an error of the first page of a server in the background; empty if there is none."""
     found = error(address, ask(address, "/", hosts))
     return f"{found}; ./run logs --errors shows why" if found else ""
 
 
 def error(address: str, status: int) -> str:
-    """What is said of a first page with this status; nothing where it is no error."""
+    """A sentence about a first page with this status; empty if it is no error."""
     path = f"{urlsplit(address).path}/"
     return f"the application answers {status} at {path}" if status >= 500 else ""

@@ -1,4 +1,4 @@
-"""``./run renew``: Apache takes a new certificate, and no request is lost.
+"""``./run renew``: Apache serves a new certificate, and no request is lost.
 
 Apache reads certificates when it starts or restarts. A graceful restart ends the processes of the
 application after three seconds, whatever they work on, and what comes over a connection that was
@@ -31,7 +31,7 @@ _FILES = ("tls_certificate", "tls_key", "https_names", "https_authority", "https
 
 
 def renew(project: Project) -> int:
-    """Have Apache serve the certificate that is in the files now.
+    """Let Apache serve the certificate that is in the files now.
 
     :raises Problem: as `take_certificate` does.
     """
@@ -41,7 +41,7 @@ def renew(project: Project) -> int:
 
 
 def take_certificate(project: Project) -> None:
-    """The same for who holds the lock of the server.
+    """The same, for a caller that holds the lock of the server.
 
     :raises Problem: nothing runs, it runs without TLS, the certificate cannot be served or clients
         would not accept it, or the application cannot be loaded. Nothing was touched then.
@@ -97,7 +97,7 @@ def _staged(here: Site) -> Certificate:
 
 
 def _as_served(here: Site) -> Settings:
-    """The settings of a second Apache, which serves the certificate of now and gets none itself."""
+    """The settings of the second Apache, which serves the current certificate and gets none itself."""
     settings = here.settings
     if not settings.https_names:
         return settings
@@ -107,7 +107,7 @@ def _as_served(here: Site) -> Settings:
 
 @contextmanager
 def standby(here: Site) -> Iterator[None]:
-    """Have every new request to `here` answered by another Apache, which reads all files anew.
+    """Let another Apache answer every new request to `here`; it reads all files again.
 
     It runs in the background: should this process be killed, requests go on being answered.
 
@@ -126,7 +126,7 @@ def standby(here: Site) -> Iterator[None]:
         https_port=ports.get("https", settings.https_port),
         metrics_port=None,
         telemetry_port=None,
-        # What Apache says of a client it hands on is believed.
+        # The second Apache trusts what the first one says about a client.
         trusted_proxies=f"127.0.0.1 {here.settings.trusted_proxies}".rstrip(),
     )
     root = server_root.choose(here.project, "stand-in")
@@ -143,13 +143,13 @@ def standby(here: Site) -> Iterator[None]:
 
 
 def _longest_request(settings: Settings) -> float:
-    """Seconds until a request that has begun is over, one way or the other."""
+    """Seconds until a request that has begun has certainly ended."""
     limit = settings.request_limit
     return limit + capacity.place_wait(limit) + capacity.STUCK_WAIT + 10
 
 
 def _let_finish(here: Site) -> None:
-    """Wait for what Apache's own processes of the application work on still.
+    """Wait for the requests in Apache's own processes of the application.
 
     And for as long as a connection may be idle: then every client that has one was told to close.
     """

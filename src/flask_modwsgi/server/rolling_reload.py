@@ -1,4 +1,4 @@
-"""``./run reload``: every process of the application replaced by one that loads it anew.
+"""``./run reload``: replaces every process of the application by one that loads the new code.
 
 A new certificate in the files is taken after that.
 """
@@ -114,7 +114,7 @@ def reload(project: Project) -> int:
 
 
 def _what_serves(root: Path, old: list[Process]) -> Iterator[str]:
-    """Which processes answer what, after a reload that failed."""
+    """Which processes run which code, after a reload that failed."""
     running = processes.workers(root)
     serving = [one for one in running if processes.is_ready(one, root)]
     broken = [one.pid for one in running if processes.why_unloaded(one, root)]

@@ -1,4 +1,4 @@
-"""Apache on trial: it serves a page and a static file, mod_wsgi's own page, or only its settings."""
+"""Tests Apache with a real request: for a page and a static file, or for mod_wsgi's own page."""
 
 import json
 import shutil
@@ -53,14 +53,14 @@ def running(project: Project, root: str = "proof") -> AbstractContextManager[Htt
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """A free port of 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What was asked and answered, the error of the first page or nothing, and notes; in words."""
+    """What was requested and answered, the error of the first page if there is one, and notes."""
 
     answered: str
     error: str
@@ -95,14 +95,14 @@ def prove(project: Project) -> Proof:
 
 
 def _error(server: Httpd, status: int) -> str:
-    """What is wrong with the first page; nothing where it is no error."""
+    """What is wrong with the first page; empty if it is no error."""
     error = probe.error(server.address, status)
     raised = tracebacks(causes.settled(server.output.lines)) if error else []
     return ": ".join([error, *(one.splitlines()[-1] for one in raised[-1:])])
 
 
 def _a_static_file(static: StaticFiles) -> str:
-    """The address of one, or nothing."""
+    """The URL path of a static file, or nothing if there is none."""
     names = sorted(file.relative_to(static.folder).as_posix() for file in served(static.folder))
     return quote(f"{static.url}/{names[0]}") if names else ""
 
@@ -130,9 +130,9 @@ def hello(project: Project) -> int:
     print(
         f"Apache works: mod_wsgi's own application answered at {server.address}/ in {seconds:.1f} s."
     )
-    print("Where yours does not, the fault is in the application.", flush=True)
+    print("If your pages do not, the fault is in the application.", flush=True)
     import_check.check(here)
-    print("It can be loaded, too; ./run dev shows its errors in the browser.")
+    print("The application can be loaded; ./run dev shows its errors in the browser.")
     return 0
 
 
@@ -145,7 +145,7 @@ def _page(address: str) -> bytes:
 
 
 def configuration(project: Project) -> str:
-    """What Apache makes of its configuration, and the modules it loads, for the report.
+    """Apache's effective configuration and its modules, for the report.
 
     Directives are listed by mod_info, which only a configuration that is not served may load.
     """

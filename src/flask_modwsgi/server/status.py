@@ -90,11 +90,11 @@ def _others(parent: Process) -> str:
 
 
 def _other_release(project: Project, started: State, parent: Process | None) -> str:
-    """What an operator has to know who works with releases in folders of their own."""
+    """A note for operators whose releases have folders of their own."""
     if parent is None or not project.link:
         return ""
     if started.project != str(project.root):
-        return f"{started.project} is served; ./run reload takes {project.root}"
+        return f"{started.project} is served; ./run reload switches to {project.root}"
     if project.service != project.var:
         return (
             f"Apache needs {project.service.parent} until ./run restart; see Releases in the guide"
@@ -125,7 +125,7 @@ def _release(folder: Path) -> str:
 
 
 def reports(root: Path, threads: int) -> list[dict[str, Any]]:
-    """Ask every process of the application how busy it is; wait a second for the answers."""
+    """How busy every process of the application is; waits a second for the answers."""
     daemons = processes.workers(root)
     found: dict[int, answers.Answer] = {}
     with contextlib.suppress(PermissionError):  # another user asks than the one who started it

@@ -1,4 +1,4 @@
-"""What a server was started with, as people read it."""
+"""What a server was started with, as text."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from ..config.settings import Settings
 
 
 def workers(chosen: Settings) -> str:
-    """What executes requests, such as ``2 processes x 5 threads``."""
+    """The processes and threads, such as ``2 processes x 5 threads``."""
     number = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
     return f"{number} x {chosen.threads} threads"
 
@@ -21,7 +21,7 @@ def capacity(chosen: Settings) -> str:
 
 
 def of(project: Project, root: Path, started: State) -> dict[str, str]:
-    """A value for each label; empty where the record is lost or of another version.
+    """A value for each label; empty if the record is lost or from another version.
 
     :param root: The server root.
     """
@@ -42,5 +42,5 @@ def of(project: Project, root: Path, started: State) -> dict[str, str]:
 
 
 def _short(path: Path, project: Project) -> str:
-    """Within the project's folder, from there."""
+    """The path, relative to the project's folder if it is in it."""
     return str(path.relative_to(project.root) if path.is_relative_to(project.root) else path)

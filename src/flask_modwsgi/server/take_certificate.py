@@ -1,4 +1,4 @@
-"""``python -m flask_modwsgi.server.take_certificate``: what reads the log calls this.
+"""``python -m flask_modwsgi.server.take_certificate``: the process that reads the log calls this.
 
 Apache has got a certificate from the authority of ``HTTPS_NAMES`` then; or the application wrote a
 line that says so.

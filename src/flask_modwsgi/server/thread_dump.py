@@ -1,4 +1,4 @@
-"""``./run dump``: where every thread of every process is, for "where is it stuck?"."""
+"""``./run dump``: the stack of every thread of every process."""
 
 import re
 import signal
@@ -27,7 +27,7 @@ _LIBRARY = re.compile(r"^.*/(site-packages|python3\.\d+)/")
 def show(project: Project) -> int:
     """Print it, cut to the width of a terminal, and write all of it to a file.
 
-    :raises Problem: nothing runs, or somebody else started it.
+    :raises Problem: nothing runs, or another user started it.
     """
     root = state.root(project)
     processes.require_apache(root, "dump")
@@ -85,7 +85,7 @@ def _told(project: Project, head: str, answer: answers.Answer) -> list[str]:
 
 
 def _calls(project: Project, calls: Sequence[tuple[str, Any, str, str]]) -> list[str]:
-    """A line for each call, but for the machinery of imports, as Python's tracebacks have it."""
+    """A line for each call, as in a traceback, without the calls of the import system."""
     return [
         # A path as its readers know it: from the project, or from the package on.
         f"    {_LIBRARY.sub('', path).removeprefix(f'{project.root}/')}:{line} {name}"
@@ -96,7 +96,7 @@ def _calls(project: Project, calls: Sequence[tuple[str, Any, str, str]]) -> list
 
 
 def alarm(project: Project, root: Path, daemon: Process) -> list[str]:
-    """The threads of a process that cannot run Python, which it writes in C; no requests."""
+    """The threads of a process that cannot run Python; it writes them from C, without requests."""
     file = answers.file(root, daemon, "stuck")
     before = len(_read(file))
     process_table.send(daemon, signal.SIGURG)
@@ -121,5 +121,5 @@ def _read(file: Path) -> str:
 
 
 def _joined(lines: list[str]) -> str:
-    """In one, without characters that a client could have sent to steer a terminal."""
+    """The text without control characters, which a client may have sent."""
     return "\n".join(map(printable, lines))

@@ -100,7 +100,7 @@ def adopt(root: Path, app: str | None) -> int:
         commands = [f"{command} && ./run setup" for command in _exports(root)]
         raise problems.requirements_unlocked(requirements, commands)
     if (root / ".venv").is_dir() and not (root / ".venv").is_symlink():
-        say("", ".venv is put aside by ./run setup, as .venv.before")
+        say("", "./run setup renames .venv to .venv.before")
     say("runs", "./run setup")
     # Where no other Python is found, this one is.
     path = os.environ.get("PATH", os.defpath) + os.pathsep + os.path.dirname(sys.executable)

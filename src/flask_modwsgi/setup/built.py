@@ -1,4 +1,4 @@
-"""What was built and installed, and checks of it before it is trusted."""
+"""What was built and installed, and checks of it before it is used."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def findings(made: Built, account: Account) -> list[str]:
 
 
 def _unresolved(module: Path) -> list[str]:
-    """Libraries the dynamic linker does not find by itself."""
+    """Libraries that the dynamic linker does not find without help."""
     clean = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
     said = printed("ldd", module, env=clean)
     missing = re.findall(r"^\s*(\S*libpython\S*).*not found", said, re.MULTILINE)
@@ -114,7 +114,7 @@ def _unresolved(module: Path) -> list[str]:
 
 
 def _doubtful_search_paths(module: Path) -> list[str]:
-    """Run-time search paths somebody else could fill with libraries of their own.
+    """Run-time search paths that another user could fill with libraries.
 
     mod_wsgi's ``setup.py`` names ``<stdlib>/config``, which distributions call otherwise, so
     one that does not exist is no harm where only its owner could make it.

@@ -245,4 +245,4 @@ def restart_reasons(running: Path, new: Path) -> list[str]:
         "Python's place": (before.python, now.python),
     }
     changes = [f"{what} ({old} is now {new})" for what, (old, new) in pairs.items() if old != new]
-    return changes or ["mod_wsgi (was built anew)"]
+    return changes or ["mod_wsgi (was rebuilt)"]

@@ -50,7 +50,7 @@ def build(
         installers.create(project, python, target)
         for file in requirements.files(project, wanted.development):
             progress.begin(file.name)
-            # pip checks hashes where there are any, uv only if it is told.
+            # pip checks hashes if there are any, uv only with an option.
             hashes = ["--require-hashes"] if requirements.are_hashed(file) else []
             options = (*hashes, f"--requirement={file}")
             installers.install(project, f"Installing {file.name}", target, *options)
@@ -59,7 +59,7 @@ def build(
         # everybody can write.
         subprocess.run(["chmod", "-R", "a+rX,go-w", target])
         packages = built.versions(target / "bin" / "python")
-        packages.pop("pip", None)  # whoever serves does not need it
+        packages.pop("pip", None)  # a server does not need it
         facts = {"recipe": asdict(wanted), "packages": packages}
         environments.record(target).write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
     except BaseException:

@@ -1,4 +1,4 @@
-"""Shows what is done, and how far a setup is."""
+"""Shows what a setup is doing, and how far it is."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Why pip or uv failed, as far as their last words tell."""
+"""Why pip or uv failed, according to their output."""
 
 import re
 from pathlib import Path

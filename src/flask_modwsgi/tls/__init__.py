@@ -1,1 +1,1 @@
-"""HTTPS: the certificate, what Apache is told of it, and its renewal."""
+"""HTTPS: the certificate, Apache's configuration for it, and its renewal."""

@@ -1,4 +1,4 @@
-"""Certificates that Apache gets by itself, for ``HTTPS_NAMES``: what its mod_md says of them.
+"""Certificates that Apache gets itself, for ``HTTPS_NAMES``: what mod_md reports about them.
 
 It keeps them in a folder of the project. A new one is in ``staging`` until Apache restarts
 (https://httpd.apache.org/docs/2.4/mod/mod_md.html).

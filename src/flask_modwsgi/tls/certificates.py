@@ -31,7 +31,7 @@ class Certificate:
 
     @property
     def warnings(self) -> list[str]:
-        """A line each for whoever starts the server."""
+        """A line for each, for the user who starts the server."""
         if self.objection:
             return [f"careful, browsers refuse its certificate: {self.objection}"]
         return [f"careful, its certificate: {doubt}" for doubt in self.doubts]
@@ -136,7 +136,7 @@ def _seen(client: ssl.SSLContext, server: ssl.SSLContext) -> doubts.Seen | str:
 
 
 def unverified() -> ssl.SSLContext:
-    """For connections to our own server, whoever vouches for its certificate."""
+    """For connections to our own server, whoever issued its certificate."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""What may keep clients from a certificate that they accept otherwise."""
+"""Why some clients may not accept a certificate that others accept."""
 
 import re
 import ssl

@@ -1,6 +1,6 @@
-"""HTTPS: what Apache is told of it, and what is checked before.
+"""HTTPS: Apache's configuration for it, and the checks before a start.
 
-With a certificate of one's own, or with one that Apache gets by itself (`acme`).
+The certificate is in files of the user's, or Apache gets it itself (`acme`).
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from ..machine import installation
 from ..problems import systems
 from . import acme, certificates
 
-# A browser that has seen it goes to HTTPS by itself for a year (RFC 6797).
+# A browser that has seen it uses HTTPS for a year (RFC 6797).
 HSTS = "max-age=31536000"
 
 
@@ -102,7 +102,7 @@ def _check_names(project: Project, settings: Settings) -> certificates.Certifica
 def _check_port(settings: Settings) -> None:
     if settings.https_port == settings.port:
         raise problems.setting_invalid(
-            "HTTPS_PORT", str(settings.port), "another port than PORT", str(settings.port + 1)
+            "HTTPS_PORT", str(settings.port), "a port other than PORT", str(settings.port + 1)
         )
 
 
@@ -113,7 +113,7 @@ def replaced(settings: Settings, certificate: certificates.Certificate | None) -
     served = certificates.served(settings.host, settings.https_port)
     if served in (b"", certificate.der):
         return ""
-    return "another certificate is in the files than is served; ./run renew takes it"
+    return "the certificate in the files is not the one that is served; ./run renew serves it"
 
 
 def _check_module(name: str, package: str) -> None:

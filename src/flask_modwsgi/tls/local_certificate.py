@@ -1,4 +1,4 @@
-"""The certificate of ``./run dev --tls``: made here, for this machine only, issued by nobody."""
+"""The certificate of ``./run dev --tls``: self-signed, for this machine only."""
 
 import subprocess
 from pathlib import Path

@@ -6,7 +6,7 @@ from flask_modwsgi.server.debugging import ADDRESS, PORT_VARIABLE
 
 
 def listen(python: str) -> None:
-    """Have debugpy listen, if that was asked for; the application does not wait for it.
+    """Let debugpy listen, if that was requested; the application does not wait for it.
 
     :param python: The environment's, because Apache is no Python.
     :raises RuntimeError: debugpy cannot listen.

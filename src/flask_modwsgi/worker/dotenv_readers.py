@@ -1,4 +1,4 @@
-"""Packages that read ``.env`` by themselves: python-dotenv, and those that use it, and python-decouple.
+"""Packages that read ``.env`` themselves: python-dotenv, packages that use it, and python-decouple.
 
 Where root serves, the file is root's alone. Its values are in the environment already, so these
 packages get them from there, and everything else from the files as ever.

@@ -1,4 +1,4 @@
-"""What Apache loads: takes the Python environment in use now, then what that has of this package.
+"""What Apache loads: switches to the environment in use now, then imports this package from it.
 
 Apache stays on the environment it was started from. A reload names another one, whose packages each
 new process takes before it imports any; old processes keep theirs. Until then only the standard

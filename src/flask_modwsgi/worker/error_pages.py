@@ -1,4 +1,4 @@
-"""What Apache answers when the application cannot: the application's own error page, made before.
+"""What Apache answers when the application cannot: the application's error pages, made before.
 
 Written by every process of the application when it has loaded, so that a reload renews them.
 """

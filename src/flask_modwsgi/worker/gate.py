@@ -1,4 +1,4 @@
-"""What Apache's threads do with a request: the application gets it when its body is there.
+"""What Apache's threads do with a request: the application gets it when its body is complete.
 
 They are many, because each may wait for a slow client; see `capacity.client_threads`.
 """

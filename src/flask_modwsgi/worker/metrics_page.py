@@ -1,4 +1,4 @@
-"""What Prometheus reads, served by a process of its own: it answers when all others are busy."""
+"""The page for Prometheus, in a process of its own: it answers when all others are busy."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The places in the application of embedded mode: ``THREADS`` requests at a time have one.
+"""In embedded mode, lets at most ``THREADS`` requests into the application at a time.
 
 Apache's own threads run the application. A thread that runs it at once, and hands nothing over, is what
 makes embedded mode fast; so a client waits for a thread that does not come back.

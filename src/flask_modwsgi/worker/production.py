@@ -1,4 +1,4 @@
-"""Takes the variables as they are now, then loads the application of the ``.wsgi`` file.
+"""Reads the environment variables of now, then loads the application of the ``.wsgi`` file.
 
 Apache's own environment is that of its start. Reading it anew in every process is what lets a
 reload take new settings without a restart.

@@ -1,4 +1,4 @@
-"""What a process of the application tells of itself."""
+"""What a process of the application reports about itself."""
 
 import json
 import locale

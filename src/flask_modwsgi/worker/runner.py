@@ -1,4 +1,4 @@
-"""Has the application answer requests, within its time limit."""
+"""Lets the application answer requests, within the time limit."""
 
 import contextlib
 import ctypes
@@ -64,7 +64,7 @@ class Work:
     answer: Iterable[bytes] = ()
     error: BaseException | None = None
     was_interrupted = False
-    is_answered = False  # nobody waits for it any more
+    is_answered = False  # nobody waits for it now
     is_counted = True  # among the ``THREADS`` that may be in the application
     done: Any = None  # a lock, held until it is, where another thread waits
 

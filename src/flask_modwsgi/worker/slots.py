@@ -1,4 +1,4 @@
-"""Numbers for the processes that count something: the lowest that is free.
+"""Gives each process that counts something a number: the lowest free one.
 
 A number is kept by a lock on a file, which the kernel lifts when the process ends, however it
 ends. Whoever takes the number next goes on with the files of the one before, so that there are

@@ -1,4 +1,4 @@
-"""Where each thread of this process is, for ``./run dump``."""
+"""The stack of each thread of this process, for ``./run dump``."""
 
 import faulthandler
 import json

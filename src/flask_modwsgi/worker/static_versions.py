@@ -1,4 +1,4 @@
-"""Addresses of static files change with their content, so that browsers may keep them for ever."""
+"""Puts a version into the URLs of static files, so that browsers may keep the files forever."""
 
 import stat
 import time

@@ -44,7 +44,7 @@ class Stream:
             self._ask(False)
 
     def refuse(self) -> None:
-        """Have it closed: nobody waits for it."""
+        """Close it: no client waits for it."""
         self._wanted.put(False)
 
     def _ask(self, more: bool) -> bytes:
@@ -55,7 +55,7 @@ class Stream:
         return made
 
     def feed(self) -> None:
-        """Make each piece when it is asked for, until there are none or nobody wants any."""
+        """Make each piece when it is requested, until the stream or the connection ends."""
         while self._wanted.get():
             try:
                 self._made.put(next(self._pieces))

@@ -1,4 +1,4 @@
-"""Loads the application as Apache will, and tells how that went. import_check.py runs it.
+"""Loads the application as Apache will, and reports the result. import_check.py runs it.
 
 Called with the .wsgi file, a number of seconds, a descriptor to tell it through, and the names in .env
 as JSON.

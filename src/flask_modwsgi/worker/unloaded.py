@@ -1,4 +1,4 @@
-"""What a process does that cannot load the application, while others can answer.
+"""What a process does if it cannot load the application, while others can.
 
 mod_wsgi would have it answer its share of the requests with an error 500. So it accepts none; after
 a while it makes room for a process that tries again.

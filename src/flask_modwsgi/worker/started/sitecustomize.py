@@ -1,4 +1,4 @@
-"""What Python runs first in the programs of ``./run exec``, where their user cannot read ``.env``.
+"""Python runs this first in the programs of ``./run exec``, if their user cannot read ``.env``.
 
 Then it runs the one that it stands before. https://docs.python.org/3/library/site.html#module-sitecustomize
 """
