@@ -22,7 +22,7 @@ from urllib.parse import quote
 import pytest
 from conftest import ROOT
 
-from flask_modwsgi import problems
+from flask_modwsgi import problems, terminal
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import (
     check_machine,
@@ -37,7 +37,7 @@ from flask_modwsgi.doctor import (
 from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.logs import rendering
 from flask_modwsgi.machine import capacity, selinux, trust
-from flask_modwsgi.problems import problem, systems
+from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.catalogue import CATALOGUE
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import environments
@@ -109,18 +109,18 @@ class Terminal(io.StringIO):
 def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert problem.colours(Terminal())
-    assert not problem.colours(io.StringIO())
+    assert terminal.colours(Terminal())
+    assert not terminal.colours(io.StringIO())
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not problem.colours(Terminal())
+    assert not terminal.colours(Terminal())
     monkeypatch.setenv("NO_COLOR", "")
     monkeypatch.setenv("TERM", "dumb")
-    assert not problem.colours(Terminal())
+    assert not terminal.colours(Terminal())
 
 
 def test_colours_change_no_word() -> None:
     for make in CATALOGUE:
-        coloured = make().told(colours=True)
+        coloured = make().told(coloured=True)
         assert "\033[36m" in coloured and "\033[1;31m" in coloured
         assert re.sub(r"\033\[[\d;]*m", "", coloured) == str(make())
 

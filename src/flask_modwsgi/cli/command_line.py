@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 from .. import problems
 from ..config import settings
-from ..problems.problem import WIDTH, Problem
+from ..problems.problem import Problem
+from ..terminal import WIDTH
 from . import completion
 from .verbs import VERBS, Verb
 

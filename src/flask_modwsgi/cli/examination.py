@@ -10,7 +10,7 @@ from ..config.project import Project
 from ..doctor.checklist import findings, obstacle
 from ..doctor.facts import Facts
 from ..doctor.finding import Check, Finding, problems_of, run, summary, table
-from ..problems.problem import colours
+from ..terminal import colours
 
 
 def examine(project: Project, report: str | None, hello: bool, as_json: bool) -> int:

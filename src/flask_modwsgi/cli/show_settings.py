@@ -8,9 +8,8 @@ from ..config import env_file, proxies, settings
 from ..config.project import Project
 from ..doctor.redaction import masked
 from ..machine import capacity
-from ..printable import printable
-from ..problems.problem import WIDTH
 from ..server import summary
+from ..terminal import WIDTH, printable, wrapped
 
 Row = tuple[str, str, str]  # the name, its value with the unit, where it comes from
 
@@ -29,7 +28,7 @@ def show(project: Project) -> int:
     print()
     told = [env_file.missing(project.env_file), env_file.repeated(project.env_file)]
     for sentence in filter(None, [*consequences(chosen), *told]):
-        print(textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
+        print(wrapped(sentence, others="  "))
     return 0
 
 

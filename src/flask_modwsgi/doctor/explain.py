@@ -3,7 +3,6 @@
 import difflib
 import os
 import re
-import textwrap
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from ..config.project import Project
 from ..logs import events, reader
 from ..logs.events import Event, messages
 from ..machine.times import clock
-from ..printable import printable
 from ..problems.catalogue import CATALOGUE
 from ..problems.problem import Problem
+from ..terminal import printable, wrapped
 from . import deaths
 from .import_failures import denied
 from .tracebacks import crash_stack, tracebacks
@@ -167,14 +166,7 @@ def as_text(code: str, entry: Explanation, quote: Sequence[str] = ()) -> str:
 
 
 def _row(label: str, text: str) -> str:
-    return textwrap.fill(
-        text,
-        80,
-        initial_indent=f"{label + ' ':<10}",
-        subsequent_indent=" " * 10,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(text, f"{label + ' ':<10}", " " * 10)
 
 
 def _with(code: str, log: Sequence[Event]) -> list[str]:

@@ -1,19 +1,17 @@
 """One check, what it found, and how a list of them is run and shown."""
 
-import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from .. import problems
-from ..printable import printable
-from ..problems.problem import BAD, PLAIN, WIDTH, Problem
+from ..problems.problem import Problem
+from ..terminal import GREEN, STRONG_RED, YELLOW, printable, styled, wrapped
 from .facts import Facts
 
 State = Literal["ok", "note", "problem", "skipped"]
-GOOD, HINT = "\033[32m", "\033[33m"
-STYLES = {"ok": GOOD, "note": HINT, "skipped": HINT, "problem": BAD}
+STYLES = {"ok": GREEN, "note": YELLOW, "skipped": YELLOW, "problem": STRONG_RED}
 
 
 class Note(str):
@@ -86,16 +84,9 @@ def table(found: Sequence[Finding], coloured: bool = False) -> str:
     """For each check its name, its state and the value it saw, in lines of 80 characters."""
     lines = []
     for finding in found:
-        style, end = (STYLES[finding.state], PLAIN) if coloured else ("", "")
-        value = textwrap.fill(
-            printable(finding.value),
-            WIDTH,
-            initial_indent=" " * 25,
-            subsequent_indent=" " * 25,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        lines.append(f"{finding.check:<16}{style}{finding.state:<9}{end}{value.lstrip(' ')}")
+        state = styled(f"{finding.state:<9}", STYLES[finding.state] if coloured else "")
+        value = wrapped(printable(finding.value), " " * 25, " " * 25).lstrip(" ")
+        lines.append(f"{finding.check:<16}{state}{value}")
     return "\n".join(lines)
 
 

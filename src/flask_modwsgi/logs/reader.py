@@ -14,8 +14,7 @@ from typing import BinaryIO, NamedTuple
 from ..config.project import Project
 from ..machine import files
 from ..machine.times import clock
-from ..printable import printable
-from ..problems.problem import colours
+from ..terminal import RED, YELLOW, colours, printable, styled
 from . import events
 from .events import Event
 from .noise import is_routine
@@ -24,7 +23,6 @@ SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
 MINOR = {"warn", "warning"}
 LOGS = ("access.log", "error.log", "stand-in/error.log")
 TAIL = 256 * 1024  # bytes of each log that are read
-RED, YELLOW, PLAIN = "\033[31m", "\033[33m", "\033[0m"
 
 
 class Line(NamedTuple):
@@ -155,7 +153,7 @@ def coloured(line: Line) -> str:
         return text
     how_bad = level(line.event)
     colour = RED if how_bad in SERIOUS else YELLOW if how_bad in MINOR else ""
-    return f"{colour}{text}{PLAIN}" if colour else text
+    return styled(text, colour)
 
 
 def causes(project: Project, since: float = 0.0) -> list[tuple[int, str, str]]:

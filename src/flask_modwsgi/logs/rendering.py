@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from .. import systemd
-from ..printable import UNPRINTABLE, printable, printable_bytes
+from ..terminal import UNPRINTABLE, printable, printable_bytes
 from .chunking import Joined
 from .events import SCRIPT, Event, messages, read_access, read_error
 

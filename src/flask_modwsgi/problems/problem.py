@@ -1,18 +1,13 @@
 """A failure that has a name, and how it is shown: what is wrong, why, and what to type."""
 
 import json
-import os
 import sys
-import textwrap
 from dataclasses import dataclass
-from typing import TextIO
 
 from .. import systemd
-from ..printable import printable
+from ..terminal import CYAN, STRONG, STRONG_RED, colours, printable, styled, wrapped
 
 SITE = "https://org.github.io/flask-modwsgi"  # org is the repository's owner, as in README
-WIDTH = 80
-BAD, STRONG, COMMAND, PLAIN = "\033[1;31m", "\033[1m", "\033[36m", "\033[0m"
 
 
 @dataclass(eq=False)
@@ -32,17 +27,18 @@ class Problem(Exception):
         """The address of its entry on the documentation site."""
         return f"{SITE}/troubleshooting/#{self.slug}"
 
-    def told(self, colours: bool = False) -> str:
+    def told(self, coloured: bool = False) -> str:
         """The three parts as people read them."""
         rows = [
-            _row("Problem", self.slug, BAD if colours else ""),
-            _row("What", self.what, STRONG if colours else ""),
+            _row("Problem", self.slug, STRONG_RED if coloured else ""),
+            _row("What", self.what, STRONG if coloured else ""),
             _row("Why", self.why),
         ]
         labels = ("Type", *["or"] * (len(self.remedy) - 1))
         commands = zip(labels, map(printable, self.remedy), strict=True)
-        style, end = (COMMAND, PLAIN) if colours else ("", "")
-        return "\n".join([*rows, *(f"{label:<9}{style}{line}{end}" for label, line in commands)])
+        style = CYAN if coloured else ""
+        told = (f"{label:<9}{styled(line, style)}" for label, line in commands)
+        return "\n".join([*rows, *told])
 
     def as_dict(self) -> dict[str, object]:
         """The same for programs."""
@@ -71,22 +67,9 @@ def _row(label: str, text: str, style: str = "") -> str:
     """A label and its sentence, wrapped; lines after the first are quoted output, left alone."""
     # Names, paths and quotes are often somebody else's.
     sentence, *quoted = map(printable, text.splitlines())
-    wrapped = textwrap.fill(
-        sentence,
-        WIDTH,
-        initial_indent=f"{label:<9}",
-        subsequent_indent=" " * 9,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    if style:
-        wrapped = f"{label:<9}{style}{wrapped[9:]}{PLAIN}"
-    return "\n".join([wrapped, *(f"  | {line}" for line in quoted)])
-
-
-def colours(stream: TextIO) -> bool:
-    """Whether to colour what goes to `stream`. https://no-color.org"""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    label = f"{label:<9}"
+    text = wrapped(sentence, label, " " * 9).removeprefix(label)
+    return "\n".join([label + styled(text, style), *(f"  | {line}" for line in quoted)])
 
 
 def tell(problem: Problem, as_json: bool) -> None:

@@ -2,20 +2,16 @@
 
 import os
 import sys
-import textwrap
 
 from .. import systemd
-from ..printable import printable
-from ..problems.problem import WIDTH
+from ..terminal import printable, wrapped
 
 
 def say(text: str) -> None:
     """A line with a mark, so that it stands out between lines of a log; wrapped on a terminal."""
     first, *others = f"* {text}".splitlines()
     if sys.stderr.isatty():
-        first = textwrap.fill(
-            first, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
+        first = wrapped(first, others="  ")
     write("\n".join([first, *others]))
 
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import subprocess
-import textwrap
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +18,7 @@ from ..logs import reader
 from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from ..machine.times import duration
-from ..printable import printable
+from ..terminal import printable, wrapped
 from ..tls import acme
 from . import answers, health_summary, losses, probe, summary
 
@@ -166,7 +165,7 @@ def as_text(found: dict[str, Any]) -> str:
     lines = [f"{'State':<10}{found['state']}"]
     trouble = [("Trouble", found["trouble"]["text"])] if found["trouble"] else []
     for label, text in [*trouble, *(("Note", note) for note in found["notes"])]:
-        lines += textwrap.wrap(text, 80, initial_indent=f"{label:<10}", subsequent_indent=" " * 10)
+        lines += wrapped(text, f"{label:<10}", " " * 10).split("\n")
     if found["state"] != "stopped":
         began = datetime.fromtimestamp(found["since"]).astimezone()
         since = f"{began:%Y-%m-%d %H:%M:%S %z}"

@@ -13,12 +13,11 @@ from ..config.project import Project
 from ..machine import files, kernel_threads, process_table, trust
 from ..machine.process_table import Process
 from ..machine.times import duration
-from ..printable import printable
+from ..terminal import WIDTH, printable
 from . import answers
 from .messages import say
 
 PATIENCE = 2  # seconds for an answer in Python, and then as many for one without
-WIDTH = 80
 ANSWER = {"time": float, "threads": list}
 _CALL = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 _LIBRARY = re.compile(r"^.*/(site-packages|python3\.\d+)/")

@@ -1,7 +1,6 @@
 """Shows what a setup is doing, and how far it is."""
 
 import contextlib
-import os
 import re
 import sys
 import threading
@@ -11,7 +10,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from ..machine.times import duration
-from ..printable import printable
+from ..terminal import is_terminal, printable
 
 PHASES = ("apr", "apr-util", "pcre2", "httpd", "mod_wsgi")  # of the bundled Apache, in order
 BAR = 24  # characters
@@ -26,11 +25,6 @@ def say(label: str, text: str) -> None:
     cleared = CLEARED if is_terminal(sys.stdout) else ""  # of a line of Progress
     for number, line in enumerate(text.splitlines()):
         print(f"{cleared}{label if number == 0 else '':<9}{printable(line)}", flush=True)
-
-
-def is_terminal(stream: TextIO) -> bool:
-    """Whether a line can be written there again."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def phase_of(line: str) -> str | None:
