@@ -144,7 +144,7 @@ def record(root: Path, pid: int) -> process_table.Process:
     found = process_table.find(pid)
     assert found
     state.write(root, state.State(started=time.time()))
-    state.record_process(root, pid, found.start)
+    state.update(root, pid=pid, start=found.start)
     return found
 
 

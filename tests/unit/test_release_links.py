@@ -122,7 +122,7 @@ def test_a_server_is_told_by_the_folder_its_link_leads_to(tmp_path: Path) -> Non
         assert releases.recognised(Project(two)).link == link
         assert releases.recognised(Project(one)).link is None
         assert releases.recognised(Project(three)).service == three / "var"
-        state.record_release(root, State(project=str(three)))
+        state.update(root, project=str(three))
         assert releases.recognised(Project(three)).service == one / "var"
         assert server.stdin
         server.stdin.close()

@@ -117,26 +117,20 @@ def refuse_moved(root: Path) -> None:
         raise problems.moved_while_running(before, root)
 
 
-def record_process(root: Path, pid: int, start: str) -> None:
-    """Add which process Apache is."""
-    write(root, replace(read(root), pid=pid, start=start))
+def update(root: Path, **changes: Any) -> None:
+    """Record what has changed of a server that runs."""
+    write(root, replace(read(root), **changes))
 
 
 def record_environments(root: Path, environments: Iterable[Path]) -> None:
     """Record from which Python environments the server's processes run, Apache's own first."""
     unique = list(dict.fromkeys(map(str, environments)))
-    write(root, replace(read(root), environments=unique))
-
-
-def record_release(root: Path, now: State) -> None:
-    """Record which release is served after a reload."""
-    write(root, replace(read(root), project=now.project, static_folder=now.static_folder))
+    update(root, environments=unique)
 
 
 def record_settings(root: Path, now: State) -> None:
     """Record with which settings Apache has read its configuration again."""
-    kept = {name: getattr(now, name) for name in _READ_AGAIN}
-    write(root, replace(read(root), **kept))
+    update(root, **{name: getattr(now, name) for name in _READ_AGAIN})
 
 
 def mark_stopped(root: Path, because: Problem | None = None) -> None:

@@ -95,6 +95,15 @@ def parsed(content: bytes | str) -> Any:
         raise ValueError("it is too deep") from None
 
 
+def json_object(path: Path) -> dict[str, Any]:
+    """What a file says in JSON that somebody else may have written; empty where there is none."""
+    try:
+        found = parsed(text(path))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def write(path: Path, content: str, mode: int = 0o644, owner: int = -1) -> None:
     """Replace a file in one step, so that a full disk leaves the old one.
 

@@ -66,8 +66,5 @@ def _put(root: Path, daemon: Process, question: str) -> None:
 
 def read(path: Path, kinds: Kinds) -> Answer | None:
     """The answer that a process wrote; None if it is not valid."""
-    try:
-        answer = dict(files.parsed(files.text(path)))
-        return answer if all(type(answer[name]) is kinds[name] for name in kinds) else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    answer = files.json_object(path)
+    return answer if all(type(answer.get(name)) is kinds[name] for name in kinds) else None

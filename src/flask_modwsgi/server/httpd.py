@@ -187,7 +187,7 @@ class Httpd:
             preexec_fn=None if self.site.logs else processes.end_with_parent,
         )
         if started := process_table.find(self.process.pid):
-            state.record_process(self.site.root, started.pid, started.start)
+            state.update(self.site.root, pid=started.pid, start=started.start)
 
     def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
         limit = self.site.settings.start_limit

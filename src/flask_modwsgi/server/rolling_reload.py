@@ -70,7 +70,8 @@ def reload(project: Project) -> int:
         if not steps or not steps[0].replaced:
             raise problems.nothing_replaced()
         launch.write_environment(here)
-        state.record_release(root, launch.recorded(here, server.address))
+        served = here.application.static_folder
+        state.update(root, project=str(here.project.root), static_folder=served)
         if static:
             server_root.show_files(root, static.folder)
         grace = here.settings.stop_limit

@@ -92,18 +92,10 @@ def required(project: Project, development: bool) -> str:
     return f"{requirements.digest(project, development)} {own[:16]}"
 
 
-def _recorded(environment: Path) -> dict[str, Any]:
-    try:
-        found = files.parsed(files.text(record(environment)))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def recorded(environment: Path) -> Recipe | None:
     """What an environment was made of, or None where it is missing or half-made."""
     try:
-        found = Recipe(**_recorded(environment)["recipe"])
+        found = Recipe(**files.json_object(record(environment))["recipe"])
     except (KeyError, TypeError):
         return None
     kinds = {name: bool if name == "development" else str for name in vars(found)}
@@ -115,7 +107,7 @@ def drift(environment: Path, installed: Mapping[str, str]) -> list[str]:
 
     :param installed: The version of each package, by normalised name.
     """
-    packages = _recorded(environment).get("packages")
+    packages = files.json_object(record(environment)).get("packages")
     return [
         f"{name} is {installed[name]}, and setup installed {version}"
         if name in installed

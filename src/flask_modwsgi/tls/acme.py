@@ -84,8 +84,4 @@ def _staging(project: Project, settings: Settings) -> Path:
 
 def _job(project: Project, settings: Settings) -> dict[str, Any]:
     """What mod_md notes of its attempts, as the account that it works as; empty where nothing is."""
-    try:
-        found = files.parsed(files.text(_staging(project, settings) / "job.json"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return files.json_object(_staging(project, settings) / "job.json")
