@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from ..config.project import Project
+from ..doctor import report as reports
 from ..doctor.checklist import findings, obstacle
 from ..doctor.facts import Facts
 from ..doctor.finding import Check, Finding, problems_of, run, summary, table
+from ..server import import_check, smoke_test
 from ..terminal import colours
 
 
@@ -20,8 +22,6 @@ def examine(project: Project, report: str | None, hello: bool, as_json: bool) ->
     :raises Problem: `hello` did not answer.
     """
     if hello:
-        from ..server import smoke_test
-
         return smoke_test.hello(project)
     started = time.monotonic()
     found = []
@@ -32,10 +32,7 @@ def examine(project: Project, report: str | None, hello: bool, as_json: bool) ->
             print(table([finding], colours(sys.stdout)), flush=True)
     wrong = problems_of(found)
     if report is not None:
-        from ..doctor.report import write
-        from ..server import smoke_test
-
-        path = write(project, report, found, lambda: smoke_test.configuration(project))
+        path = reports.write(project, report, found, lambda: smoke_test.configuration(project))
         told = f"The report is in {path}; secrets in it are masked."
         print(json.dumps({"ok": not wrong, "report": str(path)}) if as_json else told)
     elif as_json:
@@ -65,8 +62,6 @@ def _findings(facts: Facts) -> Iterator[Finding]:
 def _begun(facts: Facts, stack: ExitStack) -> Callable[[], str]:
     """Begin to load the application; what is returned waits for the outcome."""
     try:
-        from ..server import import_check
-
         trial = stack.enter_context(import_check.begin(facts))
     except Exception as error:
         reason = error

@@ -12,14 +12,16 @@ from pathlib import Path
 
 from .. import problems
 from ..apache import content_types, precompressed, processes, state
+from ..config import env_file as env_files
+from ..config import safety
+from ..config.settings import NAMES, source
 from ..setup import environments
+from ..tls import acme, https
 from .facts import Facts
 from .finding import Note
 
 
 def env_file(facts: Facts) -> str:
-    from ..config import env_file
-
     file = facts.project.env_file
     if not _is_there(facts):
         return Note("none; settings come from the environment or are defaults")
@@ -27,7 +29,7 @@ def env_file(facts: Facts) -> str:
     mode = stat.filemode(status.st_mode)
     if status.st_mode & stat.S_IROTH:
         raise problems.env_file_exposed(file, mode)
-    twice = env_file.repeated(file)
+    twice = env_files.repeated(file)
     return Note(twice) if twice else mode
 
 
@@ -44,25 +46,19 @@ def _is_there(facts: Facts) -> bool:
 
 
 def settings(facts: Facts) -> str:
-    from ..config import env_file, settings
-
     chosen = facts.settings
-    written = env_file.read(facts.project.env_file)
-    given = [name for name in settings.NAMES if settings.source(name, written) != "default"]
-    return f"{len(given)} of {len(settings.NAMES)} given; {chosen.processes} x {chosen.threads}"
+    written = env_files.read(facts.project.env_file)
+    given = [name for name in NAMES if source(name, written) != "default"]
+    return f"{len(given)} of {len(NAMES)} given; {chosen.processes} x {chosen.threads}"
 
 
 def secret(facts: Facts) -> str:
-    from ..config import safety
-
     _is_there(facts)
     safety.refuse_unsafe(facts.variables, facts.project.env_file)
     return f"{len(facts.variables['FLASK_SECRET_KEY'])} characters"
 
 
 def certificate(facts: Facts) -> str | None:
-    from ..tls import acme
-
     found, awaited = facts.certificate, acme.awaited(facts.project, facts.settings)
     if awaited:
         return Note(awaited)
@@ -77,8 +73,6 @@ def certificate(facts: Facts) -> str | None:
 
 
 def _replaced_certificate(facts: Facts) -> str:
-    from ..tls import https
-
     root = state.root(facts.project)
     is_served = processes.apache(root) and "https" in state.read(root).address
     return https.replaced(facts.settings, facts.certificate) if is_served else ""

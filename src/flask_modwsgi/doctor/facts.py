@@ -4,16 +4,15 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from .. import problems
+from ..config import env_file, settings
 from ..config.project import Project
+from ..config.settings import Settings
 from ..machine import accounts
 from ..setup import built, environments, interpreters
-
-if TYPE_CHECKING:
-    from ..config.settings import Settings
-    from ..tls.certificates import Certificate
+from ..tls import https
+from ..tls.certificates import Certificate
 
 
 class Facts:
@@ -32,24 +31,18 @@ class Facts:
     @cached_property
     def variables(self) -> dict[str, str]:
         """All environment variables the application gets. Needs the packages in ``.venv``."""
-        from ..config import settings
-
         return settings.variables(self.project.env_file) | dict(self._given)
 
     @cached_property
-    def settings(self) -> "Settings":
+    def settings(self) -> Settings:
         """The settings in force. Needs the packages in ``.venv``."""
-        from ..config import env_file, settings
-
         in_file = env_file.read(self.project.env_file)
         settings.refuse_misspelt(in_file)
         return settings.load(self.variables, in_file)
 
     @cached_property
-    def certificate(self) -> "Certificate | None":
+    def certificate(self) -> Certificate | None:
         """What HTTPS is served with; None without TLS."""
-        from ..tls import https
-
         return https.check(self.project, self.settings)
 
     @cached_property

@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..apache import server_root
+from ..config import env_file
 from ..config.project import Project
+from ..config.settings import NAMES, source
 from ..logs import reader
 from ..machine import files, trust
 from ..problems.problem import Problem
@@ -87,11 +89,8 @@ def hidden(project: Project) -> list[str]:
 
 def _own(project: Project) -> dict[str, str]:
     """What ``.env`` has beside settings."""
-    from ..config import env_file
-    from ..config import settings as module
-
     written = env_file.read(project.env_file)
-    return {name: text for name, text in written.items() if name not in module.NAMES}
+    return {name: text for name, text in written.items() if name not in NAMES}
 
 
 def versions(facts: Facts) -> str:
@@ -107,13 +106,10 @@ def versions(facts: Facts) -> str:
 
 def settings(facts: Facts) -> str:
     """Settings in full; of the rest only names and lengths."""
-    from ..config import env_file
-    from ..config import settings as module
-
     written = env_file.read(facts.project.env_file)
     rows = [
-        f"{name:<16} {getattr(facts.settings, name.lower())!s:<20} {module.source(name, written)}"
-        for name in module.NAMES
+        f"{name:<16} {getattr(facts.settings, name.lower())!s:<20} {source(name, written)}"
+        for name in NAMES
     ]
     own = _own(facts.project)
     rows += [f"{name:<16} {redaction.MASK} ({len(text)} characters)" for name, text in own.items()]

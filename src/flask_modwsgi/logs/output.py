@@ -13,18 +13,16 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from .. import systemd
 from ..config.project import Project
+from ..config.settings import Settings
 from ..machine import files, process_table, trust
 from . import events, rendering
 from .events import Event
 from .noise import is_routine
 from .writer import LONGEST, take_certificate
-
-if TYPE_CHECKING:
-    from ..config.settings import Settings
 
 KEPT = 600  # lines of a terminal that are looked at when something fails
 _ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
@@ -93,7 +91,7 @@ class Terminal:
 class Files:
     """To ``access.log`` and ``error.log`` in a folder, by a process that outlives this one."""
 
-    def __init__(self, project: Project, folder: Path, settings: "Settings") -> None:
+    def __init__(self, project: Project, folder: Path, settings: Settings) -> None:
         self._project = project
         self._folder = folder
         self._settings = settings
