@@ -12,7 +12,7 @@ from flask import Flask, Response
 from flask_modwsgi.apache import app_profile
 from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
 from flask_modwsgi.apache.state import State
-from flask_modwsgi.server import import_check, launch, smoke_test
+from flask_modwsgi.server import import_check, restart_reasons, smoke_test
 from flask_modwsgi.worker import static_versions
 
 OWN_VIEW = "a view of its own"
@@ -71,13 +71,13 @@ def test_apache_answers_for_what_flask_would_alone(
 def test_another_address_needs_a_restart() -> None:
     now = AppProfile("/srv/x/dist", "/static")
     before = State(started=1.0, static_folder="/srv/x/dist", static_url="/static")
-    assert launch.stale(before, now) == []
-    assert launch.stale(State(started=1.0), AppProfile()) == []
-    assert launch.stale(State(), now) == []  # the state is lost
-    assert launch.stale(replace(before, static_folder="/srv/x/static"), now) == []
+    assert restart_reasons.stale(before, now) == []
+    assert restart_reasons.stale(State(started=1.0), AppProfile()) == []
+    assert restart_reasons.stale(State(), now) == []  # the state is lost
+    assert restart_reasons.stale(replace(before, static_folder="/srv/x/static"), now) == []
     for other in (State(started=1.0), replace(before, static_url="/")):
-        assert len(launch.stale(other, now)) == 1
-    assert launch.stale(before, AppProfile()) == [
+        assert len(restart_reasons.stale(other, now)) == 1
+    assert restart_reasons.stale(before, AppProfile()) == [
         "the address of the static files (/static, now none)"
     ]
 

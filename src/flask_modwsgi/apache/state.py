@@ -122,7 +122,7 @@ def update(root: Path, **changes: Any) -> None:
     write(root, replace(read(root), **changes))
 
 
-def record_environments(root: Path, environments: Iterable[Path]) -> None:
+def record_environments(root: Path, environments: Iterable[str | Path]) -> None:
     """Record from which Python environments the server's processes run, Apache's own first."""
     unique = list(dict.fromkeys(map(str, environments)))
     update(root, environments=unique)

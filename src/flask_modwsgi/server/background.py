@@ -1,9 +1,8 @@
 """``./run start`` and ``./run restart``: Apache in the background, found again by its server root."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from ..apache import modes, processes, state
+from ..apache import processes, state
 from ..config.project import Project
 from . import import_check, launch, locks, probe, summary
 from .ending import end
@@ -61,25 +60,3 @@ def restart(project: Project, given: Mapping[str, str]) -> int:
         server.start()
         _say_what_runs(server)
     return 0
-
-
-def changed_linking(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Variables of the dynamic linker that differ since the start."""
-    return [
-        f"{name} ({before.get(name, 'unset')} is now {now.get(name, 'unset')})"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name)
-    ]
-
-
-def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What Apache was started with and what it would be started with now, where they differ.
-
-    Only what a reload cannot change.
-    """
-    read_at_start = modes.of(before.get("mode", "")).read_at_start
-    return [
-        f"{name.upper()} ({before[name]} is now {now[name]})"
-        for name in now
-        if name in before and before[name] != now[name] and name in read_at_start
-    ]

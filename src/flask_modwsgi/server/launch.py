@@ -202,14 +202,3 @@ def recorded(site: Site, address: str) -> State:
 def linking(environ: Mapping[str, str]) -> dict[str, str]:
     """Variables that the dynamic linker reads only when Apache starts (``man 8 ld.so``)."""
     return {name: value for name, value in environ.items() if name.startswith(("LD_", "DYLD_"))}
-
-
-def stale(started: State, now: AppProfile) -> list[str]:
-    """What Apache's configuration has of the application that is out of date.
-
-    :param started: What was remembered at the start.
-    """
-    if not started.started or started.static_url == now.static_url:
-        return []
-    was, will_be = (one.static_url or "none" for one in (started, now))
-    return [f"the address of the static files ({was}, now {will_be})"]

@@ -21,7 +21,7 @@ from ..machine import capacity, files, process_table
 from ..machine.process_table import Process
 from ..tls import acme, certificates, https
 from ..tls.certificates import Certificate
-from . import background, import_check, launch, locks, smoke_test, status
+from . import import_check, launch, locks, restart_reasons, smoke_test, status
 from .ending import STANDBY_PORTS, end_standby
 from .httpd import Httpd
 from .launch import Site
@@ -80,7 +80,7 @@ def check_files(before: dict[str, Any], now: Settings) -> None:
     if not (before.get("tls_certificate") or before.get("https_names")):
         raise problems.tls_off()
     own = {name: getattr(now, name) for name in _FILES}
-    if changes := background.changed_settings(before, own):
+    if changes := restart_reasons.changed_settings(before, own):
         raise problems.restart_needed(changes)
 
 

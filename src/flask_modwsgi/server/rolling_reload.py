@@ -7,12 +7,13 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from .. import problems
 from ..apache import precompressed, processes, server_root, state
-from ..apache.modes import REPLACE
+from ..apache.modes import REPLACE, Step
+from ..apache.state import State
 from ..config import env_file
 from ..config.project import Project
 from ..doctor import causes, deaths
@@ -20,12 +21,11 @@ from ..logs import output
 from ..logs.events import Event
 from ..machine import accounts, process_table
 from ..machine.process_table import Process
-from ..setup import environments
 from ..tls import https
-from . import import_check, launch, locks, probe, renewal
-from .background import changed_linking, changed_settings
+from . import import_check, launch, locks, probe, renewal, restart_reasons
 from .ending import end_standby
 from .httpd import Httpd
+from .launch import Site
 from .messages import say
 
 
@@ -40,78 +40,102 @@ def reload(project: Project) -> int:
         processes.require_apache(root, "reload")
         processes.refuse_incomplete(root)
         server = state.read(root)
-        logs = server.log_folder
-        here = replace(launch.for_production(project, logs, server.given), root=root)
-        mode = processes.mode_of(root)
-        changes = changed_settings(server.settings, asdict(here.settings))
-        changes += changed_linking(server.linking, launch.linking(here.environ))
-        current = here.project.environment
-        used = [Path(path) for path in server.environments] or [current]
-        changes += environments.restart_reasons(used[0], current)
-        if changes:
-            raise problems.restart_needed(changes)
-        here = import_check.check(here)
-        if not mode.reads_configuration and (changes := launch.stale(server, here.application)):
-            raise problems.restart_needed(changes)
+        here = _tried(project, root, server)
         end_standby(project, root, seconds=here.settings.stop_limit)
-        if logs and not logs.exists():
-            output.make_folder(project, logs)
-            say(f"careful, {logs} was gone and is made again: what was logged meanwhile is lost")
-        # A setup meanwhile must not remove what the processes of any age run from.
-        state.record_environments(root, [*used, current])
-        if mode.reads_configuration:
-            apache = Httpd(here)
-            apache.configure()
-            state.record_settings(root, launch.recorded(here, apache.address))
-        static = here.application.static
-        if static:
-            precompressed.renew(project, static, here.account, here.environ, root)
-        steps = processes.steps(root)
-        if not steps or not steps[0].replaced:
-            raise problems.nothing_replaced()
-        launch.write_environment(here)
-        served = here.application.static_folder
-        state.update(root, project=str(here.project.root), static_folder=served)
-        if static:
-            server_root.show_files(root, static.folder)
-        grace = here.settings.stop_limit
-        limit = 2 * grace + here.settings.start_limit + 15
-        log = output.since_now(project.logs / "error.log")
+        steps = _prepare(here, server)
         old = processes.workers(root)
-        gone: list[Process] = []
-        for step in steps:
-            started = time.time()
-            _ask_to_go(step.asked)
-            leaving = [*gone, *step.replaced]
-            # Apache may have had one more than it needs.
-            needed = min(len(leaving), here.settings.processes)
-            is_done = _wait_for_successors(root, old, needed, limit, log)
-            have_left = _wait_for_the_end(root, leaving, grace)
-            if not (is_done and have_left):
-                stuck = problems.reload_stuck(len(gone), len(old), time.time() - started)
-                lines, user = causes.settled(log), here.account.user
-                found = causes.gather(lines, user, project.root, server.memory_kills)
-                cause = causes.cause(found)
-                if cause:
-                    say(stuck.what)
-                for line in _what_serves(root, old):
-                    say(line)
-                raise cause or stuck
-            gone = leaving
-        state.record_environments(root, [used[0], current])
+        _replace(here, server, steps, old)
+        state.record_environments(root, [*server.environments[:1], project.environment])
         say(f"{len(old)} processes were replaced")
-        if logs and (error := probe.error_logged(server.address, here.settings.hosts)):
-            say(error)
-        if twice := env_file.repeated(project.env_file):
-            say(twice)
-        if project.service != project.var:
-            say(f"careful, Apache needs {project.service.parent} until ./run restart")
+        _say_what_is_wrong(here, server)
         if https.replaced(here.settings, here.certificate):
             renewal.take_certificate(project)
         elif here.certificate:
             for line in here.certificate.warnings:
                 say(line)
     return 0
+
+
+def _tried(project: Project, root: Path, server: State) -> Site:
+    """What is to be served from now on. The application was loaded on trial.
+
+    :raises Problem: it cannot be, or Apache itself would have to be started anew.
+    """
+    here = replace(launch.for_production(project, server.log_folder, server.given), root=root)
+    if changes := restart_reasons.of(server, here):
+        raise problems.restart_needed(changes)
+    here = import_check.check(here)
+    changes = restart_reasons.stale(server, here.application)
+    if changes and not processes.mode_of(root).reads_configuration:
+        raise problems.restart_needed(changes)
+    return here
+
+
+def _prepare(here: Site, server: State) -> list[Step]:
+    """Write what the new processes, and Apache, read.
+
+    :return: To replace the processes of now.
+    :raises Problem: there is no process to replace.
+    """
+    project, root, static = here.project, here.root, here.application.static
+    if here.logs and not here.logs.exists():
+        output.make_folder(project, here.logs)
+        say(f"careful, {here.logs} was gone and is made again: what was logged meanwhile is lost")
+    # A setup meanwhile must not remove what the processes of any age run from.
+    state.record_environments(root, [*server.environments, project.environment])
+    if processes.mode_of(root).reads_configuration:
+        apache = Httpd(here)
+        apache.configure()
+        state.record_settings(root, launch.recorded(here, apache.address))
+    if static:
+        precompressed.renew(project, static, here.account, here.environ, root)
+    steps = processes.steps(root)
+    if not steps or not steps[0].replaced:
+        raise problems.nothing_replaced()
+    launch.write_environment(here)
+    served = here.application.static_folder
+    state.update(root, project=str(project.root), static_folder=served)
+    if static:
+        server_root.show_files(root, static.folder)
+    return steps
+
+
+def _replace(here: Site, server: State, steps: list[Step], old: list[Process]) -> None:
+    """Replace all processes, step by step: each begins when the one before has its successors.
+
+    :raises Problem: it has none, with the reason.
+    """
+    root, grace = here.root, here.settings.stop_limit
+    limit = 2 * grace + here.settings.start_limit + 15
+    log = output.since_now(here.project.logs / "error.log")
+    gone: list[Process] = []
+    for step in steps:
+        started = time.time()
+        _ask_to_go(step.asked)
+        leaving = [*gone, *step.replaced]
+        # Apache may have had one more than it needs.
+        needed = min(len(leaving), here.settings.processes)
+        is_done = _wait_for_successors(root, old, needed, limit, log)
+        have_left = _wait_for_the_end(root, leaving, grace)
+        if not (is_done and have_left):
+            stuck = problems.reload_stuck(len(gone), len(old), time.time() - started)
+            lines, user = causes.settled(log), here.account.user
+            found = causes.gather(lines, user, here.project.root, server.memory_kills)
+            cause = causes.cause(found)
+            for line in [*([stuck.what] if cause else []), *_what_serves(root, old)]:
+                say(line)
+            raise cause or stuck
+        gone = leaving
+
+
+def _say_what_is_wrong(here: Site, server: State) -> None:
+    project = here.project
+    if here.logs and (error := probe.error_logged(server.address, here.settings.hosts)):
+        say(error)
+    if twice := env_file.repeated(project.env_file):
+        say(twice)
+    if project.service != project.var:
+        say(f"careful, Apache needs {project.service.parent} until ./run restart")
 
 
 def _what_serves(root: Path, old: list[Process]) -> Iterator[str]:
