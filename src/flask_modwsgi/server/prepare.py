@@ -31,6 +31,7 @@ from ..setup import (
     requirements,
     wheel_cache,
 )
+from ..setup.plan import Plan
 from ..setup.progress import REQUEST, Progress, say
 from . import locks
 
@@ -56,50 +57,95 @@ def setup(
     started = time.monotonic()
     # The application's user reads what is made here, whatever this user's umask keeps from it.
     os.umask(0o022)
-    facts = Facts(project)
-    before(SETUP, facts)
+    account = _checked(project)
     with locks.held(project, "setup", PATIENCE):
-        python, passed_over = interpreters.choose(project, facts.account)
-        chosen, lacking = apaches.choose(apache or project.apache)
-        say("Python", f"{python.label}  {python.path}")
-        for path, reason in passed_over:
-            say("", f"passed over {path}:\n{reason}")
-        say("Apache", f"{chosen.version}  {chosen.kind}")
-        wanted = environments.recipe(project, python, chosen, development)
+        plan, lacking = _chosen(project, account, apache or project.apache, development, rebuild)
+        wanted = environments.recipe(plan)
         found = None if rebuild else environments.find(project, wanted)
         if not found:
-            _check_build(project, chosen, lacking, python, rebuild)
-        phases = [] if found else new_environment.phases(project, python, chosen, wanted, rebuild)
+            _check_build(plan, lacking)
+        phases = [] if found else new_environment.phases(plan)
         with Progress([*phases, REQUEST]) as progress:
-            new = Project(
-                project.root,
-                found or new_environment.build(project, python, chosen, wanted, progress, rebuild),
-            )
+            environment = found or new_environment.build(plan, wanted, progress)
             progress.begin(REQUEST)
-            made = built.built(new.python)
-            if findings := built.findings(made, facts.account):
-                raise problems.build_broken(findings)
-            make_env_file(project, facts.account)
-            data_folder.make(project.data, facts.account)
-            locks.share(project, "server", facts.account)
-            # Flask's instance folder of a package in the project, and of one that is installed.
-            data_folder.link(project.package.parent / "instance", project.data)
-            data_folder.link(new.environment / "var", project.data)
+            new = Project(project.root, environment)
+            made = _completed(new, account)
+            locks.share(project, "server", account)
             if not environments.is_usable(project):
                 # There is nothing to lose, and a project that cannot be served yet needs its tools.
-                _put_to_use(project, new.environment)
+                _put_to_use(project, environment)
             proof = _prove(new)
-        _put_to_use(project, new.environment)
+        _put_to_use(project, environment)
+    _say_outcome(plan, made.version, proof, time.monotonic() - started)
+    return 0
+
+
+def _checked(project: Project) -> Account:
+    """Whom the application runs as.
+
+    :raises Problem: setup cannot begin.
+    """
+    facts = Facts(project)
+    before(SETUP, facts)
+    return facts.account
+
+
+def _chosen(
+    project: Project, account: Account, kind: str, development: bool, rebuild: bool
+) -> tuple[Plan, list[str]]:
+    """What is to be built, and what the installed Apache lacks if that is why it was not taken.
+
+    :raises Problem: there is no Python or no Apache to choose.
+    """
+    python, passed_over = interpreters.choose(project, account)
+    apache, lacking = apaches.choose(kind)
+    say("Python", f"{python.label}  {python.path}")
+    for path, reason in passed_over:
+        say("", f"passed over {path}:\n{reason}")
+    say("Apache", f"{apache.version}  {apache.kind}")
+    return Plan(project, python, apache, development, rebuild), lacking
+
+
+def _check_build(plan: Plan, lacking: list[str]) -> None:
+    """Make room, and check that everything is there that a build needs."""
+    project, kind = plan.project, plan.apache.kind
+    environments.prune(project, _served(project))  # what a killed setup left
+    check_places.check_build_space(project)
+    if wheel_cache.kept(plan):
+        return
+    if missing := apaches.missing_tools(plan.apache, plan.python):
+        raise problems.build_tools_missing(kind, missing)
+    if kind == "bundled":
+        say("", "is compiled now, once for this machine: 2 to 5 minutes")
+        if lacking:
+            say("", f"because {'; '.join(lacking)}; to avoid that:")
+            say("", systems.install("system"))
+
+
+def _completed(new: Project, account: Account) -> built.Built:
+    """What the new environment has, with all else there that serving takes.
+
+    :raises Problem: it cannot be used.
+    """
+    made = built.built(new.python)
+    if findings := built.findings(made, account):
+        raise problems.build_broken(findings)
+    make_env_file(new, account)
+    data_folder.make(new.data, account)
+    # Flask's instance folder of a package in the project, and of one that is installed.
+    data_folder.link(new.package.parent / "instance", new.data)
+    data_folder.link(new.environment / "var", new.data)
+    return made
+
+
+def _say_outcome(plan: Plan, mod_wsgi: str, proof: dict[str, Any], seconds: float) -> None:
+    error, notes, apache = proof["error"], proof["notes"], plan.apache
     print()
-    error, notes = proof["error"], proof["notes"]
-    took = duration(time.monotonic() - started)
-    answered = textwrap.fill(f"in {took}: {proof['answered']}", 71, break_on_hyphens=False)
-    say("Built" if error else "Ready", answered)
-    say(
-        "",
-        f"Apache {chosen.version} ({chosen.kind}), mod_wsgi {made.version}, Python {python.label}",
-    )
-    if not requirements.are_hashed(project.root / "requirements.txt"):
+    answered = f"in {duration(seconds)}: {proof['answered']}"
+    say("Built" if error else "Ready", textwrap.fill(answered, 71, break_on_hyphens=False))
+    parts = f"mod_wsgi {mod_wsgi}, Python {plan.python.label}"
+    say("", f"Apache {apache.version} ({apache.kind}), {parts}")
+    if not requirements.are_hashed(plan.project.root / "requirements.txt"):
         notes.insert(0, "requirements.txt has no hashes, so downloads were not verified")
     for note in notes:
         say("Note", textwrap.fill(note, 71))
@@ -109,28 +155,7 @@ def setup(
         say("", "./run start && ./run logs --errors    or in the log")
     else:
         say("Next", "./run        serve it        ./run dev    serve and reload")
-    say("", f"in {project.root}")
-    return 0
-
-
-def _check_build(
-    project: Project,
-    chosen: apaches.Apache,
-    lacking: list[str],
-    python: interpreters.Interpreter,
-    rebuild: bool,
-) -> None:
-    """Make room, and check that everything is there that a build needs."""
-    environments.prune(project, _served(project))  # what a killed setup left
-    check_places.check_build_space(project)
-    if rebuild or not wheel_cache.cached(project, chosen, python):
-        if missing := apaches.missing_tools(chosen, python):
-            raise problems.build_tools_missing(chosen.kind, missing)
-        if chosen.kind == "bundled":
-            say("", "is compiled now, once for this machine: 2 to 5 minutes")
-            if lacking:
-                say("", f"because {'; '.join(lacking)}; to avoid that:")
-                say("", systems.install("system"))
+    say("", f"in {plan.project.root}")
 
 
 def _put_to_use(project: Project, environment: Path) -> None:

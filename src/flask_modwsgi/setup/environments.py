@@ -21,8 +21,7 @@ from ..config.project import Project
 from ..machine import files
 from ..problems.problem import Problem
 from . import built, interpreters, requirements, wheel_cache
-from .apaches import Apache
-from .interpreters import Interpreter
+from .plan import Plan
 
 _NAME = re.compile(r"\d{8}-\d{6}-\d+")  # of an environment's folder
 
@@ -65,20 +64,21 @@ def own_wheel(project: Project) -> Path:
     return newest
 
 
-def recipe(project: Project, python: Interpreter, apache: Apache, development: bool) -> Recipe:
-    """What the environment of this project should be made of now.
+def recipe(plan: Plan) -> Recipe:
+    """What the environment that is planned is made of.
 
     :raises Problem: the requirements or the wheel are missing.
     """
+    python, apache = plan.python, plan.apache
     return Recipe(
-        root=str(project.root),
+        root=str(plan.project.root),
         python=str(python.path.resolve()),
         python_version=python.label,
         apache=apache.kind,
         apache_version=apache.version,
         wheels=wheel_cache.key(apache, python),
-        requirements=required(project, development),
-        development=development,
+        requirements=required(plan.project, plan.development),
+        development=plan.development,
     )
 
 

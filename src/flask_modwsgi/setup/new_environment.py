@@ -7,54 +7,38 @@ from dataclasses import asdict
 from pathlib import Path
 
 from .. import problems
-from ..config.project import Project
 from . import built, environments, installers, requirements, wheel_cache
-from .apaches import Apache
-from .interpreters import Interpreter
+from .plan import Plan
 from .progress import INSTALLATION, Progress
 
 
-def phases(
-    project: Project,
-    python: Interpreter,
-    apache: Apache,
-    wanted: environments.Recipe,
-    rebuild: bool,
-) -> list[str]:
+def phases(plan: Plan) -> list[str]:
     """The phases of `build`, for those who wait."""
-    packages = [file.name for file in requirements.files(project, wanted.development)]
-    is_built = wheel_cache.cached(project, apache, python) and not rebuild
-    compiled = [] if is_built else wheel_cache.phases(apache)
+    packages = [file.name for file in requirements.files(plan.project, plan.development)]
+    compiled = [] if wheel_cache.kept(plan) else wheel_cache.phases(plan.apache)
     return ["environment", *packages, *compiled, INSTALLATION]
 
 
-def build(
-    project: Project,
-    python: Interpreter,
-    apache: Apache,
-    wanted: environments.Recipe,
-    progress: Progress,
-    rebuild: bool = False,
-) -> Path:
+def build(plan: Plan, wanted: environments.Recipe, progress: Progress) -> Path:
     """Make the environment that `wanted` describes; return its folder.
 
     Nothing is left of it if that fails.
 
-    :param rebuild: Compile mod_wsgi even if the cache has it.
     :raises Problem: something could not be downloaded, built or installed.
     """
-    requirements.refuse_own(project, wanted.development)
+    project = plan.project
+    requirements.refuse_own(project, plan.development)
     target = environments.new_folder(project)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        installers.create(project, python, target)
-        for file in requirements.files(project, wanted.development):
+        installers.create(project, plan.python, target)
+        for file in requirements.files(project, plan.development):
             progress.begin(file.name)
             # pip checks hashes if there are any, uv only with an option.
             hashes = ["--require-hashes"] if requirements.are_hashed(file) else []
             options = (*hashes, f"--requirement={file}")
             installers.install(project, f"Installing {file.name}", target, *options)
-        _install_server(project, python, apache, target, progress, rebuild)
+        _install_server(plan, target, progress)
         # An installer's cache may have files that were made with another umask; uv leaves a lock that
         # everybody can write.
         subprocess.run(["chmod", "-R", "a+rX,go-w", target])
@@ -68,14 +52,7 @@ def build(
     return target
 
 
-def _install_server(
-    project: Project,
-    python: Interpreter,
-    apache: Apache,
-    target: Path,
-    progress: Progress,
-    rebuild: bool,
-) -> None:
+def _install_server(plan: Plan, target: Path, progress: Progress) -> None:
     """Install what runs Apache; what the project has pinned stays as it is.
 
     :raises Problem: the project's packages do not fit.
@@ -87,11 +64,11 @@ def _install_server(
         raise problems.flask_missing()
     if found := requirements.conflicts(requirements.needs(), requirements.provided() | installed):
         raise problems.packages_conflict(found)
-    built_here = wheel_cache.obtain(project, apache, python, target, progress, rebuild)
+    built_here = wheel_cache.obtain(plan, target, progress)
     progress.begin(INSTALLATION)
-    wheels = [*built_here, environments.own_wheel(project)]
+    wheels = [*built_here, environments.own_wheel(plan.project)]
     rows = [f"{wheel} --hash=sha256:{wheel_cache.sha256(wheel)}\n" for wheel in wheels]
     file = target / "server.txt"
     file.write_text(requirements.lacking(installed) + "".join(rows), encoding="utf-8")
     options = ("--no-deps", "--require-hashes", f"--requirement={file}")
-    installers.install(project, "Installing mod_wsgi", target, *options)
+    installers.install(plan.project, "Installing mod_wsgi", target, *options)

@@ -14,6 +14,7 @@ from ..machine import capacity, trust
 from . import commands, installers, pins
 from .apaches import Apache, optional_headers
 from .interpreters import Interpreter
+from .plan import Plan
 from .progress import PHASES, TOOLS, Progress
 
 # What is built for each kind of Apache, in this order.
@@ -80,27 +81,24 @@ def phases(apache: Apache) -> list[str]:
     return [TOOLS, *(PHASES if apache.kind == "bundled" else ["mod_wsgi"])]
 
 
-def obtain(
-    project: Project,
-    apache: Apache,
-    python: Interpreter,
-    venv: Path,
-    progress: Progress,
-    rebuild: bool = False,
-) -> list[Path]:
+def kept(plan: Plan) -> list[Path]:
+    """The wheels that need not be built, in the order to install them."""
+    return [] if plan.rebuild else cached(plan.project, plan.apache, plan.python)
+
+
+def obtain(plan: Plan, venv: Path, progress: Progress) -> list[Path]:
     """The wheels to install, from the cache or built now.
 
     Two setups at once build once: the second waits for the first.
 
-    :param rebuild: Build them even if they are in the cache.
     :raises Problem: the build failed.
     """
-    folder = cache_folder(project) / "wheels"
+    folder = cache_folder(plan.project) / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
-    name = key(apache, python)
+    name = key(plan.apache, plan.python)
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not rebuild and (wheels := cached(project, apache, python)):
+        if wheels := kept(plan):
             return wheels
         for left in folder.glob(f"{name}.building*"):  # by a build that was killed
             shutil.rmtree(left, ignore_errors=True)
@@ -108,32 +106,26 @@ def obtain(
         with tempfile.TemporaryDirectory(
             dir=folder, prefix=f"{name}.building", ignore_cleanup_errors=True
         ) as work:
-            built = _build(project, apache, python, venv, Path(work), progress)
+            built = _build(plan, venv, Path(work), progress)
             return _keep(built, folder / name)
 
 
-def _build(
-    project: Project,
-    apache: Apache,
-    python: Interpreter,
-    venv: Path,
-    work: Path,
-    progress: Progress,
-) -> list[Path]:
+def _build(plan: Plan, venv: Path, work: Path, progress: Progress) -> list[Path]:
     """Build with the base interpreter itself, not the virtual environment's.
 
     mod_wsgi's ``setup.py`` writes the library paths of the Python that runs it into the module.
     """
+    project = plan.project
     tools = work / "tools"
     pinned = ("--require-hashes", "-r", pins.written("build", work))
     progress.begin(TOOLS)
     installers.install(project, "Installing the build tools", venv, "--target", tools, *pinned)
 
-    env = _build_environment(apache, tools, work)
+    env = _build_environment(plan.apache, tools, work)
     built: list[Path] = []
-    for step in STEPS[apache.kind]:
+    for step in STEPS[plan.apache.kind]:
         output = work / step
-        pip = (python.path, "-P", "-m", "pip", "wheel", "--verbose", "--no-cache-dir")
+        pip = (plan.python.path, "-P", "-m", "pip", "wheel", "--verbose", "--no-cache-dir")
         source = ("--no-deps", "--no-build-isolation", "--no-binary", ":all:")
         pinned = ("--require-hashes", "-r", pins.written(step, work))
         command = (*pip, *source, *pinned, "--wheel-dir", output)
