@@ -7,10 +7,12 @@ from pathlib import Path
 from samples import me, project
 
 from flask_modwsgi.apache import configuration
-from flask_modwsgi.apache.app_profile import StaticFiles
+from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
+from flask_modwsgi.apache.sites import PRODUCTION, Site
 from flask_modwsgi.config import reference, settings
 from flask_modwsgi.doctor.check_environment import NEEDED, NEEDED_FOR_PROXIES, NEEDED_FOR_TLS
 from flask_modwsgi.machine.installation import Installation
+from flask_modwsgi.tls.certificates import Certificate
 from flask_modwsgi.worker import error_pages
 
 ROOT = Path("/srv/var")
@@ -19,10 +21,13 @@ DEBIAN = Installation(Path("/usr/sbin/apache2"), Path("/usr/lib/modules"), Path(
 
 def text_for(folder: Path, given: dict[str, str], static: StaticFiles | None = None) -> str:
     """The configuration of a project in that folder, with these settings."""
-    entry, chosen = Path("/srv/worker/entry.py"), settings.load(given)
-    return configuration.httpd_conf(
-        project(folder), chosen, me(), ROOT, DEBIAN, entry, static=static
+    profile = AppProfile(str(static.folder), static.url) if static else AppProfile()
+    site = Site(
+        *(project(folder), settings.load(given), me(), {}, (), PRODUCTION, ROOT, None, {}),
+        certificate=Certificate(b""),
+        application=profile,
     )
+    return configuration.httpd_conf(site, DEBIAN)
 
 
 def test_apache_is_told_of_the_mount_point(tmp_path: Path) -> None:

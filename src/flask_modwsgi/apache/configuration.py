@@ -8,55 +8,38 @@ import re
 from pathlib import Path
 
 from ..config import proxies
-from ..config.project import Project
 from ..config.settings import Settings, in_address
 from ..logs import events
 from ..machine import capacity
-from ..machine.accounts import Account
 from ..machine.installation import Installation
 from ..tls import https
 from . import content_types, modes, monitoring
 from .app_profile import StaticFiles
 from .server_root import files_link
+from .sites import Site
 
 CONF = Path(__file__).resolve().parent / "conf"
 MAIN = CONF / "main.conf"
 
 
-def httpd_conf(
-    project: Project,
-    settings: Settings,
-    account: Account,
-    server_root: Path,
-    installation: Installation,
-    entry: Path,
-    *,
-    development: bool = False,
-    static: StaticFiles | None = None,
-    access_log: bool = True,
-    is_awaited: bool = False,
-) -> str:
-    """The text of ``httpd.conf``.
-
-    :param entry: What the application's processes load.
-    :param static: The files that Apache answers for.
-    :param is_awaited: There is no certificate for HTTPS yet.
-    """
+def httpd_conf(site: Site, installation: Installation) -> str:
+    """The text of ``httpd.conf``."""
+    project, settings, static = site.project, site.settings, site.application.static
     names = {
-        **_places(project, account, server_root, installation, entry),
+        **_places(site, installation),
         **_sizes(settings),
         **modes.of(settings.mode).names(settings, project.app_name),
         **_times(settings),
         "LISTEN": f"{in_address(settings.host)}:{settings.port}",
         "URL": settings.mount_point,
         "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
-        "ACCESS_LOG": "/dev/stdout" if access_log else "/dev/null",
-        "ERROR_PAGES": server_root / "workers" / "errors",
+        "ACCESS_LOG": "/dev/stdout" if site.access_log else "/dev/null",
+        "ERROR_PAGES": site.root / "workers" / "errors",
         "IS_COMPRESSIBLE": f"%{{CONTENT_TYPE}} =~ m#^({_compressible()})(;|$)#"
         " && -z resp('Transfer-Encoding')",
-        **https.names(project, settings, server_root, is_awaited),
-        **monitoring.names(settings, server_root),
-        **_static_names(static, settings, server_root),
+        **https.names(project, settings, site.root, site.is_awaited),
+        **monitoring.names(settings, site.root),
+        **_static_names(static, settings, site.root),
     }
     optional = {
         "PYTHON_LIBRARY": installation.python_library,
@@ -65,7 +48,7 @@ def httpd_conf(
         "FROM_PROXY": proxies.as_expression(settings.trusted_proxies),
         "HOSTS": proxies.as_pattern(settings.hosts),
         "CONTENT_SECURITY_POLICY": settings.content_security_policy,
-        "DEVELOPMENT": "on" if development else "",
+        "DEVELOPMENT": "on" if site.is_development else "",
         "OWN_DIRECTIVES": project.root / settings.apache_include if settings.apache_include else "",
     }
     names |= {name: value for name, value in optional.items() if value}
@@ -82,20 +65,18 @@ def _compressible() -> str:
     return "|".join(map(re.escape, content_types.COMPRESSIBLE))
 
 
-def _places(
-    project: Project, account: Account, server_root: Path, installation: Installation, entry: Path
-) -> dict[str, object]:
+def _places(site: Site, installation: Installation) -> dict[str, object]:
     return {
         "CONF": CONF,
         "MODULES": installation.modules,
         "MOD_WSGI": installation.module,
-        "PYTHON_HOME": project.environment,
-        "SERVER_ROOT": server_root,
-        "RUN_USER": account.user,
-        "RUN_GROUP": account.group,
-        "APP_NAME": project.app_name,
-        "ENTRY_FOLDER": entry.parent,
-        "ENTRY": entry,
+        "PYTHON_HOME": site.project.environment,
+        "SERVER_ROOT": site.root,
+        "RUN_USER": site.account.user,
+        "RUN_GROUP": site.account.group,
+        "APP_NAME": site.project.app_name,
+        "ENTRY_FOLDER": site.entry.parent,
+        "ENTRY": site.entry,
     }
 
 

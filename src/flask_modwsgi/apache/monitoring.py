@@ -6,8 +6,8 @@ from pathlib import Path
 from .. import problems
 from ..config.settings import Settings, in_address
 from ..machine.ports import check_port
+from .sites import WORKER
 
-WORKER = Path(__file__).resolve().parents[1] / "worker"
 PORTS = ("METRICS_PORT", "TELEMETRY_PORT")
 # Seconds after which the telemetry page shows a request among the slow ones.
 SLOW = 1

@@ -11,6 +11,7 @@ from types import FrameType
 
 from .. import problems, systemd
 from ..apache import monitoring
+from ..apache.sites import DEVELOPMENT
 from ..config import env_file
 from ..config.project import Project
 from ..doctor import check_page
@@ -52,8 +53,7 @@ def develop(
         os.environ.update(local_certificate.settings(project))
 
     def make() -> Httpd:
-        entry = launch.WORKER.with_name("development.py")
-        here = launch.collect(project, entry=entry, given={**defaults, **given})
+        here = launch.collect(project, DEVELOPMENT, given={**defaults, **given})
         return Httpd(import_check.ask_application(here), brief=True)
 
     def watched() -> Iterable[Path]:

@@ -21,6 +21,7 @@ from ..apache import (
     state,
 )
 from ..apache.neighbours import check_port
+from ..apache.sites import Site
 from ..doctor import causes, deaths
 from ..logs import events
 from ..logs.events import Event
@@ -29,7 +30,7 @@ from ..machine import capacity, files, installation, oom, process_table
 from ..problems.problem import Problem
 from ..tls import acme, https
 from . import health_summary
-from .launch import Site, recorded, write_environment
+from .launch import recorded, write_environment
 from .probe import ask
 
 LATELY = 60.0  # seconds of log in which the reason for an end is looked for
@@ -98,21 +99,8 @@ class Httpd:
 
         :raises Problem: it is refused; the one before is still there.
         """
-        site, root = self.site, self.site.root
-        text = configuration.httpd_conf(
-            site.project,
-            site.settings,
-            site.account,
-            root,
-            self._installation,
-            site.entry,
-            development=site.is_development,
-            static=site.application.static,
-            access_log=site.access_log,
-            is_awaited=site.is_awaited,
-        )
-        new = root / "httpd.conf.new"
-        files.write(new, text)
+        new = self.site.root / "httpd.conf.new"
+        files.write(new, configuration.httpd_conf(self.site, self._installation))
         self.check_configuration(new)
         new.replace(self._configuration)
 

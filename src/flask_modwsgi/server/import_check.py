@@ -11,6 +11,7 @@ from typing import Any
 from .. import problems
 from ..apache import app_profile
 from ..apache.app_profile import AppProfile
+from ..apache.sites import Site
 from ..config.project import Project
 from ..config.settings import Settings
 from ..doctor import check_environment, check_settings, check_trust, import_failures
@@ -19,7 +20,6 @@ from ..doctor.import_failures import Rehearsal
 from ..machine import data_folder, files
 from ..machine.accounts import Account, become
 from . import launch
-from .launch import Site
 
 TRIAL = "flask_modwsgi.worker.trial"
 

@@ -4,12 +4,12 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 
 from ..apache import modes, server_root
-from ..apache.app_profile import UNASKED, AppProfile
+from ..apache.sites import PRODUCTION, Site
 from ..apache.state import State
 from ..config import env_file, safety
 from ..config.project import Project
@@ -19,49 +19,18 @@ from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
 from ..machine import data_folder, files, oom
 from ..machine.accounts import Account
-from ..tls.certificates import Certificate
 
 # What would make the application's Python another one, and what systemd says to this process alone.
 _NOT_FOR_IT = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "NOTIFY_SOCKET")
 _LOGIN = ("HOME", "USER", "LOGNAME", "PATH")
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-# Apache must not go through the link .venv, which leads elsewhere after a setup.
-WORKER = Path(__file__).resolve().parents[1] / "worker" / "entry.py"
 # In the server root: the variables of the application, for who started the server alone.
 VARIABLES = "variables.json"
 
 
-@dataclass(frozen=True)
-class Site:
-    """What is served, as which user, from which folder, with which settings."""
-
-    project: Project
-    settings: Settings
-    account: Account
-    environ: Mapping[str, str]
-    written: tuple[str, ...]  # the names in .env
-    entry: Path
-    root: Path
-    logs: Path | None
-    given: Mapping[str, str]
-    access_log: bool = True
-    certificate: Certificate | None = None
-    application: AppProfile = UNASKED
-
-    @property
-    def is_development(self) -> bool:
-        """Whether it is ``./run dev``."""
-        return self.entry != WORKER
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether there is no certificate for HTTPS yet."""
-        return self.settings.has_https and self.certificate is None
-
-
 def collect(
     project: Project,
-    entry: Path = WORKER,
+    entry: Path = PRODUCTION,
     root: str = "apache",
     logs: Path | None = None,
     given: Mapping[str, str] = MappingProxyType({}),

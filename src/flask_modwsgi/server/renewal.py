@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import problems
 from ..apache import processes, server_root, state
+from ..apache.sites import Site
 from ..config.project import Project
 from ..config.settings import Settings
 from ..machine import capacity, files, process_table
@@ -24,7 +25,6 @@ from ..tls.certificates import Certificate
 from . import import_check, launch, locks, restart_reasons, smoke_test, status
 from .ending import STANDBY_PORTS, end_standby
 from .httpd import Httpd
-from .launch import Site
 from .messages import say
 
 _FILES = ("tls_certificate", "tls_key", "https_names", "https_authority", "https_port")

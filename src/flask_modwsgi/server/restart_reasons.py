@@ -7,10 +7,10 @@ from typing import Any
 
 from ..apache import modes
 from ..apache.app_profile import AppProfile
+from ..apache.sites import Site
 from ..apache.state import State
 from ..setup import environments
 from . import launch
-from .launch import Site
 
 
 def of(started: State, now: Site) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import problems
 from ..apache import precompressed, processes, server_root, state
 from ..apache.modes import REPLACE, Step
+from ..apache.sites import Site
 from ..apache.state import State
 from ..config import env_file
 from ..config.project import Project
@@ -25,7 +26,6 @@ from ..tls import https
 from . import import_check, launch, locks, probe, renewal, restart_reasons
 from .ending import end_standby
 from .httpd import Httpd
-from .launch import Site
 from .messages import say
 
 

@@ -17,6 +17,7 @@ from .. import problems
 from ..apache import monitoring
 from ..apache.app_profile import StaticFiles
 from ..apache.precompressed import served
+from ..apache.sites import PRODUCTION, Site
 from ..config.project import Project
 from ..doctor import causes, check_page
 from ..doctor.check_places import refusal
@@ -37,7 +38,7 @@ LOAD_INFO = """
 """
 
 
-def _here(project: Project, root: str, entry: Path = launch.WORKER) -> launch.Site:
+def _here(project: Project, root: str, entry: Path = PRODUCTION) -> Site:
     """The project on a free port of the loopback address."""
     own = {"HOST": "127.0.0.1", "PORT": str(free_port())}
     given = dict.fromkeys(ELSEWHERE, "") | own
