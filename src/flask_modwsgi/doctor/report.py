@@ -122,12 +122,7 @@ def permissions(facts: Facts) -> str:
     ends = [project.python, Path(os.__file__), project.wsgi_file, project.package]
     ends += [project.logs, server_root.choose(project, "apache"), project.env_file]
     rows = [f"run user {facts.account.user} {facts.account.uid}:{facts.account.gid}"]
-    seen: set[Path] = set()
-    for end in ends:
-        for step in trust.steps(end):
-            if step not in seen and os.path.lexists(step):
-                seen.add(step)
-                rows.append(_permission(step))
+    rows += [_permission(step) for step in trust.steps(ends) if os.path.lexists(step)]
     return "\n".join(rows)
 
 

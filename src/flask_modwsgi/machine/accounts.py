@@ -140,7 +140,7 @@ def groups(account: Account) -> list[int]:
 def _needs(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
     """Every step of the way to each path, outermost first, and what is done with it."""
     for path in paths:
-        for step in steps(path):
+        for step in steps([path]):
             end = step in (path.absolute(), path.resolve())
             mode = os.R_OK if not os.path.isdir(step) else os.R_OK | os.X_OK if end else os.X_OK
             if os.path.exists(step):

@@ -4,7 +4,7 @@ import errno
 import os
 import pwd
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -13,36 +13,28 @@ def first_foreign(paths: Iterable[Path]) -> tuple[Path, str] | None:
 
     Paths that do not exist are left out; links are followed, and count themselves, too.
     """
-    seen: set[Path] = set()
-    for path in paths:
-        for step in steps(path):
-            if step in seen:
-                continue
-            seen.add(step)
-            if reason := foreign(step):
-                return step, reason
-    return None
+    found = ((step, foreign(step)) for step in steps(paths))
+    return next(((step, reason) for step, reason in found if reason), None)
 
 
-def steps(path: Path) -> list[Path]:
-    """The way to `path`, outermost folder first; where a link leads comes before the link.
+def steps(paths: Iterable[Path]) -> Iterator[Path]:
+    """The way to each path, outermost folder first, nothing twice; where a link leads comes before it.
 
     Here and above os.path, which takes what is behind a closed folder for absent; pathlib raises.
     """
-    found: list[Path] = []
     begun: set[Path] = set()  # links may lead in circles
 
-    def walk(path: Path) -> None:
+    def walk(path: Path) -> Iterator[Path]:
         for step in (*reversed(path.absolute().parents), path.absolute()):
             if step in begun:
                 continue
             begun.add(step)
             if os.path.islink(step):
-                walk(step.parent / step.readlink())
-            found.append(step)
+                yield from walk(step.parent / step.readlink())
+            yield step
 
-    walk(path)
-    return found
+    for path in paths:
+        yield from walk(path)
 
 
 def foreign(path: Path) -> str:
@@ -85,7 +77,7 @@ def refuse_replaceable(folder: Path) -> None:
     if os.geteuid() != 0:
         return
     itself = Path(os.path.realpath(folder))
-    for step in steps(folder):
+    for step in steps([folder]):
         if step != itself and foreign(step):
             raise _refusal(step)
 
