@@ -112,7 +112,7 @@ def test_a_server_is_told_by_the_folder_its_link_leads_to(tmp_path: Path) -> Non
     link.symlink_to("2")
     root = one / "var" / "apache"
     root.mkdir(parents=True)
-    command = ["sh", "-c", "read wait", "sh", "-f", f"{root}/httpd.conf"]
+    command = ["sh", "-c", "read wait", "sh", "-f", f"{root}/httpd.conf", "-k"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as server:
         found = process_table.find(server.pid)
         assert found

@@ -1,12 +1,11 @@
 """Servers of other projects on this machine."""
 
-from itertools import pairwise
 from pathlib import Path
 
 from .. import problems
 from ..machine import ports, process_table
 from ..problems.problem import Problem
-from . import state
+from . import processes, state
 
 
 def check_port(host: str, port: int, name: str = "PORT") -> None:
@@ -28,12 +27,9 @@ def project_on(port: int) -> Path | None:
     Its ``run`` will be typed; so nobody else may be able to name it.
     """
     for process in process_table.running():
-        files = [word for option, word in pairwise(process.command) if option == "-f"]
-        if "-k" in process.command and files and Path(files[0]).name == "httpd.conf":
-            root = Path(files[0]).parent
-            if not state.is_trusted(root):
-                continue
-            found = state.read(root)
+        file = processes.configuration_of(process)
+        if file and file.name == "httpd.conf" and state.is_trusted(file.parent):
+            found = state.read(file.parent)
             https = found.setting("https_port", 0) if "https:" in found.address else 0
             if found.project and port in (found.setting("port", 0), https):
                 return Path(found.project)

@@ -116,9 +116,14 @@ def _configuration(root: Path) -> str:
     return f"{state.read(root).server_root or root}/httpd.conf"
 
 
+def configuration_of(process: Process) -> Path | None:
+    """The configuration that the command line of an Apache names; None for any other program."""
+    files = [word for option, word in pairwise(process.command) if option == "-f"]
+    return Path(files[0]) if files and "-k" in process.command else None
+
+
 def _has_configuration(process: Process, file: str) -> bool:
-    """Whether its command line is that of Apache with this configuration."""
-    return ("-f", file) in pairwise(process.command) and "-k" in process.command
+    return configuration_of(process) == Path(file)
 
 
 def _started_with(root: Path) -> list[Process]:

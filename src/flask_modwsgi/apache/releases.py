@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-from itertools import pairwise
 from pathlib import Path
 
 from ..config.project import Project
@@ -50,10 +49,6 @@ def _is_of(project: Project, found: State) -> bool:
 def _server_roots(project: Project) -> list[Path]:
     """Of each Apache that this package runs here for a user who may serve the project."""
     users = {0, os.geteuid(), project.root.stat().st_uid}
-    return [
-        Path(after).parent
-        for one in process_table.running()
-        if one.pid == one.session and one.uid in users
-        for before, after in pairwise(one.command)
-        if before == "-f" and after.endswith("/httpd.conf")
-    ]
+    serving = (one for one in process_table.running() if one.pid == one.session)
+    files = (processes.configuration_of(one) for one in serving if one.uid in users)
+    return [file.parent for file in files if file and file.name == "httpd.conf"]
