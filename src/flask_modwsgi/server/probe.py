@@ -1,24 +1,10 @@
 """Sends a server a request to see whether it answers."""
 
 from http.client import HTTPException
-from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
-from ..apache import proxy_status
-from ..tls.certificates import unverified
-
-
-class _Stay(HTTPRedirectHandler):
-    """A redirect is an answer; there may be no server where it leads."""
-
-    def redirect_request(self, *arguments: Any) -> None:
-        return None
-
-
-# Whether it answers is one question, who vouches for its certificate another.
-_directly = build_opener(ProxyHandler({}), HTTPSHandler(context=unverified()), _Stay)
+from ..apache import client, proxy_status
 
 
 def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
@@ -30,12 +16,8 @@ def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
     :param hosts: The setting ``HOSTS``: for other names Apache answers by itself.
     :param timeout: Seconds without a byte.
     """
-    if not address.startswith(("http://", "https://")):  # urllib would read a file:
-        return 0
-    name = hosts.split()[:1]
-    headers = {"Host": name[0].replace("*", "www")} if name else {}
     try:
-        with _directly.open(Request(address + path, headers=headers), timeout=timeout) as response:
+        with client.opened(address, path, hosts, timeout) as response:
             return int(response.status)
     except HTTPError as error:
         error.close()

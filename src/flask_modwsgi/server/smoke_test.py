@@ -11,10 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
-from urllib.request import ProxyHandler, build_opener
 
 from .. import problems
-from ..apache import monitoring
+from ..apache import client, monitoring
 from ..apache.app_profile import StaticFiles
 from ..apache.precompressed import served
 from ..apache.sites import PRODUCTION, Site
@@ -139,7 +138,7 @@ def hello(project: Project) -> int:
 
 def _page(address: str) -> bytes:
     try:
-        with build_opener(ProxyHandler({})).open(address, timeout=10) as response:
+        with client.opened(address, "/", timeout=10) as response:
             return bytes(response.read())
     except HTTPError as error:
         return f"with status {error.code}".encode()
