@@ -369,7 +369,11 @@ def test_what_belongs_to_apple(path: str, apples: bool) -> None:
 
 def on_macos(monkeypatch: pytest.MonkeyPatch, outputs: dict[str, str]) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(check_macos, "_output", lambda *command: outputs.get(command[0], ""))
+
+    def printed(command: str, *words: object, errors: bool = False) -> str:
+        return outputs.get(command, "")
+
+    monkeypatch.setattr(check_macos, "printed", printed)
 
 
 def a_mac(httpd: str, prefix: str) -> Any:

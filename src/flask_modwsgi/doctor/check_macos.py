@@ -2,11 +2,11 @@
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 
 from .. import problems
+from ..setup.commands import printed
 from .facts import Facts
 
 APPLE = ("/usr/bin/", "/usr/sbin/", "/System/", "/Library/Developer/", "/Applications/Xcode")
@@ -37,22 +37,14 @@ def protection(csrutil: str) -> str:
     return found[1] if found else "unknown"
 
 
-def _output(*command: str) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout + done.stderr
-
-
 def _on_macos(look: Callable[[Facts], str]) -> Callable[[Facts], str | None]:
     return lambda facts: look(facts) if sys.platform == "darwin" else None
 
 
 @_on_macos
 def tools(facts: Facts) -> str:
-    found = _output("xcode-select", "-p").strip()
-    if not found.startswith("/"):  # it is an error message
+    found = printed("xcode-select", "-p").strip()
+    if not found.startswith("/"):
         raise problems.developer_tools_missing()
     return found
 
@@ -67,16 +59,16 @@ def python(facts: Facts) -> str:
 
 @_on_macos
 def apache(facts: Facts) -> str:
-    httpd = str(facts.built.httpd)
-    if is_apples(httpd) and not is_signed(_output("codesign", "-dv", str(facts.built.module))):
-        raise problems.apple_apache(httpd, protection(_output("csrutil", "status")))
-    listed = _output("brew", "list", "--versions", "httpd").split() or ["not installed"]
+    httpd, module = str(facts.built.httpd), facts.built.module
+    if is_apples(httpd) and not is_signed(printed("codesign", "-dv", module, errors=True)):
+        raise problems.apple_apache(httpd, protection(printed("csrutil", "status")))
+    listed = printed("brew", "list", "--versions", "httpd").split() or ["not installed"]
     return f"{os.path.realpath(httpd)}; Homebrew's httpd: {listed[-1]}"
 
 
 @_on_macos
 def linking(facts: Facts) -> str:
     module = facts.built.module
-    if name := relocatable_python(_output("otool", "-L", str(module))):
+    if name := relocatable_python(printed("otool", "-L", module)):
         raise problems.relocatable_library(module, name)
     return module.name

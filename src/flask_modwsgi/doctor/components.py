@@ -2,13 +2,13 @@
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from ..setup.built import Built
+from ..setup.commands import printed
 
 # What Apache says that it has loaded: ``Server loaded:  APR 1.7.6, APR-UTIL 1.6.5, PCRE 10.49 ...``.
 _LOADED = re.compile(r"(Apache/|APR |APR-UTIL |PCRE )(\d[\w.]*)")
@@ -71,8 +71,7 @@ def of(made: Built, python: Path) -> Iterator[Component]:
         yield Component(_NAMES[mark], version, source)
     libraries = _libraries(made)
     asked = json.dumps({path: _LIBRARIES[name][1] for path, name in libraries.items()})
-    done = subprocess.run([python, "-I", "-c", _ASK, asked], capture_output=True, text=True, env={})
-    for path, told in (json.loads(done.stdout) if done.returncode == 0 else {}).items():
+    for path, told in json.loads(printed(python, "-I", "-c", _ASK, asked, env={}) or "{}").items():
         number = re.search(r"\d[\w.]*", told)
         version = number[0] if number else told
         yield Component(_LIBRARIES[libraries[path]][0], version, path)
@@ -80,11 +79,15 @@ def of(made: Built, python: Path) -> Iterator[Component]:
 
 def _libraries(made: Built) -> dict[str, str]:
     """The name of each library, without ``lib``, by its path."""
-    command = ["otool", "-L"] if sys.platform == "darwin" else ["ldd"]
     files = [made.httpd, *(made.modules / f"{name}.so" for name in _MODULES)]
-    existing = [file for file in files if file.is_file()]
-    done = subprocess.run([*command, *existing], capture_output=True, text=True)
-    return dict(re.findall(rf"(/\S*/lib({'|'.join(_LIBRARIES)})\.\S+)", done.stdout))
+    told = linked(*(file for file in files if file.is_file()))
+    return dict(re.findall(rf"(/\S*/lib({'|'.join(_LIBRARIES)})\.\S+)", told))
+
+
+def linked(*files: Path) -> str:
+    """What these files are linked with, as the system says."""
+    command = ("otool", "-L") if sys.platform == "darwin" else ("ldd",)
+    return printed(*command, *files, errors=True)
 
 
 def as_text(found: Iterator[Component]) -> str:

@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -53,7 +52,7 @@ def compose(project: Project, findings: Sequence[Finding], configuration: Sectio
         "Settings": lambda: settings(facts),
         "Permissions": lambda: permissions(facts),
         "Components": lambda: components.as_text(components.of(facts.built, facts.project.python)),
-        "Libraries": lambda: libraries(facts),
+        "Libraries": lambda: components.linked(facts.built.module),
         "Apache": configuration,
         "Setup": lambda: tail(project, "setup.log"),
         "Errors": lambda: tail(project, "error.log"),
@@ -130,12 +129,6 @@ def _permission(path: Path) -> str:
     status = path.lstat()
     target = f" -> {os.readlink(path)}" if path.is_symlink() else ""
     return f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid} {path}{target}"
-
-
-def libraries(facts: Facts) -> str:
-    command = ["otool", "-L"] if sys.platform == "darwin" else ["ldd"]
-    done = subprocess.run([*command, facts.built.module], capture_output=True, text=True)
-    return done.stdout + done.stderr
 
 
 def tail(project: Project, name: str) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import subprocess
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,6 +17,7 @@ from ..logs import reader
 from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from ..machine.times import duration
+from ..setup.commands import printed
 from ..terminal import printable, wrapped
 from ..tls import acme
 from . import answers, health_summary, losses, probe, summary
@@ -114,13 +114,7 @@ def _release(folder: Path) -> str:
     command = ["git", "-C", str(folder), "describe", "--tags", "--always", "--dirty"]
     # Under sudo, git would obey the settings of who called that, which may name programs.
     environ = {name: value for name, value in os.environ.items() if name != "SUDO_UID"}
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", env=environ
-        )
-    except OSError:
-        return folder.name
-    return done.stdout.strip() or folder.name
+    return printed(*command, env=environ).strip() or folder.name
 
 
 def reports(root: Path, threads: int) -> list[dict[str, Any]]:

@@ -50,11 +50,23 @@ def _system_certificates() -> dict[str, str]:
     return {}
 
 
-def printed(*command: str | Path, env: Mapping[str, str] | None = None) -> str:
-    """What a program prints; nothing where there is none."""
+def printed(
+    *command: str | Path, env: Mapping[str, str] | None = None, errors: bool = False
+) -> str:
+    """What a program prints; nothing where there is none, or it takes too long.
+
+    :param errors: Also on standard error.
+    """
+    stderr = subprocess.STDOUT if errors else subprocess.DEVNULL
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=30, env=env
+            command,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            errors="replace",
+            timeout=30,
+            env=env,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
