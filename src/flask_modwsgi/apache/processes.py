@@ -10,13 +10,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 from .. import problems
 from ..machine import accounts, files, process_table
 from ..machine.process_table import Process
+from ..machine.times import wait
 from . import modes, state
 from .modes import Mode, Step
 
@@ -140,14 +140,6 @@ def _started_with(root: Path) -> list[Process]:
     if not leaders:
         return [one for one in found if one.uid in users]
     return [one for one in found if _may_be_of(one, leaders.get(one.session, -1))]
-
-
-def wait(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether it comes true in that time."""
-    deadline = time.monotonic() + seconds
-    while not (true := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return true
 
 
 def end(root: Path, grace: float) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
+from ..machine import files
 from ..machine.accounts import Account
 
 # A socket's path has at most 107 bytes (man 7 unix); mod_wsgi appends "/wsgi.4194304.9.1.sock".
@@ -81,11 +82,7 @@ def show_files(root: Path, static_folder: Path) -> None:
 
     :param root: The server root.
     """
-    link = files_link(root)
-    part = link.with_name(f"{link.name}.part")
-    part.unlink(missing_ok=True)
-    part.symlink_to(static_folder)
-    part.replace(link)
+    files.link(files_link(root), static_folder)
 
 
 def files_link(root: Path) -> Path:

@@ -4,7 +4,6 @@ Pure, but for what collects the evidence.
 """
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from .. import problems
 from ..logs.events import Event, messages, moment
 from ..logs.noise import is_routine
 from ..machine import oom, selinux
+from ..machine.times import wait
 from ..problems.problem import Problem
 from .deaths import deaths, is_refused, signal_name
 from .import_failures import from_traceback
@@ -53,10 +53,8 @@ def gather(log: Sequence[Event], user: str, own: Path, kills_before: int) -> Evi
 
 def settled(read: Callable[[], list[Event]], seconds: float = 1.0) -> list[Event]:
     """What `read` returns, once the traceback is there that follows a line with a code."""
-    deadline = time.monotonic() + seconds
-    while not tracebacks(log := read()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return log
+    wait(lambda: bool(tracebacks(read())), seconds)
+    return read()
 
 
 def cause(evidence: Evidence) -> Problem | None:

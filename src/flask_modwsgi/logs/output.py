@@ -19,6 +19,8 @@ from .. import systemd
 from ..config.project import Project
 from ..config.settings import Settings
 from ..machine import files, process_table, trust
+from ..machine.process_table import Process
+from ..machine.times import wait
 from . import events, rendering
 from .events import Event
 from .noise import is_routine
@@ -149,12 +151,11 @@ def wait_for_writer(folder: str, owner: int, seconds: float) -> None:
     :param folder: As it was at the start of Apache.
     :param owner: The user id of who started it.
     """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and any(
-        {WRITER, folder} <= set(process.command) and process.uid == owner
-        for process in process_table.running()
-    ):
-        time.sleep(0.02)
+
+    def is_writing(process: Process) -> bool:
+        return process.uid == owner and {WRITER, folder} <= set(process.command)
+
+    wait(lambda: not any(map(is_writing, process_table.running())), seconds)
 
 
 def since_now(log: Path) -> Callable[[], list[Event]]:

@@ -124,3 +124,14 @@ def write(path: Path, content: str, mode: int = 0o644, owner: int = -1) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+def link(path: Path, target: str | Path) -> None:
+    """Have a link lead to `target`, in one step where it led elsewhere.
+
+    :raises OSError: it cannot be made.
+    """
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    part.symlink_to(target)
+    part.replace(path)

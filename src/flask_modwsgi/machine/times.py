@@ -1,5 +1,7 @@
-"""Moments and durations as people read them."""
+"""Moments and durations: as people read them, and waited for."""
 
+import time
+from collections.abc import Callable
 from datetime import datetime
 
 
@@ -19,3 +21,11 @@ def duration(seconds: float) -> str:
         count, whole = divmod(whole, size)
         parts += [f"{count} {unit}" if count else ""] if count or parts else []
     return " ".join(filter(None, parts[:2])) or "0 s"
+
+
+def wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it comes true in that time."""
+    deadline = time.monotonic() + seconds
+    while not (true := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return true

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..apache import processes
 from ..machine import files
 from ..machine.process_table import Process
+from ..machine.times import wait
 
 Answer = dict[str, Any]
 Kinds = Mapping[str, type]
@@ -40,7 +40,7 @@ def ask(
                 found[daemon.pid] = answer
         return len(found) == len(daemons)
 
-    processes.wait(are_complete, seconds)
+    wait(are_complete, seconds)
     return found
 
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .. import problems
-from ..apache import processes
 from ..config.project import Project
 from ..machine import trust
 from ..machine.accounts import Account
+from ..machine.times import wait
 from .messages import say
 
 PATIENCE = 120.0  # seconds
@@ -73,7 +73,7 @@ def _take(file: int, patience: float) -> None:
     if not is_mine():
         holder = _holder(file)
         say(f"waiting for another ./run (process {holder}), for {patience:.0f} s at most")
-        if not processes.wait(is_mine, patience):
+        if not wait(is_mine, patience):
             raise problems.lock_held(_holder(file), patience)
 
 

@@ -20,6 +20,7 @@ from ..config.project import Project
 from ..config.settings import Settings
 from ..machine import capacity, files, process_table
 from ..machine.process_table import Process
+from ..machine.times import wait
 from ..tls import acme, certificates, https
 from ..tls.certificates import Certificate
 from . import import_check, launch, locks, restart_reasons, smoke_test, status
@@ -160,7 +161,7 @@ def _let_finish(here: Site) -> None:
         rows = status.reports(here.root, settings.threads)
         return all(row["responds"] and not row["busy"] for row in rows)
 
-    processes.wait(is_idle, _longest_request(settings))
+    wait(is_idle, _longest_request(settings))
 
 
 def _restart(parent: Process, here: Site, certificate: Certificate) -> None:
@@ -183,12 +184,12 @@ def _restart(parent: Process, here: Site, certificate: Certificate) -> None:
         new = [one for one in processes.workers(here.root) if one not in old]
         return sum(processes.is_ready(one, here.root) for one in new) >= settings.processes
 
-    if not processes.wait(is_served, settings.start_limit):
+    if not wait(is_served, settings.start_limit):
         raise problems.tls_not_renewed(f"it was not seen in {settings.start_limit} seconds")
-    if not processes.wait(is_ready, settings.start_limit):
+    if not wait(is_ready, settings.start_limit):
         raise problems.tls_not_renewed("the application did not start again")
     # Those that Apache told to go may have clients that are slow to send or to read.
-    processes.wait(
+    wait(
         lambda: not any(one in old for one in processes.all_of(here.root)),
         _longest_request(settings),
     )

@@ -22,6 +22,7 @@ from ..logs import output
 from ..logs.events import Event
 from ..machine import accounts, process_table
 from ..machine.process_table import Process
+from ..machine.times import wait
 from ..tls import https
 from . import import_check, launch, locks, probe, renewal, restart_reasons
 from .ending import end_standby
@@ -182,7 +183,7 @@ def _wait_for_successors(
         ready = [one for one in current if one not in old and processes.is_ready(one, root)]
         return len(ready) >= needed
 
-    processes.wait(lambda: is_ready() or deaths.no_successor(log()), limit)
+    wait(lambda: is_ready() or deaths.no_successor(log()), limit)
     return is_ready()
 
 
@@ -192,9 +193,9 @@ def _wait_for_the_end(root: Path, leaving: list[Process], grace: float) -> bool:
     def left() -> list[Process]:
         return [one for one in processes.workers(root) if one in leaving]
 
-    if processes.wait(lambda: not left(), grace + 6):  # mod_wsgi ends a stuck one after five
+    if wait(lambda: not left(), grace + 6):  # mod_wsgi ends a stuck one after five
         return True
     for process in left():
         with contextlib.suppress(PermissionError):
             process_table.send(process, signal.SIGKILL)
-    return processes.wait(lambda: not left(), 5)
+    return wait(lambda: not left(), 5)

@@ -199,10 +199,7 @@ def put_to_use(project: Project, environment: Path) -> Path | None:
 
 
 def _link(link: Path, target: Path) -> None:
-    part = link.with_name(f"{link.name}.part")
-    part.unlink(missing_ok=True)
-    part.symlink_to(os.path.relpath(target, link.parent))
-    part.replace(link)
+    files.link(link, os.path.relpath(target, link.parent))
 
 
 def prune(project: Project, others: Iterable[Path]) -> None:

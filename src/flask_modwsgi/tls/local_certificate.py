@@ -32,10 +32,7 @@ def settings(project: Project) -> dict[str, str]:
 
 def _make(certificate: Path, key: Path) -> None:
     trust.made_folder(key.parent, 0o700)
-    for file in (
-        certificate,
-        key,
-    ):  # in the place of whatever has these names: openssl follows links
+    for file in (certificate, key):  # not what links of these names lead to: openssl follows them
         files.write(file, "", 0o600)
     kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
     about = ("-subj", "/CN=localhost", "-days", str(DAYS), "-addext", NAMES)
