@@ -29,17 +29,10 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
 
     :param prog: The command as it is typed.
     """
-    open_streams()
     is_foreign = command_line.passes_words(arguments)
     as_json = "--json" in arguments and not is_foreign
     words = [word for word in arguments if is_foreign or word != "--json"]
-    # Python ignores SIGINT where a script started it with "&"; a build must be ended all the same.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _terminate)
-    # Whatever is made from here on, by Apache and the application too, is not writable by everybody,
-    # and its owner can use it.
-    os.umask((os.umask(0o022) | stat.S_IWOTH) & ~stat.S_IRWXU)
-    trust.leave_foreign_home()
+    prepare_process()
     here = Path.cwd()
     root = here if words[:1] == ["init"] else find_root(here)
     project = Project(root, link=releases.link_to(root, os.environ.get("PWD", "")))
@@ -48,33 +41,9 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
         return 0
     try:
         project = releases.recognised(project)
-        if words[:1] == ["--completion"]:
-            print(command_line.completing(words[1:], prog), end="")
-            return 0
-        verb, options = command_line.read(words, prog)
-        if verb.needs_project and not is_project(project.root):
-            from ..setup import adopt
-
-            raise no_project(project.root, adopt.command())
-        if verb.needs_trust:
-            from ..doctor import check_trust
-
-            check_trust.check(project, shlex.join([prog, *words]))
-        if verb.needs_environment:
-            from ..setup import environments
-
-            environments.verify(project)
-        if verb.prints_json:
-            options["as_json"] = as_json
-        return verb.run(project, options)
+        return _run(project, words, prog, as_json)
     except Problem as problem:
-        is_wrong_command = problem.slug == "command-wrong"
-        if is_wrong_command and not as_json:
-            print(command_line.told(problem), file=sys.stderr)
-        else:
-            again = (command_line.typed_again(line, words, prog) for line in problem.remedy)
-            tell(replace(problem, remedy=tuple(again)), as_json)
-        return 2 if is_wrong_command else 1
+        return _tell_refusal(problem, words, prog, as_json)
     except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -93,6 +62,55 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
         keep(project, error)
         tell(unforeseen(described(error)), as_json)
     return 1
+
+
+def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> int:
+    """Run what the words say, if it may be run here.
+
+    :raises Problem: what it raises, or it may not.
+    """
+    if words[:1] == ["--completion"]:
+        print(command_line.completing(words[1:], prog), end="")
+        return 0
+    verb, options = command_line.read(words, prog)
+    if verb.needs_project and not is_project(project.root):
+        from ..setup import adopt
+
+        raise no_project(project.root, adopt.command())
+    if verb.needs_trust:
+        from ..doctor import check_trust
+
+        check_trust.check(project, shlex.join([prog, *words]))
+    if verb.needs_environment:
+        from ..setup import environments
+
+        environments.verify(project)
+    if verb.prints_json:
+        options["as_json"] = as_json
+    return verb.run(project, options)
+
+
+def _tell_refusal(problem: Problem, words: Sequence[str], prog: str, as_json: bool) -> int:
+    """Print the problem; return the exit status."""
+    is_wrong_command = problem.slug == "command-wrong"
+    if is_wrong_command and not as_json:
+        print(command_line.told(problem), file=sys.stderr)
+    else:
+        again = (command_line.typed_again(line, words, prog) for line in problem.remedy)
+        tell(replace(problem, remedy=tuple(again)), as_json)
+    return 2 if is_wrong_command else 1
+
+
+def prepare_process() -> None:
+    """Have streams, signals, umask and home be as all verbs count on, however this was started."""
+    open_streams()
+    # Python ignores SIGINT where a script started it with "&"; a build must be ended all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
+    # Whatever is made from here on, by Apache and the application too, is not writable by everybody,
+    # and its owner can use it.
+    os.umask((os.umask(0o022) | stat.S_IWOTH) & ~stat.S_IRWXU)
+    trust.leave_foreign_home()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
