@@ -65,13 +65,7 @@ class Gate:
             if not f"{environ['PATH_INFO']}/".startswith(self._streamed):
                 _complete(environ)
         except OSError as error:
-            if "timeout" in str(error):
-                asked = environ["REQUEST_METHOD"], environ["SCRIPT_NAME"] + environ["PATH_INFO"]
-                app_logging.request_id.set(environ.get("REQUEST_ID", ""))
-                app_logging.LOGGER.error(_TOO_SLOW, *asked)
-                return self._refused(RequestTimeout(), environ, start_response)
-            start_response("400 BAD REQUEST", [])  # the client has gone, or has an answer of Apache
-            return ()
+            return self._cut_short(error, environ, start_response)
         self.taken = next(self._numbers)
         request_id = environ.get("REQUEST_ID", "")
         # Stays until the thread's next request, for what is logged while the answer is sent.
@@ -89,18 +83,34 @@ class Gate:
         if not work.start:
             return work.answer
         status, headers = work.start
-        answer = work.answer
         if work.is_for_apache:
             if "FROM_PROXY" not in environ and (name := _names_a_file(headers)):
-                if close := getattr(answer, "close", None):
-                    close()
-                app_logging.LOGGER.error(_NO_SENDFILE, work.method, work.path, name)
-                return self._refused(InternalServerError(), environ, start_response)
+                return self._without_file(work, name, start_response)
             headers = _for_apache(headers, status, environ)
+        answer = work.answer
         if isinstance(answer, Stream | Pieces) and work.length is None:
             answer, headers = _breakable(answer, headers, environ)
         start_response(status, headers)
         return answer
+
+    def _cut_short(
+        self, error: OSError, environ: dict[str, Any], start_response: Any
+    ) -> Iterable[bytes]:
+        """The answer to a body of which there is not all."""
+        if "timeout" not in str(error):
+            start_response("400 BAD REQUEST", [])  # the client has gone, or has an answer of Apache
+            return ()
+        asked = environ["REQUEST_METHOD"], environ["SCRIPT_NAME"] + environ["PATH_INFO"]
+        app_logging.request_id.set(environ.get("REQUEST_ID", ""))
+        app_logging.LOGGER.error(_TOO_SLOW, *asked)
+        return self._refused(RequestTimeout(), environ, start_response)
+
+    def _without_file(self, work: runner.Work, name: str, start_response: Any) -> Iterable[bytes]:
+        """The answer in place of one that has a server send a file."""
+        if close := getattr(work.answer, "close", None):
+            close()
+        app_logging.LOGGER.error(_NO_SENDFILE, work.method, work.path, name)
+        return self._refused(InternalServerError(), work.environ, start_response)
 
     def _refused(
         self, error: HTTPException, environ: dict[str, Any], start_response: Any
