@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -116,3 +116,19 @@ class Project:
     def package(self) -> Path:
         """The Flask application: a package, or a single file."""
         return self.root / self._table.get("package", self.app_name)
+
+
+def python_files(root: Path, besides: Collection[str]) -> Iterator[Path]:
+    """The Python files in a folder, but none of an environment, and none that is hidden.
+
+    :param besides: Names of folders that are passed over.
+    """
+    for place, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in besides
+            and not name.startswith(".")
+            and not os.path.exists(os.path.join(place, name, "pyvenv.cfg"))
+        )
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(".py"))

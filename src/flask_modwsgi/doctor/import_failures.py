@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import problems
 from ..apache.app_profile import UNASKED, AppProfile
-from ..config.project import Project
+from ..config.project import Project, python_files
 from ..logs import events
 from ..problems.problem import Problem
 from .deaths import signal_name
@@ -167,9 +167,8 @@ def _module(folder: Path, name: str) -> Path | None:
 
 def _within(own: Path, name: str) -> Iterator[Path]:
     """Every module `name` in a folder of the project."""
-    for place, folders, files in os.walk(own):
-        folders[:] = sorted(one for one in set(folders) - _NO_CODE if not one.startswith("."))
-        if f"{name}.py" in files:
-            yield Path(place, f"{name}.py")
-        elif name in folders and Path(place, name, "__init__.py").exists():
-            yield Path(place, name)
+    for file in python_files(own, _NO_CODE):
+        if file.name == f"{name}.py":
+            yield file
+        elif file.name == "__init__.py" and file.parent.name == name and file.parent != own:
+            yield file.parent

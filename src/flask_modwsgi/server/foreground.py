@@ -13,7 +13,7 @@ from .. import problems, systemd
 from ..apache import monitoring
 from ..apache.sites import DEVELOPMENT
 from ..config import env_file
-from ..config.project import Project
+from ..config.project import Project, python_files
 from ..doctor import check_page
 from ..logs import events, rendering
 from ..problems.problem import Problem, tell
@@ -24,7 +24,7 @@ from .messages import say, write
 
 # One process, so that every request sees the same state.
 _DEVELOPMENT = {"PROCESSES": "1", "HTTPS_NAMES": ""} | dict.fromkeys(monitoring.PORTS, "")
-_UNWATCHED = {"var", "tests", "node_modules", "__pycache__"}
+_UNWATCHED = {"var", "tests", "node_modules"}
 _WATCHED = {".py", ".wsgi", ".html", ".toml", ".json"}
 
 
@@ -57,7 +57,8 @@ def develop(
         return Httpd(import_check.ask_application(here), brief=True)
 
     def watched() -> Iterable[Path]:
-        yield from {project.package, project.wsgi_file, project.env_file, *_modules(project.root)}
+        modules = python_files(project.root, _UNWATCHED)
+        yield from {project.package, project.wsgi_file, project.env_file, *modules}
 
     return _serve(make, watched, grace=0)
 
@@ -83,16 +84,10 @@ def _serve(
             before, seen = seen, set(_files(watched()))
             saved = sorted({path for path, *_ in before ^ seen})
             if project.env_file in saved:
-                try:
-                    renewed = make()
-                except Problem as problem:  # such as a typo; what runs goes on
-                    tell(problem, as_json=False)
-                    say("nothing was restarted; correct .env and save it again")
-                    continue
-                say("restarting, because .env was saved")
-                server.stop(grace)
-                server = renewed
-                _announce(server, stop)
+                if renewed := _renewed(make):
+                    server.stop(grace)
+                    server = renewed
+                    _announce(server, stop)
             elif saved:
                 names = ", ".join(str(path.relative_to(project.root)) for path in saved)
                 say(f"reloading, because of {names}")
@@ -108,17 +103,16 @@ def _serve(
     raise server.failure("Apache ended unexpectedly.")
 
 
-def _modules(root: Path) -> Iterator[Path]:
-    """The Python files of a project, also outside of the package, without environments and tests."""
-    for place, folders, files in os.walk(root):
-        folders[:] = [
-            name
-            for name in folders
-            if name not in _UNWATCHED
-            and not name.startswith(".")
-            and not os.path.exists(os.path.join(place, name, "pyvenv.cfg"))
-        ]
-        yield from (Path(place, name) for name in files if name.endswith(".py"))
+def _renewed(make: Callable[[], Httpd]) -> Httpd | None:
+    """What serves after ``.env`` was saved; None where that has a mistake, and what runs goes on."""
+    try:
+        renewed = make()
+    except Problem as problem:
+        tell(problem, as_json=False)
+        say("nothing was restarted; correct .env and save it again")
+        return None
+    say("restarting, because .env was saved")
+    return renewed
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, int, int]]:

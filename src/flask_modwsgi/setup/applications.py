@@ -5,7 +5,6 @@ An application is named as Flask does it, https://flask.palletsprojects.com/en/s
 """
 
 import ast
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from importlib.util import resolve_name
 from pathlib import Path
 
 from .. import problems
+from ..config.project import python_files
 from . import requirements, syntax
 
 # Folders without an application of their own.
@@ -162,19 +162,9 @@ def _rank(found: Application) -> tuple[bool, int, int, int, str]:
 
 def _files(root: Path) -> Iterator[Path]:
     """The project's own modules, relative to it, without tests."""
-    for path, folders, names in os.walk(root):
-        here = Path(path)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".")
-            and name not in PASSED_OVER
-            and not (here / name / "pyvenv.cfg").exists()
-        )
-        for name in sorted(names):
-            is_test = name.startswith("test_") or name in ("conftest.py", "setup.py")
-            if name.endswith(".py") and not is_test:
-                yield (here / name).relative_to(root)
+    for file in python_files(root, PASSED_OVER):
+        if not file.name.startswith("test_") and file.name not in ("conftest.py", "setup.py"):
+            yield file.relative_to(root)
 
 
 def _file_of(root: Path, module: str) -> Path | None:
