@@ -8,7 +8,6 @@ import signal
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 from ..config.settings import AT_RELOAD, NAMES, Settings
 from ..machine import capacity
@@ -27,8 +26,8 @@ class Step:
     replaced: list[Process]
 
 
-class Mode(Protocol):
-    """What differs.
+class Mode:
+    """What differs between the modes; as it is in daemon mode.
 
     :param restart_is_seamless: Whether no request is lost at a graceful restart of Apache.
     :param read_at_start: The settings, in lower case, that a reload cannot change.
@@ -38,42 +37,24 @@ class Mode(Protocol):
     :param files: Patterns of what Apache needs in the server root while it runs.
     """
 
-    restart_is_seamless: bool
-    read_at_start: Set[str]
-    reads_configuration: bool
-    tells_of_deaths: bool
-    own_threads: bool
-    files: Sequence[str]
-
-    def runs_application(self, process: Process, configuration: str) -> bool:
-        """Whether one of Apache's child processes runs the application."""
-
-    def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
-        """To replace all processes of the application."""
-
-    def names(self, settings: Settings, app_name: str) -> dict[str, object]:
-        """For Apache's configuration."""
-
-    def eviction(self, settings: Settings) -> dict[str, int]:
-        """When a process asks for another one in its place, see `worker.runner.Eviction`."""
-
-
-class _Daemon(Mode):
     restart_is_seamless = False
-    read_at_start = frozenset(map(str.lower, NAMES)) - AT_RELOAD
+    read_at_start: Set[str] = frozenset(map(str.lower, NAMES)) - AT_RELOAD
     reads_configuration = False
     tells_of_deaths = True
     own_threads = True
-    files = ("httpd.conf", "wsgi.*.sock")
+    files: Sequence[str] = ("httpd.conf", "wsgi.*.sock")
 
     def runs_application(self, process: Process, configuration: str) -> bool:
+        """Whether one of Apache's child processes runs the application."""
         title = process.command[0]
         return title.startswith(_DAEMON) and not title.startswith(_PAGES)
 
     def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
+        """To replace all processes of the application."""
         return [Step(one, [one]) for one in running]
 
     def names(self, settings: Settings, app_name: str) -> dict[str, object]:
+        """For Apache's configuration."""
         return {
             "PROCESS_GROUP": app_name,
             "DAEMON_MODE": "on",
@@ -82,6 +63,7 @@ class _Daemon(Mode):
         }
 
     def eviction(self, settings: Settings) -> dict[str, int]:
+        """When a process asks for another one in its place, see `worker.runner.Eviction`."""
         return {"stuck": 1, "signal": REPLACE, "watchdog": 0}
 
 
@@ -126,7 +108,7 @@ def _apache(children: int, threads: int, most: int) -> dict[str, object]:
     }
 
 
-_MODES: dict[str, Mode] = {"daemon": _Daemon(), "embedded": _Embedded()}
+_MODES: dict[str, Mode] = {"daemon": Mode(), "embedded": _Embedded()}
 
 
 def has_clients(process: Process) -> bool:

@@ -13,28 +13,25 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from .. import problems
-from ..config.project import Project
-from ..machine.accounts import Account, become
+from ..machine.accounts import become
 from . import content_types, fingerprint
 from .app_profile import StaticFiles
+from .sites import Site
 
 
-def renew(
-    project: Project, static: StaticFiles, account: Account, environ: Mapping[str, str], root: Path
-) -> None:
+def renew(site: Site, static: StaticFiles) -> None:
     """Make the copies of all static files that are not there, and remove all others.
 
     As the application's user, because it is that user's files that are read.
 
-    :param root: The server root.
     :raises Problem: it failed.
     """
-    folder = root / "static"
+    account, folder = site.account, site.root / "static"
     if folder.exists() and folder.stat().st_uid != account.uid:
         shutil.rmtree(folder)
     folder.mkdir(exist_ok=True)
@@ -42,9 +39,9 @@ def renew(
     if not account.is_me:
         os.chown(folder, account.uid, account.gid)
     done = subprocess.run(
-        [project.python, "-I", "-m", __name__, static.folder, folder],
-        cwd=project.root,
-        env=dict(environ),
+        [site.project.python, "-I", "-m", __name__, static.folder, folder],
+        cwd=site.project.root,
+        env=dict(site.environ),
         capture_output=True,
         text=True,
         errors="replace",

@@ -51,9 +51,9 @@ def gather(log: Sequence[Event], user: str, own: Path, kills_before: int) -> Evi
     return Evidence(log, user, own, max(0, oom.kills() - kills_before), kernel, refuses)
 
 
-def settled(read: Callable[[], list[Event]], seconds: float = 1.0) -> list[Event]:
+def settled(read: Callable[[], list[Event]]) -> list[Event]:
     """What `read` returns, once the traceback is there that follows a line with a code."""
-    wait(lambda: bool(tracebacks(read())), seconds)
+    wait(lambda: bool(tracebacks(read())), 1)
     return read()
 
 

@@ -6,6 +6,7 @@ Pure. Only the HTML is examined. https://www.w3.org/TR/CSP3/
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -89,11 +90,14 @@ def _decisive(rule: dict[str, Sources], directive: str) -> Sources | None:
     return _decisive(rule, _INSTEAD.get(directive, "default-src"))
 
 
+@dataclass(frozen=True)
 class _Inline:
     """A script or style in the page itself; one of an attribute has no nonce."""
 
-    def __init__(self, what: str, directive: str, text: str, nonce: str = "") -> None:
-        self.what, self.directive, self.text, self.nonce = what, directive, text, nonce
+    what: str
+    directive: str
+    text: str
+    nonce: str = ""
 
     def is_allowed(self, sources: Sources, page: SplitResult) -> bool:
         is_attribute = self.directive.endswith("-attr")
@@ -109,12 +113,14 @@ class _Inline:
         return "'unsafe-inline'" in sources and not is_strict
 
 
+@dataclass(frozen=True)
 class _Loaded:
     """Something that has an address."""
 
-    def __init__(self, what: str, directive: str, url: SplitResult, attributes: Attributes) -> None:
-        self.what, self.directive, self.url = what, directive, url
-        self.attributes = attributes
+    what: str
+    directive: str
+    url: SplitResult
+    attributes: Attributes
 
     def is_allowed(self, sources: Sources, page: SplitResult) -> bool:
         if self.directive in ("script-src-elem", "style-src-elem"):

@@ -86,7 +86,7 @@ class Httpd:
         if static := site.application.static:
             server_root.show_files(root, static.folder)
             if not site.is_development:
-                precompressed.renew(site.project, static, site.account, site.environ, root)
+                precompressed.renew(site, static)
         files.write(root / "mime.types", content_types.as_mime_types())
         files.write(root / "stand-in", "")
         if site.settings.https_names:

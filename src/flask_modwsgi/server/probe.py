@@ -27,7 +27,7 @@ def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
         return 0
 
 
-def error_logged(address: str, hosts: str = "") -> str:
+def error_logged(address: str, hosts: str) -> str:
     """A sentence about an error of the first page of a server in the background; empty if there is none."""
     found = error(address, ask(address, "/", hosts))
     return f"{found}; ./run logs --errors shows why" if found else ""

@@ -89,7 +89,7 @@ def _prepare(here: Site, server: State) -> list[Step]:
         apache.configure()
         state.record_settings(root, launch.recorded(here, apache.address))
     if static:
-        precompressed.renew(project, static, here.account, here.environ, root)
+        precompressed.renew(here, static)
     steps = processes.steps(root)
     if not steps or not steps[0].replaced:
         raise problems.nothing_replaced()

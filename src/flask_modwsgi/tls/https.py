@@ -55,7 +55,7 @@ def _colon_port(settings: Settings) -> str:
     return "" if settings.https_port == 443 else f":{settings.https_port}"
 
 
-def address(settings: Settings, is_awaited: bool = False) -> str:
+def address(settings: Settings, is_awaited: bool) -> str:
     """Where the application is, without a slash at the end; by HTTPS if there is a certificate."""
     mount_point = settings.mount_point.rstrip("/")
     if settings.has_https and not is_awaited:
