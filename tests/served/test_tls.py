@@ -424,7 +424,7 @@ from pathlib import Path
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.server import launch, renewal
 project = Project(Path.cwd())
-with renewal.standby(launch.collect(project, logs=project.logs)):
+with renewal.stand_in(launch.collect(project, logs=project.logs)):
     print("serving", flush=True)
     sys.stdin.read()
 """

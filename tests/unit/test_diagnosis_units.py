@@ -20,7 +20,7 @@ from samples import project
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import causes, deaths, explain, import_failures, tracebacks
 from flask_modwsgi.doctor.causes import Evidence
-from flask_modwsgi.doctor.import_failures import Rehearsal
+from flask_modwsgi.doctor.import_failures import Outcome
 from flask_modwsgi.logs import events, reader, rendering, writer
 from flask_modwsgi.logs.events import Event
 from flask_modwsgi.logs.noise import is_routine
@@ -347,7 +347,7 @@ def test_kills_for_memory_are_counted(tmp_path: Path, row: str, file: str | None
 
 
 def rehearsed(output: str = "", status: int = 1, **more: Any) -> Problem | None:
-    tried = Rehearsal(OWN / "shop.wsgi", False, status, output, 2.0, **more)
+    tried = Outcome(OWN / "shop.wsgi", False, status, output, 2.0, **more)
     return import_failures.refusal(tried, "me", OWN)
 
 

@@ -41,7 +41,7 @@ _NO_CODE = {"var", "venv", "env", "node_modules", "__pycache__", "build", "dist"
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class Outcome:
     """How loading the application on trial went. ``status`` is a process's: negative for a signal.
 
     ``names`` are the callables in the .wsgi file, where it was executed to its end.
@@ -58,8 +58,8 @@ class Rehearsal:
     application: AppProfile = UNASKED
 
 
-def refusal(tried: Rehearsal, user: str, own: Path) -> Problem | None:
-    """What a rehearsal showed to be wrong; None where it went well.
+def refusal(tried: Outcome, user: str, own: Path) -> Problem | None:
+    """What the trial showed to be wrong; None where it went well.
 
     :param user: Whom the application runs as.
     :param own: The folder whose modules are the application's own.

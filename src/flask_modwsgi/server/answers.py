@@ -14,13 +14,13 @@ Answer = dict[str, Any]
 Kinds = Mapping[str, type]
 
 
-def file(root: Path, daemon: Process, suffix: str) -> Path:
+def file(root: Path, worker: Process, suffix: str) -> Path:
     """The file of a process's answer, in a folder where its user can write anything."""
-    return root / "workers" / f"{daemon.pid}.{suffix}"
+    return root / "workers" / f"{worker.pid}.{suffix}"
 
 
 def ask(
-    root: Path, daemons: Sequence[Process], question: str, kinds: Kinds, seconds: float
+    root: Path, workers: Sequence[Process], question: str, kinds: Kinds, seconds: float
 ) -> dict[int, Answer]:
     """The answers of the processes, by process id; some may not answer in this time.
 
@@ -29,16 +29,16 @@ def ask(
     :raises PermissionError: another user asks than the one who started them.
     """
     asked = time.time()
-    for daemon in daemons:
-        _put(root, daemon, question)
+    for worker in workers:
+        _put(root, worker, question)
     found: dict[int, Answer] = {}
 
     def are_complete() -> bool:
-        for daemon in daemons:
-            answer = read(file(root, daemon, question), kinds)
+        for worker in workers:
+            answer = read(file(root, worker, question), kinds)
             if answer and answer["time"] >= asked:
-                found[daemon.pid] = answer
-        return len(found) == len(daemons)
+                found[worker.pid] = answer
+        return len(found) == len(workers)
 
     wait(are_complete, seconds)
     return found
@@ -54,10 +54,10 @@ def why_silent(root: Path) -> str:
     return f"processes cannot report: the disk of {root} is full" if is_full else ""
 
 
-def _put(root: Path, daemon: Process, question: str) -> None:
+def _put(root: Path, worker: Process, question: str) -> None:
     """:raises PermissionError: another user started the process."""
     try:
-        files.put(file(root, daemon, "ask"), question)
+        files.put(file(root, worker, "ask"), question)
     except PermissionError:
         raise
     except OSError:  # it has ended, is starting, or has not read for long

@@ -17,7 +17,7 @@ from .messages import say
 
 # While this file of a server root names ports, Apache hands its requests on to them
 # (apache/tls.conf).
-STANDBY_PORTS = "stand-in"
+STAND_IN_PORTS = "stand-in"
 
 
 def stop(project: Project) -> int:
@@ -36,7 +36,7 @@ def end(project: Project, grace: float | None = None) -> bool:
     :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
     """
     root = state.root(project)
-    end_standby(project, root, seconds=0)  # one that was left by a renewal that was killed
+    end_stand_in(project, root, seconds=0)  # one that was left by a renewal that was killed
     if not processes.all_of(root):
         return False
     recorded = state.read(root)
@@ -47,7 +47,7 @@ def end(project: Project, grace: float | None = None) -> bool:
     return True
 
 
-def end_standby(project: Project, root: Path, seconds: float) -> None:
+def end_stand_in(project: Project, root: Path, seconds: float) -> None:
     """Let the Apache of this server root answer again, then end the second one.
 
     The second one answers while the first one restarts (`renewal`).
@@ -58,7 +58,7 @@ def end_standby(project: Project, root: Path, seconds: float) -> None:
     if not processes.all_of(own):
         return
     with contextlib.suppress(OSError):
-        files.write(root / STANDBY_PORTS, "")
+        files.write(root / STAND_IN_PORTS, "")
     # For requests that Apache is handing on: nothing shows those that have not connected yet.
     time.sleep(1)
     processes.end(own, seconds)

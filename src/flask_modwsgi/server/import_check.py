@@ -16,7 +16,7 @@ from ..config.project import Project
 from ..config.settings import Settings
 from ..doctor import check_environment, check_settings, check_trust, import_failures
 from ..doctor.facts import Facts
-from ..doctor.import_failures import Rehearsal
+from ..doctor.import_failures import Outcome
 from ..machine import data_folder, files
 from ..machine.accounts import Account, become
 from . import launch
@@ -60,7 +60,7 @@ class Trial:
         self._process.__exit__(*exc_info)
         self._told.close()
 
-    def outcome(self) -> Rehearsal:
+    def outcome(self) -> Outcome:
         """The result; what it printed is shown only if it failed."""
         try:
             output, _ = self._process.communicate(timeout=self._limit + 5)
@@ -69,7 +69,7 @@ class Trial:
             output = (error.stdout or b"").decode(errors="replace")
         os.set_blocking(self._told.fileno(), False)
         told = _read(self._told.read() or b"")
-        tried = Rehearsal(self._file, False, self._process.wait(), output, self._limit)
+        tried = Outcome(self._file, False, self._process.wait(), output, self._limit)
         return replace(tried, **told)
 
 
@@ -85,7 +85,7 @@ def begin(facts: Facts) -> Trial:
     return Trial(facts.project, facts.settings, facts.account, environ)
 
 
-def verdict(tried: Rehearsal, project: Project, account: Account) -> AppProfile:
+def verdict(tried: Outcome, project: Project, account: Account) -> AppProfile:
     """The profile that the application reported.
 
     :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds, or not be served.
@@ -106,15 +106,15 @@ def check(site: Site) -> Site:
     :raises Problem: as `verdict`.
     """
     check_settings.check_wsgi_file(site.project.wsgi_file)
-    return replace(site, application=verdict(_rehearse(site), site.project, site.account))
+    return replace(site, application=verdict(_outcome(site), site.project, site.account))
 
 
 def ask_application(site: Site) -> Site:
     """The site, with the application's profile if it can be loaded."""
-    return replace(site, application=_rehearse(site).application)
+    return replace(site, application=_outcome(site).application)
 
 
-def _rehearse(site: Site) -> Rehearsal:
+def _outcome(site: Site) -> Outcome:
     with Trial(site.project, site.settings, site.account, site.environ) as trial:
         return trial.outcome()
 

@@ -24,7 +24,7 @@ from ..machine.times import wait
 from ..tls import acme, certificates, https
 from ..tls.certificates import Certificate
 from . import import_check, launch, locks, restart_reasons, smoke_test, status
-from .ending import STANDBY_PORTS, end_standby
+from .ending import STAND_IN_PORTS, end_stand_in
 from .httpd import Httpd
 from .messages import say
 
@@ -62,10 +62,10 @@ def take_certificate(project: Project) -> None:
         raise problems.tls_objection(file, certificate.objection)
     here = import_check.check(here)
     if processes.mode_of(root).restart_is_seamless:
-        end_standby(project, root, seconds=0)
+        end_stand_in(project, root, seconds=0)
         _restart(parent, here, certificate)
     else:
-        with standby(here):
+        with stand_in(here):
             _let_finish(here)
             _restart(parent, here, certificate)
     if here.settings.https_names:  # now it can be looked at as a whole
@@ -107,7 +107,7 @@ def _as_served(here: Site) -> Settings:
 
 
 @contextmanager
-def standby(here: Site) -> Iterator[None]:
+def stand_in(here: Site) -> Iterator[None]:
     """Let another Apache answer every new request to `here`; it reads all files again.
 
     It runs in the background: should this process be killed, requests go on being answered.
@@ -115,7 +115,7 @@ def standby(here: Site) -> Iterator[None]:
     :raises Problem: it does not start; nothing is handed to it then.
     """
     limit = _longest_request(here.settings)
-    end_standby(here.project, here.root, limit)
+    end_stand_in(here.project, here.root, limit)
     ports = {"http": smoke_test.free_port(), "https": smoke_test.free_port()}
     settings = _as_served(here)
     if not settings.has_https:
@@ -136,10 +136,10 @@ def standby(here: Site) -> Iterator[None]:
     try:
         Httpd(replace(here, settings=own, root=root, logs=logs, access_log=False)).start()
         lines = (f"{scheme} {port}\n" for scheme, port in ports.items())
-        files.write(here.root / STANDBY_PORTS, "".join(lines))
+        files.write(here.root / STAND_IN_PORTS, "".join(lines))
         yield
     finally:
-        end_standby(here.project, here.root, limit)
+        end_stand_in(here.project, here.root, limit)
         shutil.rmtree(root, ignore_errors=True)  # it has secrets
 
 

@@ -25,7 +25,7 @@ from ..machine.process_table import Process
 from ..machine.times import wait
 from ..tls import https
 from . import import_check, launch, locks, probe, renewal, restart_reasons
-from .ending import end_standby
+from .ending import end_stand_in
 from .httpd import Httpd
 from .messages import say
 
@@ -42,7 +42,7 @@ def reload(project: Project) -> int:
         processes.refuse_incomplete(root)
         server = state.read(root)
         here = _tried(project, root, server)
-        end_standby(project, root, seconds=here.settings.stop_limit)
+        end_stand_in(project, root, seconds=here.settings.stop_limit)
         steps = _prepare(here, server)
         old = processes.workers(root)
         _replace(here, server, steps, old)

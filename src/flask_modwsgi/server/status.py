@@ -119,20 +119,20 @@ def _release(folder: Path) -> str:
 
 def reports(root: Path, threads: int) -> list[dict[str, Any]]:
     """How busy every process of the application is; waits a second for the answers."""
-    daemons = processes.workers(root)
+    workers = processes.workers(root)
     found: dict[int, answers.Answer] = {}
     with contextlib.suppress(PermissionError):  # another user asks than the one who started it
-        found = answers.ask(root, daemons, "report", REPORT, 1)
-    now = filter(None, (process_table.find(daemon.pid) for daemon in daemons))
+        found = answers.ask(root, workers, "report", REPORT, 1)
+    now = filter(None, (process_table.find(worker.pid) for worker in workers))
     return [_row(root, one, found.get(one.pid), threads) for one in now]
 
 
 def _row(
-    root: Path, daemon: Process, report: answers.Answer | None, threads: int
+    root: Path, worker: Process, report: answers.Answer | None, threads: int
 ) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "pid": daemon.pid,
-        "memory": daemon.memory,
+        "pid": worker.pid,
+        "memory": worker.memory,
         "responds": report is not None,
     }
     if report:
@@ -140,7 +140,7 @@ def _row(
         row["locale"] = str(report.get("locale", ""))[:40]  # an older version does not tell it
         row["idle"] = max(0, threads - report["busy"])
     else:
-        row["cannot_load"] = processes.why_unloaded(daemon, root)
+        row["cannot_load"] = processes.why_unloaded(worker, root)
     return row
 
 

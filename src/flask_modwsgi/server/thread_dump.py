@@ -49,17 +49,17 @@ def keep(project: Project, text: str) -> Path:
     return file
 
 
-def account(project: Project, root: Path, daemon: Process, answer: answers.Answer | None) -> str:
+def account(project: Project, root: Path, worker: Process, answer: answers.Answer | None) -> str:
     """The paragraph about one process; empty for one that has ended."""
-    if process_table.find(daemon.pid) != daemon:
+    if process_table.find(worker.pid) != worker:
         return ""
-    memory = daemon.memory / 1024 / 1024
-    since = duration(time.time() - daemon.began)
-    head = f"Process {daemon.pid}: {memory:.0f} MB, runs for {since}, "
+    memory = worker.memory / 1024 / 1024
+    since = duration(time.time() - worker.began)
+    head = f"Process {worker.pid}: {memory:.0f} MB, runs for {since}, "
     if answer is None:
         known = answers.why_silent(root)
         reason = f"  {known or 'Python cannot run in it: it is inside C code, or it is starting'}"
-        silent = [*kernel_threads.account(daemon.pid), *alarm(project, root, daemon)]
+        silent = [*kernel_threads.account(worker.pid), *alarm(project, root, worker)]
         return _joined([head + "does not respond", reason, *silent, ""])
     try:
         return _joined([*_told(project, head, answer), ""])
@@ -94,11 +94,11 @@ def _calls(project: Project, calls: Sequence[tuple[str, Any, str, str]]) -> list
     ]
 
 
-def alarm(project: Project, root: Path, daemon: Process) -> list[str]:
+def alarm(project: Project, root: Path, worker: Process) -> list[str]:
     """The threads of a process that cannot run Python; it writes them from C, without requests."""
-    file = answers.file(root, daemon, "stuck")
+    file = answers.file(root, worker, "stuck")
     before = len(_read(file))
-    process_table.send(daemon, signal.SIGURG)
+    process_table.send(worker, signal.SIGURG)
     deadline = time.monotonic() + PATIENCE
     text, last = "", "-"
     while text != last and time.monotonic() < deadline:  # until it writes no more
