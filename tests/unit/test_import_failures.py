@@ -1,0 +1,248 @@
+"""Why an application is not loaded, from a trial or from a traceback."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from log_lines import stamped
+from samples import project
+
+from flask_modwsgi.doctor import import_failures, tracebacks
+from flask_modwsgi.doctor.import_failures import Outcome
+from flask_modwsgi.logs import events
+from flask_modwsgi.problems.problem import Problem
+
+OWN = Path("/srv/shop")
+
+
+def rehearsed(output: str = "", status: int = 1, **more: Any) -> Problem | None:
+    tried = Outcome(OWN / "shop.wsgi", False, status, output, 2.0, **more)
+    return import_failures.refusal(tried, "me", OWN)
+
+
+def raised(own: Path, last: str) -> Problem:
+    """What a traceback with this last line shows of an application in `own`."""
+    return import_failures.from_traceback(f"Traceback (most recent call last):\n{last}", "me", own)
+
+
+def test_a_module_that_no_package_provides(tmp_path: Path) -> None:
+    """No name of a package is guessed from it."""
+    problem = raised(tmp_path, "ModuleNotFoundError: No module named 'yaml'")
+    assert problem.slug == "package-missing"
+    assert "the package that provides yaml" in problem.why
+    assert "yaml" not in "".join(problem.remedy)
+    assert problem.remedy[0].endswith("./run setup")
+
+
+def test_a_variable_that_is_not_set(tmp_path: Path) -> None:
+    """But not one that the application expects, or that another mapping lacks."""
+    program = "import os\nos.environ['MAIL_SERVER']\n"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env={})
+    problem = import_failures.from_traceback(done.stderr, "me", tmp_path)
+    assert problem.slug == "variable-missing"
+    (tmp_path / ".env").write_text("PORT=8000\n")
+    command = ["bash", "-c", problem.remedy[0]]
+    subprocess.run(command, cwd=tmp_path, input="mail here\n", text=True, check=True)
+    assert (tmp_path / ".env").read_text() == "PORT=8000\nMAIL_SERVER=mail here\n"
+    assert raised(tmp_path, "KeyError: 'MAIL_SERVER'").slug == "app-broken"
+    handled = f"{done.stderr}\nDuring handling of the above exception:\n\nValueError: no\n"
+    assert import_failures.from_traceback(handled, "me", tmp_path).slug == "app-broken"
+
+
+def test_a_module_in_another_folder_of_the_project(tmp_path: Path) -> None:
+    for folder in (".venv/lib", "var/env", "shop", "lib/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / ".venv/lib/yaml.py").touch()
+    (tmp_path / "var/env/yaml.py").touch()
+    (tmp_path / "shop/models.py").touch()
+    problem = raised(tmp_path, "ModuleNotFoundError: No module named 'models'")
+    assert problem.slug == "module-misplaced"
+    assert "shop/models.py exists" in problem.what and "shop.models" in problem.why
+    missing = raised(tmp_path, "ModuleNotFoundError: No module named 'yaml'")
+    assert missing.slug == "package-missing"
+    of_its_own = raised(tmp_path, "ModuleNotFoundError: No module named 'shop.nothing'")
+    assert of_its_own.slug == "app-broken"
+
+
+def test_a_module_that_only_pythonpath_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, shared = tmp_path / "own", tmp_path / "shared folder"
+    (shared / "tools").mkdir(parents=True)
+    own.mkdir()
+    monkeypatch.setenv("PYTHONPATH", f"/nonexistent:{shared}")
+    problem = raised(own, "ModuleNotFoundError: No module named 'tools.csv'")
+    assert problem.slug == "pythonpath-ignored"
+    assert str(shared / "tools") in problem.what
+    subprocess.run(problem.remedy[0], shell=True, cwd=own, check=True)
+    assert (own / "tools").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("token", "ImportError: cannot import name 'EXACT_TOKEN_TYPES' from 'token' (/x/token.py)"),
+        ("types", "AttributeError: module 'types' has no attribute 'CoroutineType'"),
+        (
+            "logging",
+            "AttributeError: partially initialized module 'logging' has no attribute 'getLogger'"
+            " (most likely due to a circular import)",
+        ),
+        ("email", "ModuleNotFoundError: No module named 'email.mime'; 'email' is not a package"),
+        (
+            "flask",
+            "ImportError: cannot import name 'Flask' from partially initialized module 'flask'"
+            " (most likely due to a circular import) (/x/flask.py)",
+        ),
+    ],
+)
+def test_a_file_that_hides_another_module(tmp_path: Path, name: str, last: str) -> None:
+    installed = tmp_path / ".venv/lib/python3.11/site-packages"
+    for package in ("flask", "wtforms"):
+        (installed / package).mkdir(parents=True)
+    assert raised(tmp_path, last).slug != "module-hidden"  # there is no such file
+    file = tmp_path / f"{name}.py"
+    file.touch()
+    problem = raised(tmp_path, last)
+    assert problem.slug == "module-hidden"
+    assert problem.what.startswith(f"{file} hides another module named {name}.")
+    subprocess.run(problem.remedy[0], shell=True, check=True)
+    assert not file.exists() and (tmp_path / f"own_{name}.py").exists()
+
+
+def test_a_circular_import_of_the_applications_own_hides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "models.py").touch()
+    last = "ImportError: cannot import name 'db' from partially initialized module 'models'"
+    assert raised(tmp_path, last).slug == "app-broken"
+
+
+def loaded_with(
+    own: Path, source: str, name: str = "application"
+) -> subprocess.CompletedProcess[str]:
+    """`./run flask routes` of an application with this source."""
+    project(own)
+    wsgi = own / "shop.wsgi"
+    start = f"import sys; sys.path.insert(0, '')\nfrom shop import {name}\n"
+    wsgi.write_text(start)
+    (own / "shop.py").write_text(source)
+    command = [sys.executable, "-P", "-m", "flask_modwsgi.worker.flask_command", str(wsgi), "[]"]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run([*command, "routes"], cwd=own, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "quote", "remedy"),
+    [
+        (
+            "def show(:\n",
+            '  |   File "{own}/shop.py", line 1\n'
+            "  |     def show(:\n"
+            "  |              ^\n"
+            "  | SyntaxError: invalid syntax\n",
+            "${EDITOR:-vi} +1 shop.py\n",
+        ),
+        ("import json\njson.nothing\n", "has no attribute 'nothing'", "+2 shop.py\n"),
+        ("import nowhere\n", "imports nowhere, which no package", "./run setup\n"),
+        ("raise SystemExit('no settings')\n", "  | SystemExit: no settings\n", "grep "),
+    ],
+)
+def test_a_command_of_an_application_that_cannot_be_loaded(
+    tmp_path: Path, source: str, quote: str, remedy: str
+) -> None:
+    own = tmp_path.resolve()
+    done = loaded_with(own, source)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("\nProblem  ")
+    assert quote.format(own=own) in done.stderr
+    assert remedy in done.stderr
+    assert not re.search("click|flask/cli|flask_modwsgi/|runpy", done.stderr)
+
+
+def test_a_command_tells_what_is_wrong_with_the_wsgi_file(tmp_path: Path) -> None:
+    assert "Problem  app-nameless" in loaded_with(tmp_path, "application = 5\n", "app").stderr
+    assert "Problem  wsgi-file-wrong" in loaded_with(tmp_path, "", "def (").stderr
+
+
+def test_the_errors_of_the_flask_command_are_its_own(tmp_path: Path) -> None:
+    done = loaded_with(tmp_path, "application = 5\n")
+    assert done.stderr.startswith("Usage: ./run flask routes")
+    assert "The application in shop.wsgi is no Flask object." in done.stderr
+
+
+def test_the_file_to_open_is_the_last_of_the_applications_own(tmp_path: Path) -> None:
+    for name in ("views.py", ".venv/lib/x.py", "var/env/y.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    def opened(*names: str) -> list[str]:
+        frames = "".join(f'  File "{name}", line 7, in f\n' for name in names)
+        remedy = raised(tmp_path, f"{frames}RuntimeError: x").remedy
+        return [line for line in remedy if "EDITOR" in line]
+
+    own = tmp_path / "views.py"
+    installed = (tmp_path / ".venv/lib/x.py", tmp_path / "var/env/y.py", "/usr/lib/z.py")
+    assert opened(str(own), *map(str, installed)) == ["${EDITOR:-vi} +7 views.py"]
+    assert opened(*map(str, installed)) == opened("<string>") == []
+
+
+def test_a_time_limit_while_it_listens_is_a_server() -> None:
+    """Whatever server it is."""
+    stack = (
+        'Timeout (0:00:02)!\nThread 0x01 (most recent call first):\n  File "/srv/shop/x.py", line 1'
+    )
+    blocks, serves = rehearsed(stack), rehearsed(stack, binds=["0.0.0.0:9000"])
+    assert blocks and blocks.slug == "app-blocks"
+    assert serves and serves.slug == "app-serves"
+    assert "0.0.0.0:9000" in serves.what
+
+
+def test_of_several_threads_the_main_one_is_shown() -> None:
+    stack = (
+        'Timeout (0:00:02)!\nThread 0x02 (most recent call first):\n  File "/a/other.py", line 1\n\n'
+        'Thread 0x01 (most recent call first):\n  File "/srv/shop/x.py", line 7 in f\n'
+    )
+    assert tracebacks.crash_stack(events.printed(stack)).splitlines() == [
+        "Timeout (0:00:02)!",
+        "Thread 0x01 (most recent call first):",
+        '  File "/srv/shop/x.py", line 7 in f',
+    ]
+
+
+def test_a_line_of_another_process_between_the_pieces_of_a_crash() -> None:
+    told = (
+        "Fatal Python error: Segmentation fault[Sun Nov 29 10:36:01 2026] [wsgi:info] [pid 7] Loading"
+        " Python script file '/x/flask_modwsgi/worker/entry.py'.\n\nCurrent thread 0x01 (most recent"
+        ' call first):\n  File "/srv/shop/x.py", line 7 in f\n'
+    )
+    assert tracebacks.crash_stack(events.printed(told)).splitlines() == [
+        "Fatal Python error: Segmentation fault",
+        "Current thread 0x01 (most recent call first):",
+        '  File "/srv/shop/x.py", line 7 in f',
+    ]
+
+
+def test_tracebacks_of_two_threads_are_told_apart() -> None:
+    one = ["Traceback (most recent call last):", '  File "a.py", line 1', "ValueError: one"]
+    two = ["Traceback (most recent call last):", '  File "b.py", line 2', "ValueError: two"]
+    first, second = stamped(*one, pid=1), stamped(*two, pid=2)
+    mixed = [line for pair in zip(first, second, strict=True) for line in pair]
+    assert tracebacks.tracebacks(mixed) == ["\n".join(one), "\n".join(two)]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "sqlite3.OperationalError: unable to open database file",
+        "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) attempt to write a readonly database",
+    ],
+)
+def test_a_database_that_cannot_be_written(last: str, tmp_path: Path) -> None:
+    found = import_failures.from_traceback(
+        f"Traceback (most recent call last):\n{last}", "me", tmp_path
+    )
+    assert found.slug == "database-unwritable"
+    assert found.remedy == (f"chown -Rh me: {tmp_path}/var/data",)
