@@ -66,29 +66,10 @@ def adopt(root: Path, app: str | None) -> int:
     :raises Problem: there is no application to be found, or a file is in the way. Nothing was
         written then. Or there is no ``requirements.txt``.
     """
-    run, pyproject, requirements = (
-        root / name for name in ("run", "pyproject.toml", "requirements.txt")
-    )
+    run, requirements = root / "run", root / "requirements.txt"
     if run.exists() and not (run.is_file() and b"flask_modwsgi" in run.read_bytes()):
         raise problems.run_taken(run)
-    has_section = "flask-modwsgi" in _read(pyproject).get("tool", {})
-    if has_section and Project(root).wsgi_file.exists():
-        wsgi = Project(root).wsgi_file
-        if app and not _loads(wsgi, applications.named(root, app)):
-            raise problems.app_kept(wsgi, app)
-        say("kept", f"pyproject.toml, {wsgi.name}")
-    else:
-        found = applications.named(root, app) if app else _chosen(root)
-        say("found", str(found))
-        text = None if has_section else with_section(pyproject, found)
-        wanted = Project(root).wsgi_file.name if has_section else f"{found.name}.wsgi"
-        _announce(root, wanted, has_section)
-        _write(root / wanted, found.wsgi_file)
-        if text:
-            pyproject.write_bytes(text)
-            say("wrote", "pyproject.toml: [tool.flask-modwsgi]")
-        else:
-            say("kept", "pyproject.toml, which has [tool.flask-modwsgi]")
+    _add_application(root, app)
     _write(run, run_script(), 0o755)
     _write(root / ".env.example", reference.env_example(8000, "/"))
     _ignore(root / ".gitignore")
@@ -105,6 +86,32 @@ def adopt(root: Path, app: str | None) -> int:
     # Where no other Python is found, this one is.
     path = os.environ.get("PATH", os.defpath) + os.pathsep + os.path.dirname(sys.executable)
     return subprocess.call(["./run", "setup"], cwd=root, env={**os.environ, "PATH": path})
+
+
+def _add_application(root: Path, app: str | None) -> None:
+    """Write the ``.wsgi`` file, and the section in ``pyproject.toml``, unless they are there.
+
+    :raises Problem: there is no application to be found. Nothing was written then.
+    """
+    pyproject = root / "pyproject.toml"
+    has_section = "flask-modwsgi" in _read(pyproject).get("tool", {})
+    if has_section and Project(root).wsgi_file.exists():
+        wsgi = Project(root).wsgi_file
+        if app and not _loads(wsgi, applications.named(root, app)):
+            raise problems.app_kept(wsgi, app)
+        say("kept", f"pyproject.toml, {wsgi.name}")
+        return
+    found = applications.named(root, app) if app else _chosen(root)
+    say("found", str(found))
+    text = None if has_section else with_section(pyproject, found)
+    wanted = Project(root).wsgi_file.name if has_section else f"{found.name}.wsgi"
+    _announce(root, wanted, has_section)
+    _write(root / wanted, found.wsgi_file)
+    if text:
+        pyproject.write_bytes(text)
+        say("wrote", "pyproject.toml: [tool.flask-modwsgi]")
+    else:
+        say("kept", "pyproject.toml, which has [tool.flask-modwsgi]")
 
 
 def _announce(root: Path, wsgi: str, has_section: bool) -> None:
