@@ -141,21 +141,18 @@ def _announce(server: Httpd, stop: threading.Event) -> None:
 
 def say_where(server: Httpd) -> None:
     """Where the application is, and what clients will have against its certificate."""
-    account, certificate = server.site.account, server.site.certificate
-    user = "" if account.is_me else f" as {account.user}"
-    lines = [f"{server.site.project.name} is served by Apache{user} at {server.address}/"]
-    if certificate:
-        lines += certificate.warnings
-    file = server.site.project.env_file
-    # In production, the environment may have all of it.
-    lines += filter(None, [env_file.missing(file)] if server.site.is_development else [])
-    lines += filter(None, [env_file.repeated(file)])
-    settings = server.site.settings
-    if settings.content_security_policy:
-        lines += filter(None, [check_page.refused(server.address, settings.hosts)])
-    if server.site.is_awaited:
-        lines.append(acme.awaited(server.site.project, server.site.settings))
-    for line in lines:
+    site, settings = server.site, server.site.settings
+    user = "" if site.account.is_me else f" as {site.account.user}"
+    lines = [
+        f"{site.project.name} is served by Apache{user} at {server.address}/",
+        *(site.certificate.warnings if site.certificate else []),
+        # In production, the environment may have all of it.
+        env_file.missing(site.project.env_file) if site.is_development else "",
+        env_file.repeated(site.project.env_file),
+        settings.content_security_policy and check_page.refused(server.address, settings.hosts),
+        acme.awaited(site.project, settings) if site.is_awaited else "",
+    ]
+    for line in filter(None, lines):
         if server.log_style == "json":
             write(rendering.as_json(events.notice(line)).decode().rstrip())
         else:
