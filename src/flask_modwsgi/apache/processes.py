@@ -4,7 +4,6 @@ Apache leads a session of its own, which all its processes belong to, also when 
 process it is was recorded at its start (`state`).
 """
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -214,19 +213,21 @@ def steps(root: Path) -> list[Step]:
 
 def is_ready(worker: Process, root: Path) -> bool:
     """Whether the process has loaded the application: it reports then, in its server root."""
-    try:
-        return (root / "workers" / f"{worker.pid}.report").lstat().st_mtime >= worker.began - 1
-    except OSError:
-        return False
+    return _is_younger(root / "workers" / f"{worker.pid}.report", worker)
 
 
 def why_unloaded(worker: Process, root: Path) -> str:
     """Why the process cannot load the application, as it wrote itself; empty if it did not."""
     file = root / "workers" / f"{worker.pid}.unloaded"
-    with contextlib.suppress(OSError):
-        if file.lstat().st_mtime >= worker.began - 1:
-            return files.text(file)[:2000].strip()
-    return ""
+    return files.text_if_any(file)[:2000].strip() if _is_younger(file, worker) else ""
+
+
+def _is_younger(file: Path, worker: Process) -> bool:
+    """Whether the process wrote the file, and not another one that had its id."""
+    try:
+        return file.lstat().st_mtime >= worker.began - 1
+    except OSError:
+        return False
 
 
 def ages_of_ready(root: Path) -> list[float]:

@@ -1,11 +1,12 @@
 """How much this machine, or the container on it, can do at once."""
 
-import contextlib
 import math
 import os
 import re
 import resource
 from pathlib import Path
+
+from .files import text_if_any
 
 CGROUP = Path("/sys/fs/cgroup")
 # Of each of Apache's children, with 1,024 threads (apache/modes.py): a socket on either side.
@@ -35,10 +36,7 @@ def cores(cgroup: Path = CGROUP) -> int:
 
 def _numbers(file: Path) -> list[int]:
     """Those in the file; none where it is absent, or says "max" or -1 for no limit."""
-    try:
-        return [int(word) for word in file.read_text().split() if word.isdecimal()]
-    except OSError:
-        return []
+    return [int(word) for word in text_if_any(file).split() if word.isdecimal()]
 
 
 def available_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo")) -> int | None:
@@ -48,9 +46,8 @@ def available_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo"
     memory.limit_in_bytes of version 1.
     """
     found = _numbers(cgroup / "memory.max") + _numbers(cgroup / "memory/memory.limit_in_bytes")
-    with contextlib.suppress(OSError):
-        left = re.findall(r"^MemAvailable: +(\d+) kB", meminfo.read_text(), re.MULTILINE)
-        found += [int(number) * 1024 for number in left]
+    left = re.findall(r"^MemAvailable: +(\d+) kB", text_if_any(meminfo), re.MULTILINE)
+    found += [int(number) * 1024 for number in left]
     return min(found, default=None)
 
 

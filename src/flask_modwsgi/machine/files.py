@@ -77,6 +77,14 @@ def text(path: Path) -> str:
         return stream.read(LIMIT).decode(errors="replace")
 
 
+def text_if_any(path: Path) -> str:
+    """The same; empty where there is none that can be read."""
+    try:
+        return text(path)
+    except OSError:
+        return ""
+
+
 def parsed(content: bytes | str) -> Any:
     """What JSON says that somebody else may have written.
 

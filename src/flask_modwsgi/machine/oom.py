@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from .files import text_if_any
+
 PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 _KILLED = re.compile(r"Killed process (\d+) \(.*?\).*?anon-rss:(\d+)kB")
 _CLOCKS_DIFFER = 10.0  # seconds; nobody sets the clock of the kernel's messages
@@ -20,21 +22,14 @@ def kills(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
     https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.events; version 1: memory.oom_control
     """
     counters = []
-    for row in _text(proc / "self/cgroup").splitlines():
+    for row in text_if_any(proc / "self/cgroup").splitlines():
         _, controllers, path = row.split(":", 2)
         if controllers in ("", "memory"):
             folder = cgroups / controllers / path.lstrip("/")
             counters += [folder / "memory.events", folder / "memory.oom_control"]
-    texts = map(_text, (*counters, proc / "vmstat"))
+    texts = map(text_if_any, (*counters, proc / "vmstat"))
     found = (re.search(r"^oom_kill (\d+)$", text, re.MULTILINE) for text in texts)
     return next((int(match[1]) for match in found if match), 0)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError:
-        return ""
 
 
 def kernel_messages(since: float) -> list[str]:

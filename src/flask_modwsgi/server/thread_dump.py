@@ -97,26 +97,19 @@ def _calls(project: Project, calls: Sequence[tuple[str, Any, str, str]]) -> list
 def alarm(project: Project, root: Path, worker: Process) -> list[str]:
     """The threads of a process that cannot run Python; it writes them from C, without requests."""
     file = answers.file(root, worker, "stuck")
-    before = len(_read(file))
+    before = len(files.text_if_any(file))
     process_table.send(worker, signal.SIGURG)
     deadline = time.monotonic() + PATIENCE
     text, last = "", "-"
     while text != last and time.monotonic() < deadline:  # until it writes no more
         last = text
         time.sleep(0.1)
-        text = _read(file)[before:] or "-"
+        text = files.text_if_any(file)[before:] or "-"
     lines = []
     for part in re.split(r"\n\n|^(?=Thread|Current thread)", text, flags=re.MULTILINE):
         if calls := _CALL.findall(part):
             lines += ["", "  a thread", *_calls(project, [(*call, "") for call in calls[::-1]])]
     return lines or ["  and it wrote nothing when asked without Python"]
-
-
-def _read(file: Path) -> str:
-    try:
-        return files.text(file)
-    except OSError:
-        return ""
 
 
 def _joined(lines: list[str]) -> str:
