@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from ..config.project import Project
 from ..doctor import report as reports
-from ..doctor.checklist import findings, obstacle
+from ..doctor.checklist import CHECKS, obstacle
 from ..doctor.facts import Facts
 from ..doctor.finding import Check, Finding, problems_of, run, summary, table
 from ..server import import_check, smoke_test
@@ -50,7 +50,7 @@ def _findings(facts: Facts) -> Iterator[Finding]:
     found = []
     with ExitStack() as stack:
         begun = _begun(facts, stack)
-        for finding in findings(facts):
+        for finding in run(CHECKS, facts):
             found.append(finding)
             yield finding
         if wrong := obstacle(found):

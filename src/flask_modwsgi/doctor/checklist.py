@@ -1,6 +1,6 @@
 """Every check, in the order of the table: a check comes after those that it depends on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from . import (
     check_environment,
@@ -12,7 +12,7 @@ from . import (
     check_trust,
 )
 from .facts import Facts
-from .finding import Check, Finding, run
+from .finding import Check, Finding
 
 # Serve: whatever starts Apache, and reload. Load: what doctor does with the application.
 SETUP, SERVE, LOAD = "setup", "serve", "load"
@@ -59,11 +59,6 @@ CHECKS = (
     Check("time zone", check_settings.timezone),
     Check("locale", check_settings.language),
 )
-
-
-def findings(facts: Facts) -> Iterator[Finding]:
-    """What all checks found."""
-    return run(CHECKS, facts)
 
 
 def obstacle(found: Iterable[Finding]) -> str:
