@@ -165,7 +165,7 @@ def test_every_check_has_a_name_of_its_own_that_fits_the_table() -> None:
 
 
 def settings_of(**values: Any) -> Any:
-    given = {"processes": 2, "threads": 5, "host": "127.0.0.1", "port": 8000} | values
+    given = {"processes": 2, "threads": 5, "host": "127.0.0.1", "port": 8000, "mode": ""} | values
     return SimpleNamespace(settings=SimpleNamespace(**given))
 
 
@@ -183,7 +183,8 @@ def test_limits_that_are_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     monkeypatch.setattr(resource, "getrlimit", lambda kind: unlimited)
     assert check_machine.open_files(settings_of()) == "unlimited"
-    assert "1298 needed" in check_machine.tasks(settings_of())
+    assert "2334 needed" in check_machine.tasks(settings_of())
+    assert "2058 needed" in check_machine.tasks(settings_of(mode="embedded"))
     monkeypatch.setattr(capacity, "most_tasks", lambda: 512)
     assert "512 processes (pids.max)" in refused(check_machine.tasks, settings_of()).what
 

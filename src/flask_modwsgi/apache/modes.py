@@ -53,12 +53,16 @@ class Mode:
         """To replace all processes of the application."""
         return [Step(one, [one]) for one in running]
 
+    def children(self, settings: Settings) -> tuple[int, int]:
+        """Apache's processes that deal with clients, and the threads in each that do."""
+        return 2, 1024
+
     def names(self, settings: Settings, app_name: str) -> dict[str, object]:
         """For Apache's configuration."""
         return {
             "PROCESS_GROUP": app_name,
             "DAEMON_MODE": "on",
-            **_apache(children=2, threads=1024, most=4),
+            **_apache(*self.children(settings), most=4),
             "THREAD_STACK": 256 * 1024,
         }
 
@@ -82,13 +86,14 @@ class _Embedded(Mode):
     def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
         return [Step(parent, list(running))]
 
+    def children(self, settings: Settings) -> tuple[int, int]:
+        return settings.processes, capacity.connection_threads(settings.processes)
+
     def names(self, settings: Settings, app_name: str) -> dict[str, object]:
-        children = settings.processes
-        threads = capacity.connection_threads(children)
         # A graceful restart needs free slots while the old children finish.
         return {
             "PROCESS_GROUP": "%{GLOBAL}",
-            **_apache(children, threads, most=4 * children),
+            **_apache(*self.children(settings), most=4 * settings.processes),
             "THREAD_STACK": 8 * 1024 * 1024,  # what Python counts on
         }
 

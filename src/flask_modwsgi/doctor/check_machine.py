@@ -4,15 +4,14 @@ import os
 import resource
 
 from .. import problems
-from ..apache import processes, state
+from ..apache import modes, processes, state
 from ..apache.neighbours import check_port
 from ..machine import capacity
 from ..machine import selinux as selinux_switch
 from .facts import Facts
 from .finding import Note
 
-# Two of Apache's children, with 512 threads (apache/conf/server.conf).
-APACHE_THREADS = 2 * 516
+OTHER_THREADS = 5  # of a process, beside those that deal with clients
 APACHE_MB, PROCESS_MB = 40, 25  # measured with the example application: the least they take
 
 
@@ -50,8 +49,12 @@ def open_files(facts: Facts) -> str:
 def tasks(facts: Facts) -> str:
     """Threads count as processes: RLIMIT_NPROC in ``man 2 getrlimit``, pids.max of cgroups."""
     chosen = facts.settings
-    threads = capacity.client_threads(chosen.processes, chosen.threads)
-    needed = APACHE_THREADS + chosen.processes * (threads + 5)
+    mode = modes.of(chosen.mode)
+    children, threads = mode.children(chosen)
+    needed = children * (threads + OTHER_THREADS)
+    if mode.own_threads:
+        behind = capacity.client_threads(chosen.processes, chosen.threads)
+        needed += chosen.processes * (behind + chosen.threads + OTHER_THREADS)
     limit = _allowed(resource.RLIMIT_NPROC, "processes", needed, f"ulimit -u {2 * needed}")
     if (most := capacity.most_tasks()) is not None and most < needed:
         raise problems.limit_too_low(

@@ -16,8 +16,8 @@ def workers(chosen: Settings) -> str:
 
 def capacity(chosen: Settings) -> str:
     """How many requests it executes at once, and how many connections it holds."""
-    connections = modes.of(chosen.mode).names(chosen, "")["CONNECTIONS"]
-    return f"{workers(chosen)}, {connections} connections"
+    children, threads = modes.of(chosen.mode).children(chosen)
+    return f"{workers(chosen)}, {children * threads} connections"
 
 
 def of(project: Project, root: Path, started: State) -> dict[str, str]:
