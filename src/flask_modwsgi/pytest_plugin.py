@@ -38,6 +38,6 @@ def apache(pytestconfig: pytest.Config) -> Iterator[Apache]:
     project = Project(pytestconfig.rootpath, Path(sys.prefix))
     try:
         with smoke_test.running(project, f"test{worker}") as server:
-            yield Apache(server.address)
+            yield Apache(server.site.address)
     except Problem as problem:
         pytest.fail(str(problem), pytrace=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..config.project import Project
 from ..config.settings import Settings
 from ..machine.accounts import Account
+from ..tls import https
 from ..tls.certificates import Certificate
 from .app_profile import UNASKED, AppProfile
 
@@ -44,6 +45,11 @@ class Site:
     def is_development(self) -> bool:
         """Whether it is ``./run dev``."""
         return self.entry != PRODUCTION
+
+    @property
+    def address(self) -> str:
+        """Where the application is, without a slash at the end."""
+        return https.address(self.settings, self.is_awaited)
 
     @property
     def is_awaited(self) -> bool:

@@ -40,7 +40,7 @@ def _checked(project: Project, given: Mapping[str, str]) -> Httpd:
 
 def _say_what_runs(server: Httpd) -> None:
     say_where(server)
-    if error := probe.error_logged(server.address, server.site.settings.hosts):
+    if error := probe.error_logged(server.site.address, server.site.settings.hosts):
         say(error)
     say(f"{summary.capacity(server.site.settings)}; ./run status shows more")
 

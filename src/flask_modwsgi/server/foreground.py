@@ -133,7 +133,7 @@ def _announce(server: Httpd, stop: threading.Event) -> None:
     """Start, and print the address when the application answers."""
     server.start(given_up=stop.is_set)
     if not stop.is_set():
-        systemd.notify("READY=1", f"STATUS=Serving at {server.address}/")
+        systemd.notify("READY=1", f"STATUS=Serving at {server.site.address}/")
         say_where(server)
         if server.log_style != "json" and not systemd.is_journal(2):
             say("Ctrl-C stops it")
@@ -144,12 +144,12 @@ def say_where(server: Httpd) -> None:
     site, settings = server.site, server.site.settings
     user = "" if site.account.is_me else f" as {site.account.user}"
     lines = [
-        f"{site.project.name} is served by Apache{user} at {server.address}/",
+        f"{site.project.name} is served by Apache{user} at {site.address}/",
         *(site.certificate.warnings if site.certificate else []),
         # In production, the environment may have all of it.
         env_file.missing(site.project.env_file) if site.is_development else "",
         env_file.repeated(site.project.env_file),
-        settings.content_security_policy and check_page.refused(server.address, settings.hosts),
+        settings.content_security_policy and check_page.refused(site.address, settings.hosts),
         acme.awaited(site.project, settings) if site.is_awaited else "",
     ]
     for line in filter(None, lines):

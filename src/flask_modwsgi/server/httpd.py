@@ -28,7 +28,7 @@ from ..logs.events import Event
 from ..logs.output import Files, Terminal, make_folder
 from ..machine import capacity, files, installation, oom, process_table
 from ..problems.problem import Problem
-from ..tls import acme, https
+from ..tls import acme
 from . import health_summary
 from .launch import recorded, write_environment
 from .probe import ask
@@ -41,8 +41,6 @@ class Httpd:
 
     In its own session neither Ctrl-C nor a resized terminal reaches it (Apache takes SIGWINCH
     for an order to stop), and a SIGTERM it sends to its process group reaches nobody else.
-
-    `address` is where the application is, without a slash at the end.
     """
 
     def __init__(self, site: Site, quiet: bool = False, brief: bool = False) -> None:
@@ -57,7 +55,6 @@ class Httpd:
             if site.logs
             else Terminal(site.project, self.log_style, quiet)
         )
-        self.address = https.address(site.settings, site.is_awaited)
         self.process: subprocess.Popen[bytes] | None = None
         self._installation = installation.here()
         self._kills_before = oom.kills()
@@ -92,7 +89,7 @@ class Httpd:
         if site.settings.https_names:
             acme.make_store(site.project)
         self.configure()
-        state.write(root, recorded(site, self.address))
+        state.write(root, recorded(site))
 
     def configure(self) -> None:
         """Write Apache's configuration and have Apache read it.
@@ -210,7 +207,7 @@ class Httpd:
 
     def _answers(self, timeout: float = 5) -> bool:
         path, hosts = self.site.application.is_alive_at, self.site.settings.hosts
-        return ask(self.address, path, hosts, timeout) != 0
+        return ask(self.site.address, path, hosts, timeout) != 0
 
     def _evidence(self, log: Sequence[Event] | None = None) -> causes.Evidence:
         """The evidence of now; `log` is used if Apache has not written yet."""

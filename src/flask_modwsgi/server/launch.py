@@ -146,11 +146,11 @@ def write_environment(site: Site) -> None:
     files.write(site.root / VARIABLES, json.dumps(dict(site.environ)), 0o600)
 
 
-def recorded(site: Site, address: str) -> State:
+def recorded(site: Site) -> State:
     """What later verbs need to know about the start."""
     profile = site.application
     return State(
-        address=address,
+        address=site.address,
         started=time.time(),
         project=str(site.project.root),
         link=str(site.project.link or ""),

@@ -70,7 +70,7 @@ def take_certificate(project: Project) -> None:
             _restart(parent, here, certificate)
     if here.settings.https_names:  # now it can be looked at as a whole
         certificate = https.check(project, here.settings) or certificate
-        state.record_settings(root, launch.recorded(here, Httpd(here).address))
+        state.record_settings(root, launch.recorded(here))
     say(f"renewed: {certificate}")
     for line in certificate.warnings:
         say(line)

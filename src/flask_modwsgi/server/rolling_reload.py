@@ -85,9 +85,8 @@ def _prepare(here: Site, server: State) -> list[Step]:
     # A setup meanwhile must not remove what the processes of any age run from.
     state.record_environments(root, [*server.environments, project.environment])
     if processes.mode_of(root).reads_configuration:
-        apache = Httpd(here)
-        apache.configure()
-        state.record_settings(root, launch.recorded(here, apache.address))
+        Httpd(here).configure()
+        state.record_settings(root, launch.recorded(here))
     if static:
         precompressed.renew(here, static)
     steps = processes.steps(root)

@@ -78,25 +78,25 @@ def prove(project: Project) -> Proof:
         application, limit = server.site.application, server.site.settings.request_limit
         found = {}
         for path in dict.fromkeys(("/", application.is_alive_at)):
-            found[path] = ask(server.address, path, timeout=limit)
+            found[path] = ask(server.site.address, path, timeout=limit)
             if not found[path]:
                 raise server.failure(f"Nothing answered for {path}.")
         if application.static and (path := _a_static_file(application.static)):
-            found[path] = ask(server.address, path, timeout=limit)
+            found[path] = ask(server.site.address, path, timeout=limit)
             if found[path] != 200:
                 raise server.failure(f"Apache answered {found[path]} for {path}.")
         error = _error(server, found["/"])
-        notes = list(filter(None, [check_page.refused(server.address)]))
+        notes = list(filter(None, [check_page.refused(server.site.address)]))
     if application.note:
         notes.append(f"Flask answers for static files, because {application.note}")
-    mount_point = urlsplit(server.address).path
+    mount_point = urlsplit(server.site.address).path
     answered = ", ".join(f"{mount_point}{path} {status}" for path, status in found.items())
     return Proof(f"Apache answered {answered}", error, notes)
 
 
 def _error(server: Httpd, status: int) -> str:
     """What is wrong with the first page; empty if it is no error."""
-    error = probe.error(server.address, status)
+    error = probe.error(server.site.address, status)
     raised = tracebacks(causes.settled(server.output.lines)) if error else []
     return ": ".join([error, *(one.splitlines()[-1] for one in raised[-1:])])
 
@@ -121,14 +121,14 @@ def hello(project: Project) -> int:
     here = _here(project, "hello", entry)
     try:
         with httpd.running(here) as server:
-            said = _page(server.address)
+            said = _page(here.address)
             if said != b"Hello World!":
                 raise server.failure(f"It answered {said[:80]!r}.")
     except Problem as problem:
         raise problems.apache_broken(f"{problem.slug}: {problem.what}") from None
     seconds = time.monotonic() - started
     print(
-        f"Apache works: mod_wsgi's own application answered at {server.address}/ in {seconds:.1f} s."
+        f"Apache works: mod_wsgi's own application answered at {here.address}/ in {seconds:.1f} s."
     )
     print("If your pages do not, the fault is in the application.", flush=True)
     import_check.check(here)
