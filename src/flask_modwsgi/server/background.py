@@ -34,8 +34,8 @@ def start(project: Project, given: Mapping[str, str]) -> int:
 
 
 def _checked(project: Project, given: Mapping[str, str]) -> Httpd:
-    here = launch.for_production(project, logs=project.logs, given=given)
-    return Httpd(import_check.check(here))
+    site = launch.for_production(project, logs=project.logs, given=given)
+    return Httpd(import_check.check(site))
 
 
 def _say_what_runs(server: Httpd) -> None:

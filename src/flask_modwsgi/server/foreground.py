@@ -30,8 +30,8 @@ _WATCHED = {".py", ".wsgi", ".html", ".toml", ".json"}
 
 def serve(project: Project, given: Mapping[str, str]) -> int:
     """Serve as in production."""
-    here = import_check.check(launch.for_production(project, given=given))
-    return _serve(partial(Httpd, here))
+    site = import_check.check(launch.for_production(project, given=given))
+    return _serve(partial(Httpd, site))
 
 
 def develop(
@@ -53,8 +53,8 @@ def develop(
         os.environ.update(local_certificate.settings(project))
 
     def make() -> Httpd:
-        here = launch.collect(project, DEVELOPMENT, given={**defaults, **given})
-        return Httpd(import_check.ask_application(here), brief=True)
+        site = launch.collect(project, DEVELOPMENT, given={**defaults, **given})
+        return Httpd(import_check.ask_application(site), brief=True)
 
     def watched() -> Iterable[Path]:
         modules = python_files(project.root, _UNWATCHED)

@@ -69,9 +69,9 @@ def for_production(
 
     :raises Problem: something is missing, wrong or unsafe.
     """
-    here = collect(project, logs=logs, given=given)
-    safety.refuse_unsafe(here.environ, project.env_file)
-    return here
+    site = collect(project, logs=logs, given=given)
+    safety.refuse_unsafe(site.environ, project.env_file)
+    return site
 
 
 def environment_of(project: Project, facts: Facts) -> dict[str, str]:

@@ -50,27 +50,27 @@ def take_certificate(project: Project) -> None:
     root = state.root(project)
     parent = processes.require_apache(root, "renew")
     before = state.read(root)
-    here = launch.collect(project, logs=before.log_folder, given=before.given)
-    here = replace(here, root=root)
-    check_files(before.settings, here.settings)
-    if here.settings.https_names:
-        here = replace(here, certificate=_staged(here))
-    certificate = here.certificate
+    site = launch.collect(project, logs=before.log_folder, given=before.given)
+    site = replace(site, root=root)
+    check_files(before.settings, site.settings)
+    if site.settings.https_names:
+        site = replace(site, certificate=_staged(site))
+    certificate = site.certificate
     assert certificate
     if certificate.objection:
-        file, _ = https.files(project, here.settings)
+        file, _ = https.files(project, site.settings)
         raise problems.tls_objection(file, certificate.objection)
-    here = import_check.check(here)
+    site = import_check.check(site)
     if processes.mode_of(root).restart_is_seamless:
         end_stand_in(project, root, seconds=0)
-        _restart(parent, here, certificate)
+        _restart(parent, site, certificate)
     else:
-        with stand_in(here):
-            _let_finish(here)
-            _restart(parent, here, certificate)
-    if here.settings.https_names:  # now it can be looked at as a whole
-        certificate = https.check(project, here.settings) or certificate
-        state.record_settings(root, launch.recorded(here))
+        with stand_in(site):
+            _let_finish(site)
+            _restart(parent, site, certificate)
+    if site.settings.https_names:  # now it can be looked at as a whole
+        certificate = https.check(project, site.settings) or certificate
+        state.record_settings(root, launch.recorded(site))
     say(f"renewed: {certificate}")
     for line in certificate.warnings:
         say(line)
@@ -85,39 +85,39 @@ def check_files(before: dict[str, Any], now: Settings) -> None:
         raise problems.restart_needed(changes)
 
 
-def _staged(here: Site) -> Certificate:
+def _staged(site: Site) -> Certificate:
     """What Apache got from the authority, and serves after its next restart.
 
     :raises Problem: there is nothing new.
     """
-    staged = acme.staged(here.project, here.settings)
+    staged = acme.staged(site.project, site.settings)
     if certificate := certificates.public(staged) if staged else None:
         return certificate
-    found = acme.awaited(here.project, here.settings) or str(here.certificate)
+    found = acme.awaited(site.project, site.settings) or str(site.certificate)
     raise problems.https_nothing_new(found)
 
 
-def _as_served(here: Site) -> Settings:
+def _as_served(site: Site) -> Settings:
     """The settings of the second Apache, which serves the current certificate and gets none itself."""
-    settings = here.settings
+    settings = site.settings
     if not settings.https_names:
         return settings
-    certificate, key = acme.certificate(here.project, settings) or ("", "")
+    certificate, key = acme.certificate(site.project, settings) or ("", "")
     return replace(settings, https_names="", tls_certificate=str(certificate), tls_key=str(key))
 
 
 @contextmanager
-def stand_in(here: Site) -> Iterator[None]:
-    """Let another Apache answer every new request to `here`; it reads all files again.
+def stand_in(site: Site) -> Iterator[None]:
+    """Let another Apache answer every new request to `site`; it reads all files again.
 
     It runs in the background: should this process be killed, requests go on being answered.
 
     :raises Problem: it does not start; nothing is handed to it then.
     """
-    limit = _longest_request(here.settings)
-    end_stand_in(here.project, here.root, limit)
+    limit = _longest_request(site.settings)
+    end_stand_in(site.project, site.root, limit)
     ports = {"http": smoke_test.free_port(), "https": smoke_test.free_port()}
-    settings = _as_served(here)
+    settings = _as_served(site)
     if not settings.has_https:
         del ports["https"]
     own = replace(
@@ -128,18 +128,18 @@ def stand_in(here: Site) -> Iterator[None]:
         metrics_port=None,
         telemetry_port=None,
         # The second Apache trusts what the first one says about a client.
-        trusted_proxies=f"127.0.0.1 {here.settings.trusted_proxies}".rstrip(),
+        trusted_proxies=f"127.0.0.1 {site.settings.trusted_proxies}".rstrip(),
     )
-    root = server_root.choose(here.project, "stand-in")
+    root = server_root.choose(site.project, "stand-in")
     # A service has no other logs.
-    logs = here.logs / "stand-in" if here.logs else root / "log"
+    logs = site.logs / "stand-in" if site.logs else root / "log"
     try:
-        Httpd(replace(here, settings=own, root=root, logs=logs, access_log=False)).start()
+        Httpd(replace(site, settings=own, root=root, logs=logs, access_log=False)).start()
         lines = (f"{scheme} {port}\n" for scheme, port in ports.items())
-        files.write(here.root / STAND_IN_PORTS, "".join(lines))
+        files.write(site.root / STAND_IN_PORTS, "".join(lines))
         yield
     finally:
-        end_stand_in(here.project, here.root, limit)
+        end_stand_in(site.project, site.root, limit)
         shutil.rmtree(root, ignore_errors=True)  # it has secrets
 
 
@@ -149,40 +149,40 @@ def _longest_request(settings: Settings) -> float:
     return limit + capacity.place_wait(limit) + capacity.STUCK_WAIT + 10
 
 
-def _let_finish(here: Site) -> None:
+def _let_finish(site: Site) -> None:
     """Wait for the requests in Apache's own processes of the application.
 
     And for as long as a connection may be idle: then every client that has one was told to close.
     """
-    settings = here.settings
+    settings = site.settings
     time.sleep(settings.keep_alive + 1)
 
     def is_idle() -> bool:
-        rows = status.reports(here.root, settings.threads)
+        rows = status.reports(site.root, settings.threads)
         return all(row["responds"] and not row["busy"] for row in rows)
 
     wait(is_idle, _longest_request(settings))
 
 
-def _restart(parent: Process, here: Site, certificate: Certificate) -> None:
+def _restart(parent: Process, site: Site, certificate: Certificate) -> None:
     """Restart gracefully, until all is new and the old is gone.
 
     :raises Problem: the new certificate is not served.
     """
-    apache = Httpd(here)
-    if here.settings.https_names:
+    apache = Httpd(site)
+    if site.settings.https_names:
         apache.configure()
     apache.check_configuration()
-    settings = here.settings
-    old = [one for one in processes.all_of(here.root) if one.parent == parent.pid]
+    settings = site.settings
+    old = [one for one in processes.all_of(site.root) if one.parent == parent.pid]
     process_table.send(parent, signal.SIGUSR1)
 
     def is_served() -> bool:
         return certificates.served(settings.host, settings.https_port) == certificate.der
 
     def is_ready() -> bool:
-        new = [one for one in processes.workers(here.root) if one not in old]
-        return sum(processes.is_ready(one, here.root) for one in new) >= settings.processes
+        new = [one for one in processes.workers(site.root) if one not in old]
+        return sum(processes.is_ready(one, site.root) for one in new) >= settings.processes
 
     if not wait(is_served, settings.start_limit):
         raise problems.tls_not_renewed(f"it was not seen in {settings.start_limit} seconds")
@@ -190,6 +190,6 @@ def _restart(parent: Process, here: Site, certificate: Certificate) -> None:
         raise problems.tls_not_renewed("the application did not start again")
     # Those that Apache told to go may have clients that are slow to send or to read.
     wait(
-        lambda: not any(one in old for one in processes.all_of(here.root)),
+        lambda: not any(one in old for one in processes.all_of(site.root)),
         _longest_request(settings),
     )

@@ -40,87 +40,87 @@ def reload(project: Project) -> int:
         root = state.root(project)
         processes.require_apache(root, "reload")
         processes.refuse_incomplete(root)
-        server = state.read(root)
-        here = _tried(project, root, server)
-        end_stand_in(project, root, seconds=here.settings.stop_limit)
-        steps = _prepare(here, server)
+        before = state.read(root)
+        site = _tried(project, root, before)
+        end_stand_in(project, root, seconds=site.settings.stop_limit)
+        steps = _prepare(site, before)
         old = processes.workers(root)
-        _replace(here, server, steps, old)
-        state.record_environments(root, [*server.environments[:1], project.environment])
+        _replace(site, before, steps, old)
+        state.record_environments(root, [*before.environments[:1], project.environment])
         say(f"{len(old)} processes were replaced")
-        _say_what_is_wrong(here, server)
-        if https.replaced(here.settings, here.certificate):
+        _say_what_is_wrong(site, before)
+        if https.replaced(site.settings, site.certificate):
             renewal.take_certificate(project)
-        elif here.certificate:
-            for line in here.certificate.warnings:
+        elif site.certificate:
+            for line in site.certificate.warnings:
                 say(line)
     return 0
 
 
-def _tried(project: Project, root: Path, server: State) -> Site:
+def _tried(project: Project, root: Path, before: State) -> Site:
     """What is to be served from now on. The application was loaded on trial.
 
     :raises Problem: it cannot be, or Apache itself would have to be started anew.
     """
-    here = replace(launch.for_production(project, server.log_folder, server.given), root=root)
-    if changes := restart_reasons.of(server, here):
+    site = replace(launch.for_production(project, before.log_folder, before.given), root=root)
+    if changes := restart_reasons.of(before, site):
         raise problems.restart_needed(changes)
-    here = import_check.check(here)
-    changes = restart_reasons.stale(server, here.application)
+    site = import_check.check(site)
+    changes = restart_reasons.stale(before, site.application)
     if changes and not processes.mode_of(root).reads_configuration:
         raise problems.restart_needed(changes)
-    return here
+    return site
 
 
-def _prepare(here: Site, server: State) -> list[Step]:
+def _prepare(site: Site, before: State) -> list[Step]:
     """Write what the new processes, and Apache, read.
 
     :return: To replace the processes of now.
     :raises Problem: there is no process to replace.
     """
-    project, root, static = here.project, here.root, here.application.static
-    if here.logs and not here.logs.exists():
-        output.make_folder(project, here.logs)
-        say(f"careful, {here.logs} was gone and is made again: what was logged meanwhile is lost")
+    project, root, static = site.project, site.root, site.application.static
+    if site.logs and not site.logs.exists():
+        output.make_folder(project, site.logs)
+        say(f"careful, {site.logs} was gone and is made again: what was logged meanwhile is lost")
     # A setup meanwhile must not remove what the processes of any age run from.
-    state.record_environments(root, [*server.environments, project.environment])
+    state.record_environments(root, [*before.environments, project.environment])
     if processes.mode_of(root).reads_configuration:
-        Httpd(here).configure()
-        state.record_settings(root, launch.recorded(here))
+        Httpd(site).configure()
+        state.record_settings(root, launch.recorded(site))
     if static:
-        precompressed.renew(here, static)
+        precompressed.renew(site, static)
     steps = processes.steps(root)
     if not steps or not steps[0].replaced:
         raise problems.nothing_replaced()
-    launch.write_environment(here)
-    served = here.application.static_folder
+    launch.write_environment(site)
+    served = site.application.static_folder
     state.update(root, project=str(project.root), static_folder=served)
     if static:
         server_root.show_files(root, static.folder)
     return steps
 
 
-def _replace(here: Site, server: State, steps: list[Step], old: list[Process]) -> None:
+def _replace(site: Site, before: State, steps: list[Step], old: list[Process]) -> None:
     """Replace all processes, step by step: each begins when the one before has its successors.
 
     :raises Problem: it has none, with the reason.
     """
-    root, grace = here.root, here.settings.stop_limit
-    limit = 2 * grace + here.settings.start_limit + 15
-    log = output.since_now(here.project.logs / "error.log")
+    root, grace = site.root, site.settings.stop_limit
+    limit = 2 * grace + site.settings.start_limit + 15
+    log = output.since_now(site.project.logs / "error.log")
     gone: list[Process] = []
     for step in steps:
         started = time.time()
         _ask_to_go(step.asked)
         leaving = [*gone, *step.replaced]
         # Apache may have had one more than it needs.
-        needed = min(len(leaving), here.settings.processes)
+        needed = min(len(leaving), site.settings.processes)
         is_done = _wait_for_successors(root, old, needed, limit, log)
         have_left = _wait_for_the_end(root, leaving, grace)
         if not (is_done and have_left):
             stuck = problems.reload_stuck(len(gone), len(old), time.time() - started)
-            lines, user = causes.settled(log), here.account.user
-            found = causes.gather(lines, user, here.project.root, server.memory_kills)
+            lines, user = causes.settled(log), site.account.user
+            found = causes.gather(lines, user, site.project.root, before.memory_kills)
             cause = causes.cause(found)
             for line in [*([stuck.what] if cause else []), *_what_serves(root, old)]:
                 say(line)
@@ -128,9 +128,9 @@ def _replace(here: Site, server: State, steps: list[Step], old: list[Process]) -
         gone = leaving
 
 
-def _say_what_is_wrong(here: Site, server: State) -> None:
-    project = here.project
-    if here.logs and (error := probe.error_logged(server.address, here.settings.hosts)):
+def _say_what_is_wrong(site: Site, before: State) -> None:
+    project = site.project
+    if site.logs and (error := probe.error_logged(before.address, site.settings.hosts)):
         say(error)
     if twice := env_file.repeated(project.env_file):
         say(twice)

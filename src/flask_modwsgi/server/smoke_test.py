@@ -37,7 +37,7 @@ LOAD_INFO = """
 """
 
 
-def _here(project: Project, root: str, entry: Path = PRODUCTION) -> Site:
+def _site(project: Project, root: str, entry: Path = PRODUCTION) -> Site:
     """The project on a free port of the loopback address."""
     own = {"HOST": "127.0.0.1", "PORT": str(free_port())}
     given = dict.fromkeys(ELSEWHERE, "") | own
@@ -49,7 +49,7 @@ def running(project: Project, root: str = "proof") -> AbstractContextManager[Htt
 
     :raises Problem: the application cannot be loaded, or does not answer.
     """
-    return httpd.running(import_check.check(_here(project, root)))
+    return httpd.running(import_check.check(_site(project, root)))
 
 
 def free_port() -> int:
@@ -118,20 +118,20 @@ def hello(project: Project) -> int:
     started = time.monotonic()
     environments.verify(project)
     (entry,) = project.environment.glob("lib/python*/site-packages/mod_wsgi/diagnostics/hello.py")
-    here = _here(project, "hello", entry)
+    site = _site(project, "hello", entry)
     try:
-        with httpd.running(here) as server:
-            said = _page(here.address)
+        with httpd.running(site) as server:
+            said = _page(site.address)
             if said != b"Hello World!":
                 raise server.failure(f"It answered {said[:80]!r}.")
     except Problem as problem:
         raise problems.apache_broken(f"{problem.slug}: {problem.what}") from None
     seconds = time.monotonic() - started
     print(
-        f"Apache works: mod_wsgi's own application answered at {here.address}/ in {seconds:.1f} s."
+        f"Apache works: mod_wsgi's own application answered at {site.address}/ in {seconds:.1f} s."
     )
     print("If your pages do not, the fault is in the application.", flush=True)
-    import_check.check(here)
+    import_check.check(site)
     print("The application can be loaded; ./run dev shows its errors in the browser.")
     return 0
 
@@ -149,14 +149,14 @@ def configuration(project: Project) -> str:
 
     Directives are listed by mod_info, which only a configuration that is not served may load.
     """
-    here = import_check.ask_application(launch.collect(project, root="report"))
-    server = Httpd(here)
+    site = import_check.ask_application(launch.collect(project, root="report"))
+    server = Httpd(site)
     server.prepare()
-    with (here.root / "httpd.conf").open("a", encoding="utf-8") as file:
+    with (site.root / "httpd.conf").open("a", encoding="utf-8") as file:
         file.write(LOAD_INFO)
     dumps = (f"-DDUMP_{name}" for name in ("MODULES", "RUN_CFG", "VHOSTS", "CONFIG"))
     told = server.told("-t", *dumps)
-    shutil.rmtree(here.root)
+    shutil.rmtree(site.root)
     return told
 
 
