@@ -32,6 +32,35 @@ def test_root_takes_no_folder_that_others_could_have_made(
     assert server_root.choose(project, "apache").parent == Path("/run")
 
 
+def test_a_folder_that_somebody_else_made_first_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In /tmp, where its owner alone could remove it: nobody else can keep a server from its start."""
+    project = Project(Path("/srv") / ("x" * 200))
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr(server_root, "LONGEST", 200)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    first = server_root.choose(project, "apache")
+    first.mkdir()
+    second = server_root.choose(project, "apache")
+    assert second.parent == tmp_path and second != first
+    second.mkdir()
+    assert server_root.choose(project, "apache") not in (first, second)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away; run it as root")
+def test_a_folder_that_somebody_else_made_in_the_place_of_a_removed_one(tmp_path: Path) -> None:
+    """Whoever owns it would be taken for who serves the project."""
+    project = Project(tmp_path / "project")
+    other = tmp_path / "other"
+    other.mkdir()
+    project.var.mkdir(parents=True)
+    (project.var / "apache").symlink_to(other)
+    assert server_root.find(project, "apache") == other
+    os.chown(other, 65534, 65534)
+    assert server_root.find(project, "apache") == server_root.choose(project, "apache")
+
+
 def test_a_server_root_of_somebody_else_is_refused(tmp_path: Path) -> None:
     project = Project(tmp_path)
     folder = project.var / "apache"

@@ -1,11 +1,12 @@
 """Apache's directory of generated files: where it is and who may enter it."""
 
 import hashlib
+import itertools
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .. import problems
@@ -26,23 +27,35 @@ def choose(project: Project, name: str) -> Path:
     folder = project.service / name
     if len(os.fsencode(folder)) <= LONGEST:
         return folder
-    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    short = f"flask-modwsgi-{os.geteuid()}-{digest}"
     if os.geteuid() == 0:
         bases: Sequence[str | None] = ROOTS_OWN
     else:
         bases = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")
-    places = (Path(base) / short for base in bases if base and os.access(base, os.W_OK))
-    return next((place for place in places if len(os.fsencode(place)) <= LONGEST), folder)
+    writable = (base for base in bases if base and os.access(base, os.W_OK))
+    found = (next(_short_places(base, folder)) for base in writable)
+    return next((place for place in found if len(os.fsencode(place)) <= LONGEST), folder)
+
+
+def _short_places(base: str, folder: Path) -> Iterator[Path]:
+    """Names for it in a folder where others may have made the first of them."""
+    for number in itertools.count():
+        seed = os.fsencode(folder) + b"\0" * number
+        digest = hashlib.sha256(seed).hexdigest()[:12]
+        place = Path(base, f"flask-modwsgi-{os.geteuid()}-{digest}")
+        if not os.path.lexists(place) or place.lstat().st_uid == os.geteuid():
+            yield place
 
 
 def find(project: Project, name: str) -> Path:
     """The server root that was made; the one to make where there is none.
 
-    They differ when the project was moved since, or ``TMPDIR`` is another one now.
+    They differ when the project was moved since, or ``TMPDIR`` is another one now. One that was removed
+    can have been made by somebody else.
     """
     made = project.service / name
-    return made.resolve() if made.is_dir() else choose(project, name)
+    if made.is_dir() and made.stat().st_uid in (0, os.geteuid(), project.service.stat().st_uid):
+        return made.resolve()
+    return choose(project, name)
 
 
 def make(project: Project, folder: Path, account: Account) -> None:
