@@ -81,3 +81,15 @@ def test_what_is_outside_of_the_mount_point_can_be_looked_for(tmp_path: Path) ->
     finally:
         os.umask(before)
     assert (tmp_path / "var" / "apache" / "nothing").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_is_in_the_place_of_its_files_is_no_obstacle(tmp_path: Path) -> None:
+    """Such as a folder that a container runtime made to mount something there."""
+    folder = tmp_path / "var" / "apache"
+    for name in ("state.json", "httpd.conf.new", "httpd.pid", "mime.types.part"):
+        (folder / name / "more").mkdir(parents=True)
+    for name in ("nothing", "workers", "static"):
+        os.mkfifo(folder / name)
+    server_root.make(Project(tmp_path), folder, me())
+    assert {entry.name for entry in folder.iterdir()} == {"nothing", "workers"}
+    assert (folder / "nothing").is_dir() and (folder / "workers").is_dir()

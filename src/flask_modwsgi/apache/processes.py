@@ -27,13 +27,9 @@ def end_with_parent() -> None:
 
 
 def refuse_a_second(root: Path) -> None:
-    """Apache would say "already running" of any process whose id an old file holds, and exit 0.
-
-    :raises Problem: the Apache of this server root is running.
-    """
+    """:raises Problem: the Apache of this server root is running."""
     if process := apache(root):
         raise problems.already_running(process.pid)
-    (root / "httpd.pid").unlink(missing_ok=True)
 
 
 def apache(root: Path) -> Process | None:

@@ -14,8 +14,9 @@ from ..config.project import Project
 from ..machine import files
 from ..machine.accounts import Account
 
-# A socket's path has at most 107 bytes (man 7 unix); mod_wsgi appends "/wsgi.4194304.9.1.sock".
 ROOTS_OWN = ("/run", "/var/run")  # only root can write there
+FOLDERS = ("nothing", "static", "workers")  # those of the server root
+# A socket's path has at most 107 bytes (man 7 unix); mod_wsgi appends "/wsgi.4194304.9.1.sock".
 LONGEST = 107 - len("/wsgi.4194304.9.1.sock")
 
 
@@ -79,6 +80,15 @@ def make(project: Project, folder: Path, account: Account) -> None:
     if not account.is_me:
         os.chown(folder, 0, account.gid)
     folder.chmod(0o700 if account.is_me else 0o710)
+    # What is of another kind than what is made here would be in the way of every start.
+    for entry in folder.iterdir():
+        is_folder = stat.S_ISDIR(entry.lstat().st_mode)
+        if is_folder and entry.name not in FOLDERS:
+            shutil.rmtree(entry)
+        elif entry.name in FOLDERS and not is_folder:
+            entry.unlink()
+    # Apache would say "already running" of any process whose id it holds, and exit 0.
+    (folder / "httpd.pid").unlink(missing_ok=True)
     # What Apache serves where there is nothing else (conf/server.conf), whatever the umask is.
     nothing = folder / "nothing"
     nothing.mkdir(exist_ok=True)
