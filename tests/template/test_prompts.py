@@ -13,7 +13,7 @@ from conftest import QUESTIONS, ROOT, derive
 from flask_modwsgi import __version__
 
 PROMPTS = {
-    "project_name": "Name of the project for people",
+    "project_name": "Name of the project, any text",
     "project_slug": "Name of its directory and distribution",
     "app_name": "Name of its Python package and .wsgi file",
     "root_path": "The app's root directory on the server",

@@ -396,7 +396,8 @@ def test_the_mac_of_the_original_article(monkeypatch: pytest.MonkeyPatch) -> Non
     refusal = refused(check_macos.apache, facts)
     assert refusal.slug == "apple-apache"
     assert "/usr/sbin/httpd" in refusal.what and "Protection: enabled" in refusal.what
-    assert refusal.remedy[0] == "brew install httpd"
+    typed = 'brew install httpd && APXS="$(brew --prefix)/bin/apxs" ./run setup --rebuild'
+    assert refusal.remedy == (typed,)
     assert refused(check_macos.python, facts).slug == "apple-python"
     assert refused(check_macos.linking, facts).slug == "relocatable-library"
     assert XCODE in refused(check_macos.linking, facts).what

@@ -9,8 +9,7 @@ from .catalogue import entry
 def apple_python(path: str) -> None:
     """{path} is Apple's own Python.
     Apache cannot find its library, and an update of Xcode replaces it.
-    $ brew install python
-    $ PYTHON="$(brew --prefix)/bin/python3" ./run setup
+    $ brew install python && PYTHON="$(brew --prefix)/bin/python3" ./run setup
     """
 
 
@@ -19,8 +18,7 @@ def apple_apache(path: str, protection: str) -> None:
     """{path} is Apple's own Apache (System Integrity Protection: {protection}).
     It loads only modules that Apple trusts (AH06665: no code signing authority), and its folder is
     write-protected (Operation not permitted). Xcode does not help.
-    $ brew install httpd
-    $ APXS="$(brew --prefix)/bin/apxs" ./run setup --rebuild
+    $ brew install httpd && APXS="$(brew --prefix)/bin/apxs" ./run setup --rebuild
     """
 
 
@@ -28,8 +26,7 @@ def apple_apache(path: str, protection: str) -> None:
 def developer_tools_missing() -> None:
     """The command line tools are not installed (xcrun: invalid active developer path).
     mod_wsgi is compiled on the machine it runs on. The full Xcode is not needed.
-    $ xcode-select --install
-    $ ./run setup
+    $ xcode-select --install    # when it is done: ./run setup
     """
 
 
@@ -38,6 +35,5 @@ def relocatable_library(module: Path, library: str) -> None:
     """{module} needs {library}, which Apache cannot find.
     The Pythons of Xcode and of Anaconda give the path of their library relative to their own
     program. Those of Homebrew, python.org and uv do not.
-    $ brew install python
-    $ PYTHON="$(brew --prefix)/bin/python3" ./run setup --rebuild
+    $ brew install python && PYTHON="$(brew --prefix)/bin/python3" ./run setup --rebuild
     """

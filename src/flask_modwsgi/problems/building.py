@@ -30,7 +30,7 @@ def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Values:
     | {tried}
     mod_wsgi needs Python 3.11 or newer with its headers and its shared library, readable by the
     user the application runs as.
-    $ {install:python}
+    $ {install:python} && ./run setup
     $ PYTHON=/path/to/python3 ./run setup
     """
     return {"tried": [f"{path}: {reason}" for path, reason in passed_over]}
@@ -40,7 +40,7 @@ def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Values:
 def apache_missing(missing: Sequence[str]) -> None:
     """No complete Apache is installed: {missing:; }.
     mod_wsgi is compiled against Apache's headers, and the program apxs says where they are.
-    $ {install:system}
+    $ {install:system} && ./run setup
     $ ./run setup --apache bundled
     """
 
@@ -49,8 +49,7 @@ def apache_missing(missing: Sequence[str]) -> None:
 def build_tools_missing(kind: str, missing: Sequence[str]) -> Values:
     """mod_wsgi cannot be built, because these were not found: {missing}.
     mod_wsgi is compiled on the machine it runs on; there are no ready-made binaries.{bundled}
-    $ {install:{kind}}
-    $ ./run setup
+    $ {install:{kind}} && ./run setup
     """
     return {"bundled": " The bundled Apache is compiled too." if kind == "bundled" else ""}
 
@@ -117,8 +116,7 @@ def package_unbuildable(package: str, output: str, log: Path) -> None:
     | {output}
     There is no ready-made binary of it, so it is compiled on this machine. Most often a compiler or
     the headers of a library are missing. The whole output is in {log}.
-    $ {install:python}
-    $ ./run setup
+    $ {install:python} && ./run setup
     """
 
 

@@ -13,7 +13,6 @@ def run_user_invalid(name: str, reason: str) -> None:
     """The application cannot run as RUN_USER={name}: {reason}.
     When root starts Apache, the application runs as an unprivileged user.
     $ {new_user:app}
-    $ RUN_USER=app ./run
     """
 
 

@@ -47,8 +47,7 @@ def tls_mismatch(certificate: Path, key: Path) -> None:
     """The key {key} does not belong to the certificate {certificate}.
     A key and its certificate are made together. In the file of the certificate, the server's own
     comes first.
-    $ openssl x509 -noout -pubkey -in {certificate!q}
-    $ openssl pkey -pubout -in {key!q}    # should print the same
+    $ openssl x509 -noout -pubkey -in {certificate!q}; openssl pkey -pubout -in {key!q}    # both should print the same
     """
 
 
@@ -130,6 +129,6 @@ def tls_not_renewed(reason: str) -> None:
 def openssl_missing() -> None:
     """The command openssl was not found.
     ./run dev --tls makes its certificate with openssl.
-    $ {install:openssl}
+    $ {install:openssl} && ./run dev --tls
     $ ./run dev     # without TLS
     """

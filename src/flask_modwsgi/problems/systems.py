@@ -79,8 +79,8 @@ _PACKAGES = {
 # Where a command is another one than on most systems.
 _PORT_OWNER = {"macos": "lsof -nP -iTCP:{port} -sTCP:LISTEN"}
 _NEW_USER = {
-    "alpine": "adduser -S -D -H -s /sbin/nologin {name}",
-    "macos": "dscl . -list /Users    # choose one that is not root",
+    "alpine": "adduser -S -D -H -s /sbin/nologin {name} && RUN_USER={name} ./run",
+    "macos": "dscl . -list /Users    # choose one that is not root: RUN_USER=NAME ./run",
 }
 _REPLACE = {"macos": "sed -i '' {script} {file}"}
 
@@ -119,9 +119,9 @@ def port_owner(port: int) -> str:
 
 
 def new_user(name: str) -> str:
-    """The line that makes a system user without a login."""
+    """The line that makes a system user without a login, and serves as that user."""
     usual = "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin {name}"
-    return _NEW_USER.get(family(), usual).format(name=name)
+    return _NEW_USER.get(family(), f"{usual} && RUN_USER={{name}} ./run").format(name=name)
 
 
 def run_as(user: str, command: str) -> str:

@@ -123,11 +123,11 @@ def _check_module(name: str, package: str) -> None:
         return
     remedy = [systems.install(package)]
     if found.is_bundled and name == "md":  # which it never has
-        remedy = [systems.install("system"), "./run setup --apache system"]
+        remedy = [f"{systems.install('system')} && ./run setup --apache system"]
         if systems.family() == "alpine":  # its Apache has no mod_md
             remedy = [systems.install(package)]
     elif found.is_bundled:
-        remedy = [systems.install("bundled"), "./run setup"]
+        remedy = [f"{systems.install('bundled')} && ./run setup"]
     if name == "md":
         remedy.append("HTTPS_NAMES= ./run     # HTTP, or with the files of certbot")
     raise problems.tls_unavailable(module, remedy)
