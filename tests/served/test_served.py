@@ -71,7 +71,10 @@ def test_static_files_are_answered_by_apache(served: Running) -> None:
     answer = ask(f"{served.url}/static/style.css")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert answer.headers["Accept-Ranges"] == "bytes"  # which Flask does not send
-    assert ask(f"{served.url}/static/icon.svg").headers["Content-Type"] == "image/svg+xml; charset=utf-8"
+    assert (
+        ask(f"{served.url}/static/icon.svg").headers["Content-Type"]
+        == "image/svg+xml; charset=utf-8"
+    )
 
 
 @pytest.mark.parametrize("name", ["live", "ready"])

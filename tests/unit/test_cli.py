@@ -258,6 +258,13 @@ def test_closed_streams_are_no_obstacle(tmp_path: Path, verb: str) -> None:
     assert not told.exists() or "NoneType" not in told.read_text()
 
 
+def test_an_empty_environment_has_a_path() -> None:
+    """As under `env -i`; mod_wsgi and others read PATH without asking whether it is there."""
+    code = "import os; del os.environ['PATH']; from flask_modwsgi.cli.main import main"
+    done = run(code=f"{code}; main(['--version']); print(os.environ['PATH'])")
+    assert done.stdout.splitlines()[-1] == os.defpath
+
+
 def test_the_umask_takes_nothing_from_the_owner(tmp_path: Path) -> None:
     code = (
         "from flask_modwsgi.cli.main import main; import os; os.umask(0o777); main(['--version'])"
@@ -340,3 +347,29 @@ def test_a_signal_is_told_by_the_exit_status(number: signal.Signals, tmp_path: P
     code += "; raise SystemExit(main.main(['explain']))"
     done = run(code=code)
     assert (done.returncode, done.stderr) == (128 + number, "\nInterrupted.\n")
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "help start", "explain env-file-broken"])
+def test_a_closed_pipe_is_no_failure(words: str, tmp_path: Path) -> None:
+    """As in `./run config | true`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert unwritten(words, writer, tmp_path) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_output_that_finds_no_space_is_told(tmp_path: Path) -> None:
+    status, told = unwritten("--version", os.open("/dev/full", os.O_WRONLY), tmp_path)
+    assert status == 1
+    assert "disk-full" in told
+    assert "Exception ignored" not in told
+
+
+def unwritten(words: str, stdout: int, cwd: Path) -> tuple[int, str]:
+    """The exit status and the errors of a command that cannot write its output."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r})"
+    code += "; from flask_modwsgi.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-I", "-S", "-c", code, *words.split()]
+    with os.fdopen(stdout, "w") as stream:
+        done = subprocess.run(command, cwd=cwd, stdout=stream, stderr=subprocess.PIPE, text=True)
+    return done.returncode, done.stderr

@@ -461,3 +461,20 @@ def test_the_wheel_is_the_one_that_was_installed(tmp_path: Path) -> None:
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         assert Path(done.stdout.strip()).name == wheel.name
         assert (target / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the files of a database, which belong to its own user."""
+    project(tmp_path, app=OBJECT, data__app=OBJECT)
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "data")
+    exists = Path.exists
+    monkeypatch.setattr(
+        Path, "exists", lambda path: refused(path) if path.parent.name == "data" else exists(path)
+    )
+    assert [str(found) for found in applications.search(tmp_path)] == ["app:app"]

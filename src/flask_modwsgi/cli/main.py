@@ -10,7 +10,7 @@ import signal
 import stat
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -36,16 +36,12 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     here = Path.cwd()
     root = here if words[:1] == ["init"] else find_root(here)
     project = Project(root, link=releases.link_to(root, os.environ.get("PWD", "")))
-    if words[:1] == ["--version"]:
-        print(versions(project))
-        return 0
     try:
-        project = releases.recognised(project)
-        return _run(project, words, prog, as_json)
+        with _written_output():
+            return _run(project, words, prog, as_json)
     except Problem as problem:
         return _tell_refusal(problem, words, prog, as_json)
     except BrokenPipeError:  # the reader of our output has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         from ..doctor.check_places import refusal
@@ -69,6 +65,10 @@ def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> in
 
     :raises Problem: what it raises, or it may not.
     """
+    if words[:1] == ["--version"]:
+        print(versions(project))
+        return 0
+    project = releases.recognised(project)
     if words[:1] == ["--completion"]:
         print(command_line.completing(words[1:], prog), end="")
         return 0
@@ -90,6 +90,19 @@ def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> in
     return verb.run(project, options)
 
 
+@contextlib.contextmanager
+def _written_output() -> Iterator[None]:
+    """Write all output here, where a failure can be told; Python would do it at the very end."""
+    try:
+        yield
+        sys.stdout.flush()
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:  # what is left goes nowhere, so that Python does not fail at it again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _tell_refusal(problem: Problem, words: Sequence[str], prog: str, as_json: bool) -> int:
     """Print the problem; return the exit status."""
     is_wrong_command = problem.slug == "command-wrong"
@@ -104,6 +117,8 @@ def _tell_refusal(problem: Problem, words: Sequence[str], prog: str, as_json: bo
 def prepare_process() -> None:
     """Have streams, signals, umask and home be as all verbs count on, however this was started."""
     open_streams()
+    # A shell has a path of its own where there is none, but exports it to nobody.
+    os.environ.setdefault("PATH", os.defpath)
     # Python ignores SIGINT where a script started it with "&"; a build must be ended all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
