@@ -119,7 +119,7 @@ class Project:
 
 
 def python_files(root: Path, besides: Collection[str]) -> Iterator[Path]:
-    """The Python files in a folder, but none of an environment, and none that is hidden.
+    """The Python files in a folder, but none of an environment, and none that is hidden or closed.
 
     :param besides: Names of folders that are passed over.
     """
@@ -129,6 +129,7 @@ def python_files(root: Path, besides: Collection[str]) -> Iterator[Path]:
             for name in folders
             if name not in besides
             and not name.startswith(".")
+            and os.access(os.path.join(place, name), os.R_OK | os.X_OK)
             and not os.path.exists(os.path.join(place, name, "pyvenv.cfg"))
         )
         yield from (Path(place, name) for name in sorted(names) if name.endswith(".py"))
