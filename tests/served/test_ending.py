@@ -285,7 +285,7 @@ def test_after_a_move_setup_and_restart_serve_the_new_place(service: Service) ->
         looked = run("status")
         assert looked.stdout.startswith("State     not answering\n")
         told = " ".join(looked.stdout.split())
-        assert "was moved" in told
+        assert "The project was moved while its server was running" in told
         assert "Type ./run setup && ./run restart" in told
         assert "moved-while-running" in run("dump").stderr
         assert "project-moved" in run("reload").stderr
