@@ -1,6 +1,7 @@
 """Writes docs/troubleshooting.md from the catalogue of problems: `make tables`."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -81,8 +82,9 @@ def escaped(line: str) -> str:
 
 
 def on(family: str, make: Callable[[], Problem]) -> Problem:
-    """The problem as an ordinary user of such a system is told it."""
+    """The problem as an ordinary user of such a system, who may use sudo, is told it."""
     with (
+        mock.patch.object(shutil, "which", lambda name: f"/usr/bin/{name}"),
         mock.patch.object(systems, "family", lambda: family),
         mock.patch.object(os, "geteuid", lambda: 1000),
     ):

@@ -283,17 +283,26 @@ def test_the_umask_takes_nothing_from_the_owner(tmp_path: Path) -> None:
         ("flask shell -c 'a b'", "THREADS=5 ./run", "THREADS=5 ./run flask shell -c 'a b'"),
         ("restart", "ulimit -n 4096 && ./run", "ulimit -n 4096 && ./run restart"),
         ("setup", "sudo -u ann ./run", "sudo -u ann ./run setup"),
+        ("logs -n 5", "su ann -c './run'", "su ann -c './run logs -n 5'"),
+        (
+            "exec -- echo 'a b'",
+            "su ann -c './run'",
+            """su ann -c './run exec -- echo '"'"'a b'"'"''""",
+        ),
         ("start", "./run dev     # shows it", "./run dev     # shows it"),
         ("start", "ls -l /srv/blog/run", "ls -l /srv/blog/run"),
     ],
 )
 def test_a_remedy_repeats_what_was_typed(typed: str, remedy: str, again: str) -> None:
-    assert command_line.typed_again(remedy, shlex.split(typed), "./run") == again
+    problem = Problem("slug", "what", "why", (remedy,))
+    assert command_line.typed_again(problem, shlex.split(typed), "./run").remedy == (again,)
 
 
 def test_no_remedy_of_a_start_starts_in_the_foreground() -> None:
-    commands = [line for make in CATALOGUE for line in make().remedy]
-    again = [command_line.typed_again(line, ["start"], "./run") for line in commands]
+    told = [make() for make in CATALOGUE]
+    commands = [line for problem in told for line in problem.remedy]
+    retyped = [command_line.typed_again(problem, ["start"], "./run") for problem in told]
+    again = [line for problem in retyped for line in problem.remedy]
     assert again != commands
     bare = re.compile(r"(^|[\s'\"])\./run\s*([#&;'\"]|$)")
     assert [line for line in again if bare.search(line)] == []

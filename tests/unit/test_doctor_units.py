@@ -4,6 +4,7 @@ What programs of macOS print was written down from their documentation and from 
 of it was recorded by these tests.
 """
 
+import contextlib
 import errno
 import io
 import json
@@ -462,6 +463,52 @@ def test_a_missing_env_file_is_one_problem(tmp_path: Path, monkeypatch: pytest.M
 
 def checks() -> dict[str, finding.Check]:
     return {check.name: check for check in checklist.CHECKS}
+
+
+def test_what_is_closed_is_named_with_its_owner(tmp_path: Path) -> None:
+    """An owner has the rights of an owner alone; what is another user's project stays theirs."""
+    mine = problems.file_closed(Path("/srv/blog/.env"), "----------", "ann", "ann")
+    assert mine.remedy == ("chmod -R u+rwX /srv/blog/.env",)
+    theirs = problems.file_closed(Path("/srv/blog/.env"), "-rw-------", "ann", "bob")
+    assert "chown" not in str(theirs) and theirs.remedy[0].endswith(("-u ann ./run", "-c './run'"))
+    roots = problems.folder_unwritable(Path("/srv/blog/var"), "drwxr-xr-x", "root", "ann")
+    assert "chown -Rh ann /srv/blog/var" in roots.remedy[0]
+
+
+@pytest.mark.parametrize(
+    ("closed", "mode", "used"),
+    [
+        ("sub/.env", 0o000, "sub/.env"),
+        ("sub/.env", 0o070, "sub/.env"),
+        ("sub", 0o000, "sub/.env"),
+        ("sub", 0o500, "sub/new"),
+    ],
+)
+def test_the_command_opens_what_its_owner_had_closed(
+    closed: str, mode: int, used: str, tmp_path: Path
+) -> None:
+    """Tried by an ordinary user, because nothing is closed to root."""
+    for step in (tmp_path, *tmp_path.parents):
+        if step.stat().st_uid == os.geteuid() and step.is_relative_to("/tmp"):
+            step.chmod(0o711)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / ".env").touch()
+    if os.geteuid() == 0:
+        for path in (tmp_path / "sub", tmp_path / "sub" / ".env"):
+            os.chown(path, 65534, 65534)
+    (tmp_path / closed).chmod(mode)
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            if os.geteuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            told = check_places.refusal(PermissionError(13, "no", tmp_path / used), tmp_path)
+            os.system(told.remedy[0])
+            (tmp_path / used).write_text("x")
+            os._exit(0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize(

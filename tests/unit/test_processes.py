@@ -241,7 +241,23 @@ def test_a_user_stops_the_servers_of_others_only_as_root(
     monkeypatch.undo()
     assert problem.value.slug == "not-permitted"
     assert problem.value.remedy == problems.not_permitted("stop", getpass.getuser()).remedy
-    assert problems.not_permitted("stop", "root").remedy == ("sudo ./run stop",)
+
+
+@pytest.mark.parametrize(
+    ("sudo", "owner", "command"),
+    [
+        ("/usr/bin/sudo", "root", "sudo ./run stop"),
+        ("/usr/bin/sudo", "ann", "sudo -u ann ./run stop"),
+        (None, "root", "su root -c './run stop'"),
+        (None, "ann", "su ann -c './run stop'"),
+    ],
+)
+def test_an_ordinary_user_asks_another_one_without_runuser(
+    sudo: str | None, owner: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only root may use runuser."""
+    monkeypatch.setattr(shutil, "which", lambda name: sudo)
+    assert problems.not_permitted("stop", owner).remedy == (command,)
 
 
 def test_the_record_moves_with_the_project(root: Path, launch: Launch) -> None:

@@ -6,6 +6,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from .. import problems
@@ -28,7 +29,7 @@ Every setting is also an option, which wins over .env: --max-upload-mb 100.
 VERBS_BY_NAME = {verb.name: verb for verb in VERBS}
 ASKING = ("-h", "--help")
 # In a remedy: the command without a verb, which stands for the one that was refused.
-_BARE = re.compile(r"(?<!\S)\./run(?=\s*(?:$|#|&&))")
+_BARE = re.compile(r"'\./run'|(?<!\S)\./run(?=\s*(?:$|#|&&))")
 _ASSIGNED = re.compile(r"(?<!\S)([A-Z_]+)=")
 
 
@@ -156,11 +157,13 @@ def told(problem: Problem) -> str:
     return f"{textwrap.fill(problem.what, WIDTH)}\nExample: {problem.remedy[0]}"
 
 
-def typed_again(remedy: str, words: Sequence[str], prog: str) -> str:
-    """A command of a problem, with the verb and the options that were refused.
+def typed_again(problem: Problem, words: Sequence[str], prog: str) -> Problem:
+    """The problem, whose commands have the verb and the options that were refused."""
+    return replace(problem, remedy=tuple(_again(line, words, prog) for line in problem.remedy))
 
-    An option gives way to what the remedy sets, which it would win over.
-    """
+
+def _again(remedy: str, words: Sequence[str], prog: str) -> str:
+    """An option gives way to what the remedy sets, which it would win over."""
     set_here = {f"--{name.lower().replace('_', '-')}" for name in _ASSIGNED.findall(remedy)}
     kept, rest = list[str](), iter(words)
     for word in rest:
@@ -169,4 +172,4 @@ def typed_again(remedy: str, words: Sequence[str], prog: str) -> str:
         elif "=" not in word:
             next(rest, None)
     again = shlex.join([prog, *kept])
-    return _BARE.sub(lambda _: again, remedy)
+    return _BARE.sub(lambda bare: shlex.quote(again) if "'" in bare[0] else again, remedy)

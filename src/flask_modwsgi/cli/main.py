@@ -11,7 +11,6 @@ import stat
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     except OSError as error:
         from ..doctor.check_places import refusal
 
-        tell(refusal(error, project.var), as_json)
+        tell(command_line.typed_again(refusal(error, project.var), words, prog), as_json)
     except ModuleNotFoundError as error:
         tell(packages_differ([f"{error.name} is missing"]), as_json)
     except KeyboardInterrupt as interrupt:
@@ -109,8 +108,7 @@ def _tell_refusal(problem: Problem, words: Sequence[str], prog: str, as_json: bo
     if is_wrong_command and not as_json:
         print(command_line.told(problem), file=sys.stderr)
     else:
-        again = (command_line.typed_again(line, words, prog) for line in problem.remedy)
-        tell(replace(problem, remedy=tuple(again)), as_json)
+        tell(command_line.typed_again(problem, words, prog), as_json)
     return 2 if is_wrong_command else 1
 
 

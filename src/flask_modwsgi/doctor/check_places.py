@@ -62,9 +62,14 @@ def check_writable(place: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM):
             raise refusal(error, place) from None
-        status = place.stat()
-        owner = accounts.by_id(status.st_uid).user
-        raise problems.folder_unwritable(place, stat.filemode(status.st_mode), owner) from None
+        raise problems.folder_unwritable(place, *_owned(place)) from None
+
+
+def _owned(path: Path) -> tuple[str, str, str]:
+    """The mode of what is there, its owner, and this user."""
+    status = path.stat()
+    owner, me = (accounts.by_id(uid).user for uid in (status.st_uid, os.geteuid()))
+    return stat.filemode(status.st_mode), owner, me
 
 
 def refusal(error: OSError, place: Path) -> Problem:
@@ -72,7 +77,8 @@ def refusal(error: OSError, place: Path) -> Problem:
 
     :param place: Where the project mostly writes, for an error that names no file.
     """
-    folder = Path(error.filename).parent if isinstance(error.filename, str) else place
+    path = Path(error.filename) if isinstance(error.filename, str | Path) else None
+    folder = path.parent if path else place
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return problems.disk_full(folder, str(error.strerror), LEAST_MB)
     if error.errno == errno.EROFS:
@@ -81,7 +87,18 @@ def refusal(error: OSError, place: Path) -> Problem:
         return problems.files_exhausted(str(error))
     if error.errno == errno.EAGAIN:  # of a program that could not be started
         return problems.threads_exhausted(str(error))
+    if error.errno in (errno.EACCES, errno.EPERM) and path and (closed := _first_closed(path)):
+        return problems.file_closed(closed, *_owned(closed))
     return problems.system_refused(error)
+
+
+def _first_closed(path: Path) -> Path | None:
+    """What keeps this user from reading or writing there, if permissions do."""
+    me = accounts.by_id(os.geteuid())
+    if obstacle := accounts.first_obstacle(me, [path]):
+        return obstacle.path
+    existing = next(step for step in (path, *path.parents) if step.exists())
+    return None if os.access(existing, os.W_OK) else existing
 
 
 # In var/. A link leads to a place that is checked by itself.

@@ -25,14 +25,32 @@ def disk_read_only(folder: Path) -> None:
     """
 
 
-@entry(Path("/srv/blog/var"), "drwxr-xr-x", "ann")
-def folder_unwritable(folder: Path, mode: str, owner: str) -> Values:
+@entry(Path("/srv/blog/var"), "drwxr-xr-x", "root", "ann")
+def folder_unwritable(folder: Path, mode: str, owner: str, me: str) -> Values:
     """You cannot write to {folder} ({mode}, owned by {owner}).
     The user who runs Apache writes its configuration, logs and sockets there.
-    $ sudo chown -Rh $(id -un) {folder!q}
-    $ {as_owner}
+    $ {commands}
     """
-    return {"as_owner": systems.run_as(owner, "./run")}
+    return {"commands": _opening(folder, owner, me)}
+
+
+@entry(Path("/srv/blog/.env"), "-rw-------", "ann", "bob")
+def file_closed(path: Path, mode: str, owner: str, me: str) -> Values:
+    """You may not use {path} ({mode}, owned by {owner}).
+    The files of a project belong to the user who runs it, and some are for that user alone.
+    $ {commands}
+    """
+    return {"commands": _opening(path, owner, me)}
+
+
+def _opening(path: Path, owner: str, me: str) -> list[str]:
+    """The commands after which `me` can use it. What is another user's project stays it."""
+    name = shlex.quote(str(path))
+    if owner == me:
+        return [f"chmod -R u+rwX {name}"]
+    as_owner = systems.ask_for(owner, "./run")
+    take = systems.ask_for("root", f"chown -Rh {shlex.quote(me)} {name}")
+    return [take, as_owner] if owner == "root" else [as_owner]
 
 
 @entry([Path("/srv/blog/var/apache"), Path("/srv/blog/var/log")], "root")

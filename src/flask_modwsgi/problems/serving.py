@@ -48,7 +48,7 @@ def _opening(user: str, denied: Sequence[tuple[Path, str, str]]) -> str:
         rights = {"enter": "x", "list": "rx"}.get(verb, "r")
         paths.setdefault(rights, []).append(shlex.quote(str(path)))
     chgrp = f'chgrp "$(id -gn {shlex.quote(user)})" {" ".join(chain(*paths.values()))}'
-    return " && ".join([chgrp, *(f"chmod g+{how} {' '.join(of)}" for how, of in paths.items())])
+    return " && ".join([chgrp, *(f"chmod ug+{how} {' '.join(of)}" for how, of in paths.items())])
 
 
 @entry("www-data", Path("/home/ann"), "drwx------", "enter", Path("/home/ann/.pyenv/bin/python3"))
@@ -155,8 +155,7 @@ def not_permitted(doing: str, user: str) -> Values:
     That user owns its processes and its files. systemd starts, stops and reloads its services.
     $ {command}
     """
-    command = f"./run {doing}"
-    return {"command": f"sudo {command}" if user == "root" else systems.run_as(user, command)}
+    return {"command": systems.ask_for(user, f"./run {doing}")}
 
 
 @entry(1, 4, 95.0)

@@ -134,6 +134,14 @@ def run_as(user: str, command: str) -> str:
     return f"runuser -u {shlex.quote(user)} -- {command}"
 
 
+def ask_for(user: str, command: str) -> str:
+    """The line with which an ordinary user runs a command as another user, who may be root."""
+    if shutil.which("sudo") or family() == "macos":
+        return f"sudo {command}" if user == "root" else f"sudo -u {shlex.quote(user)} {command}"
+    quoted = shlex.quote(command)
+    return f"su {shlex.quote(user)} -c {quoted if quoted != command else repr(command)}"
+
+
 def with_low_ports(command: str) -> str:
     """The line that runs a command with the right to listen on ports below 1024, where one can."""
     if family() == "macos":
