@@ -182,6 +182,7 @@ KINDS: dict[str, Callable[[Running], Answer]] = {
     "404 page": lambda s: get(s, "/none"),
     "404 file": lambda s: get(s, "/static/none"),
     "405 page": lambda s: send(s, head("DELETE /", "text/html")),
+    "405 file": lambda s: send(s, head("FOO /static/style.css", "text/html")),
     "405 trace": lambda s: send(s, head("TRACE /", "text/html")),
     "413 page": lambda s: send(s, head("POST /take", "text/html", "Content-Length: 9999999")),
     "414": lambda s: get(s, "/" + "a" * 9000),
@@ -189,7 +190,9 @@ KINDS: dict[str, Callable[[Running], Answer]] = {
     "417": lambda s: get(s, "/static/style.css", "Expect: miracles"),
     "431": lambda s: get(s, "/", "Cookie: " + "a" * 9000),
     "500 page": lambda s: get(s, "/boom"),
-    "501 file": lambda s: send(s, head("FOO /static/style.css", "text/html")),
+    "501": lambda s: send(
+        s, head("POST /take", "text/html", "Transfer-Encoding: gzip, chunked"), chunked(9)
+    ),
     "505": lambda s: send(s, b"GET / HTTP/3.0\r\nHost: here\r\nConnection: close\r\n\r\n"),
 }
 
