@@ -1,4 +1,4 @@
-# What people who cloned this repository type. People who use the template need none of it.
+# Commands for work on this repository. Users of the template do not need them.
 
 PYTHON ?= python3
 export PYTHONDONTWRITEBYTECODE = 1
@@ -6,79 +6,79 @@ bin = .venv/bin
 parallel = --numprocesses 2 --dist loadgroup
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: .venv/demo.txt ## generate a project, serve it, show the page; Ctrl-C stops it
+demo: .venv/demo.txt ## generate a project, serve it and show its page; Ctrl-C stops it
 	@$(bin)/python demo.py
 
-test: .venv/test.txt ## all tests, with the installed Apache; with the bundled one where there is none
+test: .venv/test.txt ## run all tests, with the installed Apache or, without one, the bundled one
 	$(bin)/python -m pytest $(parallel)
 
-test-bundled: .venv/test.txt ## those that depend on Apache, with the bundled one
+test-bundled: .venv/test.txt ## run the tests that depend on Apache with the bundled one
 	$(bin)/python -m pytest $(parallel) --apache bundled tests/served
 
-test-embedded: .venv/test.txt ## the same, in embedded mode
+test-embedded: .venv/test.txt ## run the tests that depend on Apache in embedded mode
 	$(bin)/python -m pytest $(parallel) --mode embedded tests/served
 
-test-apps: .venv/test.txt ## real applications, from the package index
+test-apps: .venv/test.txt ## test real applications from the package index
 	$(bin)/python -m pytest tests/apps
 
-test-deploy: .venv/test.txt ## what deploy/ has, for real: systemd, HTTPS, containers; as root, up to 30 minutes
+test-deploy: .venv/test.txt ## test deploy/ for real: systemd, HTTPS, containers; as root, up to 30 minutes
 	$(bin)/python -m pytest tests/deploy
 
-test-fast: .venv/test.txt ## the tests that build and serve nothing
+test-fast: .venv/test.txt ## run the quick tests, which build no environment and start no Apache
 	$(bin)/python -m pytest $(parallel) -m "not slow" tests/unit tests/template
 
-lint: .venv/test.txt ## format, lint, types and layers
+lint: .venv/test.txt ## check format, style, types and layers
 	$(bin)/python -m pytest tests/unit/test_lint.py
 
-audit: .venv/tools.txt ## known vulnerabilities of all pinned packages, and of the workflows
+audit: .venv/tools.txt ## look for known vulnerabilities in all pinned packages and in the workflows
 	@for list in requirements/*.txt src/flask_modwsgi/setup/pins/*.txt {{*/requirements*.txt; do \
 	  echo $$list; $(bin)/pip-audit --require-hashes --disable-pip --requirement "$$list" || exit 1; done
 	$(bin)/zizmor --offline .github {{*
 
-upgrade: .venv/test.txt ## pin the newest releases of all packages, for a run of the tests
+upgrade: .venv/test.txt ## pin the newest releases of all packages, to run the tests with them
 	$(bin)/python requirements/upgrade.py
 
-pre-commit: .venv/tools.txt ## have `make lint` run before each commit
+pre-commit: .venv/tools.txt ## let git run `make lint` before each commit
 	$(bin)/pre-commit install
 
-# Every user may write into the folder of the data, because some tests become another one.
-coverage: .venv/test.txt ## all tests, and which lines of src/ they execute
+# Every user may write to the folder of the data, because some tests change their user.
+coverage: .venv/test.txt ## run all tests, and show which lines of src/ they execute
 	@folder=$$(mktemp -d) && chmod 1777 $$folder && export COVERAGE_FILE=$$folder/data; \
 	$(bin)/python -m coverage run -m pytest $(parallel) $(TESTS); status=$$?; \
 	$(bin)/python -m coverage combine --quiet && $(bin)/python -m coverage report; \
 	rm -r $$folder; exit $$status
 
-wheel: ## dist/flask_modwsgi-VERSION-py3-none-any.whl, the package
+wheel: ## build the package: dist/flask_modwsgi-VERSION-py3-none-any.whl
 	@mkdir -p dist && $(PYTHON) -c 'from build_wheel import build_wheel; print("dist/" + build_wheel("dist"))'
 
-dist: .venv/test.txt ## the package as it is published: the wheel and the source archive
+dist: .venv/test.txt ## build the package as it is published: the wheel and the source archive
 	$(bin)/python -m build --no-isolation --outdir dist .
 
-release: lint docs ## check that what is committed can be released, and say how
+release: lint docs ## check that the last commit can be released, and say how
 	$(bin)/python -m pytest $(parallel) tests/template/test_wheel.py tests/unit/test_documentation.py
 	@$(bin)/python release.py
 
-tables: ## write .env.example and the tables and pages that are made from the code
+tables: ## write .env.example and the pages that are made from the code
 	$(PYTHON) docs/env_example.py
 	$(PYTHON) docs/troubleshooting.py
 	$(PYTHON) docs/reference.py
 
-docs: tables .venv/docs.txt ## the documentation site, docs/_build/html/index.html; warnings are errors
+docs: tables .venv/docs.txt ## build the documentation site, docs/_build/html/index.html; warnings are errors
 	$(bin)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet --builder dirhtml docs docs/_build/html
 
-pictures: .venv/test.txt ## those of README, from a real run; needs an installed Apache and Chromium
+pictures: .venv/test.txt ## make the pictures of README from a real run; needs an installed Apache and Chromium
 	$(bin)/python docs/recording.py
 
-bench: .venv/test.txt ## measure it beside nginx + gunicorn and others; needs wrk and h2load, better on a quiet machine
+bench: .venv/test.txt ## compare it with nginx + gunicorn and others; needs wrk, h2load and a quiet machine
 	$(bin)/python -m benchmarks $(CONTENDERS)
 
-clean: ## remove what the other targets make, but for .venv
+clean: ## remove everything that the other targets make, except .venv
 	rm -rf dist docs/_build benchmarks/results requirements/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name .venv -prune -o -name __pycache__ -prune -exec rm -r {} +
 
-axe: requirements/node_modules ## axe-core, with which the tests look whether pages are accessible; needs npm
+axe: requirements/node_modules ## install axe-core, with which the tests check that pages are accessible; needs npm
 
 requirements/node_modules: requirements/package-lock.json
 	npm ci --prefix requirements --ignore-scripts --no-audit --no-fund
