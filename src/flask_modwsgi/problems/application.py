@@ -183,7 +183,7 @@ def database_unwritable(user: str, folder: str, quote: str) -> None:
 
 @entry("apache", "/srv/blog/blog.wsgi", "(13)Permission denied: WSGI0106")
 def selinux_denied(user: str, path: str, quote: str) -> Values:
-    """SELinux does not let {user} use {path}, although the permissions do.
+    """SELinux does not let {user} use {path}, although the permissions allow it.
     | {quote:short}
     SELinux decides by labels: httpd_sys_content_t may be read, httpd_sys_rw_content_t written, and
     code that is loaded needs httpd_sys_script_exec_t.

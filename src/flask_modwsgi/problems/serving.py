@@ -152,7 +152,7 @@ def not_running(reason: str, doing: str = "reload") -> None:
 @entry("dump", "www-data")
 def not_permitted(doing: str, user: str) -> Values:
     """You may not {doing} this server, which {user} started.
-    That user owns its processes and its files. systemd starts, stops and reloads its services.
+    That user owns its processes and its files. If systemd started the server, use systemctl.
     $ {command}
     """
     return {"command": systems.ask_for(user, f"./run {doing}")}
@@ -186,7 +186,7 @@ def server_root_incomplete(folder: Path) -> None:
 
 @entry("/srv/blog/var/apache", Path("/srv/shop/var/apache"))
 def moved_while_running(before: str, now: Path) -> None:
-    """The project was moved from {before} to {now} while its server was running.
+    """The project was moved while its server was running: {before} is now {now}.
     The server still looks for its files in the old place. The restart is a short outage.
     $ ./run setup && ./run restart
     """
