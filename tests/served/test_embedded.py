@@ -11,6 +11,7 @@ import pytest
 from load import load
 from serving import Project, ask, wait_for
 from test_background import Service, change
+from test_ending import remove
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +114,20 @@ def test_what_cannot_be_loaded_or_configured_replaces_nothing(embedded: Service)
     change(embedded, "def index", "def index(")
     assert embedded.run("reload").returncode == 1
     assert pids(embedded) == old
+    assert ask(f"{embedded.url}/").status == 200
+
+
+@pytest.mark.parametrize("lost", ["mime.types", "nothing", "workers", "state.json"])
+def test_a_reload_that_would_end_apache_is_refused(embedded: Service, lost: str) -> None:
+    """It reads them again, or finds its processes there."""
+    remove(embedded.project.path / "var" / "apache", lost)
+    looked = embedded.run("status")
+    assert "files that it needs are gone" in looked.stdout
+    assert looked.stdout.split()[1] == ("unknown" if lost == "state.json" else "running")
+    assert "server-root-incomplete" in embedded.run("reload").stderr
+    assert ask(f"{embedded.url}/").status == 200
+    restarted = embedded.run("restart", "--mode", "embedded")
+    assert restarted.returncode == 0, restarted.stderr
     assert ask(f"{embedded.url}/").status == 200
 
 

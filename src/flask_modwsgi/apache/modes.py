@@ -15,6 +15,8 @@ from ..machine.process_table import Process
 
 REPLACE = signal.SIGUSR1
 _DAEMON = "(wsgi:"  # how the titles of mod_wsgi's own processes begin
+# What is needed of the server root as long as it is served from: to find its processes, and to replace them.
+FILES = ("environment.json", "httpd.conf", "state.json", "workers")
 _PAGES = "(wsgi:service:"  # of those for the metrics and the telemetry page
 
 
@@ -34,7 +36,7 @@ class Mode:
     :param reads_configuration: Whether Apache reads its configuration at a reload.
     :param tells_of_deaths: Whether the log has every death of a process.
     :param own_threads: Whether the application has threads of its own, see `worker.pool`.
-    :param files: Patterns of what Apache needs in the server root while it runs.
+    :param files: Patterns of what is needed in the server root while Apache runs.
     """
 
     restart_is_seamless = False
@@ -42,7 +44,7 @@ class Mode:
     reads_configuration = False
     tells_of_deaths = True
     own_threads = True
-    files: Sequence[str] = ("httpd.conf", "wsgi.*.sock")
+    files: Sequence[str] = (*FILES, "wsgi.*.sock")
 
     def runs_application(self, process: Process, configuration: str) -> bool:
         """Whether one of Apache's child processes runs the application."""
@@ -77,7 +79,8 @@ class _Embedded(Mode):
     reads_configuration = True
     tells_of_deaths = False  # Apache says nothing of an exit, nor of SIGKILL
     own_threads = False
-    files = ("httpd.conf",)
+    # Apache ends at a reload without these, which it reads again.
+    files = (*FILES, "mime.types", "nothing")
 
     def runs_application(self, process: Process, configuration: str) -> bool:
         is_page = process.command[0].startswith(_PAGES)

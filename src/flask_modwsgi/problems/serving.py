@@ -179,7 +179,7 @@ def nothing_replaced() -> None:
 @entry(Path("/srv/shop/var/apache"))
 def server_root_incomplete(folder: Path) -> None:
     """Apache runs, but files that it needs are gone from {folder}.
-    They were removed while it was running, so it cannot reach the application.
+    They were removed while it was running. Only a new start makes all of them again.
     $ ./run restart
     """
 

@@ -63,10 +63,10 @@ def collect(project: Project) -> dict[str, Any]:
     notes += filter(None, [silent])
     # Of a process that could not load the application there is no report.
     responds = any(row["responds"] for row in rows) or silent
-    is_up = 0 < answer < 500 or (answer != 0 and responds)
+    is_up = 0 < answer < 500 or ((answer != 0 or not started.address) and responds)
     # In a loop an answer was luck: its process dies soon, like those before it.
     is_in_a_loop = wrong is not None and wrong["slug"] == "crash-loop"
-    unless_up = "unknown" if is_closed else "not answering"
+    unless_up = "not answering" if started.address or rows else "unknown"
     return {
         "state": "running" if is_up and not is_in_a_loop else unless_up,
         "trouble": wrong,
