@@ -34,7 +34,7 @@ _ASSIGNED = re.compile(r"(?<!\S)([A-Z_]+)=")
 
 
 class _Wrong(Exception):
-    """What is wrong with the words after the verb, which is the subject of the sentence."""
+    """What is wrong with the words after the verb; the verb is the subject of the sentence."""
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

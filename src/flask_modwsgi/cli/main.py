@@ -127,12 +127,12 @@ def prepare_process() -> None:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """What is under way ends as at Ctrl-C."""
+    """End what is under way, as at Ctrl-C."""
     raise KeyboardInterrupt(number)
 
 
 def open_streams() -> None:
-    """Have standard input, output and error be there: who starts this may have closed them.
+    """Open standard input, output and error if the caller has closed them.
 
     What is opened next would get their numbers, and what Apache and others print.
     """

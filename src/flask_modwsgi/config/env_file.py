@@ -10,7 +10,7 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read(file: Path) -> dict[str, str]:
-    """The variables in it, with every character as it stands there; none where there is no file.
+    """The variables in the file, with every character unchanged; none if there is no file.
 
     :raises Problem: it is not text in UTF-8, or a line is no assignment.
     """
@@ -18,12 +18,12 @@ def read(file: Path) -> dict[str, str]:
 
 
 def missing(file: Path) -> str:
-    """A sentence where there is no file; empty where there is one."""
+    """A sentence if there is no file, otherwise empty."""
     return "" if file.exists() else f"there is no {file.name}; ./run setup makes it"
 
 
 def repeated(file: Path) -> str:
-    """A sentence about names that have several values in it; empty where none has.
+    """A sentence about names that have several values in the file; empty if there are none.
 
     :raises Problem: as `read`.
     """

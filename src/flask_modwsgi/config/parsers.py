@@ -11,7 +11,7 @@ Other = TypeVar("Other")
 
 @dataclass(frozen=True)
 class Parser(Generic[Value]):
-    """What a kind of setting takes, in words, and the function that reads it.
+    """The allowed values of a kind of setting, in words, and the function that parses one.
 
     `parse` raises ValueError for anything else. The unit is a plural noun, or empty.
     """
@@ -52,7 +52,7 @@ def one_of(*words: str) -> Parser[str]:
 
 
 def if_empty(parser: Parser[Value], value: Callable[[], Other]) -> Parser[Value | Other]:
-    """The same, and `value()` for an empty text."""
+    """The same parser, but `value()` for an empty text."""
     return Parser(parser.allowed, lambda text: parser.parse(text) if text else value(), parser.unit)
 
 

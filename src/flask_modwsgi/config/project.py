@@ -13,7 +13,7 @@ APACHES = ("auto", "system", "bundled")
 
 
 def _followed(var: Path) -> Path:
-    """Where a link leads through which releases share ``var/``.
+    """Follow the link through which releases share ``var/``.
 
     Of one that others can change, root has to see that it is a link: what it writes there is refused.
     """
@@ -53,7 +53,7 @@ class Project:
 
     @cached_property
     def environment(self) -> Path:
-        """The environment itself: the chosen one, or where the link leads.
+        """The folder of the environment: the chosen one, or the target of the link.
 
         A server must not go through the link, or it would mix two environments when that moves.
         """

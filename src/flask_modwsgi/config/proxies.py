@@ -48,7 +48,7 @@ def _words(text: str) -> list[str]:
 
 
 def as_expression(trusted: str) -> str:
-    """Whether the peer is one of them, as Apache asks that.
+    """The condition, for Apache, that the peer is one of them.
 
     https://httpd.apache.org/docs/2.4/expr.html#binop
     """
@@ -61,7 +61,7 @@ def as_pattern(names: str) -> str:
 
 
 def consequences(trusted: str, names: str) -> list[str]:
-    """What the two settings mean, in sentences; nothing where they are empty."""
+    """What the two settings mean, in sentences; none if they are empty."""
     lines = []
     if trusted:
         lines.append(f"X-Forwarded fields are used from {', '.join(trusted.split())} only.")

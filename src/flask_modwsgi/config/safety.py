@@ -11,7 +11,7 @@ SHORTEST_SECRET = 16
 
 
 def refuse_unsafe(given: Mapping[str, str], env_file: Path) -> None:
-    """What production must not start with: a key others can guess, or debugging.
+    """Refuse what is unsafe in production: a secret key that others can guess, or debugging.
 
     :param env_file: Where the key is expected; it may be missing where the environment has a key.
 

@@ -243,7 +243,7 @@ def in_address(host: str) -> str:
 
 
 def variables(env_file: Path) -> dict[str, str]:
-    """All environment variables the application gets: those of ``.env`` and the real ones."""
+    """All environment variables of the application: those in ``.env`` and the real ones."""
     return env_files.read(env_file) | dict(os.environ)
 
 
@@ -258,7 +258,7 @@ def source(name: str, in_file: Mapping[str, str]) -> str:
 
 
 def refuse_misspelt(names: Mapping[str, str]) -> None:
-    """Names the settings do not know belong to the application, unless one looks like a setting.
+    """Refuse unknown names that look like a setting; the others belong to the application.
 
     :raises Problem: one does.
     """

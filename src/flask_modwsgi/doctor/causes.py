@@ -58,7 +58,7 @@ def settled(read: Callable[[], list[Event]]) -> list[Event]:
 
 
 def cause(evidence: Evidence) -> Problem | None:
-    """The problem that the evidence shows; None where it shows none."""
+    """The problem that the evidence shows, or None."""
     return said(evidence) or _died_of(evidence) or not_loaded(evidence)
 
 
@@ -131,7 +131,7 @@ _RULES: tuple[_Rule, ...] = (
 
 
 def said(evidence: Evidence) -> Problem | None:
-    """What Apache or mod_wsgi says itself; what the application prints has no code.
+    """The problem in a line of Apache or mod_wsgi; the application's output has no code.
 
     A line about a request may have words of its client, but does not begin with them.
     """
@@ -163,7 +163,7 @@ def _denied(path: str, evidence: Evidence, quote: str) -> Problem:
 
 
 def end_of_apache(pid: int, signal: int, evidence: Evidence) -> Problem:
-    """Why Apache's parent process was ended by a signal; that of its processes is another."""
+    """Why a signal ended Apache's parent process, not one of its other processes."""
     sizes = oom.killed_for_memory(evidence.kernel)
     if pid in sizes:
         return problems.memory_exhausted([pid], sizes[pid], 1)
@@ -171,7 +171,7 @@ def end_of_apache(pid: int, signal: int, evidence: Evidence) -> Problem:
 
 
 def _died_of(evidence: Evidence) -> Problem | None:
-    """What the processes of the application died of, the last one first of all."""
+    """How the processes of the application died, the last one first."""
     found = deaths(evidence.log)
     if not found:
         return None
@@ -210,7 +210,7 @@ def failure(doing: str, evidence: Evidence) -> Problem:
 
 
 def crash_loop(evidence: Evidence) -> Problem:
-    """Why its processes die again and again."""
+    """Why the processes of the application are in a crash loop."""
     died = deaths(evidence.log)
     unknown = problems.crash_loop(len(died), died[-1].how, last_words(evidence.log, 5))
     return cause(evidence) or unknown

@@ -51,7 +51,7 @@ def folder_reach(facts: Facts) -> str:
 
 
 def reach(facts: Facts) -> str:
-    """Look along the way to everything the application's user needs."""
+    """Check the way to everything that the application's user needs."""
     account, project, found = facts.account, facts.project, facts.python
     files = [
         project.root,
@@ -81,7 +81,7 @@ def _refuse_closed(account: Account, paths: Iterable[Path], root: Path) -> None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """But for what is hidden, or elsewhere: no remedy may open that."""
+    """Without hidden files and links to elsewhere, which no command of a problem may open."""
     inside = os.path.realpath(folder)
     for path in folder.rglob("*"):
         names = path.relative_to(folder).parts

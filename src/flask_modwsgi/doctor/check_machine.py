@@ -85,7 +85,7 @@ def memory(facts: Facts) -> str | None:
 
 
 def selinux(facts: Facts) -> str | None:
-    """Only a hint: started by hand Apache is unconfined, started by systemd it may not be."""
+    """Only a hint: SELinux does not confine Apache if it is started by hand, but may under systemd."""
     if selinux_switch.enforcing():
         return Note(
             "enforcing; if access is denied although permissions are right: ausearch -m avc"

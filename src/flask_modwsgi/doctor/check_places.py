@@ -48,7 +48,7 @@ def writable(facts: Facts) -> str:
 
 
 def _written_place(project: Project) -> Path:
-    """Of ``var/``, a service may have its server root alone."""
+    """A service may have to write only to its server root in ``var/``."""
     place = project.var if project.var.exists() else project.root
     root = server_root.find(project, "apache")
     return root if root.is_dir() and not os.access(place, os.W_OK) else place
@@ -112,7 +112,7 @@ def ownership(facts: Facts) -> str:
 
 
 def check_ownership(project: Project, logs: bool = False) -> None:
-    """Whether another user, such as root, has run the project and left what this one needs.
+    """Whether another user, such as root, has run the project and owns files that this one needs.
 
     :param logs: Whether logs are written there, too.
     :raises Problem: so it is.
@@ -175,7 +175,7 @@ def check_space(place: Path, needed_mb: int) -> None:
 
 
 def sockets(facts: Facts) -> str:
-    """Makes one where Apache would, under a name of the same length."""
+    """Make a socket where Apache would, with a name of the same length."""
     root = server_root.choose(facts.project, "apache")
     place = next(step for step in (root, *root.parents) if step.exists())
     name = f"check.{os.getpid()}.sock"

@@ -29,7 +29,7 @@ _SILENT = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP}
 
 @dataclass(frozen=True)
 class Death:
-    """One process that ended without being told to.
+    """A process that ended unexpectedly.
 
     ``number`` is a signal or an exit status: mod_wsgi 6.1 calls both a signal, and Apache's own
     line (AH00052), which can tell, does not come for SIGKILL, SIGTERM and SIGHUP.
@@ -96,7 +96,7 @@ def deaths(log: Iterable[Event]) -> list[Death]:
 
 
 def _alone(log: Sequence[Event]) -> int:
-    """How many died by themselves. One that a request killed says nothing about the next one."""
+    """How many died without a request; a process that a request killed does not count."""
     cut = sum(bool(_CUT.search(event.get("message", ""))) for event in log)
     return sum(not one.limit for one in deaths(log)) - cut
 

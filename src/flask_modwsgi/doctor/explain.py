@@ -41,7 +41,7 @@ _CONSEQUENCE = re.compile(r"/workers/errors|AH0004[567]: ")
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one code, or several with one cause, means and what to do about it."""
+    """What a code means, or several with one cause, and what to do about it."""
 
     codes: tuple[str, ...]
     means: str
@@ -121,7 +121,7 @@ def table() -> dict[str, Explanation]:
 
 
 def about(code: str) -> Explanation:
-    """What is said here of a code, or where it is documented."""
+    """The explanation of a code, or where it is documented."""
     if code in table():
         return table()[code]
     if code.startswith("WSGI"):

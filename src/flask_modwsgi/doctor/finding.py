@@ -15,7 +15,7 @@ STYLES = {"ok": GREEN, "note": YELLOW, "skipped": YELLOW, "problem": STRONG_RED}
 
 
 class Note(str):
-    """A value with something to know about it that is no problem."""
+    """A value that is worth knowing, but not a problem."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Finding:
 
 
 def run(checks: Iterable[Check], facts: Facts) -> Iterator[Finding]:
-    """What each check found. None of them ends in a traceback, and no problem is told twice."""
+    """What each check found. No check ends in a traceback, and no problem is shown twice."""
     told: dict[tuple[str, str], str] = {}
     for check in checks:
         try:

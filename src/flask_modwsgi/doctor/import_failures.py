@@ -59,7 +59,7 @@ class Outcome:
 
 
 def refusal(tried: Outcome, user: str, own: Path) -> Problem | None:
-    """What the trial showed to be wrong; None where it went well.
+    """What was wrong when the application was loaded on trial; None if nothing was.
 
     :param user: Whom the application runs as.
     :param own: The folder whose modules are the application's own.
@@ -91,7 +91,7 @@ def refusal(tried: Outcome, user: str, own: Path) -> Problem | None:
 
 
 def _last_call(lines: list[str]) -> str:
-    """Of the stack where a server began to listen, what is the application's own."""
+    """The application's own part of the stack where a server began to listen."""
     rows = [line for line in lines if line.startswith("  File ")]
     own = [row for row in without_scaffold(rows) if "/lib/python" not in row]
     return "\n".join(own)

@@ -65,7 +65,7 @@ def compose(project: Project, findings: Sequence[Finding], configuration: Sectio
 
 
 def _text(section: Section) -> str:
-    """A section, or why there is none: a report is for when things are broken."""
+    """A section of the report, or why it cannot be made."""
     try:
         return section() or "(nothing)"
     except Problem as problem:
@@ -87,7 +87,7 @@ def hidden(project: Project) -> list[str]:
 
 
 def _own(project: Project) -> dict[str, str]:
-    """What ``.env`` has beside settings."""
+    """The variables in ``.env`` that are not settings."""
     written = env_file.read(project.env_file)
     return {name: text for name, text in written.items() if name not in NAMES}
 
@@ -116,7 +116,7 @@ def settings(facts: Facts) -> str:
 
 
 def permissions(facts: Facts) -> str:
-    """Of every folder on the way to what the application's user needs."""
+    """The permissions of every folder above the files that the application's user needs."""
     project = facts.project
     ends = [project.python, Path(os.__file__), project.wsgi_file, project.package]
     ends += [project.logs, server_root.choose(project, "apache"), project.env_file]

@@ -78,7 +78,7 @@ def by_id(uid: int) -> Account:
 
 
 def has_own_group(account: Account) -> bool:
-    """Whether nobody else is in its primary group."""
+    """Whether the account is the only member of its primary group."""
     try:
         members = set(grp.getgrgid(account.gid).gr_mem)
     except KeyError:
@@ -102,7 +102,7 @@ def first_obstacle(account: Account, paths: Iterable[Path]) -> Obstacle | None:
 
 
 def obstacles(account: Account, paths: Iterable[Path]) -> list[Obstacle]:
-    """Those of `paths`, and of the folders above them, that `account` cannot use.
+    """The items of `paths`, and the folders above them, that `account` cannot use.
 
     Folders on the way need to be entered; those among `paths` are listed as well, which Python
     does before it imports from one. Asks the kernel as that user, so groups and access control
@@ -148,12 +148,12 @@ def _needs(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
 
 
 def _granted(wanted: list[tuple[Path, int]]) -> bytes:
-    """A byte for each: 1 if this process can use it, otherwise 0."""
+    """A byte for each step: 1 if this process can use it, otherwise 0."""
     return bytes(os.access(path, access) for path, access in wanted)
 
 
 def _granted_to(account: Account, wanted: list[tuple[Path, int]]) -> bytes:
-    """Ask in a child process that has become the account."""
+    """Try it in a child process that runs as the account."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -173,7 +173,7 @@ def _granted_to(account: Account, wanted: list[tuple[Path, int]]) -> bytes:
 
 
 def become(account: Account) -> None:
-    """Turn this process into the account for good; only root can."""
+    """Let this process run as the account from now on; only root can."""
     os.setgid(account.gid)
     os.setgroups(groups(account))
     os.setuid(account.uid)

@@ -35,12 +35,12 @@ def cores(cgroup: Path = CGROUP) -> int:
 
 
 def _numbers(file: Path) -> list[int]:
-    """Those in the file; none where it is absent, or says "max" or -1 for no limit."""
+    """The numbers in the file; none if it is absent, or has "max" or -1 for no limit."""
     return [int(word) for word in text_if_any(file).split() if word.isdecimal()]
 
 
 def available_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """The bytes of memory that are left, or may be used in all if that is less; None if unknown.
+    """The bytes of free memory, or the limit if that is less; None if unknown.
 
     https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files (memory.max), and
     memory.limit_in_bytes of version 1.

@@ -9,7 +9,7 @@ from .accounts import Account
 
 
 def make(folder: Path, account: Account) -> None:
-    """Make it the account's own. Its content and a link in its place are left as they are.
+    """Make the folder and give it to the account. Its content, or a link, is left as it is.
 
     :raises OSError: it cannot be made.
     """
@@ -27,7 +27,7 @@ def make(folder: Path, account: Account) -> None:
 
 
 def link(instance: Path, folder: Path) -> bool:
-    """Have Flask's instance folder lead there, unless the project has one.
+    """Make Flask's instance folder a link to `folder`, unless the project has one.
 
     :return: Whether it was made.
     """

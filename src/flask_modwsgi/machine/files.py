@@ -86,7 +86,7 @@ def text_if_any(path: Path) -> str:
 
 
 def parsed(content: bytes | str) -> Any:
-    """What JSON says that somebody else may have written.
+    """Parse JSON that another user may have written.
 
     :raises ValueError: it is none, or has a number that nothing counts up to.
     """

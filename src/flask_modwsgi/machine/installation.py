@@ -42,7 +42,7 @@ class Installation:
 
 
 def here() -> Installation:
-    """As mod_wsgi says itself, which is the one thing that knows what it was built for."""
+    """The installation, according to mod_wsgi, which alone knows what it was built for."""
     # Modules that are made for one Apache, so they have no types.
     apxs: Any = importlib.import_module("mod_wsgi.express.apxs_config")
     platform: Any = importlib.import_module("mod_wsgi.express.platform")

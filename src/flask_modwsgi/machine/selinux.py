@@ -17,5 +17,5 @@ def enforcing() -> bool | None:
 
 
 def has_denied(messages: Iterable[str]) -> bool:
-    """Whether the kernel says that it refused Apache or Python something."""
+    """Whether the kernel's log has a denial for Apache or Python."""
     return any(map(_DENIED.search, messages))

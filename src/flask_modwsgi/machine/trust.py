@@ -70,7 +70,7 @@ def made_folder(path: Path, mode: int = 0o755) -> Path:
 
 
 def refuse_replaceable(folder: Path) -> None:
-    """Have root write nothing into a folder in whose place others could put another.
+    """Refuse to write as root into a folder that others could replace.
 
     :raises OSError: they can.
     """
@@ -86,7 +86,7 @@ _HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 
 
 def leave_foreign_home() -> None:
-    """Have root use its own home where sudo has kept that of another user.
+    """Let root use its own home, if sudo has kept that of another user.
 
     Programs that root starts would obey what is there: git its settings, pip and uv also their caches.
     """

@@ -34,7 +34,7 @@ EXPORTS = {
 
 
 def init(project: Project, app: str | None) -> int:
-    """`adopt`; what it says to type is how it was called."""
+    """`adopt`, with problems whose commands use the name that `init` was called by."""
     try:
         return adopt(project.root, app)
     except Problem as problem:
@@ -45,7 +45,7 @@ def init(project: Project, app: str | None) -> int:
 
 
 def command() -> str:
-    """How `init` is called: a wheel file is not installed."""
+    """The command that `init` was called by, which may run from a wheel file."""
     wheel = wheel_file.PACKAGE.parent
     if not wheel.is_file():
         return "flask-modwsgi init"
@@ -115,7 +115,7 @@ def _add_application(root: Path, app: str | None) -> None:
 
 
 def _announce(root: Path, wsgi: str, has_section: bool) -> None:
-    """Say what will be there, before it is."""
+    """Say which files will be made, before they are."""
     files = [wsgi, "run", ".env.example", "wheels/"]
     new = [name for name in files if not (root / name).exists()]
     changed = [] if has_section else ["pyproject.toml"]
@@ -158,7 +158,7 @@ def _chosen(root: Path) -> Application:
 
 
 def with_section(pyproject: Path, found: Application) -> bytes:
-    """``pyproject.toml`` with the section of this package. What stands there stays, byte for byte.
+    """``pyproject.toml`` with the section of this package. The rest stays, byte for byte.
 
     :raises Problem: nothing can be appended to it.
     """

@@ -62,7 +62,7 @@ class Application:
 
     @property
     def package(self) -> str:
-        """What belongs to it, relative to the project: a package, a folder of modules, or a file."""
+        """Its part of the project, as a relative path: a package, a folder of modules, or a file."""
         path = self.folder / self.name
         if self.file.is_relative_to(path):
             return path.as_posix()
@@ -81,12 +81,12 @@ class Application:
 
 
 def search(root: Path) -> list[Application]:
-    """All that look like an application, the likeliest first."""
+    """Everything that looks like an application, the likeliest first."""
     return sorted((one for file in _files(root) for one in _in_file(root, file)), key=_rank)
 
 
 def named(root: Path, text: str) -> Application:
-    """What the user calls the application.
+    """The application that the user named.
 
     :raises Problem: there is no such application, or it cannot be called.
     """
@@ -106,7 +106,7 @@ def named(root: Path, text: str) -> Application:
 
 
 def _installed(root: Path, text: str) -> Application:
-    """An application that is no file of the project, but of a package that it requires.
+    """An application in a package that the project requires, not in a file of the project.
 
     It cannot be looked at before the packages are installed. A typing error is likelier where the
     folder has an application of its own, and no package has that name.
@@ -135,7 +135,7 @@ def _installed(root: Path, text: str) -> Application:
 
 
 def _misspelled(package: str, required: Iterable[str]) -> str:
-    """The package that was meant, where one has nearly the name; ``shop`` may be that of ``flask-shop``."""
+    """The package that was meant, if one has a similar name: ``shop`` may be in ``flask-shop``."""
     near = get_close_matches(package, required, 1, 0.9)
     return "" if not near or package in near[0] or near[0] in package else near[0]
 
@@ -190,7 +190,7 @@ def _place(root: Path, file: Path) -> tuple[Path, str]:
 
 
 def _in_file(root: Path, file: Path) -> list[Application]:
-    """What a module has that looks like an application."""
+    """The names in a module that look like an application."""
     folder, module = _place(root, file)
     try:
         definitions = syntax.definitions(root, file)

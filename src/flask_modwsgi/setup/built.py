@@ -33,7 +33,7 @@ print(json.dumps([MOD_WSGI_SO, *apache]))
 
 @dataclass(frozen=True)
 class Built(Installation):
-    """What an environment has: mod_wsgi's module, the Apache it is for, and all packages."""
+    """The content of an environment: mod_wsgi's module, its Apache, and all packages."""
 
     packages: dict[str, str] = field(default_factory=dict)
 
@@ -130,7 +130,7 @@ def _open_to_all(path: Path) -> bool:
 
 
 def refusal(made: Built) -> str | None:
-    """Why Apache does not load the module, as Apache says itself; None where it does."""
+    """Why Apache does not load the module, in Apache's words; None if it does."""
     lines = (
         f"LoadModule mpm_event_module {made.modules / 'mod_mpm_event.so'}",
         f"LoadModule wsgi_module {made.module}",

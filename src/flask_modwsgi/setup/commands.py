@@ -25,7 +25,7 @@ _DROPPED = re.compile(
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` without what would send an installation elsewhere.
+    """`environ` without variables that redirect an installation.
 
     Index, proxy and certificate settings stay, and so do compiler flags.
     """
@@ -40,7 +40,7 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _system_certificates() -> dict[str, str]:
-    """Have uv trust what the system trusts, as pip does; companies add their own authority there.
+    """Let uv trust the system's authorities, as pip does; companies add their own there.
 
     The second name is the one older versions know.
     """
@@ -53,7 +53,7 @@ def _system_certificates() -> dict[str, str]:
 def printed(
     *command: str | Path, env: Mapping[str, str] | None = None, errors: bool = False
 ) -> str:
-    """What a program prints; nothing where there is none, or it takes too long.
+    """The output of a program; empty if there is no such program, or it takes too long.
 
     :param errors: Also on standard error.
     """

@@ -28,7 +28,7 @@ _NAME = re.compile(r"\d{8}-\d{6}-\d+")  # of an environment's folder
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an environment is made of; another recipe means a new environment."""
+    """What decides the content of an environment; another recipe means a new environment."""
 
     root: str
     python: str
@@ -83,7 +83,7 @@ def recipe(plan: Plan) -> Recipe:
 
 
 def required(project: Project, development: bool) -> str:
-    """Stands for all packages: the project's requirements and the wheel of this package.
+    """A digest of all packages: the project's requirements and the wheel of this package.
 
     :raises Problem: the requirements or the wheel are missing.
     """
@@ -92,7 +92,7 @@ def required(project: Project, development: bool) -> str:
 
 
 def recorded(environment: Path) -> Recipe | None:
-    """What an environment was made of, or None where it is missing or half-made."""
+    """The recipe of an environment; None if it is missing or not finished."""
     try:
         found = Recipe(**files.json_object(record(environment))["recipe"])
     except (KeyError, TypeError):
@@ -102,7 +102,7 @@ def recorded(environment: Path) -> Recipe | None:
 
 
 def drift(environment: Path, installed: Mapping[str, str]) -> list[str]:
-    """What was removed from an environment or replaced since setup, as by ``pip install``.
+    """The packages that were removed or replaced since setup, for example by ``pip install``.
 
     :param installed: The version of each package, by normalised name.
     """
@@ -140,7 +140,7 @@ def verify(project: Project) -> Recipe:
 
 
 def is_usable(project: Project) -> bool:
-    """Whether the environment in use is worth keeping until a new one is proven."""
+    """Whether the environment in use works, and is kept until a new one is tested."""
     try:
         verify(project)
     except Problem:
@@ -149,7 +149,7 @@ def is_usable(project: Project) -> bool:
 
 
 def find(project: Project, wanted: Recipe) -> Path | None:
-    """An environment that is what `wanted` describes; the one in use if it is."""
+    """An environment with the recipe `wanted`, if possible the one in use."""
     for path in (project.environment, *sorted(_all(project), reverse=True)):
         if recorded(path) == wanted:
             with contextlib.suppress(OSError, Problem):
@@ -211,7 +211,7 @@ def prune(project: Project, others: Iterable[Path]) -> None:
 
 
 def _is_in_use(environment: Path) -> bool:
-    """Whether it is that of another release, which shares ``var/``."""
+    """Whether it is in use by another release, which shares ``var/``."""
     made = recorded(environment)
     return made is not None and (Path(made.root) / ".venv").resolve() == environment.resolve()
 

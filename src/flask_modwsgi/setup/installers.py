@@ -16,7 +16,7 @@ PIP = ("-I", "-m", "pip")
 
 
 def create(project: Project, python: Interpreter, folder: Path) -> None:
-    """Make an environment with nothing in it but pip, or nothing at all for uv.
+    """Make an environment with only pip in it, or empty for uv.
 
     Python's own venv takes three seconds to install pip, and before 3.12 it adds a setuptools.
 
@@ -33,7 +33,7 @@ def create(project: Project, python: Interpreter, folder: Path) -> None:
 
 
 def install(project: Project, doing: str, into: Path, *arguments: str | Path) -> None:
-    """Install into an environment, with options that pip and uv have both.
+    """Install into an environment, with options that both pip and uv have.
 
     :raises Problem: something could not be downloaded, built or installed.
     """

@@ -45,7 +45,7 @@ PATHS = ("path", "prefix", "stdlib", "include", "libpython", "pip")
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python as it describes itself; `pip` is the wheel that it gives to virtual environments."""
+    """A Python, by its own description; `pip` is the wheel that it gives to virtual environments."""
 
     path: Path
     version: tuple[int, int, int]
@@ -64,7 +64,7 @@ class Interpreter:
 
 
 def probe(path: Path) -> Interpreter | None:
-    """What the Python at `path` says of itself, or None where it does not run."""
+    """The description of the Python at `path`; None if it does not run."""
     try:
         done = subprocess.run(
             [path, "-I", "-c", PROBE], capture_output=True, text=True, timeout=30, check=True
@@ -99,7 +99,7 @@ def objection(python: Interpreter, account: accounts.Account) -> str | None:
 
 
 def candidates(project: Project) -> Iterator[Path]:
-    """Where a Python may be, best first: the one used before, this one, those on PATH."""
+    """Paths of Pythons, the best first: the one used before, this one, those on PATH."""
     if insisted := os.environ.get("PYTHON"):
         yield Path(shutil.which(insisted) or insisted)
         return
@@ -116,7 +116,7 @@ def candidates(project: Project) -> Iterator[Path]:
 def choose(
     project: Project, account: accounts.Account
 ) -> tuple[Interpreter, list[tuple[str, str]]]:
-    """The first Python without an objection, and those passed over, each with the reason.
+    """The first suitable Python, and those passed over, each with the reason.
 
     :raises Problem: there is none.
     """

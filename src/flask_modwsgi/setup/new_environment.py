@@ -13,7 +13,7 @@ from .progress import INSTALLATION, Progress
 
 
 def phases(plan: Plan) -> list[str]:
-    """The phases of `build`, for those who wait."""
+    """The phases of `build`, to show them."""
     packages = [file.name for file in requirements.files(plan.project, plan.development)]
     compiled = [] if wheel_cache.kept(plan) else wheel_cache.phases(plan.apache)
     return ["environment", *packages, *compiled, INSTALLATION]

@@ -28,7 +28,7 @@ def say(label: str, text: str) -> None:
 
 
 def phase_of(line: str) -> str | None:
-    """The phase that begins with this line of build output, if one does."""
+    """The phase that begins with this line of build output, or None."""
     match = _UNPACKING.match(line)
     if match:
         return match[1]
@@ -67,7 +67,7 @@ class Progress:
             self._write(CLEARED)
 
     def begin(self, phase: str) -> None:
-        """Say that this phase begins. One that was not announced is not shown."""
+        """Show that this phase begins, unless it was not announced."""
         if phase not in self.phases:
             return
         self.current = phase

@@ -54,7 +54,7 @@ def reason(doing: str, output: str, log: Path) -> Problem:
 
 
 def _first(pattern: re.Pattern[str], output: str) -> str:
-    """What the first group that took part matched, without what pip and uv add around it."""
+    """The text of the first group that matched, without what pip and uv add around it."""
     match = pattern.search(output)
     found = next((group for group in match.groups() if group), "") if match else ""
     lines = (line.strip().removeprefix("cause: ") for line in found.splitlines())

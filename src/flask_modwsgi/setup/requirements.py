@@ -53,7 +53,7 @@ def _text(path: Path) -> str:
 
 
 def digest(project: Project, development: bool) -> str:
-    """Stands for everything that decides what is installed; changes when any of it does.
+    """A digest of everything that decides what is installed.
 
     :raises Problem: there is no ``requirements.txt``.
     """
@@ -67,7 +67,7 @@ def digest(project: Project, development: bool) -> str:
 
 
 def _local(root: Path, line: str) -> Iterator[Path]:
-    """The files that decide what a requirement on this machine is; of ``-e .`` its metadata."""
+    """The local files of a requirement; for ``-e .``, those with its metadata."""
     line = line.strip()
     place = _NAMED.sub("", _EDITABLE.sub("", line, count=1), count=1).removeprefix("file://")
     word = re.split(r"[\s;[#]", place, maxsplit=1)[0]
@@ -86,7 +86,7 @@ def _local(root: Path, line: str) -> Iterator[Path]:
 
 
 def are_hashed(path: Path) -> bool:
-    """Whether a requirements file has hashes, which installers check then."""
+    """Whether a requirements file has hashes, so that installers check them."""
     return any("--hash=" in _text(file) for file in with_included([path]))
 
 
@@ -126,12 +126,12 @@ def lacking(installed: Mapping[str, str]) -> str:
 
 
 def needs() -> list[str]:
-    """What this package needs, such as ``Flask>=3.0``, by its metadata."""
+    """The requirements of this package, such as ``Flask>=3.0``, from its metadata."""
     return metadata.requires("flask-modwsgi") or []
 
 
 def conflicts(needs: Iterable[str], installed: Mapping[str, str]) -> list[str]:
-    """Where a package is missing, or older than what this package needs.
+    """The packages that are missing, or older than this package needs.
 
     :param needs: Such as ``Flask>=3.0``; other forms are not looked at.
     """

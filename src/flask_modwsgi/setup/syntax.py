@@ -37,7 +37,7 @@ def _defined(node: ast.stmt) -> list[str]:
 
 
 def is_factory(node: ast.stmt) -> bool:
-    """Whether it is a function that calls Flask() and returns something."""
+    """Whether the node is a function that calls Flask() and returns something."""
     nodes = list(ast.walk(node)) if isinstance(node, ast.FunctionDef) else []
     makes = any(isinstance(n, ast.Call) and last_name(n.func).endswith("Flask") for n in nodes)
     return makes and any(isinstance(n, ast.Return) and n.value for n in nodes)

@@ -38,7 +38,7 @@ def cache_folder(project: Project) -> Path:
 
 
 def key(apache: Apache, python: Interpreter) -> str:
-    """A name for everything that would make a wheel wrong if it were different."""
+    """A digest of everything that a wheel depends on."""
     compiler = python.compiler.split()[0]
     facts = {
         "pins": [pins.text(step) for step in STEPS[apache.kind]],
@@ -155,13 +155,13 @@ def _build_environment(apache: Apache, tools: Path, work: Path) -> dict[str, str
 
 
 def jobs() -> int:
-    """Compilers to run at once: one a core, as far as the free memory carries them."""
+    """How many compilers to run at once: one for each core, if there is enough free memory."""
     cores, memory = capacity.cores(), capacity.available_memory()
     return cores if memory is None else max(1, min(cores, memory // MEMORY_PER_JOB))
 
 
 def _keep(built: list[Path], folder: Path) -> list[Path]:
-    """Move the wheels to their place; the record is written last, so that it vouches for them."""
+    """Move the wheels to their place; the record is written last, so that it is complete."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     kept = [Path(shutil.move(wheel, folder / wheel.name)) for wheel in built]

@@ -52,7 +52,7 @@ def staged(project: Project, settings: Settings) -> Path | None:
 
 
 def awaited(project: Project, settings: Settings) -> str:
-    """What the certificate waits for, in a sentence; empty where nothing is awaited."""
+    """What HTTPS waits for, in a sentence; empty if it waits for nothing."""
     if not settings.https_names:
         return ""
     if staged(project, settings):

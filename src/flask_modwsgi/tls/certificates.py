@@ -14,7 +14,7 @@ _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 @dataclass(frozen=True)
 class Certificate:
-    """What clients get to see, as DER bytes.
+    """A certificate as clients see it, as DER bytes.
 
     Either they accept it until `expires`, in seconds since 1970, or they have an `objection`.
     `doubts` are what may keep some of them from it.
@@ -102,7 +102,7 @@ def _first(text: str) -> str:
 
 
 def _chain_objection(server: ssl.SSLContext, text: str, seen: doubts.Seen) -> str:
-    """What clients say that trust this system's authorities and those in the file, if anything."""
+    """The objection of clients that trust this system's authorities and those in the file, if any."""
     if seen.get("issuer") == seen.get("subject"):
         return ""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -107,7 +107,7 @@ def _check_port(settings: Settings) -> None:
 
 
 def replaced(settings: Settings, certificate: certificates.Certificate | None) -> str:
-    """Of a server that runs: what to say where it serves another one than is in the files."""
+    """A sentence if a running server serves another certificate than is in the files."""
     if not certificate:
         return ""
     served = certificates.served(settings.host, settings.https_port)
