@@ -14,6 +14,7 @@ from conftest import TEMPLATE
 import build_wheel
 from flask_modwsgi import __version__
 from flask_modwsgi.config.project import Project
+from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import adopt, applications, wheel_file
 
@@ -395,7 +396,7 @@ def test_a_refusal_writes_nothing(
 @pytest.mark.parametrize(
     ("lock", "command"),
     [
-        ("", "uv pip compile"),
+        ("", systems.compiler()),
         ("uv.lock", "uv export"),
         ("poetry.lock", "poetry export"),
         ("pdm.lock", "pdm export"),

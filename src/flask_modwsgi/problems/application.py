@@ -10,9 +10,9 @@ from .catalogue import Values, entry
 def package_missing(module: str, traceback: str) -> None:
     """The application imports {module}, which no package in .venv provides.
     | {traceback:short}
-    Add the package that provides {module} to dependencies in pyproject.toml (the names of a package
-    and of its module may differ), then:
-    $ {compile_and_setup}
+    Add the package that provides {module} to {dependencies} (the names of a package and of its
+    module may differ), then:
+    $ {change_and_setup}
     """
 
 

@@ -76,8 +76,8 @@ def network_unreachable(doing: str, output: str) -> None:
 def requirements_conflict(reason: str) -> None:
     """The project's packages require versions that conflict.
     | {reason}
-    One of them must allow another version. Change dependencies in pyproject.toml, then:
-    $ {compile_and_setup}
+    One of them must allow another version. Change {dependencies}, then:
+    $ {change_and_setup}
     """
 
 
@@ -87,7 +87,7 @@ def hashes_missing(doing: str, packages: str) -> None:
     | {packages}
     If one package has a hash, every package needs one. A local folder cannot have one. Add the
     missing packages to dependencies in pyproject.toml and compile again, or remove all hashes.
-    $ {compile_and_setup}
+    $ {change_and_setup}
     """
 
 
@@ -96,7 +96,7 @@ def hash_mismatch(package: str) -> None:
     """The download of {package} does not match its hash in requirements.txt.
     The hash belongs to another version, or the package was changed after it was pinned. If you
     trust the package index, compile requirements.txt again.
-    $ {compile_and_setup}
+    $ {change_and_setup}
     """
 
 
@@ -106,7 +106,7 @@ def package_unknown(package: str) -> None:
     The name may be misspelt, or the package was removed, or it is on an index that could not be
     reached.
     $ ./run setup
-    $ {compile_and_setup}
+    $ {change_and_setup}
     """
 
 
@@ -124,8 +124,8 @@ def package_unbuildable(package: str, output: str, log: Path) -> None:
 def requirements_own(names: Sequence[str], file: str) -> None:
     """{file} lists {names}, which setup installs itself.
     mod_wsgi is built for the Apache of this machine, and flask-modwsgi comes from wheels/. Remove
-    {names} from dependencies in pyproject.toml, and any package that needs it.
-    $ {compile_and_setup}
+    {names} from {dependencies}, and any package that needs it.
+    $ {change_and_setup}
     """
 
 
@@ -141,24 +141,23 @@ def build_broken(findings: Sequence[str]) -> None:
 def requirements_missing(file: Path) -> None:
     """There is no {file}.
     setup installs the packages that it lists. Compile it from the dependencies in pyproject.toml:
-    $ {compile_and_setup}
+    $ {change_and_setup}
     """
 
 
 @entry(["python-dotenv is 0.21.0, and flask-modwsgi needs 1.0 or newer"])
 def packages_conflict(findings: Sequence[str]) -> None:
     """The versions of the project's packages conflict: {findings:; }.
-    setup does not replace a version that you pinned. Change dependencies in pyproject.toml, then:
-    $ {compile_and_setup}
+    setup does not replace a version that you pinned. Change {dependencies}, then:
+    $ {change_and_setup}
     """
 
 
 @entry()
 def flask_missing() -> None:
     """requirements.txt does not install Flask.
-    flask-modwsgi needs Flask, even if the application does not. Add Flask to dependencies in
-    pyproject.toml, then:
-    $ {compile_and_setup}
+    flask-modwsgi needs Flask, even if the application does not. Add Flask to {dependencies}, then:
+    $ {change_and_setup}
     """
 
 

@@ -24,10 +24,8 @@ COMMANDS = {
     "install": systems.install,
     "new_user": systems.new_user,
     "compile_tools": systems.COMPILE_TOOLS,
-    "compile_and_setup": [
-        f"{systems.COMPILE} && ./run setup",
-        f"{systems.COMPILE_WITH_PIP_TOOLS} && ./run setup",
-    ],
+    "change_and_setup": systems.change_and_setup,
+    "dependencies": systems.dependencies,
 }
 
 

@@ -69,9 +69,8 @@ def debug_on(value: str) -> None:
 @entry(9101)
 def telemetry_missing(port: int) -> None:
     """TELEMETRY_PORT={port} needs mod_wsgi-telemetry, which is not installed.
-    It needs ten more packages. Add mod_wsgi-telemetry to dependencies in pyproject.toml, or leave
-    the page off.
-    $ {compile_and_setup}
+    It needs ten more packages. Add mod_wsgi-telemetry to {dependencies}, or leave the page off.
+    $ {change_and_setup}
     $ TELEMETRY_PORT= ./run
     """
 

@@ -17,6 +17,7 @@ NETWORK_ERRORS = (
 )
 
 # Either makes requirements.txt from the dependencies in pyproject.toml; uv for every Python from 3.11 on.
+_GET_UV = "python3 -m venv var/uv && var/uv/bin/pip install uv"
 _UV = "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header"
 COMPILE = f"{_UV} -o requirements.txt pyproject.toml"
 COMPILE_TOOLS = f"{_UV} -c requirements.txt --group dev -o requirements-dev.txt"
@@ -103,6 +104,37 @@ def family_of(os_release: str) -> str:
         if name in _COMMAND:
             return name
     return "debian"
+
+
+def compiler() -> str:
+    """The line that compiles ``requirements.txt``, with what is installed; otherwise uv is fetched."""
+    if shutil.which("uv"):
+        return COMPILE
+    return (
+        COMPILE_WITH_PIP_TOOLS
+        if shutil.which("pip-compile")
+        else f"{_GET_UV} && var/uv/bin/{COMPILE}"
+    )
+
+
+def _is_written_by_hand() -> bool:
+    """Whether the project has a ``requirements.txt`` that a compiler would replace by another one."""
+    try:
+        return "--hash=" not in Path("requirements.txt").read_text("utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def dependencies(_: str = "") -> str:
+    """Where the project lists its packages."""
+    return "requirements.txt" if _is_written_by_hand() else "dependencies in pyproject.toml"
+
+
+def change_and_setup(_: str = "") -> str:
+    """The line that installs what the project lists, after a change of that."""
+    if _is_written_by_hand():
+        return "${EDITOR:-vi} requirements.txt && ./run setup"
+    return f"{compiler()} && ./run setup"
 
 
 def install(need: str, on: str | None = None) -> str:

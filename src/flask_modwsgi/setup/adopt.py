@@ -209,8 +209,7 @@ def _exports(root: Path) -> list[str]:
             return [command]
     is_old = (root / "setup.py").exists() and "project" not in _read(root / "pyproject.toml")
     source = "setup.py" if is_old else "pyproject.toml"
-    compilers = (systems.COMPILE, systems.COMPILE_WITH_PIP_TOOLS)
-    return [command.replace("pyproject.toml", source) for command in compilers]
+    return [systems.compiler().replace("pyproject.toml", source)]
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
