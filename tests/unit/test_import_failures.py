@@ -70,6 +70,49 @@ def test_a_module_in_another_folder_of_the_project(tmp_path: Path) -> None:
     assert of_its_own.slug == "app-broken"
 
 
+def test_a_module_that_an_installed_package_does_not_have(tmp_path: Path) -> None:
+    """Such as one of another version: the package is there."""
+    (tmp_path / ".venv/lib/python3.11/site-packages/werkzeug").mkdir(parents=True)
+    for name in ("werkzeug.contrib.cache", "asyncio.compat"):
+        problem = raised(tmp_path, f"ModuleNotFoundError: No module named '{name}'")
+        assert problem.slug == "module-lacking"
+        assert f"imports {name}, and {name.partition('.')[0]} has no such module" in problem.what
+    other = raised(tmp_path, "ModuleNotFoundError: No module named 'flask_login.utils'")
+    assert other.slug == "package-missing"
+
+
+def test_a_folder_that_hides_another_module(tmp_path: Path) -> None:
+    last = "ModuleNotFoundError: No module named 'logging.handlers'"
+    assert raised(tmp_path, last).slug == "module-lacking"
+    (tmp_path / "logging").mkdir()
+    problem = raised(tmp_path, last)
+    assert problem.slug == "module-hidden"
+    subprocess.run(problem.remedy[0], shell=True, check=True)
+    assert (tmp_path / "own_logging").is_dir()
+
+
+def test_an_application_that_was_renamed(tmp_path: Path) -> None:
+    """No package provides it."""
+    table = '[tool.flask-modwsgi]\napp_name = "blog"\npackage = "blog.py"\n'
+    (tmp_path / "pyproject.toml").write_text(table)
+    last = "ModuleNotFoundError: No module named 'blog'"
+    problem = raised(tmp_path, last)
+    assert problem.slug == "app-gone"
+    assert str(tmp_path / "blog.py") in problem.what and "blog.wsgi" in problem.why
+    (tmp_path / "blog.py").touch()
+    assert raised(tmp_path, last).slug == "app-broken"
+
+
+def test_a_traceback_behind_an_unfinished_line() -> None:
+    """As of a prompt, or of a progress that is shown."""
+    traceback = (
+        'Traceback (most recent call last):\n  File "x.py", line 1, in <module>\nEOFError: no'
+    )
+    problem = rehearsed(f"Loading ... {traceback}", status=1)
+    assert problem and problem.slug == "app-broken"
+    assert "Loading" not in problem.what and "EOFError: no" in problem.what
+
+
 def test_a_module_that_only_pythonpath_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own, shared = tmp_path / "own", tmp_path / "shared folder"
     (shared / "tools").mkdir(parents=True)

@@ -1,5 +1,6 @@
 """Why the application cannot be loaded, from a trial or from a traceback."""
 
+import contextlib
 import os
 import re
 import signal
@@ -106,7 +107,7 @@ def from_traceback(traceback: str, user: str, own: Path) -> Problem:
     ):
         return problems.module_hidden(hiding, traceback)
     if match := _MISSING.search(traceback):
-        return _not_found(match[1].partition(".")[0], traceback, own)
+        return _not_found(match[1], traceback, own)
     if match := _UNSET.search(traceback.rstrip()):
         return problems.variable_missing(match[1], traceback)
     if problem := denied(traceback, user, own):
@@ -141,14 +142,22 @@ def denied(traceback: str, user: str, own: Path) -> Problem | None:
 
 def _hides_another(own: Path, name: str) -> Path | None:
     """The project's file that is imported instead of Python's or a package's module `name`."""
+    return _module(own, name) if _is_provided(own, name) else None
+
+
+def _is_provided(own: Path, name: str) -> bool:
+    """Whether Python or an installed package has the module `name`."""
     installed = own.glob(f".venv/lib/python*/site-packages/{name}")
-    if name in sys.stdlib_module_names or any(installed):
-        return _module(own, name)
-    return None
+    return name in sys.stdlib_module_names or any(installed)
 
 
-def _not_found(name: str, traceback: str, own: Path) -> Problem:
-    """Why the module `name` is not found: it is elsewhere, or no package provides it."""
+def _not_found(module: str, traceback: str, own: Path) -> Problem:
+    """Why `module` is not found: it is elsewhere, hidden, or no package provides it."""
+    name, _, inner = module.partition(".")
+    if inner and (hiding := _hides_another(own, name)):
+        return problems.module_hidden(hiding, traceback)
+    if inner and _is_provided(own, name):
+        return problems.module_lacking(module, name, traceback)
     if _module(own, name):
         return problems.app_broken(traceback, _place(traceback, own))
     for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
@@ -156,6 +165,10 @@ def _not_found(name: str, traceback: str, own: Path) -> Problem:
             return problems.pythonpath_ignored(name, found, traceback)
     if found := next(_within(own, name), None):
         return problems.module_misplaced(name, found.relative_to(own), traceback)
+    with contextlib.suppress(Problem):  # pyproject.toml cannot be read
+        project = Project(own)
+        if project.package.stem == name and not project.package.exists():
+            return problems.app_gone(project.package, project.wsgi_file, traceback)
     return problems.package_missing(name, traceback)
 
 

@@ -11,6 +11,8 @@ _SCAFFOLD = re.compile(
     r'File "(<frozen (runpy|importlib)|.*/flask_modwsgi/worker/\w+\.py|.*/mod_wsgi/express/'
     r"|.*/handler\.wsgi)"
 )
+# Also after a line that the application did not finish; not that of an exception group, which is indented.
+_HEAD = re.compile(r"^(?:\S.*)?(Traceback \(most recent call last\):?)$")
 _UNDERLINING = re.compile(r"^\s*[\^~]+[\s\^~]*$")
 _SYNTAX = re.compile(r"(Syntax|Indentation|Tab)Error:")
 _Writer = tuple[int | None, str | None]
@@ -24,8 +26,8 @@ def tracebacks(log: Iterable[Event]) -> list[str]:
     open_ones: dict[_Writer, list[str]] = {}
     found: list[list[str]] = []
     for writer, text in _lines(log):
-        if text.startswith("Traceback (most recent call last)"):
-            open_ones[writer] = [text]
+        if head := _HEAD.search(text):
+            open_ones[writer] = [head[1]]
         elif writer in open_ones and text.strip():
             open_ones[writer].append(text)
             if not text.startswith(" "):

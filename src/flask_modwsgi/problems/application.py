@@ -16,6 +16,31 @@ def package_missing(module: str, traceback: str) -> None:
     """
 
 
+@entry("werkzeug.contrib", "werkzeug", "ModuleNotFoundError: No module named 'werkzeug.contrib'")
+def module_lacking(module: str, package: str, traceback: str) -> None:
+    """The application imports {module}, and {package} has no such module.
+    | {traceback:short}
+    It may be misspelt, or belong to another version. Change the import, or the version of {package}
+    in {dependencies}, then:
+    $ {change_and_setup}
+    """
+
+
+@entry(
+    Path("/srv/blog/blog.py"),
+    Path("/srv/blog/blog.wsgi"),
+    "ModuleNotFoundError: No module named 'blog'",
+)
+def app_gone(package: Path, wsgi: Path, traceback: str) -> None:
+    """The application is not there: {package}.
+    | {traceback:short}
+    It was renamed, moved or not copied. If it has another name now, write that into {wsgi.name} and
+    into [tool.flask-modwsgi] in pyproject.toml.
+    $ ls {package.parent!q}
+    $ ${{EDITOR:-vi}} {wsgi.name!q} pyproject.toml
+    """
+
+
 @entry("MAIL_SERVER", "KeyError: 'MAIL_SERVER'")
 def variable_missing(name: str, traceback: str) -> None:
     """The application needs the environment variable {name}, which is not set.
