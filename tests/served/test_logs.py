@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -390,6 +391,20 @@ def test_a_killed_writer_is_replaced_and_loses_nothing(server: Logging) -> None:
     server.say(("WARNING", "after the kill"))
     server.find("error", message="after the kill")
     assert server.writer() != killed
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows who reads a pipe")
+def test_the_end_of_the_writer_and_of_what_replaces_it_is_told(server: Logging) -> None:
+    writer = server.writer()
+    for process in (*writer.parents()[:1], writer):
+        process.kill()
+    told = "The process that writes the logs was killed. Type ./run restart"
+    wait_for(lambda: told in server.status()["notes"], 10, "the note")
+    assert told in server.run("reload", **JSON).stderr
+    assert told in server.run("reload").stderr
+    assert server.run("restart").returncode == 0
+    assert told not in server.status()["notes"]
 
 
 @pytest.mark.slow

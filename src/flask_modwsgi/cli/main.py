@@ -168,8 +168,8 @@ def is_project(folder: Path) -> bool:
     """Whether it is the folder of one."""
     if (folder / "run").is_file() and any((folder / name).is_dir() for name in ("var", "wheels")):
         return True
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        return "[tool.flask-modwsgi]" in (folder / "pyproject.toml").read_text(encoding="utf-8")
+    with contextlib.suppress(OSError):
+        return b"[tool.flask-modwsgi]" in files.source(folder / "pyproject.toml")
     return False
 
 

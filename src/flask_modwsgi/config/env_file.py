@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import problems
+from ..machine import files
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -57,7 +58,7 @@ def _assignments(file: Path) -> Iterator[tuple[str, str, int]]:
 
 
 def _decoded(file: Path) -> str:
-    data = file.read_bytes()
+    data = files.source(file)
     if data.startswith(UTF_16):
         raise problems.env_file_broken(file, 1, "is in UTF-16", encoding="UTF-16")
     try:

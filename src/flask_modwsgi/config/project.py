@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .. import problems
-from ..machine import trust
+from ..machine import files, trust
 
 APACHES = ("auto", "system", "bundled")
 
@@ -68,7 +68,7 @@ class Project:
     def _table(self) -> Mapping[str, str]:
         """The name, and the section of this package."""
         try:
-            table = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
+            table = tomllib.loads(files.source(self.root / "pyproject.toml").decode())
             own = table["tool"]["flask-modwsgi"]
             found = {"name": table.get("project", {}).get("name", self.root.name), **own}
             if wrong := [name for name, value in found.items() if not isinstance(value, str)]:

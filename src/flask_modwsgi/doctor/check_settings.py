@@ -15,6 +15,7 @@ from ..apache import content_types, precompressed, processes, state
 from ..config import env_file as env_files
 from ..config import safety
 from ..config.settings import NAMES, source
+from ..machine import files
 from ..setup import environments
 from ..tls import acme, https
 from .facts import Facts
@@ -96,9 +97,11 @@ def check_wsgi_file(file: Path) -> None:
     :raises Problem: it is missing, is no Python, or defines no ``application``.
     """
     try:
-        tree = ast.parse(file.read_bytes(), file.name)
+        tree = ast.parse(files.source(file), file.name)
     except FileNotFoundError:
         raise problems.wsgi_file_wrong(file, "does not exist") from None
+    except OSError as error:
+        raise problems.wsgi_file_wrong(file, f"cannot be read: {error.strerror}") from None
     except SyntaxError as error:
         quote = "".join(traceback.format_exception_only(error))
         reason, line = "is not valid Python", error.lineno or 1

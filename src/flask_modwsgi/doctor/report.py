@@ -80,7 +80,7 @@ def hidden(project: Project) -> list[str]:
         own = _own(project)
     except (ModuleNotFoundError, Problem):
         file = project.env_file
-        text = file.read_text("utf-8", errors="replace") if file.exists() else ""
+        text = files.source(file).decode(errors="replace") if file.exists() else ""
         pairs = re.findall(r"^([^#=\s]+)=(.*)$", text, re.MULTILINE)
         own = {name: text.strip(" '\"") for name, text in pairs}
     return redaction.secrets(os.environ, own)

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import select
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -12,12 +13,13 @@ LIMIT = 4 * 1024 * 1024  # bytes
 LARGEST = 2.0**53  # of a number: JSON has all whole ones up to it (RFC 8259, 6)
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path, links: int = os.O_NOFOLLOW) -> BinaryIO:
     """Open a file for reading, but neither a link nor a pipe, which could block for ever.
 
+    :param links: 0 if they are followed.
     :raises OSError: it is none, or cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | links)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "It is no regular file", str(path))
@@ -58,6 +60,20 @@ def put(path: Path, line: str) -> None:
         os.close(descriptor)
 
 
+def has_reader(pipe: Path) -> bool:
+    """Whether a process has a pipe open to read from it; true also where that cannot be seen."""
+    try:
+        descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(descriptor, 0)
+        return not poll.poll(0)  # select.POLLERR: nobody reads it (man 2 poll)
+    finally:
+        os.close(descriptor)
+
+
 def make_private(folder: Path) -> None:
     """Have only its owner enter a folder; one behind a link is left as it is."""
     with contextlib.suppress(OSError):
@@ -66,6 +82,18 @@ def make_private(folder: Path) -> None:
             os.fchmod(descriptor, 0o700)
         finally:
             os.close(descriptor)
+
+
+def source(path: Path) -> bytes:
+    """What is in a file that somebody wrote by hand; a link to it is followed.
+
+    :raises OSError: it is no regular file, has more than `LIMIT`, or cannot be read.
+    """
+    with opened(path, links=0) as stream:
+        content = stream.read(LIMIT + 1)
+    if len(content) > LIMIT:
+        raise OSError(errno.EFBIG, f"It has more than {LIMIT // 1024 // 1024} MB", str(path))
+    return content
 
 
 def text(path: Path) -> str:

@@ -9,6 +9,7 @@ from ..config.project import Project
 from ..doctor import check_settings
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
+from ..machine import files
 from ..problems.problem import Problem
 from ..setup import environments
 
@@ -22,7 +23,7 @@ def of_a_server(project: Project, root: Path, started: State, answers: bool) -> 
     if lost := _needed(root, started, unready):
         return [lost]
     reason = unready or ("" if answers else _obstacle(project, started))
-    return list(filter(None, [reason, _static_files(started), _logs(started)]))
+    return list(filter(None, [reason, _static_files(started), of_logs(started)]))
 
 
 def of_a_start(project: Project) -> str:
@@ -71,10 +72,19 @@ def _static_files(started: State) -> str:
     return f"The folder of the static files is gone: {folder}. Put it back, or type ./run restart"
 
 
-def _logs(started: State) -> str:
-    if not started.logs or Path(started.logs).is_dir():
+def of_logs(started: State) -> str:
+    """Why what a server that runs says is not logged."""
+    logs = started.log_folder
+    if not logs:
         return ""
-    return f"{started.logs} is gone, and what is logged is lost. Type ./run reload"
+    if not logs.exists():
+        return f"{logs} is gone, and what is logged is lost. Type ./run reload"
+    if not logs.is_dir():
+        aside = f"mv {logs} {logs}.old && ./run reload"
+        return f"{logs} is no folder, and what is logged is lost. Type {aside}"
+    if not files.has_reader(Path("/proc", str(started.pid), "fd", "2")):
+        return "The process that writes the logs was killed. Type ./run restart"
+    return ""
 
 
 def _told(problem: Problem) -> str:

@@ -191,7 +191,7 @@ def make_env_file(project: Project, account: Account) -> None:
     if file.exists():
         return
     example = project.root / ".env.example"
-    text = example.read_text("utf-8") if example.exists() else reference.env_example(8000, "/")
+    text = files.source(example).decode() if example.exists() else reference.env_example(8000, "/")
     own = {"FLASK_SECRET_KEY": secrets.token_hex(32)}
     is_named = bool(os.environ.get("RUN_USER")) and not account.is_me
     if is_named:

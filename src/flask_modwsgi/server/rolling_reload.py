@@ -24,7 +24,7 @@ from ..machine import accounts, process_table
 from ..machine.process_table import Process
 from ..machine.times import wait
 from ..tls import https
-from . import import_check, launch, locks, probe, renewal, restart_reasons
+from . import import_check, launch, locks, losses, probe, renewal, restart_reasons
 from .ending import end_stand_in
 from .httpd import Httpd
 from .messages import say
@@ -79,7 +79,7 @@ def _prepare(site: Site, before: State) -> list[Step]:
     :raises Problem: there is no process to replace.
     """
     project, root, static = site.project, site.root, site.application.static
-    if site.logs and not site.logs.exists():
+    if site.logs and not site.logs.is_dir():
         output.make_folder(project, site.logs)
         say(f"careful, {site.logs} was gone and is made again: what was logged meanwhile is lost")
     # A setup meanwhile must not remove what the processes of any age run from.
@@ -130,6 +130,8 @@ def _replace(site: Site, before: State, steps: list[Step], old: list[Process]) -
 
 def _say_what_is_wrong(site: Site, before: State) -> None:
     project = site.project
+    if lost := losses.of_logs(before):
+        say(f"careful: {lost}")
     if site.logs and (error := probe.error_logged(before.address, site.settings.hosts)):
         say(error)
     if twice := env_file.repeated(project.env_file):

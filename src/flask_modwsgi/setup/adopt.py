@@ -15,6 +15,7 @@ from typing import Any
 from .. import __version__, problems
 from ..config import reference
 from ..config.project import Project
+from ..machine import files
 from ..problems import systems
 from ..problems.problem import Problem
 from . import applications, wheel_file
@@ -56,7 +57,7 @@ def _loads(wsgi: Path, app: applications.Application) -> bool:
     """Whether a .wsgi file that is there already loads that application; the rest may differ."""
     marks = (f"from {app.module} ", "application ")
     needed = [line for line in app.wsgi_file.splitlines() if line.startswith(marks)]
-    return set(needed) <= set(wsgi.read_text(encoding="utf-8").splitlines())
+    return set(needed) <= set(files.source(wsgi).decode().splitlines())
 
 
 def adopt(root: Path, app: str | None) -> int:
@@ -67,7 +68,7 @@ def adopt(root: Path, app: str | None) -> int:
         written then. Or there is no ``requirements.txt``.
     """
     run, requirements = root / "run", root / "requirements.txt"
-    if run.exists() and not (run.is_file() and b"flask_modwsgi" in run.read_bytes()):
+    if run.exists() and not (run.is_file() and b"flask_modwsgi" in files.source(run)):
         raise problems.run_taken(run)
     _add_application(root, app)
     _write(run, run_script(), 0o755)
@@ -133,7 +134,7 @@ def run_script() -> str:
 
 def _read(pyproject: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(pyproject.read_text(encoding="utf-8")) if pyproject.exists() else {}
+        return tomllib.loads(files.source(pyproject).decode()) if pyproject.exists() else {}
     except (OSError, ValueError) as error:
         raise problems.pyproject_broken(str(error)) from None
 
@@ -196,7 +197,7 @@ def _needs(requirements: Path) -> list[str]:
     """The packages of a requirements file, without options and hashes."""
     if not requirements.is_file():
         return []
-    text = requirements.read_text(encoding="utf-8", errors="replace")
+    text = files.source(requirements).decode(errors="replace")
     lines = re.sub(r"\\\r?\n", " ", text).splitlines()
     bare = [re.split(r"\s#|\s--|^#", line.strip())[0].strip() for line in lines]
     return [line for line in bare if re.match(r"[A-Za-z0-9][\w.-]*\s*($|[\[<>=!~;@])", line)]
@@ -222,7 +223,7 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def _ignore(file: Path) -> None:
-    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    before = files.source(file).decode() if file.exists() else ""
     lines = before.splitlines()
     own = () if (file.parent / "instance").exists() else ("instance",)  # what setup makes
     wanted = [*IGNORED, *own, *(keep for pattern, keep in KEPT.items() if pattern in lines)]

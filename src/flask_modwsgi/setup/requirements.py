@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
+from ..machine.files import source
 from . import pins
 
 # What setup installs by itself: built for the Apache of this machine, and from wheels/.
@@ -49,7 +50,7 @@ def with_included(paths: Iterable[Path]) -> list[Path]:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+    return source(path).decode(errors="replace")
 
 
 def digest(project: Project, development: bool) -> str:

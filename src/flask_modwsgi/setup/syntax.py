@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..machine import files
+
 
 def definitions(root: Path, file: Path) -> list[tuple[str, ast.stmt]]:
     """The names of a module, each with a statement that gives it a value; ``*`` for an import of all.
@@ -11,7 +13,7 @@ def definitions(root: Path, file: Path) -> list[tuple[str, ast.stmt]]:
     :raises LookupError: it cannot be read, or is no Python.
     """
     try:
-        tree = ast.parse((root / file).read_bytes())
+        tree = ast.parse(files.source(root / file))
     except (OSError, SyntaxError, ValueError, RecursionError) as error:
         raise LookupError(f"{file} cannot be read: {error}") from None
     return [(name, node) for node in _statements(tree.body) for name in _defined(node)]

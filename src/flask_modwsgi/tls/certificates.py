@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import problems
+from ..machine import files
 from . import doubts
 
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
@@ -83,14 +84,16 @@ def load(file: Path, key: Path, hosts: str = "") -> Certificate:
 def public(file: Path) -> Certificate | None:
     """A certificate without its key, which is not looked at; None where there is none."""
     try:
-        return Certificate(ssl.PEM_cert_to_DER_cert(_first(file.read_text("ascii", "replace"))))
+        return Certificate(
+            ssl.PEM_cert_to_DER_cert(_first(files.source(file).decode("ascii", "replace")))
+        )
     except (OSError, ValueError):
         return None
 
 
 def _read(name: str, path: Path) -> str:
     try:
-        return path.read_text("ascii", errors="replace")
+        return files.source(path).decode("ascii", "replace")
     except OSError as error:
         raise problems.tls_unreadable(name, path, error.strerror or str(error)) from None
 
