@@ -58,7 +58,7 @@ def require_apache(root: Path, verb: str) -> Process:
         state.refuse_moved(root)
         refuse_others(process, verb)
         return process
-    raise problems.not_running("this project's Apache does not run", verb)
+    raise problems.not_running(verb)
 
 
 def refuse_others(parent: Process, verb: str) -> None:

@@ -141,9 +141,9 @@ def server_root_foreign(folder: Path) -> None:
     """
 
 
-@entry("this project's Apache does not run")
-def not_running(reason: str, doing: str = "reload") -> None:
-    """There is nothing to {doing}: {reason}.
+@entry("reload")
+def not_running(doing: str) -> None:
+    """There is nothing to {doing}: this project's Apache does not run.
     A {doing} needs a server that runs.
     $ ./run start
     """

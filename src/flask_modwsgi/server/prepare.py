@@ -57,7 +57,9 @@ def setup(
     started = time.monotonic()
     # The application's user reads what is made here, whatever this user's umask keeps from it.
     os.umask(0o022)
-    account = _checked(project)
+    facts = Facts(project)
+    before(SETUP, facts)
+    account = facts.account
     with locks.held(project, "setup", PATIENCE):
         plan, lacking = _chosen(project, account, apache or project.apache, development, rebuild)
         wanted = environments.recipe(plan)
@@ -78,16 +80,6 @@ def setup(
         _put_to_use(project, environment)
     _say_outcome(plan, made.version, proof, time.monotonic() - started)
     return 0
-
-
-def _checked(project: Project) -> Account:
-    """Whom the application runs as.
-
-    :raises Problem: setup cannot begin.
-    """
-    facts = Facts(project)
-    before(SETUP, facts)
-    return facts.account
 
 
 def _chosen(

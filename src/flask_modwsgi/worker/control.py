@@ -35,15 +35,20 @@ def listen(folder: Path, answers: Mapping[str, Callable[[Path], None]]) -> None:
 
 def forget_dead(folder: Path) -> list[int]:
     """Remove what processes have left that died, instead of ending; return their ids."""
-    dead = set()
-    for file in folder.glob("[0-9]*.*"):
-        pid = int(file.name.partition(".")[0])
-        try:
-            os.kill(pid, 0)
-        except OSError:  # another user's process may have its id now
-            dead.add(pid)
-            forget(folder, pid)
-    return sorted(dead)
+    pids = {int(file.name.partition(".")[0]) for file in folder.glob("[0-9]*.*")}
+    dead = sorted(pid for pid in pids if not is_alive(pid))
+    for pid in dead:
+        forget(folder, pid)
+    return dead
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this user has the id."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _forget_own(folder: Path, pid: int) -> None:

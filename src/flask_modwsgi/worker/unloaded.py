@@ -30,7 +30,7 @@ def wait(folder: Path, is_outdated: Callable[[], bool], seconds: float = NEXT_TR
     parent, until = os.getppid(), time.monotonic() + seconds
     is_told = False
     while not is_outdated() and time.monotonic() < until and os.getppid() == parent:
-        serves = any(map(_is_alive, folder.glob("[0-9]*.report")))
+        serves = any(control.is_alive(int(one.stem)) for one in folder.glob("[0-9]*.report"))
         # A reload sends away those that serve, after there is something new to load.
         if not serves and not is_outdated():
             return
@@ -41,11 +41,3 @@ def wait(folder: Path, is_outdated: Callable[[], bool], seconds: float = NEXT_TR
     app_logging.LOGGER.warning("this process ends, so that another one tries again")
     control.forget(folder, os.getpid())
     os._exit(0)
-
-
-def _is_alive(report: Path) -> bool:
-    try:
-        os.kill(int(report.stem), 0)
-        return True
-    except OSError:
-        return False
