@@ -340,6 +340,9 @@ def test_other_hosts(trusting: Running, ports: tuple[int, int], host: str) -> No
     assert fetch(ports[0], "/", {"X-Forwarded-Host": host}, source=PROXY).status == 421
     for name in ("live", "ready"):
         assert fetch(ports[0], f"/health/{name}", host=host, source=STRANGER).status == 200
+    # Flask leads to the same path without these, on whichever host was named.
+    for path in ("/health//live", "//health/live", "/health%2flive", "/x//../health/live"):
+        assert fetch(ports[0], path, host=host, source=STRANGER).status == 421
 
 
 @pytest.mark.parametrize(
