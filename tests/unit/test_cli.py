@@ -348,6 +348,21 @@ def test_a_project_is_also_one_without_its_pyproject(tmp_path: Path) -> None:
     assert is_project(tmp_path)
 
 
+@pytest.mark.parametrize(("given", "offset"), [({}, "+0530"), ({"TZ": "Africa/Nairobi"}, "+0300")])
+def test_verbs_have_the_time_zone_of_the_application(
+    given: dict[str, str], offset: str, tmp_path: Path
+) -> None:
+    root = project(tmp_path).root
+    (root / ".env").write_text("TZ=Asia/Kolkata\n")
+    code = f"import sys, time; sys.path.insert(0, {str(ROOT / 'src')!r})"
+    code += "; from flask_modwsgi.cli import main, verbs"
+    code += "; verbs.Verb.run = lambda *_: print(time.strftime('%z')); main.main(['status'])"
+    env = {name: value for name, value in os.environ.items() if name != "TZ"} | given
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True)
+    assert done.stdout == f"{offset}\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_told_by_the_exit_status(number: signal.Signals, tmp_path: Path) -> None:
     """As shells do: https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html."""

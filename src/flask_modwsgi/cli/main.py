@@ -9,6 +9,7 @@ import shlex
 import signal
 import stat
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from types import FrameType
 
 from .. import __version__
 from ..apache import releases
+from ..config import env_file
 from ..config.project import Project
 from ..machine import files, trust
 from ..problems import no_project, packages_differ, unforeseen
@@ -80,6 +82,7 @@ def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> in
         from ..doctor import check_trust
 
         check_trust.check(project, shlex.join([prog, *words]))
+    _take_time_zone(project)
     if verb.needs_environment:
         from ..setup import environments
 
@@ -87,6 +90,20 @@ def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> in
     if verb.prints_json:
         options["as_json"] = as_json
     return verb.run(project, options)
+
+
+def _take_time_zone(project: Project) -> None:
+    """Have what a verb tells, and the writer of the logs, in the zone of the application.
+
+    A .env that cannot be read is told of by what needs it.
+    """
+    file = project.env_file
+    if os.environ.get("TZ") or (os.geteuid() == 0 and trust.first_foreign([file])):
+        return
+    with contextlib.suppress(ImportError, OSError, Problem):
+        if zone := env_file.read(file).get("TZ"):
+            os.environ["TZ"] = zone
+            time.tzset()
 
 
 @contextlib.contextmanager

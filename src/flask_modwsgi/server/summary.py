@@ -10,8 +10,8 @@ from ..config.settings import Settings
 
 def workers(chosen: Settings) -> str:
     """The processes and threads, such as ``2 processes x 5 threads``."""
-    number = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
-    return f"{number} x {chosen.threads} threads"
+    processes = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
+    return f"{processes} x {chosen.threads} thread{'s' * (chosen.threads != 1)}"
 
 
 def capacity(chosen: Settings) -> str:
