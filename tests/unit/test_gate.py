@@ -64,6 +64,25 @@ class Gone(io.RawIOBase):
         raise OSError("Apache/mod_wsgi request data read error")
 
 
+@pytest.mark.parametrize(
+    "fields", [{"text": "x" * 600_000}, {f"n{number}": "x" for number in range(1001)}]
+)
+def test_a_limit_of_flask_is_named(
+    application: Flask, fields: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is a smaller one than MAX_UPLOAD_MB, and Flask logs nothing."""
+
+    @application.post("/form")
+    def form() -> str:
+        return str(len(request.form))
+
+    client = Client(gate_of(application, 1, LIMIT, tmp_path))
+    refused = client.post("/form", data=fields, content_type="multipart/form-data")
+    assert refused.status_code == 413
+    assert "POST /form got a 413 from the application" in caplog.text
+    assert "MAX_FORM_MEMORY_SIZE=500000" in caplog.text and "MAX_FORM_PARTS=1000" in caplog.text
+
+
 @pytest.mark.parametrize("kind", [pool.Pool, places.Places])
 def test_a_place_comes_back_however_the_request_ends(
     application: Flask, kind: Any, tmp_path: Path

@@ -34,6 +34,13 @@ _NO_SENDFILE = (
     "%s %s has the header %s, for a server that sends that file; this one does not."
     " flask.send_file() sends it without USE_X_SENDFILE"
 )
+_TOO_LARGE = "%s %s got a 413 from the application: %s"
+# Flask's own, beside MAX_UPLOAD_MB. https://flask.palletsprojects.com/en/stable/config/
+_LIMITS = {
+    "MAX_CONTENT_LENGTH": "bytes of a request",
+    "MAX_FORM_MEMORY_SIZE": "bytes of a text in a form with files",
+    "MAX_FORM_PARTS": "fields of a form with files",
+}
 _TOO_SLOW = "%s %s reached RequestReadTimeout: the client sent its body too slowly, or stopped"
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
 
@@ -83,6 +90,8 @@ class Gate:
         if not work.start:
             return work.answer
         status, headers = work.start
+        if status.startswith("413"):
+            app_logging.LOGGER.warning(_TOO_LARGE, work.method, work.path, self._limits())
         if work.is_for_apache:
             if "FROM_PROXY" not in environ and (name := _names_a_file(headers)):
                 return self._without_file(work, name, start_response)
@@ -111,6 +120,13 @@ class Gate:
             close()
         app_logging.LOGGER.error(_NO_SENDFILE, work.method, work.path, name)
         return self._refused(InternalServerError(), work.environ, start_response)
+
+    def _limits(self) -> str:
+        """What the application may have refused a body for."""
+        config = self._application.config if isinstance(self._application, Flask) else {}
+        given = {name: config[name] for name in _LIMITS if config.get(name) is not None}
+        told = ", ".join(f"{name}={value} ({_LIMITS[name]})" for name, value in given.items())
+        return f"it has {told}" if told else "it has a limit of its own"
 
     def _refused(
         self, error: HTTPException, environ: dict[str, Any], start_response: Any
