@@ -436,7 +436,7 @@ def test_a_folder_in_the_place_of_the_link_is_put_aside(project: Project) -> Non
     (project.path / ".venv").unlink()
     venv.create(project.path / ".venv", with_pip=False)
     said = set_up(project)
-    assert "it is .venv.before now" in said
+    assert "it is renamed to .venv.before" in said
     assert (project.path / ".venv.before/pyvenv.cfg").exists()
     assert (project.path / ".venv").is_symlink()
     shutil.rmtree(project.path / ".venv.before")
