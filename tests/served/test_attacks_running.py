@@ -224,6 +224,21 @@ def test_a_pipe_holds_up_no_verb(service: Service) -> None:
         assert time.monotonic() - started < 60 * patience(), verb
 
 
+def test_what_it_puts_among_the_copies_of_static_files_is_no_obstacle(service: Service) -> None:
+    """Its user owns their folder; a restart would end the server and not start it again."""
+    copies = service.project.path / "var" / "apache" / "static"
+    (copies / "folder" / "more").mkdir(parents=True)
+    (copies / "folder").chmod(0)
+    (copies / "link").symlink_to("/etc")
+    os.mkfifo(copies / "pipe")
+    for path in copies.iterdir():
+        os.chown(path, run_user().uid, -1, follow_symlinks=False)
+    done = service.run("reload")
+    assert done.returncode == 0, done.stderr
+    assert all(path.is_file() and not path.is_symlink() for path in copies.iterdir())
+    assert Path("/etc").is_dir()
+
+
 def test_what_it_prints_reaches_no_terminal_but_as_text(service: Service) -> None:
     """Nor does what a client asks for; and a line from another age keeps no verb from reading on."""
     assert ask(f"{service.url}/print").status == 500

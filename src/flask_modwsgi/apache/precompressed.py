@@ -38,6 +38,11 @@ def renew(site: Site, static: StaticFiles) -> None:
     folder.chmod(0o700)
     if not account.is_me:
         os.chown(folder, account.uid, account.gid)
+    for entry in folder.iterdir():  # that user can have put anything there
+        if stat.S_ISDIR(entry.lstat().st_mode):
+            shutil.rmtree(entry)
+        elif not stat.S_ISREG(entry.lstat().st_mode):
+            entry.unlink()
     done = subprocess.run(
         [site.project.python, "-I", "-m", __name__, static.folder, folder],
         cwd=site.project.root,

@@ -147,7 +147,7 @@ def _row(
 def unloaded(rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
     """The processes that cannot load the application, and why, in a line."""
     found = ((row["pid"], row.get("cannot_load", "")) for row in rows)
-    return [(pid, why.splitlines()[-1]) for pid, why in found if why]
+    return [(pid, why.splitlines()[-1][:200]) for pid, why in found if why]
 
 
 def _locales(rows: Sequence[dict[str, Any]]) -> list[str]:
