@@ -21,6 +21,7 @@ from conftest import Built
 from serving import Project, free_port, generate, wait_for
 
 from flask_modwsgi.machine import capacity
+from flask_modwsgi.problems import systems
 
 pytestmark = pytest.mark.slow
 
@@ -173,7 +174,7 @@ def test_another_user_is_told_that_it_may_not_see_more(well: Project) -> None:
         for verb in ("reload", "restart", "dump", "stop"):
             refused = as_nobody(well, verb)
             assert "Problem  not-permitted" in refused.stderr
-            assert f"Type     sudo ./run {verb}" in refused.stderr
+            assert f"Type     {systems.ask_for('root', f'./run {verb}')}" in refused.stderr
         checked = as_nobody(well, "doctor")
         assert "you may not read" in checked.stdout
         assert "check-failed" not in checked.stdout

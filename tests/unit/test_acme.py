@@ -1,6 +1,7 @@
 """What is told of certificates that Apache gets by itself."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def test_the_reason_of_the_last_failure_is_told(tmp_path: Path, chosen: settings
     )
     awaited = acme.awaited(project, chosen)
     assert awaited.endswith("; at the last attempt: no way (the next one is at noon)")
+
+
+def test_apache_finds_no_pipe_and_no_link_in_the_store(tmp_path: Path) -> None:
+    """Its own processes write there; as who starts it, it waited for the pipe at every start."""
+    project = Project(tmp_path / "project")
+    place = note(project, "staging", finished=False)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    os.mkfifo(outside / "pipe")
+    os.mkfifo(place / "md.json")
+    (place / "pubcert.pem").symlink_to(outside / "pipe")
+    place.with_name("example.org").symlink_to(outside)
+    acme.make_store(project)
+    assert [path.name for path in place.parent.rglob("*")] == ["example.com", "job.json"]
+    assert (outside / "pipe").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"last": 1, "errors": "x"}', "{" * 10_000])

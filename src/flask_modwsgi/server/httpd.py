@@ -86,8 +86,6 @@ class Httpd:
                 precompressed.renew(site, static)
         files.write(root / "mime.types", content_types.as_mime_types())
         files.write(root / "stand-in", "")
-        if site.settings.https_names:
-            acme.make_store(site.project)
         self.configure()
         state.write(root, recorded(site))
 
@@ -96,8 +94,11 @@ class Httpd:
 
         :raises Problem: it is refused; the one before is still there.
         """
-        new = self.site.root / "httpd.conf.new"
-        files.write(new, configuration.httpd_conf(self.site, self._installation))
+        site = self.site
+        if site.settings.https_names:
+            acme.make_store(site.project)
+        new = site.root / "httpd.conf.new"
+        files.write(new, configuration.httpd_conf(site, self._installation))
         self.check_configuration(new)
         new.replace(self._configuration)
 

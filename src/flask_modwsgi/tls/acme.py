@@ -5,6 +5,8 @@ It keeps them in a folder of the project. A new one is in ``staging`` until Apac
 """
 
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,17 @@ def store(project: Project) -> Path:
 def make_store(project: Project) -> None:
     """Make it. Apache's own processes pass through it to what they answer the authority with.
 
+    They write into some of its folders, and Apache reads that as who starts it: it would wait for a pipe, and
+    follow a link.
+
     :raises OSError: root calls, and somebody else can write there.
     """
-    trust.made_folder(store(project))
+    for _, folders, names, here in os.fwalk(trust.made_folder(store(project))):
+        for name in (*folders, *names):
+            with suppress(FileNotFoundError):
+                mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
+                if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                    os.unlink(name, dir_fd=here)
 
 
 def names(project: Project, settings: Settings) -> dict[str, object]:
