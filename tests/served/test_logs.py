@@ -402,7 +402,7 @@ def test_the_end_of_the_writer_and_of_what_replaces_it_is_told(server: Logging) 
     told = "The process that writes the logs was killed. Type ./run restart"
     wait_for(lambda: told in server.status()["notes"], 10, "the note")
     assert told in server.run("reload", **JSON).stderr
-    assert server.run("restart").returncode == 0
+    assert server.run("restart", **JSON).returncode == 0
     assert told not in server.status()["notes"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
-from ..machine import accounts, trust
+from ..machine import accounts, files, trust
 from ..setup import requirements
 from .facts import Facts
 
@@ -36,9 +36,13 @@ def check(project: Project, command: str = "./run") -> None:
 def included(facts: Facts) -> str | None:
     """Apache reads the file of ``APACHE_INCLUDE`` as root, and it may name programs to run."""
     name = facts.settings.apache_include
-    if os.geteuid() != 0 or not name:
+    if not name:
         return None
     file = facts.project.root / name
+    if file.exists() and not file.is_dir():  # it may be a pattern, too
+        files.source(file)  # for a pipe, Apache would wait
+    if os.geteuid() != 0:
+        return None
     if found := trust.first_foreign([file]):
         raise problems.project_untrusted(*found, facts.project.root, "")
     return str(file)

@@ -55,7 +55,8 @@ def own_wheel(project: Project) -> Path:
 
     :raises Problem: there is none, or more than one.
     """
-    wheels = list((project.root / "wheels").glob("flask_modwsgi-*.whl"))
+    found = (project.root / "wheels").glob("flask_modwsgi-*.whl")
+    wheels = [path for path in found if path.is_file()]
     if not wheels:
         raise problems.wheel_missing(project.root / "wheels")
     *older, newest = sorted(wheels, key=lambda path: path.stat().st_mtime_ns)
