@@ -51,7 +51,7 @@ coverage: .venv/test.txt ## run all tests, and show which lines of src/ they exe
 	rm -r $$folder; exit $$status
 
 wheel: ## build the package: dist/flask_modwsgi-VERSION-py3-none-any.whl
-	@mkdir -p dist && $(PYTHON) -c 'from build_wheel import build_wheel; print("dist/" + build_wheel("dist"))'
+	@mkdir -p dist && rm -f dist/flask_modwsgi-*.whl && $(PYTHON) -c 'from build_wheel import build_wheel; print("dist/" + build_wheel("dist"))'
 
 dist: .venv/test.txt ## build the package as it is published: the wheel and the source archive
 	$(bin)/python -m build --no-isolation --outdir dist .

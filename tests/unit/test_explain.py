@@ -11,6 +11,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import explain, tracebacks
 from flask_modwsgi.logs import events, reader, rendering
 from flask_modwsgi.logs.noise import is_routine
+from flask_modwsgi.machine import files
 from flask_modwsgi.problems.problem import Problem
 
 
@@ -193,6 +194,17 @@ def test_the_latest_error_in_a_log(tmp_path: Path, name: str) -> None:
     assert re.search(rf"^{code}", shown, re.MULTILINE), shown
     assert quoted in shown
     assert explain.latest(tmp_path / "none").startswith("No error in")
+
+
+def test_a_log_of_another_user_is_not_called_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "opened", refused)
+    with pytest.raises(PermissionError):
+        explain.latest(tmp_path / "error.log")
 
 
 def test_what_became_of_a_request(tmp_path: Path) -> None:

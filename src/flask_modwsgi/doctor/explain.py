@@ -15,6 +15,7 @@ from ..apache import state
 from ..config.project import Project
 from ..logs import events, reader
 from ..logs.events import Event, messages
+from ..machine import files
 from ..machine.times import clock
 from ..problems.catalogue import CATALOGUE
 from ..problems.problem import Problem
@@ -180,7 +181,15 @@ def latest(file: Path, known: Known = lambda traceback: None) -> str:
 
     :param known: The problem that a traceback of the application shows, if it has a name.
     """
-    return _latest(reader.log(file), known) or f"No error in {file}"
+    if told := _latest(reader.log(file), known):
+        return told
+    try:
+        files.opened(file).close()
+    except PermissionError:  # it may have some
+        raise
+    except OSError:
+        pass
+    return f"No error in {file}"
 
 
 def _latest(log: Sequence[Event], known: Known) -> str:

@@ -19,7 +19,7 @@ def not_set_up(reason: str) -> None:
 def path_unusable(root: Path, character: str) -> Values:
     """The path of the project contains {character!r}: {root}.
     Apache's control scripts do not quote paths. Letters, digits and / . _ - + @ ~ = , work.
-    $ mv {root!q} ~/{name}
+    $ mv {root!q} ~/{name} && cd ~/{name} && ./run setup
     """
     return {"name": re.sub(r"[^\w.+@~=,-]", "-", root.name)}
 
