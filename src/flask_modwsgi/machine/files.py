@@ -60,6 +60,14 @@ def put(path: Path, line: str) -> None:
         os.close(descriptor)
 
 
+def is_read_only(folder: Path) -> bool:
+    """Whether its file system is mounted read-only."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:  # it is gone, for example
+        return False
+
+
 def has_reader(pipe: Path) -> bool:
     """Whether a process has a pipe open to read from it; true also where that cannot be seen."""
     try:

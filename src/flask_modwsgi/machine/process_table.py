@@ -67,6 +67,14 @@ def booted() -> float:
     return first.began if first else 0.0
 
 
+def is_of_this_boot(start: str) -> bool:
+    """Whether the machine has certainly not been restarted since a process began.
+
+    :param start: `Process.start`. The time of the boot tells less, because clocks are set.
+    """
+    return bool(_boot_id()) and start.startswith(f"{_boot_id()}/")
+
+
 def _listed(pid: int | None = None, session: int | None = None) -> Iterator[Process]:
     if (_PROC / "self" / "stat").exists():
         names = [str(pid)] if pid else filter(str.isdecimal, os.listdir(_PROC))

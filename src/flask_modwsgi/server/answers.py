@@ -50,6 +50,8 @@ def why_silent(root: Path) -> str:
         disk = os.statvfs(root)
     except OSError:  # it was removed
         return ""
+    if files.is_read_only(root):
+        return f"processes cannot report: the file system of {root} is mounted read-only"
     is_full = disk.f_bavail == 0 or (disk.f_files and disk.f_favail == 0)
     return f"processes cannot report: the disk of {root} is full" if is_full else ""
 

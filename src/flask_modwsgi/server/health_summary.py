@@ -8,7 +8,7 @@ from ..apache import processes
 from ..apache.state import State
 from ..doctor import deaths
 from ..logs.events import Event, is_of_server, moment, within
-from ..machine import process_table
+from ..machine import files, process_table
 from ..machine.process_table import Process
 from ..machine.times import clock
 
@@ -62,10 +62,10 @@ def _of_a_gone_server(root: Path, recorded: State, lines: Sequence[Event]) -> Tr
         text = f"stopped at {clock(recorded.stopped)}, because its processes died again and again"
         return {"slug": str(because.get("problem")), "text": f"{text}: {because.get('what')}"}
     started, booted = recorded.started, process_table.booted()
-    if not started or recorded.stopped:
-        return None
+    if not started or recorded.stopped or files.is_read_only(root):
+        return None  # or it could not be recorded that it was stopped
     own = [line for line in lines if (moment(line) or started) >= started]
-    if booted > started:
+    if booted > started and not process_table.is_of_this_boot(recorded.start):
         text = f"the machine restarted at {clock(booted)} while the server ran"
     elif end := _last(own, "AH0049", "caught"):
         text = f"a signal ended it at {clock(moment(end))}, and not from ./run stop"
