@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from flask import Flask, request
 from serving import wait_for
-from werkzeug.test import Client, EnvironBuilder
+from werkzeug.test import Client, EnvironBuilder, encode_multipart
 
 from flask_modwsgi.machine.capacity import place_wait
 from flask_modwsgi.worker import gate, places, pool, runner
@@ -77,7 +77,10 @@ def test_a_limit_of_flask_is_named(
         return str(len(request.form))
 
     client = Client(gate_of(application, 1, LIMIT, tmp_path))
-    refused = client.post("/form", data=fields, content_type="multipart/form-data")
+    boundary, body = encode_multipart(fields)
+    refused = client.post(
+        "/form", data=body, content_type=f"multipart/form-data; boundary={boundary}"
+    )
     assert refused.status_code == 413
     assert "POST /form got a 413 from the application" in caplog.text
     assert "MAX_FORM_MEMORY_SIZE=500000" in caplog.text and "MAX_FORM_PARTS=1000" in caplog.text
