@@ -9,8 +9,11 @@ import pytest
 from flask_modwsgi.config import env_file
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_settings
+from flask_modwsgi.machine import files
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import requirements
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "huge", "folder"])
@@ -38,3 +41,8 @@ def test_what_is_no_file_of_a_project_is_neither_waited_for_nor_read(
     }
     with pytest.raises((OSError, Problem), match=r"no regular file|more than 4 MB"):
         reads[name]()
+
+
+@pytest.mark.skipif(not BOOT_ID.exists(), reason="only Linux names a boot")
+def test_a_file_that_the_kernel_gives_only_in_small_pieces() -> None:
+    assert files.text(BOOT_ID) == BOOT_ID.read_text()

@@ -6,10 +6,13 @@ import json
 import os
 import select
 import stat
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 LIMIT = 4 * 1024 * 1024  # bytes
+PIECE = 64 * 1024  # bytes that are read at once; `LIMIT` is a multiple of it
 LARGEST = 2.0**53  # of a number: JSON has all whole ones up to it (RFC 8259, 6)
 
 
@@ -98,7 +101,7 @@ def source(path: Path) -> bytes:
     :raises OSError: it is no regular file, has more than `LIMIT`, or cannot be read.
     """
     with opened(path, links=0) as stream:
-        content = stream.read(LIMIT + 1)
+        content = _read(stream, LIMIT + PIECE)
     if len(content) > LIMIT:
         raise OSError(errno.EFBIG, f"It has more than {LIMIT // 1024 // 1024} MB", str(path))
     return content
@@ -110,7 +113,13 @@ def text(path: Path) -> str:
     :raises OSError: it is no regular file, or cannot be read.
     """
     with opened(path) as stream:
-        return stream.read(LIMIT).decode(errors="replace")
+        return _read(stream, LIMIT).decode(errors="replace")
+
+
+def _read(stream: BinaryIO, most: int) -> bytes:
+    """In pieces, because of a file in /proc/sys the kernel refuses to read 4 MB at once."""
+    pieces = iter(partial(stream.read, PIECE), b"")
+    return b"".join(islice(pieces, most // PIECE))
 
 
 def text_if_any(path: Path) -> str:

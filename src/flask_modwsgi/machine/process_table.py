@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from .files import text_if_any
+
 _PROC = Path("/proc")
 _COLUMNS = ("pid", "ppid", "ruid", "stat", "rss", "time", "lstart", "command")
 
@@ -111,11 +113,7 @@ def _of_proc(folder: Path, session: int | None) -> Process | None:
 
 @cache
 def _boot_id() -> str:
-    # Not with `files.text`: of this file, the kernel refuses to read 4 MB at once.
-    try:
-        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
+    return text_if_any(_PROC / "sys/kernel/random/boot_id").strip()
 
 
 def _ask_ps(*which: str) -> list[str]:
