@@ -11,7 +11,7 @@ help: ## list the targets
 demo: .venv/demo.txt ## generate a project, serve it and show its page; Ctrl-C stops it
 	@$(bin)/python demo.py
 
-test: .venv/test.txt ## run all tests, with the installed Apache or, without one, the bundled one
+test: .venv/test.txt ## run tests/unit, template and served, with the installed Apache or the bundled one
 	$(bin)/python -m pytest $(parallel)
 
 test-bundled: .venv/test.txt ## run the tests that depend on Apache with the bundled one
@@ -26,15 +26,15 @@ test-apps: .venv/test.txt ## test real applications from the package index
 test-deploy: .venv/test.txt ## test deploy/ for real: systemd, HTTPS, containers; as root, up to 30 minutes
 	$(bin)/python -m pytest tests/deploy
 
-test-fast: .venv/test.txt ## run the quick tests, which build no environment and start no Apache
+test-fast: .venv/test.txt ## run the quick tests, which set up no project and start no Apache
 	$(bin)/python -m pytest $(parallel) -m "not slow" tests/unit tests/template
 
 lint: .venv/test.txt ## check format, style, types and layers
 	$(bin)/python -m pytest tests/unit/test_lint.py
 
 audit: .venv/tools.txt ## look for known vulnerabilities in all pinned packages and in the workflows
-	@for list in requirements/*.txt src/flask_modwsgi/setup/pins/*.txt {{*/requirements*.txt; do \
-	  echo $$list; $(bin)/pip-audit --require-hashes --disable-pip --requirement "$$list" || exit 1; done
+	@for list in requirements/*.txt benchmarks/requirements.txt src/flask_modwsgi/setup/pins/*.txt {{*/requirements*.txt; do \
+	  echo $$list; $(bin)/pip-audit --strict --require-hashes --disable-pip --requirement "$$list" || exit 1; done
 	$(bin)/zizmor --offline .github {{*
 
 upgrade: .venv/test.txt ## pin the newest releases of all packages, to run the tests with them
@@ -44,7 +44,7 @@ pre-commit: .venv/tools.txt ## let git run `make lint` before each commit
 	$(bin)/pre-commit install
 
 # Every user may write to the folder of the data, because some tests change their user.
-coverage: .venv/test.txt ## run all tests, and show which lines of src/ they execute
+coverage: .venv/test.txt ## run the same tests, and show which lines of src/ they execute
 	@folder=$$(mktemp -d) && chmod 1777 $$folder && export COVERAGE_FILE=$$folder/data; \
 	$(bin)/python -m coverage run -m pytest $(parallel) $(TESTS); status=$$?; \
 	$(bin)/python -m coverage combine --quiet && $(bin)/python -m coverage report; \
@@ -67,6 +67,9 @@ tables: ## write .env.example and the pages that are made from the code
 
 docs: tables .venv/docs.txt ## build the documentation site, docs/_build/html/index.html; warnings are errors
 	$(bin)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet --builder dirhtml docs docs/_build/html
+
+links: .venv/docs.txt ## look for dead links from the documentation to other sites
+	$(bin)/python -m sphinx --keep-going --fresh-env --quiet --builder linkcheck docs docs/_build/links
 
 pictures: .venv/test.txt ## make the pictures of README from a real run; needs an installed Apache and Chromium
 	$(bin)/python docs/recording.py
@@ -91,4 +94,4 @@ requirements/node_modules: requirements/package-lock.json
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-.PHONY: axe help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit clean coverage wheel dist release tables docs pictures bench
+.PHONY: axe help demo test test-bundled test-embedded test-apps test-deploy test-fast lint audit upgrade pre-commit clean coverage wheel dist release tables docs links pictures bench

@@ -35,8 +35,21 @@ def compiled(*words: str, folder: Path = HERE, source: str = "") -> str:
 
 def tools() -> None:
     """The tools that work on this repository; each list is bounded by those before it."""
-    for name in ("demo", "test", "docs", "tools"):
+    for name in ("demo", "test", "docs", "tools", "actionlint"):
         (HERE / f"{name}.txt").write_text(compiled(*UNIVERSAL, f"{name}.in"), "utf-8")
+
+
+def deployment() -> None:
+    """The programs that check deploy/, each in an environment of its own."""
+    for file in (HERE / "deploy").glob("*.in"):
+        text = compiled(*UNIVERSAL, file.name, folder=file.parent)
+        file.with_suffix(".txt").write_text(text, "utf-8")
+
+
+def contenders() -> None:
+    """The servers with which the benchmarks compare."""
+    text = compiled(*UNIVERSAL, "requirements.in", folder=ROOT / "benchmarks")
+    (ROOT / "benchmarks" / "requirements.txt").write_text(text, "utf-8")
 
 
 def package() -> None:
@@ -67,5 +80,7 @@ def project() -> None:
 
 if __name__ == "__main__":
     tools()
+    deployment()
+    contenders()
     package()
     project()
