@@ -99,7 +99,9 @@ def run(
                         slow[contender.name] = with_slow_clients(address)
     rates = {name: report.summary(found).rate for name, found in results.get("page", {}).items()}
     plot = report.plot(rates, "Welcome page, 32 connections, requests per second")
-    return written(results, slow, f"rounds: {rounds} of {seconds:g} seconds"), plot
+    return written(
+        results, slow, f"{rounds} rounds, in which each server is measured for {seconds:g} seconds"
+    ), plot
 
 
 def installed(wanted: list[contenders.Contender]) -> Iterator[contenders.Contender]:
@@ -161,8 +163,10 @@ def written(
     parts = (
         "# Benchmarks",
         f"`make bench`, {datetime.date.today().isoformat()}: {os.cpu_count()} cores, {platform.system()} {platform.machine()},"
-        f" Python {platform.python_version()}; {rounds}. [performance.md](performance.md) says what it"
-        " means.",
+        f" Python {platform.python_version()}; {rounds}. Each figure is the median of the rounds; errors are"
+        f" their sum. The ratio to {contenders.REFERENCE} is computed in each round, and the table has the median of"
+        ' these ratios, so it may differ from the quotient of two medians. "as generated" is daemon mode.'
+        " [performance.md](performance.md) says what the figures mean.",
         "![Requests per second of the welcome page](benchmarks.svg)",
         "## In short: requests per second of the welcome page, with nginx + gunicorn as 1",
         report.short(plain, slow, contenders.REFERENCE) if contenders.REFERENCE in slow else "",

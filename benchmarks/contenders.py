@@ -201,7 +201,7 @@ CONTENDERS = (
             "--access-log",
         ),
     ),
-    Contender("mod_wsgi-express, as the article starts it", _express),
+    Contender("mod_wsgi-express, one process (its default)", _express),
     Contender("nginx + gunicorn", _nginx_gunicorn, needs=("nginx",), varies=True),
     Contender("nginx + uWSGI", _nginx_uwsgi, needs=("nginx", "uwsgi")),
     Contender("gunicorn", lambda place: [_gunicorn(place, f"127.0.0.1:{place.port}")]),

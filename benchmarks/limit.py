@@ -26,7 +26,7 @@ print(json.dumps([len(taken), taken[int(len(taken) * 0.99)], time.process_time()
 
 def measure(python: Path, project: Path, path: str, seconds: float) -> Figures:
     """The rate, p99 and CPU of calls of the application one after the other."""
-    words = [python, "-c", CALLS, path, f"{seconds:g}"]
+    words = [str(python), "-c", CALLS, path, f"{seconds:g}"]
     env = {"FLASK_SECRET_KEY": "only for benchmarks", "PYTHONPATH": str(project)}
     done = subprocess.run(words, cwd=project, env=env, stdout=subprocess.PIPE, check=True)
     calls, p99, cpu, memory = json.loads(done.stdout)

@@ -45,6 +45,6 @@ def make_certificate(folder: Path) -> Path:
     certificate = folder / "benchmark.pem"
     words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"]
     words += ["-subj", "/CN=benchmark", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", certificate.with_suffix(".key"), "-out", certificate]
+    files = ["-keyout", str(certificate.with_suffix(".key")), "-out", str(certificate)]
     subprocess.run([*words, *files], check=True, capture_output=True)
     return certificate
