@@ -21,6 +21,8 @@ myst_heading_anchors = 3
 # An indented block is text: commands, output, files of any kind.
 highlight_language = "none"
 
+linkcheck_ignore = [r"http://(localhost|127\.0\.0\.1):"]  # the reader's own server
+
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

@@ -23,7 +23,7 @@ BEGINNING = """\
 
 ## Questions
 
-`cookiecutter` asks these questions; they are in `cookiecutter.json`. A default in braces depends on other answers.
+`cookiecutter` asks these questions; they are in `cookiecutter.json`.
 
 """
 SETTINGS = """\
@@ -48,7 +48,7 @@ A project may use these names of flask-modwsgi. Everything else may change in an
 | name | what it is |
 |---|---|
 | `flask-modwsgi` | the same command as `./run`, where the package is installed |
-| `apache` | a pytest fixture: it serves the project through Apache on a free port, for the whole run; `apache.url` is the address, without a slash at the end |
+| `apache` | a pytest fixture: it serves the project through Apache on a free port, for the whole run. `apache.url` is the address of the application, with `MOUNT_POINT`, without a slash at the end. The application has the settings in `.env`, so its database and `var/data` are the real ones; an environment variable of pytest wins |
 | `flask_modwsgi.pytest_plugin.Apache` | the type of that fixture |
 | `request.environ["REQUEST_ID"]` | the id of the request, as in the logs and in `X-Request-ID` |
 | `request.environ["flask_modwsgi.threads"]` | how many requests each process works on at once |
@@ -70,22 +70,21 @@ A project may use these names of flask-modwsgi. Everything else may change in an
 
 
 def questions() -> str:
-    """A row for each question."""
+    """A row for each question, with the default that README has for it."""
     asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
+    readme = (ROOT / "README.md").read_text("utf-8")
+    defaults = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", readme, re.MULTILINE))
     rows = ["| question | default | what is asked |", "|---|---|---|"]
     for name, default in asked.items():
         if name.startswith("_"):
             continue
         prompt = asked["__prompts__"][name]
         text = prompt if isinstance(prompt, str) else prompt["__prompt__"]
-        shown = default[0] if isinstance(default, list) else json.dumps(default).strip('"')
         if isinstance(default, list):
             text += f": {', '.join(default)}"
-        if "{%" in shown or "{{" in shown:
-            shown = re.sub(r".*cookiecutter\.(\w+).*", r"{\1}", shown)
-            if name == "root_path":
-                shown = f"/var/www/{shown}"
-        rows.append(f"| `{name}` | `{shown}` | {text} |")
+        source = re.search(r"cookiecutter\.(\w+)", str(default))
+        origin = f", made from `{source[1]}`" if source else ""
+        rows.append(f"| `{name}` | `{defaults[name]}`{origin} | {text} |")
     return "\n".join(rows)
 
 

@@ -24,6 +24,13 @@ def restore_executable_bit(script: Path) -> None:
     script.chmod(mode | (mode & 0o444) >> 2)
 
 
+def close_to_groups() -> None:
+    """Root runs nothing that a group can write; with a umask of 002, cookiecutter makes such files."""
+    if os.geteuid() == 0:
+        os.umask(0o022)
+        subprocess.call(["chmod", "-R", "go-w", "."])
+
+
 def put_wheel(checkout: Path) -> None:
     """Build the wheel of the template's own package; an older one goes."""
     sys.dont_write_bytecode = True
@@ -64,6 +71,7 @@ def main(answers: dict[str, object], checkout: Path) -> None:
     command = f"  cd {Path.cwd()} && ./run setup"
     try:
         restore_executable_bit(Path("run"))
+        close_to_groups()
         put_wheel(checkout)
         if is_rendered_to_compare(checkout, answers):
             return

@@ -30,6 +30,8 @@ SERVER += ["prometheus_client"]
 BUILD = ["packaging", "pip", "pkg_resources", "setuptools", "wheel"]
 DEVELOP = ["colorama", "iniconfig", "pluggy", "py", "pygments", "pytest", "ruff"]
 OWN = ["deploy", "run", "tests", "var", "wheels"]
+# ProtectHome and PrivateTmp of the service, man 5 systemd.exec.
+HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 TAKEN = {name.lower() for name in (*STDLIB, *FLASK, *SERVER, *BUILD, *DEVELOP, *OWN)}
 
 
@@ -76,13 +78,18 @@ def check_app_name(name: str) -> str | None:
 def check_root_path(path: str) -> str | None:
     """A directory that needs no quoting in Apache, systemd, shell and TOML files."""
     plain = re.fullmatch(r"(/[A-Za-z0-9._+@~=,-]+)+", path)
-    if plain and len(path) <= 200 and not {".", ".."} & set(path.split("/")):
-        return None
-    return (
-        "an absolute path of at most 200 ASCII letters, digits and /._-+@~=, "
-        "that is not / itself, does not end in / and has no empty, . or .. part; "
-        "for example: /srv/bobs-blog"
-    )
+    if not plain or len(path) > 200 or {".", ".."} & set(path.split("/")):
+        return (
+            "an absolute path of at most 200 ASCII letters, digits and /._-+@~=, "
+            "that is not / itself, does not end in / and has no empty, . or .. part; "
+            "for example: /srv/bobs-blog"
+        )
+    if f"{path}/".startswith(HIDDEN):
+        return (
+            f"a path outside of {' '.join(HIDDEN)}, which the service in deploy/ does not see; "
+            "for example: /srv/bobs-blog"
+        )
+    return None
 
 
 def check_mount_point(path: str) -> str | None:
@@ -152,10 +159,7 @@ def check_system(name: str) -> str | None:
     """The name is `os.name`."""
     if name != "nt":
         return None
-    return (
-        "Linux, macOS or another Unix, because mod_wsgi-express does not run on Windows itself, "
-        "but in its Linux subsystem, WSL2; for example: wsl --install"
-    )
+    return "Linux or macOS; on Windows, use its Linux subsystem, WSL2; for example: wsl --install"
 
 
 def describe(subject: str, given: str, allowed: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from serving import patience
 
 ROOT = Path(__file__).resolve().parents[1]
 AXE = ROOT / "requirements/node_modules/axe-core/axe.min.js"
@@ -48,7 +49,7 @@ def browse(url: str) -> Shown:
             env=os.environ | {"HOME": folder},  # it writes there, whatever the option above says
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=60 * patience(),
         )
     assert done.returncode == 0, done.stderr
     messages = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]

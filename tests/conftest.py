@@ -59,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    os.umask(0o022)  # others may read what is made here, as some tests try
     if mode := config.getoption("--mode"):
         os.environ["MODE"] = mode
 
@@ -108,13 +109,17 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     """Leave nothing behind and let nothing in.
 
     cookiecutter never removes the rendered hooks from the temporary directory, Python would
-    write `__pycache__` into the template, and VIRTUAL_ENV redirects what installs packages.
+    write `__pycache__` into the template, and VIRTUAL_ENV redirects what installs packages. A proxy
+    is for packages, not for the servers of the tests. A terminal has its own width.
     """
+    direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("hooks")))
         patch.setattr(sys, "dont_write_bytecode", True)
         patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-        patch.delenv("VIRTUAL_ENV", raising=False)
+        for name in ("VIRTUAL_ENV", "COLUMNS"):
+            patch.delenv(name, raising=False)
+        patch.setenv("no_proxy", ",".join(filter(None, [direct, "localhost,127.0.0.1,::1"])))
         yield
 
 
@@ -184,18 +189,47 @@ def refuse(cookies: Cookies, tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
 
 
 @pytest.fixture(scope="session")
-def workplace() -> Iterator[Path]:
-    """A folder with a short path that every user may enter, as Apache needs for both."""
-    folder = Path(tempfile.mkdtemp(prefix="fmw-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+def short_folder() -> Iterator[Callable[[], Path]]:
+    """`short_folder()` makes a folder with a short path that every user may enter.
+
+    Apache needs both. The folders are removed in the end, when no server may still write there.
+    """
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="fmw-", dir="/tmp")))
+        made[-1].chmod(0o755)
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def home(workplace: Path) -> Iterator[Path]:
+def common(short_folder: Callable[[], Path]) -> Path:
+    """The folder of what more than one module uses."""
+    return short_folder()
+
+
+@pytest.fixture(scope="module")
+def workplace(short_folder: Callable[[], Path]) -> Path:
+    """The folder of one module, so that no other module has used a name in it."""
+    return short_folder()
+
+
+@pytest.fixture
+def open_folder(workplace: Path) -> Path:
+    """A folder with a short path that every user may enter, as they may not enter `tmp_path`."""
+    folder = Path(tempfile.mkdtemp(dir=workplace.resolve()))
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def home(common: Path) -> Iterator[Path]:
     """An empty home directory: no configuration, and nothing that was built before."""
-    folder = workplace / "home"
+    folder = common / "home"
     folder.mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(folder))
@@ -204,17 +238,23 @@ def home(workplace: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def built(workplace: Path, home: Path) -> Callable[[str], serving.Project]:
+def built(common: Path, home: Path) -> Callable[[str], serving.Project]:
     """`built(kind)` is a project with the default answers, built against that kind of Apache."""
 
     @cache
     def build(kind: str) -> serving.Project:
-        return serving.generate(workplace / kind, f"apache={kind}")
+        return ready(serving.generate(common / kind, f"apache={kind}"))
 
     return build
 
 
 Built = Callable[[str], serving.Project]
+
+
+def ready(project: serving.Project) -> serving.Project:
+    """The same, whose setup succeeded: cookiecutter succeeds in any case."""
+    assert "\nReady " in project.output, project.output
+    return project
 
 
 def has_apache() -> bool:
@@ -233,10 +273,10 @@ def project(pytestconfig: pytest.Config, built: Built) -> serving.Project:
 
 
 @pytest.fixture(scope="session")
-def changed(project: serving.Project, workplace: Path) -> serving.Project:
+def changed(project: serving.Project, common: Path) -> serving.Project:
     """A second project of the same kind, with more views to ask for."""
     kind = project.path.parent.name
-    second = serving.generate(workplace / f"{kind}-changed", f"apache={kind}")
+    second = ready(serving.generate(common / f"{kind}-changed", f"apache={kind}"))
     second.add_views()
     return second
 
@@ -258,7 +298,7 @@ def wheel(built: Built) -> Path:
 Adopt = Callable[..., tuple[serving.Project, str]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def adopt(wheel: Path, workplace: Path) -> Adopt:
     """`adopt(name, files)` makes a project, and the output of `init` for it."""
 

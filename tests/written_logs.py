@@ -21,9 +21,10 @@ def strict(line: bytes) -> dict[str, Any]:
 
 
 def contents(path: Path) -> list[bytes]:
-    """All lines of a log and of what was put aside of it, the oldest first."""
+    """All whole lines of a log and of what was put aside of it, the oldest first."""
     files = []
     for stream in generations(path):
         with stream:
             files.append(stream.read())
-    return b"".join(reversed(files)).splitlines()
+    # A reader may come in the middle of a write.
+    return b"".join(reversed(files)).rpartition(b"\n")[0].splitlines()

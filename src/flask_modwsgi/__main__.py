@@ -7,6 +7,6 @@ if not __package__:
     # Python was given "NAME.whl/flask_modwsgi": import from the wheel, not from this folder.
     sys.path[0] = str(Path(__file__).parents[1])
 
-from flask_modwsgi.cli.main import main
+from flask_modwsgi.cli.main import run
 
-sys.exit(main(sys.argv[1:]))
+run("./run")

@@ -16,7 +16,10 @@ import pytest
 
 @dataclass(frozen=True)
 class Apache:
-    """A server that runs for the tests; `url` is its address, without a slash at the end."""
+    """A server that runs for the tests.
+
+    :param url: The address of the application, with MOUNT_POINT, without a slash at the end.
+    """
 
     url: str
 
@@ -24,6 +27,9 @@ class Apache:
 @pytest.fixture(scope="session")
 def apache(pytestconfig: pytest.Config) -> Iterator[Apache]:
     """The project under Apache on a free port, in the environment that runs the tests.
+
+    The application has the settings in ``.env``, so its database and ``var/data`` are the real ones.
+    An environment variable of pytest wins, such as another DATABASE_URL.
 
     Skips the test where that environment has no mod_wsgi.
     """

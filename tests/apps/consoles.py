@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from browser import Shown, browse
-from serving import Project, Running, ask, free_port, wait_for
+from serving import Project, Running, ask, free_port, patience, wait_for
 
 CONSOLE = re.compile(r"^\[.*?:CONSOLE[^\]]*\] ")
 
@@ -65,4 +65,4 @@ def flask_run(project: Project, app: str) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=30 * patience())

@@ -317,3 +317,14 @@ def test_a_front_end_at_the_root(take: Take) -> None:
             assert f"<title>{path} of Ann</title>" in shown_as_elsewhere(project, server, path)
         script = Person(server.url).get("assets/index-4f3c9b.js")
         assert script.headers["Content-Type"].startswith("text/javascript")
+
+
+def test_gevent(take: Take) -> None:
+    """Where Python's threads were replaced, requests are served, streamed and given up as elsewhere."""
+    project = take("gevent")
+    for mode in ("daemon", "embedded"):
+        with running(project, env={"MODE": mode, "REQUEST_LIMIT": "5"}) as server:
+            assert ask(f"{server.url}/").text == "gevent.thread"
+            assert ask(f"{server.url}/stream").text == "one two"
+            if mode == "daemon":  # in embedded mode, waiting in gevent is one blocking call
+                assert ask(f"{server.url}/sleep").status == 504

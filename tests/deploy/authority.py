@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from serving import wait_for
+from serving import patience, wait_for
 
 from .machines import Machine
 
@@ -57,7 +57,7 @@ def running(machine: Machine) -> Iterator[None]:
 
 def served(machine: Machine) -> str:
     """The certificate that clients get now."""
-    return ssl.get_server_certificate((machine.address, 443), timeout=20)
+    return ssl.get_server_certificate((machine.address, 443), timeout=20 * patience())
 
 
 def is_accepted(machine: Machine) -> bool:

@@ -1,17 +1,21 @@
 """The services of `deploy/compose.yaml` together: podman-compose, in namespaces of their own.
 
-PostgreSQL and Caddy are Debian's, in images with the names in the file: nothing comes from a registry.
+PostgreSQL is Debian's, and Caddy a package of PyPI, in images with the names in the file: nothing comes
+from a registry of images.
 """
 
+import json
 import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import load
 import pytest
 
 from . import images, tools
@@ -37,7 +41,7 @@ CMD ["sh", "/tmp/entry"]
 """
 PROXY = """
 FROM ${BASE}
-RUN apt-get update && apt-get install -y --no-install-recommends caddy
+COPY caddy /usr/bin/
 ENV XDG_DATA_HOME=/data XDG_CONFIG_HOME=/config
 CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
 """
@@ -46,6 +50,17 @@ NETWORK = """
 [network]
 network_backend = "netavark"
 network_config_dir = "{folder}/networks"
+"""
+# Clients of the proxy, from the host of the containers, until their input ends.
+LOAD = """
+import json, sys
+from load import load
+
+with load("https://localhost", "/slow?seconds=0.5") as got:
+    with load("https://localhost", "/sent", keep=1, close=1, body=b"a" * 100_000) as sent:
+        print("ready", flush=True)
+        sys.stdin.read()
+print(json.dumps([[record.answered, record.failures] for record in (got, sent)]))
 """
 ALONE = (
     "umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; ip link set lo up; "
@@ -85,6 +100,21 @@ class Composed:
         command = ["nsenter", "--target", str(self.holder), "--net", "curl", "-sk", *words]
         return self._run(command).stdout
 
+    @contextmanager
+    def load(self) -> Iterator[list[tuple[int, list[str]]]]:
+        """Clients that get and clients that send; at the end, how many answers and which failures."""
+        command = ["nsenter", "--target", str(self.holder), "--net", sys.executable, "-c", LOAD]
+        environ = os.environ | {"PYTHONPATH": str(Path(load.__file__).parent)}
+        pipe = subprocess.PIPE
+        records: list[tuple[int, list[str]]] = []
+        with subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, text=True) as clients:
+            try:
+                assert clients.stdout and clients.stdout.readline() == "ready\n"
+                yield records
+            finally:
+                told, _ = clients.communicate(timeout=300)
+            records += json.loads(told)
+
     def _run(self, words: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             words,
@@ -100,6 +130,7 @@ class Composed:
 @contextmanager
 def namespaces(store: Images, project: Path) -> Iterator[Composed]:
     """A network and mounts for the containers of a project; they end with it."""
+    shutil.copy(tools.program("caddy"), store.folder / "caddy")
     for tag, text in PARTNERS.items():
         file = store.folder / "partner"
         file.write_text(f"ARG BASE\n{text.lstrip()}", "ascii")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Baked
 
-from . import guide, images, machines
+from . import guide, held, images, machines
 from .images import Images
 from .machines import Machine
 
@@ -22,16 +22,6 @@ PACKAGES = {
 }
 UNIT = "hello-flask"
 PROJECT = Path("/var/www/hello-flask")
-# Added to the application, to have something to ask for.
-SLOW = """
-
-@bp.get("/slow/<int:seconds>")
-def slow(seconds: int) -> str:
-    import time
-
-    time.sleep(seconds)
-    return "done"
-"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,10 +43,10 @@ def require(*programs: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def store(workplace: Path) -> Iterator[Images]:
+def store(common: Path) -> Iterator[Images]:
     """The images that tests build."""
     require(*images.PROGRAMS)
-    with images.store(workplace / "images") as store:
+    with images.store(common / "images") as store:
         yield store
 
 
@@ -75,7 +65,7 @@ def put_repository(machine: Machine, project: Baked) -> None:
     folder = machine.root / "srv/hello-flask"
     shutil.copytree(project.path, folder, symlinks=True)
     views = folder / "hello_flask/views.py"
-    views.write_text(views.read_text("utf-8") + SLOW, "utf-8")
+    views.write_text(views.read_text("utf-8") + held.VIEW, "utf-8")
     own = ("-c", "user.name=You", "-c", "user.email=you@example.com", "-C", str(folder))
     for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "My site"]):
         subprocess.run(["git", *own, *words], check=True)

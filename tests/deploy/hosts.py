@@ -6,17 +6,18 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from serving import Project, ask, wait_for
+from serving import Project, ask, patience, wait_for
 
 PROGRAMS = ("ip", "unshare", "haproxy", "tar")
-NETWORK = "10.213.84"
+# Others may run these tests at the same time.
+NETWORK = f"10.213.{os.getpid() % 256}"
 FRONT = f"http://{NETWORK}.1:8480"
-BRIDGE = "fmwbr"
+BRIDGE = f"fmwbr{os.getpid() % 10000}"
 # What can be tried again on another host is only what was not sent: a connection.
 HAPROXY = """\
 global
@@ -25,8 +26,8 @@ defaults
     mode http
     timeout connect 1s
     timeout client 30s
-    timeout server 5s
-    timeout check 2s
+    timeout server {server}s
+    timeout check {check}s
     retries 3
     option redispatch 1
 frontend front
@@ -157,6 +158,7 @@ class Hosts:
 
     folder: Path
     all: list[Host]
+    check: int = 2  # seconds in which HAProxy expects an answer
 
     def balancer(self, command: str) -> str:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -182,43 +184,42 @@ def three(project: Project, folder: Path) -> Iterator[Hosts]:
         pytest.skip("a network namespace is made by root")
     folder.mkdir()
     hosts = Hosts(folder, [Host(number, project, folder) for number in (1, 2, 3)])
-    balancer = None
-    try:
+    with ExitStack() as ends:
         try:
-            _connect(hosts)
+            _connect(hosts, ends)
         except subprocess.CalledProcessError as error:
             pytest.skip(f"no network namespaces here: {error.stderr.decode()}")
         for host in hosts.all:
+            ends.callback(host.kill)
             host.start()
         for host in hosts.all:
             host.wait_until_ready()
         servers = "".join(f"    server h{h.number} {h.address}:8000\n" for h in hosts.all)
         file = folder / "haproxy.cfg"
-        file.write_text(HAPROXY.format(folder=folder, network=NETWORK, servers=servers))
+        # A request outlives the two checks that find its host down, or one more would be lost.
+        hosts.check = round(2 * patience())
+        limits = {"check": hosts.check, "server": 4 * hosts.check}
+        file.write_text(HAPROXY.format(folder=folder, network=NETWORK, servers=servers, **limits))
         with (folder / "haproxy.log").open("wb") as log:
             balancer = subprocess.Popen(
                 ["haproxy", "-db", "-f", file], stdout=log, stderr=log, start_new_session=True
             )
+        ends.callback(balancer.wait)
+        ends.callback(balancer.kill)
         wait_for((folder / "socket").exists, 10, "HAProxy")
         wait_for(lambda: all(map(hosts.is_up, hosts.all)), 10, "every host to be up")
         yield hosts
-    finally:
-        if balancer:
-            balancer.kill()
-            balancer.wait()
-        for host in hosts.all:
-            host.kill()
-            subprocess.run(["ip", "netns", "del", f"{BRIDGE}{host.number}"], capture_output=True)
-        subprocess.run(["ip", "link", "del", BRIDGE], capture_output=True)
 
 
-def _connect(hosts: Hosts) -> None:
+def _connect(hosts: Hosts, ends: ExitStack) -> None:
     ip("link", "add", BRIDGE, "type", "bridge")
+    ends.callback(ip, "link", "delete", BRIDGE)
     ip("addr", "add", f"{NETWORK}.1/24", "dev", BRIDGE)
     ip("link", "set", BRIDGE, "up")
     for host in hosts.all:
         space, cable = f"{BRIDGE}{host.number}", f"{BRIDGE}v{host.number}"
         ip("netns", "add", space)
+        ends.callback(ip, "netns", "delete", space)
         ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", space)
         ip("link", "set", cable, "master", BRIDGE, "up")
         ip("-n", space, "addr", "add", f"{host.address}/24", "dev", "eth0")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import patience
 
 PROGRAMS = ("buildah", "podman", "crun", "debootstrap")
 BASE = "localhost/debian:trixie-slim"
@@ -70,7 +71,7 @@ class Images:
     def podman(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run podman to its end."""
         command = ["unshare", "--mount", "sh", "-c", ALONE, "podman", *words]
-        options = {"capture_output": True, "text": True, "timeout": 120, **options}
+        options = {"capture_output": True, "text": True, "timeout": 120 * patience(), **options}
         return subprocess.run(command, env=self.environ, **options)
 
     def facts(self, image: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from serving import survivors, wait_for
+from serving import patience, survivors, wait_for
 
 SUITE = "trixie"
 PROGRAMS = ("debootstrap", "systemd-nspawn", "slirp4netns", "ip")
@@ -36,7 +36,10 @@ def base() -> Path:
         if done.returncode != 0:
             shutil.rmtree(part, ignore_errors=True)
             pytest.skip(f"debootstrap cannot install Debian here: {done.stdout[-300:]}")
-        part.rename(made)
+        try:
+            part.rename(made)
+        except OSError:  # another run was quicker
+            shutil.rmtree(part)
     return made
 
 
@@ -84,7 +87,7 @@ class Machine:
         states = ("running", "degraded")
         started = time.monotonic()
         while (state := self.call("systemctl", "is-system-running").stdout.strip()) not in states:
-            if nspawn.poll() is not None or time.monotonic() > started + 60:
+            if nspawn.poll() is not None or time.monotonic() > started + 60 * patience():
                 pytest.skip(f"no systemd boots here ({state}): {self.console.read_text()[-300:]}")
             time.sleep(0.1)
 
@@ -100,7 +103,7 @@ class Machine:
         """What a power button does, gently; returns when it is up again."""
         self.call("systemctl", "reboot")
         # systemd-nspawn ends with this status when the machine wants to boot again.
-        assert self._nspawn.wait(60) == 133, self.console.read_text()[-2000:]
+        assert self._nspawn.wait(60 * patience()) == 133, self.console.read_text()[-2000:]
         self.boot()
 
     @property
@@ -118,7 +121,7 @@ class Machine:
             return subprocess.CompletedProcess(command, 1, "", "it does not run")
         clean = ["env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "TERM=dumb"]
         words = ["nsenter", "-t", self._leader, "-a", *clean, *map(str, command)]
-        return subprocess.run(words, capture_output=True, text=True, timeout=timeout)
+        return subprocess.run(words, capture_output=True, text=True, timeout=timeout * patience())
 
     def type(self, line: str, timeout: float = 60) -> str:
         """A line typed by its root; what it prints.
@@ -132,6 +135,10 @@ class Machine:
     def journal(self, unit: str, *options: str) -> str:
         """What a unit has logged since the machine was booted."""
         return self.call("journalctl", "--boot", "--unit", unit, "--no-pager", *options).stdout
+
+    def wait_for_journal(self, text: str, unit: str, *options: str) -> None:
+        """Until a unit has logged it; the journal may be behind what systemctl has returned from."""
+        wait_for(lambda: text in self.journal(unit, *options), 10, f"{text} in the journal")
 
     def end(self) -> None:
         """Pull the plug."""

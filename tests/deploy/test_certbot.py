@@ -75,7 +75,7 @@ def test_a_certificate_that_cannot_be_served_leaves_what_is(site: Machine) -> No
     before = authority.served(site)
     site.type(f"{make(site, 'third')} install -m 640 -g hello-flask privkey.pem {KEYS}")
     assert site.call("systemctl", "reload", UNIT).returncode != 0
-    assert "tls-mismatch" in site.journal(UNIT, "-p", "3..3")
+    site.wait_for_journal("tls-mismatch", UNIT, "-p", "3..3")
     assert authority.served(site) == before
 
 

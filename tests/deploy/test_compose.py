@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -12,13 +13,19 @@ from typing import Any
 import pytest
 import yaml
 from conftest import Baked, Built, quicker
-from serving import ask, free_port, running, wait_for
+from serving import Project, ask, free_port, running, wait_for
 
 from . import composed, images, tools
 from .composed import Composed
 from .images import Images
 
 SECRETS = "FLASK_SECRET_KEY=0123456789abcdef0123456789abcdef\nPOSTGRES_PASSWORD=secret\n"
+VIEWS = """
+
+@bp.post("/sent")
+def sent() -> str:
+    return str(len(request.get_data()))
+"""
 OWN = """\
 {{
 	admin off
@@ -76,8 +83,14 @@ def together(store: Images, defaults: Baked, workplace: Path) -> Iterator[Compos
     composed.require()
     folder = workplace / "composed" / "hello-flask"
     shutil.copytree(defaults.path, folder)
-    text = (folder / ".env.example").read_text("utf-8")
-    (folder / ".env").write_text(f"{text}\n{SECRETS}", "utf-8")
+    own = Project(folder, "", 0)
+    own.add_views()
+    with (own.package / "views.py").open("a", encoding="utf-8") as file:
+        file.write(VIEWS)
+    for line in re.findall(r"^    ((?:test|printf) .*\.env.*)$", defaults.read("README.md"), re.M):
+        subprocess.run(["sh", "-c", line], cwd=folder, check=True)
+    with (folder / ".env").open("a") as file:
+        file.write(f"{SECRETS}SITE=localhost\n")
     base = ("--build-arg", f"BASE={images.BASE}")
     store.build(folder, "deploy/Containerfile", "localhost/hello-flask", *base)
     with composed.namespaces(store, folder) as running:
@@ -115,6 +128,29 @@ def test_the_application_reaches_its_database(together: Composed) -> None:
     asks = ("exec", "hello-flask_database_1", "psql", "--tuples-only", "--command", "select 41 + 1")
     assert together.podman(*asks, url).stdout.strip() == "42"
     assert together.podman(*asks, url.replace("secret", "wrong")).returncode != 0
+
+
+@pytest.mark.slow
+@pytest.mark.needs(*images.PROGRAMS, "nsenter", "curl")
+def test_a_new_container_fails_no_page(together: Composed) -> None:
+    """As `docker compose up` replaces one; podman-compose would also replace the proxy."""
+    wait_for(lambda: together.ask("https://localhost/health/live"), 60, "an answer")
+    with together.load() as records:
+        assert together.podman("rename", "hello-flask_web_1", "old").returncode == 0
+        assert together.podman("stop", "--time", "25", "old").returncode == 0
+        words = ("up", "--detach", "--no-build", "--no-deps", "--no-recreate", "web")
+        done = together.compose(*words)
+        assert done.returncode == 0, done.stderr
+
+        def answers() -> bool:
+            log = together.podman("logs", "hello-flask_web_1").stdout
+            return '"url": "/slow' in log and '"url": "/sent' in log
+
+        wait_for(answers, 60, "its answers")
+    (got, lost), (sent, lost_forms) = records
+    assert got >= 12 and sent >= 4  # each client had one from either container
+    assert lost == []
+    assert len(lost_forms) <= 4  # of two clients; without retries each loses dozens
 
 
 @pytest.mark.slow

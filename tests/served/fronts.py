@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from serving import ROOT, Answer, free_port, wait_for
+from serving import ROOT, Answer, free_port, patience, wait_for
+
+from flask_modwsgi.machine import accounts
 
 GUIDE = (ROOT / "docs" / "guide" / "proxies.md").read_text("utf-8")
 CLIENT = "127.0.0.9"  # an address of the loopback network that is no proxy's
@@ -191,7 +194,8 @@ def configuration(
     modules = "".join(
         f"LoadModule {name}_module {places.strip()}/mod_{name}.so\n" for name in MODULES
     )
-    user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
+    account = accounts.choose("")
+    user = f"User {account.user}\nGroup {account.group}" if os.geteuid() == 0 else ""
     return APACHE.format(folder=folder, modules=modules, user=user, blocks=ports + joined)
 
 
@@ -241,7 +245,7 @@ def front(
         yield here
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=20 * patience())
 
 
 def fetch(
@@ -253,13 +257,13 @@ def fetch(
     tls: bool = False,
 ) -> Answer:
     """GET, from that address of the loopback network; no certificate is checked."""
-    context = ssl._create_unverified_context()
+    where: dict[str, Any] = {"timeout": 20 * patience(), "source_address": (source, 0)}
     connection = (
         http.client.HTTPSConnection(
-            "127.0.0.1", port, timeout=20, source_address=(source, 0), context=context
+            "127.0.0.1", port, context=ssl._create_unverified_context(), **where
         )
         if tls
-        else http.client.HTTPConnection("127.0.0.1", port, timeout=20, source_address=(source, 0))
+        else http.client.HTTPConnection("127.0.0.1", port, **where)
     )
     try:
         connection.request("GET", path, headers={"Host": f"{host}:{port}", **(fields or {})})

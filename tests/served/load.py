@@ -31,16 +31,22 @@ class Record:
 
 @contextmanager
 def load(
-    url: str, path: str = "/", keep: int = 4, close: int = 2, host: str = ""
+    url: str,
+    path: str = "/",
+    keep: int = 4,
+    close: int = 2,
+    host: str = "",
+    body: bytes | None = None,
 ) -> Iterator[Record]:
     """`keep` clients that keep their connection and `close` clients that open one each time.
 
     :param host: What they ask for, if not the name in `url`.
+    :param body: What they send, with POST.
     """
     record, done = Record(), threading.Event()
     kinds = [True] * keep + [False] * close
     clients = [
-        threading.Thread(target=_client, args=(url, path, host, kept, record, done))
+        threading.Thread(target=_client, args=(url, path, host, body, kept, record, done))
         for kept in kinds
     ]
     for client in clients:
@@ -63,7 +69,13 @@ def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPCon
 
 
 def _client(
-    url: str, path: str, host: str, kept: bool, record: Record, done: threading.Event
+    url: str,
+    path: str,
+    host: str,
+    body: bytes | None,
+    kept: bool,
+    record: Record,
+    done: threading.Event,
 ) -> None:
     address = urlsplit(url)
     assert address.hostname
@@ -75,7 +87,8 @@ def _client(
             headers = {} if kept else {"Connection": "close"}
             if host:
                 headers["Host"] = host
-            connection.request("GET", address.path + path, headers=headers)
+            method = "GET" if body is None else "POST"
+            connection.request(method, address.path + path, body, headers)
             response = connection.getresponse()
             response.read()
             if response.status != 200:

@@ -5,28 +5,36 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 import psutil
 
 from flask_modwsgi.config.project import Project as Site
-from flask_modwsgi.machine import accounts
+from flask_modwsgi.machine import accounts, capacity
 from flask_modwsgi.setup import interpreters
 
 ROOT = Path(__file__).parents[2]
+LOADAVG = Path("/proc/loadavg")
 
 # Added to a generated project's views, to have something to ask for.
 MORE_VIEWS = """
@@ -69,14 +77,22 @@ from flask import Blueprint, current_app, redirect, render_template, request, se
 
 
 def patience() -> float:
-    """How many times as long as usual things take here: more than once where processes queue."""
-    return min(10.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+    """How many times as long as usual things take here: more than once where processes queue.
+
+    By the average of a minute, or by what runs now if that is more: the machine may just have
+    become busy.
+    """
+    running = 0
+    with suppress(OSError):  # not Linux; https://man7.org/linux/man-pages/man5/proc_loadavg.5.html
+        running = int(LOADAVG.read_text("ascii").split()[3].partition("/")[0])
+    return min(10.0, max(1.0, max(os.getloadavg()[0], running) / capacity.cores()))
 
 
 def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     """The first true value of `condition`; fails after `seconds`, or later on a busy machine."""
     started = time.monotonic()
-    while time.monotonic() < started + seconds * patience():
+    end = started
+    while time.monotonic() < (end := max(end, started + seconds * patience())):
         if value := condition():
             return value
         time.sleep(0.05)
@@ -88,12 +104,13 @@ def survivors(family: list[psutil.Process], seconds: float) -> list[psutil.Proce
 
     What nobody waits for stays behind as a zombie in a container whose first process is no init.
     """
-    started = time.monotonic()
-    while alive := [process for process in family if _is_at_work(process)]:
-        if time.monotonic() > started + seconds * patience():
-            break
-        time.sleep(0.05)
-    return alive
+
+    def alive() -> list[psutil.Process]:
+        return [process for process in family if _is_at_work(process)]
+
+    with suppress(AssertionError):
+        wait_for(lambda: not alive(), seconds, "their end")
+    return alive()
 
 
 def _is_at_work(process: psutil.Process) -> bool:
@@ -117,10 +134,9 @@ class _Stay(HTTPRedirectHandler):
 
 def ask(url: str, trust: ssl.SSLContext | None = None, /, **headers: str) -> Answer:
     """GET `url`; redirects are answers like any other. `trust` says whose certificate will do."""
+    opener = build_opener(_Stay, ProxyHandler({}), HTTPSHandler(context=trust))
     try:
-        response = build_opener(_Stay, HTTPSHandler(context=trust)).open(
-            Request(url, headers=headers), timeout=20 * patience()
-        )
+        response = opener.open(Request(url, headers=headers), timeout=20 * patience())
     except HTTPError as error:
         response = error
     with response:
@@ -218,7 +234,9 @@ class Running:
 
     @property
     def log(self) -> str:
-        return self.log_file.read_text("utf-8", errors="replace")
+        """Its whole lines; the last one may be half written."""
+        text = self.log_file.read_text("utf-8", errors="replace")
+        return text[: text.rfind("\n") + 1]
 
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -228,6 +246,13 @@ class Running:
         self.process.send_signal(number)
         return self.process.wait(timeout=30 * patience())
 
+    def kill(self) -> None:
+        """Leave nothing of it; a server that is left refuses the next start of its project."""
+        for process in (psutil.Process(self.process.pid), *self.family()):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+
 
 @contextmanager
 def with_views(project: Project, source: str) -> Iterator[None]:
@@ -235,13 +260,15 @@ def with_views(project: Project, source: str) -> Iterator[None]:
     views = project.package / "views.py"
     before = views.read_text("utf-8")
     views.write_text(before + source, "utf-8")
-    yield
-    views.write_text(before, "utf-8")
+    try:
+        yield
+    finally:
+        views.write_text(before, "utf-8")
 
 
 @contextmanager
-def running(project: Project, *arguments: str, **options: Any) -> Iterator[Running]:
-    """`./run ARGUMENTS` on a free port, from when it says that it serves."""
+def starting(project: Project, *arguments: str, **options: Any) -> Iterator[Running]:
+    """`./run ARGUMENTS` on a free port, at once."""
     env = os.environ | {"PORT": str(free_port())} | options.pop("env", {})
     log_file = project.path.parent / f"{project.path.name}-run.log"
     with log_file.open("wb") as log:
@@ -256,26 +283,63 @@ def running(project: Project, *arguments: str, **options: Any) -> Iterator[Runni
             **options,
         )
     serving = Running(process, log_file)
-
-    def says_where() -> str:
-        assert process.poll() is None, serving.log
-        match = re.search(r' at (http[^\s"]+)["}]*$', serving.log, re.MULTILINE)
-        return match[1] if match else ""
-
     try:
+        yield serving
+    finally:
+        if process.poll() is None:
+            try:
+                serving.stop()
+            except subprocess.TimeoutExpired:
+                serving.kill()
+                raise
+
+
+@contextmanager
+def running(project: Project, *arguments: str, **options: Any) -> Iterator[Running]:
+    """The same, from when it says that it serves."""
+    with starting(project, *arguments, **options) as serving:
+
+        def says_where() -> str:
+            assert serving.process.poll() is None, serving.log
+            match = re.search(r' at (http[^\s"]+/)["}]*$', serving.log, re.MULTILINE)
+            return match[1] if match else ""
+
         try:
             serving.url = wait_for(says_where, 60, "the address").rstrip("/")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{serving.log}") from None
         yield serving
-    finally:
-        if process.poll() is None:
-            serving.stop()
 
 
 def free_port() -> int:
-    import socket
+    """A port that is free, and that nobody takes before it is used.
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    :raises StopIteration: there is none.
+    """
+    return next(_PORTS)
+
+
+def _ports() -> Iterator[int]:
+    """Those of a thousand whose first port this process keeps, so that no other test run has them.
+
+    Connections to elsewhere get theirs from 32768 on, or from 49152 on macOS.
+    """
+    for first in range(10000, 32000, 1000):
+        with socket.socket() as kept:
+            if _can_bind(kept, first):
+                for port in range(first + 1, first + 1000):
+                    with socket.socket() as probe:
+                        is_free = _can_bind(probe, port)
+                    if is_free:
+                        yield port
+
+
+def _can_bind(taker: socket.socket, port: int) -> bool:
+    try:
+        taker.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+_PORTS = _ports()

@@ -1,6 +1,9 @@
 """Projects that know nothing of this one, put behind Apache by `flask-modwsgi init`."""
 
 import json
+import os
+import re
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -113,6 +116,18 @@ def colour():
 """
 
 
+# Without a package that does it.
+OPENS_ENV = """
+with open(".env") as file:
+    colour = [line for line in file if line.startswith("COLOUR=")][0]
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [colour.encode()]
+"""
+
+
 @pytest.fixture(scope="module")
 def redirecting(adopt: Adopt) -> Iterator[Service]:
     """One that redirects everything; started."""
@@ -136,8 +151,8 @@ def test_a_redirect_is_an_answer(redirecting: Service) -> None:
 def test_nothing_that_could_break_a_page_is_sent_unasked(redirecting: Service) -> None:
     for path in ("/", "/static/a.css", "/static/none.css"):
         sent = ask(redirecting.url + path).headers
-        assert sent["X-Content-Type-Options"] == "nosniff"
-        assert not [name for name in sent if name.startswith(("Content-Security", "Cross-Origin"))]
+        refusing = ("Content-Security", "Cross-Origin", "X-Content-Type")
+        assert not [name for name in sent if name.startswith(refusing)]
         assert "Permissions-Policy" not in sent
 
 
@@ -235,6 +250,40 @@ def test_any_answer_is_a_proof(
             assert ask(f"{service.url}/index.html").text == "<p>static"
         if name == "failing":
             assert ask(f"{service.url}/static/view").text == "a view"
+    finally:
+        service.run("stop")
+
+
+def test_an_application_that_asks_for_its_own_version(adopt: Adopt) -> None:
+    """The command installs it, although var/ and wheels/ are folders beside the application's."""
+    project, _ = adopt("versioned", {"shop/__init__.py": REDIRECTING})
+    asks = 'from importlib.metadata import version\n\nassert version("versioned") == "0.1.0"\n'
+    (project.path / "shop" / "__init__.py").write_text(f"{asks}{REDIRECTING}")
+    refused = project.call("./run", "doctor").stdout
+    assert "project-uninstalled" in refused
+    (command,) = re.findall("printf .*", refused)
+    done = subprocess.run(command, shell=True, cwd=project.path, capture_output=True, text=True)
+    assert "Apache answered / 302" in done.stdout, done.stderr
+
+
+def test_code_that_opens_the_settings_itself(adopt: Adopt) -> None:
+    """If only root can read them, the command that is printed gives the permission."""
+    project, _ = adopt("opens", {"app.py": NO_FLASK}, "--app", "app:app")
+    env_file = project.path / ".env"
+    env_file.write_text(f"{env_file.read_text()}COLOUR=blue\n")
+    (project.path / "app.py").write_text(OPENS_ENV)
+    service = Service(project)
+    started = service.run("start")
+    try:
+        if os.geteuid() == 0:
+            assert "Problem  env-file-closed" in started.stderr
+            (command,) = re.findall("chgrp .*", started.stderr)
+            subprocess.run(command, shell=True, check=True)
+            started = service.run("start")
+        assert started.returncode == 0, started.stderr
+        assert ask(service.url).text == "COLOUR=blue\n"
+        found = json.loads(service.run("doctor", "--json").stdout)
+        assert {row["state"] for row in found["checks"] if ".env" in row["check"]} == {"ok"}
     finally:
         service.run("stop")
 

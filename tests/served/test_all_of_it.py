@@ -1,6 +1,5 @@
 """The six lines of the guide's page of settings, in one `.env`, under the real Apache."""
 
-import json
 import re
 import ssl
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 from conftest import ROOT
 from serving import Project, ask, free_port, running, wait_for
 from test_tls import make
+from written_logs import contents, strict
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def test_six_lines_turn_all_of_it_on(project: Project, tmp_path: Path) -> None:
             assert ask(f"{url}/", trust).status == 421
 
             def logged() -> list[dict[str, object]]:
-                events = [json.loads(line) for line in serving.log.splitlines()]
+                events = [strict(line) for line in contents(serving.log_file)]
                 wanted = page.headers["X-Request-ID"]
                 return [event for event in events if event.get("request_id") == wanted]
 

@@ -15,7 +15,7 @@ from conftest import Built
 from serving import Project, ask, free_port, generate
 
 NOBODY = 65534
-LEFT_BEHIND = Path("/run/flask-modwsgi-attack")
+LEFT_BEHIND = Path(f"/run/flask-modwsgi-attack-{os.getpid()}")
 
 pytestmark = [
     pytest.mark.slow,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -22,6 +23,7 @@ from flask_modwsgi.logs.writer import LOOP_DEATHS
 from flask_modwsgi.machine import accounts
 
 TAKES_CERTIFICATE = "flask_modwsgi.server.take_certificate"
+ELSEWHERE = Path(f"/run/flask-modwsgi-elsewhere-{os.getpid()}")
 VIEWS = r"""
 
 @bp.get("/print")
@@ -89,19 +91,58 @@ def is_text(done: subprocess.CompletedProcess[str]) -> bool:
 # --- What others read
 
 
-def test_who_shares_the_group_reads_no_secret(service: Service) -> None:
-    """The server root can be entered by the group; nothing in it has what the application is given."""
+def read_by_group(service: Service) -> str:
+    """What a user in the group of the application reads, who knows the name of every file."""
     var = service.project.path / "var"
-    given = json.loads((var / "apache" / "environment.json").read_text())
-    secret = given["variables"]["FLASK_SECRET_KEY"]
-    group = accounts.groups(run_user())
     files = [str(file) for file in var.rglob("*") if file.is_file() and "env" not in file.parts]
     assert any(file.endswith("environment.json") for file in files)
+    group = accounts.groups(run_user())
     done = subprocess.run(
         ["cat", *files], user=54321, group=54321, extra_groups=group, capture_output=True, text=True
     )
-    assert "SERVER_ROOT" in done.stdout  # httpd.conf
-    assert secret not in done.stdout
+    assert "text/css" in done.stdout  # mime.types
+    return done.stdout
+
+
+def test_who_shares_the_group_reads_no_secret(service: Service) -> None:
+    """The server root can be entered by the group; nothing in it has what the application is given."""
+    given = json.loads((service.project.path / "var/apache/environment.json").read_text())
+    assert given["variables"]["FLASK_SECRET_KEY"] not in read_by_group(service)
+
+
+STANDS_IN = """
+import sys
+from pathlib import Path
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.server import launch, renewal
+project = Project(Path.cwd())
+with renewal.stand_in(launch.collect(project, logs=project.logs)):
+    print("serving", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.daemon_mode
+def test_who_shares_the_group_is_not_taken_for_the_first_apache(service: Service) -> None:
+    """While a second one stands in for it: that would trust the address and the host they name."""
+    var = service.project.path / "var"
+    with subprocess.Popen(
+        [service.project.path / ".venv/bin/python", "-c", STANDS_IN],
+        cwd=service.project.path,
+        env=os.environ | {"PORT": service.port},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as second:
+        assert second.stdout and second.stdin
+        try:
+            assert second.stdout.readline() == b"serving\n"
+            token = (var / "apache" / "stand-in").read_text().split()[-1]
+            assert token in (var / "stand-in" / "httpd.conf").read_text()
+            assert token not in read_by_group(service)
+            assert ask(f"{service.url}/whoami").status == 200
+        finally:
+            second.stdin.close()
 
 
 def test_no_proof_leaves_what_the_application_was_given(service: Service) -> None:
@@ -116,7 +157,7 @@ def test_no_proof_leaves_what_the_application_was_given(service: Service) -> Non
 def test_a_loose_umask_opens_nothing(service: Service) -> None:
     """Neither the files of Apache, nor those of the application, nor its sockets."""
     root = service.project.path
-    done = service.project.call("sh", "-c", "umask 0; exec ./run restart")
+    done = service.project.call("sh", "-c", "umask 0; exec ./run restart", PORT=service.port)
     assert done.returncode == 0, done.stderr
     assert list((root / "var/apache/workers/errors").iterdir())
     assert [
@@ -137,18 +178,18 @@ def test_a_narrow_umask_closes_nothing(service: Service) -> None:
         assert ask(f"{service.url}/whoami").status == 200
 
 
+@pytest.mark.skipif(not shutil.which("useradd"), reason="install useradd; Alpine has it in shadow")
 @pytest.mark.parametrize("verb", ["start", "doctor"])
 def test_a_user_in_roots_group_is_no_run_user(project: Project, verb: str) -> None:
     """A group that may write what root runs would be the application's, too."""
-    subprocess.run(
-        ["useradd", "--system", "--gid", "0", "--no-create-home", "fmw-attack"], check=True
-    )
+    name = f"fmw-attack-{os.getpid()}"
+    subprocess.run(["useradd", "--system", "--gid", "0", "--no-create-home", name], check=True)
     try:
-        done = project.call("./run", verb, RUN_USER="fmw-attack")
+        done = project.call("./run", verb, RUN_USER=name)
         assert done.returncode == 1
         assert "it is in root's group" in " ".join((done.stdout + done.stderr).split())
     finally:
-        subprocess.run(["userdel", "fmw-attack"], check=True)
+        subprocess.run(["userdel", name], check=True)
 
 
 # --- What the application reports
@@ -210,6 +251,49 @@ def test_dump_stands_every_report(service: Service, name: str) -> None:
         done = service.run("dump")
     assert done.returncode == 0 and "Process " in done.stdout, done.stderr
     assert is_text(done)
+
+
+FORGED: dict[str, dict[str, Any]] = {  # what a record of a server can say that its account wrote
+    "blank names": {"settings": {"https_names": " "}},
+    "only separators": {"settings": {"https_names": ", ,"}},
+    "no processes": {"settings": {"mode": "embedded", "processes": 0}},
+    "no threads": {"settings": {"threads": 0}},
+    "another mode": {"settings": {"mode": "none"}},
+    "a long wait": {"settings": {"stop_limit": 10**15}},
+    "a port": {"settings": {"port": -1}},
+    "an address": {"address": "http://["},
+    "a host": {"address": "http://x\r\ny"},
+    "another scheme": {"address": "file:///etc"},
+    "a path": {"is_alive_at": "\r\n"},
+    "a null": {"logs": "/\0", "project": "/\0"},
+    "a folder": {"project": "\ud800"},
+    "a long name": {"logs": "/" + "x" * 5000, "project": "/" + "x" * 5000},
+    "no folder": {"logs": "/dev/null", "project": "/dev/null", "server_root": "/dev/null/x"},
+    "the end of time": {"started": 2.0**52, "stopped": -(2.0**52)},
+    "a huge process": {"pid": 2**52},
+    "a negative process": {"pid": -1},
+    "no reason": {"stopped": 1.0, "because": {"slug": 1}},
+    "a broken reason": {"stopped": 1.0, "because": {"slug": "x", "what": [], "remedy": 1}},
+}
+
+
+def test_status_stands_every_record(service: Service) -> None:
+    """In a service, the account of the application has it; root asks for the status."""
+    file = service.project.path / "var" / "apache" / "state.json"
+    recorded = file.read_text()
+    wrong = {}
+    try:
+        for name, more in FORGED.items():
+            forged = json.loads(recorded)
+            for key, value in more.items():
+                forged[key] = {**forged[key], **value} if key == "settings" else value
+            file.write_text(json.dumps(forged))
+            done = service.run("status")
+            if not (done.stdout.startswith("State") and done.stderr == "" and is_text(done)):
+                wrong[name] = done.stdout + done.stderr
+    finally:
+        file.write_text(recorded)
+    assert wrong == {}
 
 
 def test_a_pipe_holds_up_no_verb(service: Service) -> None:
@@ -278,8 +362,9 @@ def test_a_certificate_that_the_application_invents_has_root_run_nothing_of_it(
     as_run_user(f"chmod u+w {given} && cat > {given}", json.dumps(changed))
 
     def seen_to() -> list[psutil.Process]:
+        words = {TAKES_CERTIFICATE, str(service.project.path / "var/apache")}
         running = psutil.process_iter(["cmdline"])
-        return [one for one in running if TAKES_CERTIFICATE in (one.info["cmdline"] or [])]
+        return [one for one in running if words <= set(one.info["cmdline"] or [])]
 
     assert ask(f"{service.url}/certificate").status == 200
     wait_for(seen_to, 20, "root to look for a certificate")
@@ -303,8 +388,10 @@ def as_run_user(command: str, given: str) -> None:
 def test_what_clients_have_logged_is_taken_for_no_death(service: Service) -> None:
     """It would be for a loop where no process is older than five seconds: the server was stopped."""
 
+    each = LOOP_DEATHS + 2
+
     def ask_for_deaths() -> None:
-        for number in range(LOOP_DEATHS + 2):
+        for number in range(each):
             address = f"{service.url}/fails/process%20{number}%20of%20the%20application%20died"
             assert ask(address).status == 500
 
@@ -313,7 +400,7 @@ def test_what_clients_have_logged_is_taken_for_no_death(service: Service) -> Non
     assert reloaded.returncode == 0, reloaded.stderr
     ask_for_deaths()
     log = service.project.path / "var" / "log" / "error.log"
-    wait_for(lambda: log.read_text().count("application died [GET]") > LOOP_DEATHS, 10, "the log")
+    wait_for(lambda: log.read_text().count("application died [GET]") >= 2 * each, 10, "the log")
     shown = service.run("status")
     assert shown.returncode == 0 and "Trouble" not in shown.stdout, shown.stdout
 
@@ -368,46 +455,52 @@ def test_the_writer_of_the_logs_follows_no_link(service: Service, kind_of_file: 
 def test_no_verb_writes_where_a_link_leads(service: Service, words: tuple[str, ...]) -> None:
     """Of a file, or of the folder that it is in; also where somebody gave away ``var`` since the start."""
     var = service.project.path / "var"
-    elsewhere = Path("/run/flask-modwsgi-elsewhere")
-    elsewhere.mkdir(exist_ok=True)
     LEFT_BEHIND.unlink(missing_ok=True)
+    ELSEWHERE.mkdir()
     try:
         os.chown(var, NOBODY, NOBODY)
         as_nobody(
-            f"cd {var} && ln -s {LEFT_BEHIND} report.txt && mv log kept && ln -s {elsewhere} log"
+            f"cd {var} && ln -s {LEFT_BEHIND} report.txt && mv log kept && ln -s {ELSEWHERE} log"
         )
         assert ask(f"{service.url}/").status == 200  # it has a line in the log
         refused = service.run(*words)
         assert refused.returncode == 1
         assert f"Root does not run this project: others can change {var}." in said(refused)
         os.chown(var, 0, 0)
-        (var / "log").unlink()
-        (var / "kept").rename(var / "log")
+        put_back(var / "log", var / "kept")
         service.run(*words)
         assert not LEFT_BEHIND.exists()
-        assert list(elsewhere.iterdir()) == []
+        assert list(ELSEWHERE.iterdir()) == []
     finally:
         os.chown(var, 0, 0)
+        put_back(var / "log", var / "kept")
         (var / "report.txt").unlink(missing_ok=True)
-        shutil.rmtree(elsewhere)
+        shutil.rmtree(ELSEWHERE)
+
+
+def put_back(folder: Path, kept: Path) -> None:
+    """`kept`, where a link may be in its place."""
+    if kept.exists():
+        folder.unlink(missing_ok=True)
+        kept.rename(folder)
 
 
 def test_a_start_closes_no_folder_behind_a_link(project: Project) -> None:
-    logs = project.path / "var" / "log"
-    kept = logs.rename(logs.with_name("kept"))
-    elsewhere = Path("/run/flask-modwsgi-elsewhere")
-    elsewhere.mkdir(mode=0o755)
-    logs.symlink_to(elsewhere)
+    logs, kept = project.path / "var" / "log", project.path / "var" / "kept"
+    logs.mkdir(exist_ok=True)  # which only a start makes
     service = Service(project)
+    ELSEWHERE.mkdir()
     try:
+        ELSEWHERE.chmod(0o755)
+        logs.rename(kept)
+        logs.symlink_to(ELSEWHERE)
         started = service.run("start")
         assert started.returncode == 0, started.stderr
-        assert elsewhere.stat().st_mode & 0o777 == 0o755
+        assert ELSEWHERE.stat().st_mode & 0o777 == 0o755
     finally:
         service.run("stop")
-        logs.unlink()
-        kept.rename(logs)
-        shutil.rmtree(elsewhere)
+        put_back(logs, kept)
+        shutil.rmtree(ELSEWHERE)
 
 
 def test_it_may_have_a_folder_of_its_own(project: Project) -> None:
@@ -489,7 +582,7 @@ def test_what_the_application_tells_when_it_is_tried_is_looked_at(
     before = init.read_text()
     init.write_text(TELLS.replace("WHAT", repr(TOLD[name])) + before)
     try:
-        done = project.call("./run", "start", START_LIMIT="10")
+        done = project.call("./run", "start", START_LIMIT="60")
         project.call("./run", "stop")
         assert not LEFT_BEHIND.exists()
         assert done.returncode == 1

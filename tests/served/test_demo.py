@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import ROOT, copy_template
-from serving import ask, survivors, wait_for
+from serving import ask, free_port, patience, survivors, wait_for
 
 
 def answers(address: str) -> bool:
@@ -28,7 +28,7 @@ def test_make_demo(workplace: Path, home: Path, kind: str) -> None:
     temporary = workplace / "temporary"
     temporary.mkdir()
     temporary.chmod(0o755)
-    env = os.environ | {"TMPDIR": str(temporary)}
+    env = os.environ | {"TMPDIR": str(temporary), "PORT": str(free_port())}
     env |= {} if kind == "system" else {"APXS": "/nonexistent"}
     log = workplace / "demo.log"
     with log.open("wb") as output:
@@ -49,7 +49,7 @@ def test_make_demo(workplace: Path, home: Path, kind: str) -> None:
         assert list(temporary.glob("flask-modwsgi-demo-*/hello-flask/run"))
     finally:
         os.killpg(demo.pid, signal.SIGINT)
-        demo.wait(timeout=30)
+        demo.wait(timeout=30 * patience())
     wait_for(lambda: not answers(address), 20, "Apache to end")
     assert list(temporary.iterdir()) == []
     assert set(clone.glob("*")) == before | {clone / ".venv"}
@@ -73,7 +73,7 @@ def test_demo_is_interrupted_while_it_builds(workplace: Path) -> None:
     wait_for(lambda: "Python  " in log.read_text() or demo.poll(), 60, "setup")
     family = psutil.Process(demo.pid).children(recursive=True)
     os.killpg(demo.pid, signal.SIGINT)
-    assert demo.wait(timeout=30) == 1
+    assert demo.wait(timeout=30 * patience()) == 1
     assert survivors(family, 5) == []
     assert "Traceback" not in log.read_text()
     assert list(temporary.glob("flask-modwsgi-demo-*")) == []

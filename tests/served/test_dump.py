@@ -6,16 +6,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
-from serving import Project, Running, ask, running, wait_for
+from serving import Project, Running, ask, patience, running, wait_for
 from test_background import Service
 
 pytestmark = pytest.mark.slow
 
 PROCESSES, THREADS = 1, 4  # as many as requests get stuck; no process has a free one
-SECONDS = 8
 VIEWS = """
 
 @bp.get("/wait/<name>")
@@ -71,6 +70,11 @@ def stuck(changed: Project) -> Iterator[Project]:
     views.write_text(before)
 
 
+def long() -> int:
+    """Seconds that a request is stuck: for longer than it takes to see it, also on a busy machine."""
+    return min(50, round(8 * patience()))  # REQUEST_LIMIT is 60
+
+
 def paragraph(text: str, word: str) -> str:
     """The part of a dump about one request."""
     (found,) = (part for part in text.split("\n\n") if word in part)
@@ -101,6 +105,7 @@ def test_every_request_while_all_threads_are_stuck(stuck: Project) -> None:
     service = Service(stuck)
     env = {"PROCESSES": str(PROCESSES), "THREADS": str(THREADS), "STOP_LIMIT": "3"}
     assert service.run("start", **env).returncode == 0
+    seconds = long()
     # The last one occupies no thread of the application's while it is sent.
     paths = ["/wait/a%1b%5b31m", "/wait/b", "/wait/c", "/spin", "/stream"]
 
@@ -109,17 +114,16 @@ def test_every_request_while_all_threads_are_stuck(stuck: Project) -> None:
             text = dump(stuck)
             return text if text.count("request id") == number else ""
 
-        return str(wait_for(found, SECONDS, f"{number} requests"))
+        return str(wait_for(found, 8, f"{number} requests"))
 
     try:
-        with ThreadPoolExecutor(len(paths)) as pool:
-            urls = [f"{service.url}{path}?seconds={SECONDS}" for path in paths]
+        with ThreadPoolExecutor(len(paths) + 1) as pool:
+            urls = [f"{service.url}{path}?seconds={seconds}" for path in paths]
             streamed = pool.submit(ask, urls.pop())
             wait_until_seen(1)
             asked = [*(pool.submit(ask, url) for url in urls), streamed]
             text = wait_until_seen(5)
-            with pytest.raises(subprocess.TimeoutExpired):
-                subprocess.run(["curl", "-s", service.url], timeout=0.3, check=True)
+            assert wait([pool.submit(ask, service.url)], 0.3).not_done
             ids = [answer.result().headers["X-Request-ID"] for answer in asked]
     finally:
         assert service.run("stop").returncode == 0
@@ -128,9 +132,9 @@ def test_every_request_while_all_threads_are_stuck(stuck: Project) -> None:
         about = paragraph(text, f"request id {id}")
         assert f" {function}  " in about.splitlines()[-1]
         name = path.replace("%1b", r"\x1b").replace("%5b", "[")
-        seconds = re.search(rf"^  GET {re.escape(name)} for (\d+\.\d) s$", about, re.MULTILINE)
-        assert seconds, about
-        assert 0 <= float(seconds[1]) <= SECONDS + 1
+        told = re.search(rf"^  GET {re.escape(name)} for (\d+\.\d) s$", about, re.MULTILINE)
+        assert told, about
+        assert 0 <= float(told[1]) <= seconds + 1
     assert "\x1b" not in text
 
 
@@ -162,9 +166,9 @@ def test_somebody_else_may_not(stuck: Project, foreground: Running) -> None:
 def test_a_process_that_cannot_run_python(stuck: Project, foreground: Running) -> None:
     """The other one answers as ever."""
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(ask, f"{foreground.url}/block?seconds=6")
+        pool.submit(ask, f"{foreground.url}/block?seconds={long()}")
         text = wait_for(
-            lambda: text if "blocks_in_c" in (text := dump(stuck)) else "", 6, "the block"
+            lambda: text if "blocks_in_c" in (text := dump(stuck)) else "", 8, "the block"
         )
     (silent,) = re.findall(r"^Process .*does not respond\n(?:(?!Process).*\n)*", text, re.MULTILINE)
     assert "it is inside C code" in silent

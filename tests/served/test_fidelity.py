@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 from http.client import HTTPConnection, IncompleteRead
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from serving import Project, ask, wait_for
+from serving import Project, ask, wait_for, with_views
 from test_background import Service
 
 pytestmark = [pytest.mark.slow, pytest.mark.daemon_mode]
@@ -80,6 +81,20 @@ def part(name: str) -> str:
     return name
 
 
+@bp.get("/zero")
+def zero() -> str:
+    return str(1 / 0)
+
+
+@bp.app_errorhandler(500)
+def own_page(error) -> tuple:
+    return "own page", 500
+
+
+# As an application may have it in its configuration; `flask run` does not heed it either.
+bp.record(lambda made: made.app.config.update(DEBUG=True))
+
+
 @bp.get("/file")
 def file() -> Response:
     return send_file(__file__, mimetype="text/plain")
@@ -88,26 +103,34 @@ def file() -> Response:
 
 @pytest.fixture(scope="module", params=["daemon", "embedded"])
 def service(request: pytest.FixtureRequest, changed: Project) -> Iterator[Service]:
-    views = changed.package / "views.py"
-    before = views.read_text("utf-8")
-    views.write_text(before + VIEWS, "utf-8")
     service = Service(changed)
-    started = service.run("start", "--mode", request.param)
-    assert started.returncode == 0, started.stderr
-    try:
+    error_log(service).unlink(missing_ok=True)  # what another mode logged is no proof
+    with with_views(changed, VIEWS):
+        started = service.run("start", "--mode", request.param)
+        assert started.returncode == 0, started.stderr
         yield service
-    finally:
         service.run("stop")
-        views.write_text(before, "utf-8")
+
+
+def error_log(service: Service) -> Path:
+    return service.project.path / "var" / "log" / "error.log"
 
 
 def log(service: Service) -> str:
-    return (service.project.path / "var" / "log" / "error.log").read_text("utf-8")
+    file = error_log(service)  # not there before somebody wrote to it
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def test_an_error_gets_the_page_of_the_application_whatever_the_configuration_says(
+    service: Service,
+) -> None:
+    answer = ask(f"{service.url}/zero")
+    assert (answer.status, answer.text) == (500, "own page")
 
 
 def test_a_stream_that_fails_breaks_off(service: Service) -> None:
     """A client must not take a part for the whole."""
-    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=60)
     connection.request("GET", "/breaks")
     response = connection.getresponse()
     with pytest.raises(IncompleteRead) as broken:

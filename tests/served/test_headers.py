@@ -158,6 +158,19 @@ def test_a_request_that_is_never_finished(changed: Project) -> None:
     tells_everything(answer)
 
 
+def test_a_second_instance_can_have_a_session_cookie_of_its_own(changed: Project) -> None:
+    """By the line in docs/guide/headers.md."""
+    file = changed.path / ".env"
+    before = file.read_text("utf-8")
+    file.write_text(f"{before}FLASK_SESSION_COOKIE_NAME=staging\n", "utf-8")
+    try:
+        with running(changed) as serving:
+            sent = ask(f"{serving.url}/login").headers["Set-Cookie"]
+    finally:
+        file.write_text(before, "utf-8")
+    assert sent.startswith("staging=")
+
+
 # --- Every kind of answer
 
 KINDS: dict[str, Callable[[Running], Answer]] = {

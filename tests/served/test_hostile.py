@@ -68,7 +68,7 @@ def target(changed: Project) -> Iterator[Running]:
 def answers(serving: Running, data: bytes) -> bytes:
     """All that comes back until the connection ends, which these bytes need not wait for."""
     with connect(serving) as connection:
-        connection.settimeout(5)
+        connection.settimeout(5 * patience())
         received = []
         try:
             connection.sendall(data)

@@ -360,7 +360,7 @@ def test_other_hosts(trusting: Running, ports: tuple[int, int], host: str) -> No
 def test_odd_ways_to_name_a_host(
     trusting: Running, ports: tuple[int, int], request_line: str, fields: str, status: int
 ) -> None:
-    with socket.create_connection((PROXY, ports[0]), timeout=20) as connection:
+    with socket.create_connection((PROXY, ports[0]), timeout=60) as connection:
         connection.sendall(f"{request_line}\r\n{fields}Connection: close\r\n\r\n".encode())
         response = HTTPResponse(connection)
         response.begin()

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from load import load
-from serving import Project, ask, free_port
+from serving import Project, ask, free_port, wait_for
+
+from flask_modwsgi.apache import processes, state
 
 # In embedded mode a reload may close idle connections.
 pytestmark = [pytest.mark.slow, pytest.mark.daemon_mode]
@@ -70,14 +73,19 @@ def served(url: str) -> tuple[str, str]:
     return ask(f"{url}/").text, ask(f"{url}/static/which.txt").text
 
 
-def test_the_guide(place: Path, call: Call) -> None:
-    """A first release, the next one under load, the way back, and away with one that is not in use."""
-    first, following, back = (
+def blocks(place: Path) -> list[str]:
+    """The commands of the guide: for the first release, the next one, and to go back."""
+    return [
         block.replace("https://git.example.com/blog.git", str(place / "blog.git")).replace(
             "/srv/blog", str(place)
         )
         for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
-    )
+    ]
+
+
+def test_the_guide(place: Path, call: Call) -> None:
+    """A first release, the next one under load, the way back, and away with one that is not in use."""
+    first, following, back = blocks(place)
     url = call.url  # type: ignore[attr-defined]
     done(call, f"set -e\n{first}")
     assert served(url) == ("release 1", "1")
@@ -86,6 +94,7 @@ def test_the_guide(place: Path, call: Call) -> None:
         done(call, f"set -e\n{following}")
         assert served(url) == ("release 2", "2")
         assert "Release   v2" in done(call, "current/run status")
+        assert f"written to {place}/var/log/dump-" in done(call, "current/run dump")
         done(call, f"set -e\n{back}")
         assert served(url) == ("release 1", "1")
         done(call, "ln -s releases/2 next && mv -T next current && current/run reload")
@@ -97,6 +106,22 @@ def test_the_guide(place: Path, call: Call) -> None:
     assert (place / ".env").read_text() == secret
     done(call, "current/run restart")
     assert served(url) == ("release 2", "2")
+
+
+def test_a_crash_loop_of_a_later_release_is_ended(place: Path, call: Call) -> None:
+    """The process that sees it was started from a release that is gone."""
+    first, following, _ = blocks(place)
+    done(call, f"set -e\n{first}{following}")
+    shutil.rmtree(place / "releases" / "1")
+    with (place / "releases" / "2" / "hello_flask.wsgi").open("a") as wsgi:
+        wsgi.write('\nif "mod_wsgi" in sys.modules:\n    import os\n    os._exit(5)\n')
+    root = place / "var" / "apache"
+    for worker in processes.workers(root):
+        os.kill(worker.pid, signal.SIGKILL)
+    wait_for(lambda: state.read(root).stopped, 60, "the look at the loop")
+    wait_for(lambda: not processes.apache(root), 30, "the end of the server")
+    assert "processes died again and again" in " ".join(call("current/run status").stdout.split())
+    assert os.listdir(place / "releases") == ["2"]
 
 
 def test_releases_that_share_nothing(place: Path, call: Call) -> None:
@@ -123,6 +148,7 @@ def test_releases_that_share_nothing(place: Path, call: Call) -> None:
             for folder in ("current", "releases/1", "releases/2"):
                 assert f"Release   v{other}" in done(call, f"{folder}/run status")
             assert "GET /" in done(call, "current/run logs")
+            assert "written to" in done(call, "current/run dump")
             done(call, move.format(one))
             done(call, "current/run reload")
             assert served(url) == (f"release {one}", one)

@@ -3,15 +3,30 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from serving import Project, Running, ask, running, survivors, wait_for, with_views
+from serving import (
+    Project,
+    Running,
+    ask,
+    free_port,
+    patience,
+    running,
+    starting,
+    survivors,
+    wait_for,
+    with_views,
+)
+
+from flask_modwsgi.machine import process_table
 
 pytestmark = pytest.mark.slow
 
@@ -168,7 +183,8 @@ def test_a_failure_is_a_500_whose_traceback_is_in_the_log(changed: Project) -> N
 
 def test_requests_under_way_finish_when_it_stops(changed: Project) -> None:
     with running(changed) as serving, ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(ask, f"{serving.url}/slow?seconds=2&say")
+        seconds = min(8, round(2 * patience()))  # STOP_LIMIT is 10
+        slow = pool.submit(ask, f"{serving.url}/slow?seconds={seconds}&say")
         wait_for(lambda: "under way" in serving.log, 5, "the request to be under way")
         assert serving.stop() == 0
         assert slow.result().text == "done"
@@ -242,11 +258,10 @@ def test_nothing_is_written_outside(project: Project, home: Path) -> None:
 
 def test_the_shell_that_called_it_goes_on(changed: Project) -> None:
     pexpect = pytest.importorskip("pexpect")
-    shell = pexpect.spawn("/bin/sh", timeout=30, encoding="utf-8", dimensions=(24, 80))
+    limit = 30 * patience()
+    shell = pexpect.spawn("/bin/sh", timeout=limit, encoding="utf-8", dimensions=(24, 80))
     try:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         shell.sendline(f"PORT={port} {changed.path}/run; echo status=$?")
         shell.expect("Ctrl-C stops it")
         shell.setwinsize(50, 120)  # SIGWINCH, which Apache takes for an order to stop
@@ -269,18 +284,35 @@ def test_verbs_beside_a_server_in_the_foreground(changed: Project, verb: str) ->
         def call(*words: str) -> subprocess.CompletedProcess[str]:
             return changed.call("./run", *words, PORT=port)
 
-        rows = json.loads(call("status", "--json").stdout)["processes"]
-        assert rows
-        assert all(row["responds"] for row in rows)
+        def respond() -> bool:
+            rows = json.loads(call("status", "--json").stdout)["processes"]
+            return bool(rows) and all(row["responds"] for row in rows)
+
+        wait_for(respond, 10, "every process to respond")
         reloaded = call("reload")
         assert reloaded.returncode == 0, reloaded.stderr
         assert call("stop").returncode == 0
-        assert serving.process.wait(timeout=30) == 0
+        assert serving.process.wait(timeout=30 * patience()) == 0
         wait_for(lambda: "* stopped by another command" in serving.log, 10, "its last line")
 
 
+@contextmanager
+def put_back(*files: Path) -> Iterator[None]:
+    """They are as before afterwards."""
+    before = {file: file.read_bytes() for file in files}
+    try:
+        yield
+    finally:
+        for file, content in before.items():
+            file.write_bytes(content)
+
+
 def test_development_reloads_what_is_saved(changed: Project) -> None:
-    with running(changed, "dev") as serving:
+    template = changed.package / "templates" / "index.html"
+    layout = template.with_name("layout.html")
+    views, env_file = changed.package / "views.py", changed.path / ".env"
+    (wsgi,) = changed.path.glob("*.wsgi")
+    with put_back(template, layout, views, env_file, wsgi), running(changed, "dev") as serving:
 
         def page() -> str:
             try:
@@ -288,11 +320,16 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
             except OSError:  # Apache restarts for a new .env
                 return ""
 
-        template = changed.package / "templates" / "index.html"
         template.write_text(template.read_text().replace("love Flask", "love templates"))
         wait_for(lambda: "love templates" in page(), 10, "the template")
+        layout.write_text(layout.read_text().replace("<main", "<p>New layout</p><main"))
+        wait_for(
+            lambda: "New layout" in ask(f"{serving.url}/{'a' * 9000}", Accept="text/html").text,
+            10,
+            "Apache's own error page",
+        )
+        assert "index.html" not in serving.log
 
-        views = changed.package / "views.py"
         good = views.read_text()
         index = 'render_template("index.html", served_by=served_by())'
         assert index in good
@@ -308,18 +345,23 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         sends = "bp.record(lambda made: made.app.config.update(USE_X_SENDFILE=True))"
         views.write_text(f"{good}\n{sends}\n")
         wait_for(lambda: "sendfile-on" in page(), 10, "the problem in the browser")
-        views.write_text(good.replace(index, '"code"'))
-        wait_for(lambda: page() == "code", 10, "the new code")
+        loads = wsgi.read_text()
+        wsgi.write_text(f"{loads}\napplication = create_app\n")
+        wait_for(lambda: "app-unservable" in page(), 10, "that it has to be called")
+        wsgi.write_text(loads)
+        code = "f\"code {os.environ['WERKZEUG_RUN_MAIN']}\""
+        views.write_text(good.replace(index, code))
+        wait_for(lambda: page() == "code true", 10, "the new code")
         views.write_text(good.replace(index, 'os.environ["GREETING"]'))
-        with (changed.path / ".env").open("a") as file:
+        with env_file.open("a") as file:
             file.write("GREETING=\"from $HOME, 100% 'sure'\"\n")
         wait_for(lambda: page() == "from $HOME, 100% 'sure'", 15, "the new setting")
-        settings = (changed.path / ".env").read_text()
-        (changed.path / ".env").write_text(f"{settings}THREADS=many\n")
+        settings = env_file.read_text()
+        env_file.write_text(f"{settings}THREADS=many\n")
         wait_for(lambda: "nothing was restarted" in serving.log, 15, "what is wrong with .env")
         assert "setting-invalid" in serving.log
         assert page() == "from $HOME, 100% 'sure'"
-        (changed.path / ".env").write_text(settings)
+        env_file.write_text(settings)
         wait_for(lambda: serving.log.count("restarting, because") == 2, 15, "a restart")
         beside = changed.path / "beside.py"
         beside.write_text("")
@@ -328,7 +370,143 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         assert "ZeroDivisionError" in serving.log
         assert serving.log.count("SyntaxError: ") == serving.log.count("SystemExit: enough") == 1
         assert "GET / 200" in serving.log
-    views.write_text(good)
+
+
+def test_development_goes_on_in_a_new_environment(changed: Project) -> None:
+    """As `./run setup` makes one for a new package, and puts it to use."""
+    link = changed.path / ".venv"
+    old, new = Path(os.readlink(link)), Path("var/env/new")
+    shutil.copytree(changed.path / old, changed.path / new, symlinks=True)
+    (site_packages,) = (changed.path / new).glob("lib/python*/site-packages")
+    (site_packages / "newly.py").write_text("")
+
+    def use(environment: Path) -> None:
+        (changed.path / "link").symlink_to(environment)
+        (changed.path / "link").rename(link)
+
+    source = (
+        '\n\nimport newly\n\n\n@bp.get("/newly")\ndef is_new() -> str:\n    return newly.__name__\n'
+    )
+    try:
+        with running(changed, "dev") as serving:
+            with with_views(changed, source):
+                wait_for(lambda: "No module named 'newly'" in serving.log, 10, "the failure")
+                use(new)
+                wait_for(lambda: serving.log.count("Ctrl-C stops it") == 2, 30, "a restart")
+                assert ask(f"{serving.url}/newly").text == "newly"
+            assert serving.stop() == 0
+    finally:
+        use(old)
+        shutil.rmtree(changed.path / new)
+
+
+@contextmanager
+def loading_without_end(project: Project, where: str) -> Iterator[None]:
+    """The project whose .wsgi file comes to no end on trial, or in Apache."""
+    wsgi = project.path / "hello_flask.wsgi"
+    test = f"if ('flask_modwsgi.worker.trial' in sys.orig_argv) == {where == 'trial'}:"
+    waits = f"import sys\nimport time\n\n{test}\n    print('is loading')\n    time.sleep(600)\n"
+    with put_back(wsgi):
+        wsgi.write_text(waits + wsgi.read_text())
+        yield
+
+
+def is_tried(serving: Running) -> bool:
+    running = process_table.running()
+    return any(
+        "flask_modwsgi.worker.trial" in one.command
+        for one in running
+        if one.parent == serving.process.pid
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "where"),
+    [(signal.SIGINT, "trial"), (signal.SIGTERM, "trial"), (signal.SIGINT, "Apache")],
+)
+def test_development_can_be_stopped_while_the_application_loads(
+    changed: Project, number: int, where: str
+) -> None:
+    env = {"START_LIMIT": "600"}
+    with loading_without_end(changed, where), starting(changed, "dev", env=env) as serving:
+        begun = {"trial": lambda: is_tried(serving), "Apache": lambda: "is loading" in serving.log}
+        wait_for(begun[where], 60, "the load")
+        family = serving.family()
+        os.killpg(serving.process.pid, number)  # as a terminal does
+        assert serving.process.wait(timeout=20 * patience()) == 0
+    assert survivors(family, 5) == []
+    assert "Traceback" not in serving.log
+
+
+def test_development_can_be_stopped_while_it_reads_a_new_environment(changed: Project) -> None:
+    env_file, env = changed.path / ".env", {"START_LIMIT": "600"}
+    with (
+        put_back(env_file),
+        running(changed, "dev", env=env) as serving,
+        loading_without_end(changed, "trial"),
+    ):
+        with env_file.open("a") as file:
+            file.write("\n")
+        wait_for(lambda: is_tried(serving), 20, "the load")
+        os.killpg(serving.process.pid, signal.SIGINT)
+        assert serving.process.wait(timeout=20 * patience()) == 0
+    assert "restarting" not in serving.log
+
+
+def test_werkzeugs_server_in_an_application_under_development(changed: Project) -> None:
+    """In a thread and in a program that the application starts, as under ``./run``."""
+    ports = {"thread": free_port(), "program": free_port()}
+
+    def serving(name: str) -> str:
+        return f"run_simple('127.0.0.1', {ports[name]}, Response('the {name}'))"
+
+    def answer(name: str) -> str:
+        try:
+            return ask(f"http://127.0.0.1:{ports[name]}/").text
+        except OSError:
+            return ""
+
+    names = "from werkzeug import Response, run_simple"
+    words = [f"{changed.path}/.venv/bin/python", "-c", f"{names}; {serving('program')}"]
+    source = (
+        f"\n\nimport subprocess\nimport threading\n\n{names}\n\n"
+        f"threading.Thread(target=lambda: {serving('thread')}, daemon=True).start()\n"
+        f"subprocess.Popen({words})\n"
+    )
+    with with_views(changed, source), running(changed, "dev"):
+        wait_for(lambda: answer("thread") == "the thread", 20, "the server in a thread")
+        wait_for(lambda: answer("program") == "the program", 20, "the server of a program")
+
+
+@pytest.mark.parametrize("debug", ["", ", debug=False"])
+def test_flasks_server_in_an_application_under_development(changed: Project, debug: str) -> None:
+    """In a thread it serves; where it would keep the application from being loaded, it is named."""
+    thread, port = free_port(), free_port()
+    other = "\n\nimport threading\n\nfrom flask import Flask\n\nother = Flask('other', static_url_path='/')\n"
+    run = f"other.run(port={{}}{debug})\n"
+
+    def page(url: str) -> str:
+        try:
+            return ask(url).text
+        except OSError:
+            return ""
+
+    beside = f"{other}threading.Thread(target=lambda: {run.format(thread).strip()}, daemon=True).start()\n"
+    with with_views(changed, beside), running(changed, "dev") as serving:
+        wait_for(lambda: "Not Found" in page(f"http://127.0.0.1:{thread}/"), 20, "the other server")
+        views = changed.package / "views.py"
+        views.write_text(f"{views.read_text()}\n{run.format(port)}")
+        wait_for(lambda: "app-serves" in page(serving.url), 20, "the problem in the browser")
+
+
+def test_development_shows_tracebacks_whatever_the_configuration_says(changed: Project) -> None:
+    """As under ``flask run --debug``."""
+    source = (
+        '\n\n@bp.get("/zero")\ndef zero() -> str:\n    return str(1 / 0)\n\n\n'
+        "bp.record(lambda made: made.app.config.update(DEBUG=False))\n"
+    )
+    with with_views(changed, source), running(changed, "dev") as serving:
+        assert "ZeroDivisionError" in ask(f"{serving.url}/zero").text
 
 
 def test_nothing_is_shown_in_the_middle_of_a_traceback(changed: Project) -> None:

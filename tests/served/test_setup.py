@@ -13,7 +13,7 @@ import psutil
 import pytest
 import serving
 from conftest import Bake
-from serving import Project, survivors, wait_for
+from serving import Project, patience, survivors, wait_for
 
 from flask_modwsgi.setup import pins
 
@@ -122,10 +122,10 @@ def test_ctrl_c_in_the_middle_of_a_build(
         family = psutil.Process(build.pid).children(recursive=True)
         assert family
         build.send_signal(number)
-        assert build.wait(timeout=20) == 128 + number
+        assert build.wait(timeout=20 * patience()) == 128 + number
     finally:
         build.terminate()  # compilers that go on would disturb the tests that follow
-        build.wait(timeout=20)
+        build.wait(timeout=20 * patience())
     assert survivors(family, 10) == []
     assert log.read_text().strip().splitlines()[-1].startswith("Interrupted")
 
@@ -193,14 +193,31 @@ print(len(wheel_cache.cached(project, apache, python)) > 0)
     assert done.stdout.split() == ["[]", "True"], done.stderr
 
 
+def cloned(project: Project) -> Project:
+    """A clone of it, after its owner has committed it."""
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
+    target = f"{project.path}-clone"
+    for words in ("init -q", "add --all", "commit -q -m all", f"clone -q . {target}"):
+        done = project.call(*git, *words.split())
+        assert done.returncode == 0, done.stderr
+    return as_project(Path(target))
+
+
 def test_a_moved_project_says_so_and_setup_mends_it(fresh: Project, kind: str) -> None:
+    """Then it does all that the workflow of the project does, as it is a clone."""
     uv = path_with_uv()
-    assert fresh.call("./run", "setup", "--apache", kind, PATH=uv).returncode == 0
-    moved = as_project(Path(shutil.move(fresh.path, f"{fresh.path}-moved")))
+    clone = cloned(fresh)
+    assert clone.call("./run", "setup", "--apache", kind, PATH=uv).returncode == 0
+    moved = as_project(Path(shutil.move(clone.path, f"{clone.path}-moved")))
     refused = moved.call("./run")
     assert "project-moved" in refused.stderr
-    assert f"it was made in {fresh.path}," in one_line(refused.stderr)
-    assert moved.call("./run", "setup", "--apache", kind, PATH=uv).returncode == 0
+    assert f"it was made in {clone.path}," in one_line(refused.stderr)
+    workflow = (moved.path / ".github/workflows/tests.yml").read_text("utf-8")
+    _, setup, *checks = re.findall(r"- run: (.*)", workflow)
+    for line in (f"{setup} --apache {kind}", *checks):
+        done = moved.call("sh", "-c", line, PATH=uv)
+        assert done.returncode == 0, line + done.stdout + done.stderr
+    assert len(checks) == 3
 
 
 def test_a_folder_nobody_else_may_enter_is_named(fresh: Project, kind: str) -> None:

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 import brotli  # type: ignore[import-untyped]
 import pytest
 from flask import Flask
-from serving import Project, ask, wait_for
+from serving import Project, ask, wait_for, with_views
 from test_background import Service
 
 from flask_modwsgi.apache import precompressed
@@ -45,19 +45,18 @@ def service(changed: Project) -> Iterator[Service]:
     link.symlink_to("/etc/passwd")
     hidden.write_text(TEXT, "utf-8")
     leftover.write_text(TEXT, "utf-8")
-    views = changed.package / "views.py"
-    before = views.read_text("utf-8")
-    views.write_text(before + VIEWS, "utf-8")
     service = Service(changed)
-    started = service.run("start", MOUNT_POINT="/app")
-    assert started.returncode == 0, started.stderr
-    service.url += "/app"
-    yield service
-    service.run("stop")
-    views.write_text(before, "utf-8")
-    for file in (*files, link, hidden, leftover):
-        file.unlink(missing_ok=True)
-    (static / "deep").rmdir()
+    try:
+        with with_views(changed, VIEWS):
+            started = service.run("start", MOUNT_POINT="/app")
+            assert started.returncode == 0, started.stderr
+            service.url += "/app"
+            yield service
+            service.run("stop")
+    finally:
+        for file in (*files, link, hidden, leftover):
+            file.unlink(missing_ok=True)
+        (static / "deep").rmdir()
 
 
 VIEWS = """
@@ -77,7 +76,7 @@ class Reply:
     """Status, headers and body as they came."""
 
     def __init__(self, service: Service, path: str, encoding: str = "identity", **fields: str):
-        connection = HTTPConnection("127.0.0.1", int(service.port), timeout=20)
+        connection = HTTPConnection("127.0.0.1", int(service.port), timeout=60)
         headers = {"Accept-Encoding": encoding}
         headers |= {name.replace("_", "-"): value for name, value in fields.items()}
         connection.request("GET", path, headers=headers)
@@ -151,7 +150,7 @@ def test_another_method_is_refused_by_flask(service: Service, method: str) -> No
     for query in ("", "?v=0123456789abcdef"):
         request = Request(f"{service.url}/static/style.css{query}", method=method)
         with pytest.raises(HTTPError) as refused:
-            urlopen(request, timeout=20)
+            urlopen(request, timeout=60)
         with refused.value as answer:
             assert (answer.code, "GET" in answer.headers["Allow"]) == (405, True)
 

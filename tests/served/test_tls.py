@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -276,7 +277,7 @@ def handshake(service: Service, **limits: Any) -> ssl.SSLSocket:
     for name, value in limits.items():
         setattr(context, name, value)
     context.set_alpn_protocols(["h2", "http/1.1"])
-    plain = socket.create_connection(("127.0.0.1", int(service.env["HTTPS_PORT"])), timeout=20)
+    plain = socket.create_connection(("127.0.0.1", int(service.env["HTTPS_PORT"])), timeout=60)
     return context.wrap_socket(plain, server_hostname="localhost")
 
 
@@ -360,7 +361,7 @@ def late_clients(service: Service, number: int) -> Iterator[list[str]]:
     def client() -> None:
         while not done.is_set():
             try:
-                with socket.create_connection(address, timeout=30) as plain:
+                with socket.create_connection(address, timeout=60) as plain:
                     done.wait(random.uniform(0, 0.3))
                     with trusting.wrap_socket(plain) as connection:
                         done.wait(random.uniform(0, 1.5))
@@ -448,6 +449,8 @@ with renewal.stand_in(launch.collect(project, logs=project.logs)):
             after = [ask_securely(service, path, **spoofed) for path in paths]
             health = ask(f"{service.http}/health/live")
             redirect = ask(f"{service.http}/")
+            dropped = seen_after_dropping_fields(service)
+            direct = asked_past_the_first(service)
         finally:
             second.stdin.close()
     views.write_text(text, "utf-8")
@@ -460,6 +463,43 @@ with renewal.stand_in(launch.collect(project, logs=project.logs)):
         assert stable(then.text) == stable(first.text)
     assert health.status == 200
     assert redirect.headers["Location"] == f"{service.https}/"
+    assert dropped == json.loads(before[1].text) | {"REMOTE_ADDR": ANOTHER}
+    assert direct == [403, 403]
+
+
+# A client that is not the address of the first Apache; other systems have no other one.
+ANOTHER = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
+
+
+def seen_after_dropping_fields(service: Service) -> Any:
+    """What a client gets that has a proxy remove what is said of it (RFC 9110, 7.6.1)."""
+    trusting = ssl.create_default_context(cafile=service.certificate)
+    address = ("127.0.0.1", int(service.env["HTTPS_PORT"]))
+    names = ("Host", "X-Forwarded-For", "X-Forwarded-Port", "X-Request-ID", "X-Stand-In")
+    request = (
+        f"GET /seen/x//y HTTP/1.1\r\nHost: {service.https.removeprefix('https://')}\r\n"
+        f"Connection: close, {', '.join(names)}\r\n\r\n"
+    )
+    with (
+        socket.create_connection(address, 30, source_address=(ANOTHER, 0)) as plain,
+        trusting.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        connection.sendall(request.encode())
+        with connection.makefile("rb") as answer:
+            _, _, body = answer.read().partition(b"\r\n\r\n")
+    return json.loads(body)
+
+
+def asked_past_the_first(service: Service) -> list[int]:
+    """The statuses for another user of this machine, who connects to the second Apache itself."""
+    written = (service.project.path / "var" / "apache" / "stand-in").read_text()
+    ports = dict(line.split() for line in written.splitlines())
+    forged = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "X-Stand-In": "a guess"}
+    trusting = ssl.create_default_context(cafile=service.certificate)
+    return [
+        ask(f"{scheme}://127.0.0.1:{ports[scheme]}/seen/x", trusting, **forged).status
+        for scheme in ("http", "https")
+    ]
 
 
 SEEN = """
@@ -556,6 +596,7 @@ def warning(log: str) -> str:
 
 
 def test_dev_with_a_certificate_of_its_own(service: Service) -> None:
+    service.run("stop")
     env = {**service.env, "TLS_CERTIFICATE": "", "TLS_KEY": ""}
     kept = service.project.path / "var" / "tls"
     made = []

@@ -84,6 +84,8 @@ REFUSED: dict[str, dict[str, Any]] = {
         "parent": "/srv/../app",
         "dot": "/srv/./app",
         "home": "~/app",
+        "hidden by ProtectHome": "/home/ann/app",
+        "hidden by PrivateTmp": "/tmp/app",
         "space": "/srv/my app",
         "percent, a systemd specifier": "/srv/%h",
         "dollar": "/srv/$HOME",
@@ -129,7 +131,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "project_name": [" x ", "}}", "%}", "#}", "{", "{ {", "%s$HOME`id`", "x" * 200, "\u202eabc"],
     "project_slug": ["x", "9", "A.b_c-d", "a--b", "x" * 64],
     "app_name": ["x", "X9_", "match", "x" * 64],
-    "root_path": ["/x", "/srv/a.b-c_d+e@f~g=h,i", "/srv/..x", "/" + "x" * 199],
+    "root_path": ["/x", "/srv/a.b-c_d+e@f~g=h,i", "/srv/..x", "/homes/x", "/" + "x" * 199],
     "mount_point": ["/a/b", "/~me", "/v1.0", "/a_b-c", "/" + "x" * 199],
     "port": ["1", "80", "65535", 8080],
 }
@@ -226,7 +228,7 @@ def test_no_dependency_is_hidden_by_the_app() -> None:
 @pytest.mark.slow
 def test_nothing_in_the_environment_is_hidden_by_the_app(built: Built, kind: str) -> None:
     (packages,) = built(kind).path.glob(".venv/lib/python3*/site-packages")
-    modules = {path.name.split(".")[0] for path in packages.iterdir()}
+    modules = {path.name.split(".")[0] for path in packages.iterdir() if path.suffix != ".pth"}
     modules = {name for name in modules if not name.startswith("_") and "-" not in name}
     assert {"flask", "flask_modwsgi", "mod_wsgi", "pytest"} <= modules
     for name in modules:
@@ -301,8 +303,8 @@ def test_folder_is_accepted(folder: str) -> None:
     assert PRE_GEN["check_folder"](folder) is None
 
 
-def test_command_line_refusal(tmp_path: Path) -> None:
-    folder = tmp_path / "my apps"
+def test_command_line_refusal(open_folder: Path) -> None:
+    folder = open_folder / "my apps"
     result = cookiecutter(folder, "port=0", "install=no")
     assert (result.returncode, result.stderr) == (1, "")
     assert f"  folder: {str(folder)!r} was given." in result.stdout
@@ -330,12 +332,12 @@ def test_replay_is_refused(tmp_path: Path, slug: str) -> None:
     assert {path for path in tmp_path.rglob("*") if ".cookiecutter" not in str(path)} == before
 
 
-def test_the_hook_refuses_too(tmp_path: Path) -> None:
+def test_the_hook_refuses_too(open_folder: Path) -> None:
     """It knows the folder where cookiecutter has not told the extension, as under cruft."""
-    project = tmp_path / "my apps" / "hello-flask"
+    project = open_folder / "my apps" / "hello-flask"
     project.mkdir(parents=True)
     source = (ROOT / "hooks/pre_gen_project.py").read_text("utf-8")
-    hook = tmp_path / "hook.py"
+    hook = open_folder / "hook.py"
     hook.write_text(source.replace("{{ cookiecutter | tojson }}", json.dumps(derive())))
     done = subprocess.run([sys.executable, hook], cwd=project, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")

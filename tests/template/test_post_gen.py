@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from serving import patience
 
 from flask_modwsgi import __version__
 
@@ -58,7 +59,7 @@ def start(
 
 
 def finish(hook: Hook) -> tuple[str, str]:
-    out, err = hook.communicate(timeout=20)
+    out, err = hook.communicate(timeout=20 * patience())
     assert hook.returncode == 0
     assert "Traceback" not in err
     return out, err
@@ -67,6 +68,15 @@ def finish(hook: Hook) -> tuple[str, str]:
 def test_setup_speaks_for_itself(project: Path) -> None:
     write_run(project, 'echo "$PWD: $*"')
     assert finish(start(project)) == (f"{project}: setup\n", "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others may let their group write")
+def test_what_root_generates_is_written_by_no_group(project: Path) -> None:
+    """As with a umask of 002; `run` would refuse to run."""
+    write_run(project, "umask", 0o775)
+    project.chmod(0o775)
+    assert finish(start(project))[0].endswith("22\n")
+    assert not any(path.stat().st_mode & 0o022 for path in (project, *project.rglob("*")))
 
 
 @pytest.mark.parametrize("failure", ["exit 3", "kill -9 $$"])
@@ -177,4 +187,4 @@ def test_nobody_listens(project: Path) -> None:
     assert hook.stderr
     hook.stdout.close()
     hook.stderr.close()
-    assert hook.wait(timeout=20) == 0
+    assert hook.wait(timeout=20 * patience()) == 0

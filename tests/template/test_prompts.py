@@ -9,6 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from conftest import QUESTIONS, ROOT, derive
+from serving import patience
 
 from flask_modwsgi import __version__
 
@@ -43,7 +44,7 @@ def terminal(tmp_path: Path) -> pexpect.spawn:
         cwd=str(tmp_path),
         env={**os.environ, "TERM": "dumb", "TMPDIR": str(tmp_path)},
         encoding="utf-8",
-        timeout=20,
+        timeout=20 * patience(),
     )
 
 

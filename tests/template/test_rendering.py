@@ -1,5 +1,6 @@
 """What is generated: the exact files, complete, tidy and the same without hooks."""
 
+import io
 import os
 import re
 import shlex
@@ -15,9 +16,11 @@ import pytest
 import yaml
 from conftest import QUESTIONS, ROOT, TEMPLATE, Bake, Baked, derive
 from cookiecutter.main import cookiecutter
+from dotenv import dotenv_values
 from pytest_cookies.plugin import Cookies
 
 from flask_modwsgi import __version__
+from flask_modwsgi.config import settings
 
 FILES = {
     ".dockerignore",
@@ -180,6 +183,9 @@ def test_unrendered_patterns_are_all_needed() -> None:
         {},
         {"project_slug": "Other.Name-1"},
         {"project_slug": "on"},
+        {"project_slug": "root"},
+        {"project_slug": "2048"},
+        {"project_name": "The quarterly financial reporting portal"},
         {"project_slug": "1e3", "root_path": "/srv/a.b-c_d+e@f~g=h,i"},
         {"app_name": "zoo", "root_path": "/opt/zoo", "mount_point": "/zoo", "port": "65535"},
         *({"apache": choice} for choice in QUESTIONS["apache"]),
@@ -209,6 +215,11 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     assert f"{expected['root_path']}/var:mode=1777" in web["tmpfs"]
     assert f"\nExecStart={expected['root_path']}/run serve " in unit
     assert f"\nReadWritePaths=-{expected['root_path']}/var/data -" in unit
+    # What useradd takes, and systemd does not take for a number.
+    [account] = re.findall("^User=([a-z][a-z0-9-]{0,31})$", unit, re.MULTILINE)
+    assert account != "root"
+    assert f"\n    useradd --system --home-dir /nonexistent {account}\n" in baked.read("README.md")
+    assert f" user={account} group={account} " in baked.read("deploy/vhost.conf")
     settings = dict(re.findall(r"^(\w+)=(.*)$", baked.read(".env.example"), re.MULTILINE))
     assert settings["PORT"] == expected["port"]
     assert settings["MOUNT_POINT"] == expected["__mount_point"]
@@ -218,6 +229,30 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     assert check.returncode == 0, check.stdout
     check = ruff(baked.path, "format", "--check")
     assert check.returncode == 0, check.stdout
+
+
+def test_the_site_of_a_shared_apache_has_the_defaults_of_the_settings(defaults: Baked) -> None:
+    text = defaults.read("deploy/vhost.conf").replace("\\\n", " ")
+    given = dotenv_values(stream=io.StringIO(defaults.read(".env.example")))
+    chosen = settings.load({name: value or "" for name, value in given.items()})
+    for words in (
+        f" processes=2 threads={chosen.threads} ",
+        f" request-timeout={chosen.request_limit} graceful-timeout={chosen.stop_limit} ",
+        f"\n    LimitRequestBody {chosen.max_upload_mb * 2**20}\n",
+        f"\n    LimitRequestLine {chosen.max_header_kb * 2**10}\n",
+    ):
+        assert words in text
+    own = (ROOT / "src/flask_modwsgi/apache/conf/browsers.conf").read_text("utf-8")
+    own = own.replace("${CONTENT_SECURITY_POLICY}", chosen.content_security_policy)
+    assert headers(text) == headers(own)
+    assert len(headers(text)) == 6
+
+
+def headers(configuration: str) -> set[tuple[str, ...]]:
+    """Those that Apache sends unless the application does, with value and condition."""
+    lines = configuration.replace("\\\n", " ").splitlines()
+    words = [shlex.split(line) for line in lines if '"expr=-z resp(' in line]
+    return {tuple(one) for one in words}
 
 
 def test_ruff_would_find_something(bake: Bake) -> None:

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,12 +21,13 @@ from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 
 from flask_modwsgi import __version__
+from flask_modwsgi.setup import interpreters
 
 WHEEL = f"flask_modwsgi-{__version__}-py3-none-any.whl"
 SDIST = f"flask_modwsgi-{__version__}.tar.gz"
 INFO = f"flask_modwsgi-{__version__}.dist-info"
 BUILD = "import sys, build_wheel as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
-PYTHONS = [sys.executable, *(f"/usr/bin/python3{minor}" for minor in ("", ".12", ".13", ".14"))]
+PYTHONS = [sys.executable, *(f"/usr/bin/{name}" for name in interpreters.NAMES)]
 
 
 def run(*command: str | Path, **options: Any) -> str:
@@ -103,7 +105,7 @@ def test_the_same_bytes_everywhere(built: Path, tmp_path: Path) -> None:
         (copy / name).write_bytes((copy / name).read_bytes().replace(b"\n", b"\r\n"))
     (copy / "src/flask_modwsgi/__pycache__").mkdir()
     (copy / "src/flask_modwsgi/__pycache__/cli.cpython-311.pyc").touch()
-    pythons = [python for python in PYTHONS if shutil.which(python)]
+    pythons = sorted({os.path.realpath(python) for python in PYTHONS if shutil.which(python)})
     for number, python in enumerate(pythons):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -127,3 +129,32 @@ def test_it_installs_into_an_empty_environment(built: Path, tmp_path: Path) -> N
     assert run(uv, "pip", "list", "--python", python).splitlines()[2:] == [
         f"flask-modwsgi {__version__}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("help", "\n  setup "),
+        ("help setup", "--rebuild"),
+        ("explain port-in-use", "Problem  port-in-use"),
+        ("doctor", r" checks, \d+ problems"),
+        ("setup", "Problem  (python-unsuitable|path-unreachable)"),
+    ],
+)
+def test_it_runs_from_the_file_without_another_package(
+    words: str, told: str, defaults: Baked, tmp_path: Path
+) -> None:
+    """With Python's standard library alone, which is what there is before a setup."""
+    project = shutil.copytree(defaults.path, tmp_path / "project")
+    command = [sys.executable, "-I", "-S", f"wheels/{WHEEL}/flask_modwsgi", *words.split()]
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env=os.environ | {"PYTHON": "/bin/false"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert re.search(told, done.stdout + done.stderr)
+    assert "Traceback" not in done.stdout + done.stderr

@@ -14,7 +14,7 @@ def written(*messages: str, pid: int = 7, module: str = "wsgi:info") -> list[str
 
 def stamped(*messages: str, pid: int = 7, module: str = "wsgi:info") -> list[Event]:
     """What such lines say."""
-    return events.read_all(line.encode() for line in written(*messages, pid=pid, module=module))
+    return [events.read(line.encode()) for line in written(*messages, pid=pid, module=module)]
 
 
 def died(pid: int, number: int, signal: str = "") -> list[str]:

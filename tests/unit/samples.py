@@ -1,5 +1,6 @@
 """Objects that unit tests need, made without looking at this machine."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,14 @@ from flask_modwsgi.setup.interpreters import Interpreter
 def me() -> Account:
     """Whoever runs the tests."""
     return Account("me", os.geteuid(), "us", os.getegid())
+
+
+def make_deep(folder: Path) -> None:
+    """More folders, one in the other, than Python calls functions, and than a path can name."""
+    with contextlib.chdir(folder):
+        for _ in range(1200):
+            os.mkdir("d" * 9)
+            os.chdir("d" * 9)
 
 
 def project(root: Path) -> Project:

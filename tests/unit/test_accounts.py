@@ -62,22 +62,19 @@ def test_root_serves_its_own_projects_as_the_web_user(root: None) -> None:
     assert accounts.choose("").user == WEB_USER
 
 
-def test_the_first_folder_in_the_way_is_named(tmp_path: Path) -> None:
+def test_the_first_folder_in_the_way_is_named(open_folder: Path) -> None:
     """Also behind a link, and to root only as another user."""
-    closed = tmp_path / "closed"
+    closed, link = open_folder / "closed", open_folder / "link"
     (closed / "inner").mkdir(parents=True)
     file = closed / "inner" / "file"
     file.touch()
-    (tmp_path / "link").symlink_to(file)
-    for step in (tmp_path, *tmp_path.parents):
-        if not step.stat().st_mode & 0o001:
-            step.chmod(step.stat().st_mode | 0o011)
+    link.symlink_to(file)
     uid = 65534 if os.geteuid() == 0 else os.geteuid()
     somebody = accounts.Account(f"#{uid}", uid, f"#{uid}", uid)
-    assert accounts.first_obstacle(somebody, [tmp_path / "link"]) is None
+    assert accounts.first_obstacle(somebody, [link]) is None
     closed.chmod(0o600)
     try:
-        found = accounts.first_obstacle(somebody, [tmp_path / "link"])
+        found = accounts.first_obstacle(somebody, [link])
     finally:
         closed.chmod(0o755)
     assert found and (found.verb, found.path) == ("enter", closed)

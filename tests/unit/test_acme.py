@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from samples import make_deep
 
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.logs import events
-from flask_modwsgi.machine import installation
+from flask_modwsgi.machine import folders, installation
 from flask_modwsgi.machine.installation import Installation
 from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
@@ -70,6 +71,15 @@ def test_apache_finds_no_pipe_and_no_link_in_the_store(tmp_path: Path) -> None:
     acme.make_store(project)
     assert [path.name for path in place.parent.rglob("*")] == ["example.com", "job.json"]
     assert (outside / "pipe").exists()
+
+
+def test_how_deep_a_folder_is_in_the_store_is_no_obstacle(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    place = note(project, "staging", finished=False)
+    make_deep(place)
+    acme.make_store(project)
+    assert (place / "job.json").is_file()
+    folders.remove(place)  # pytest could not
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"last": 1, "errors": "x"}', "{" * 10_000])

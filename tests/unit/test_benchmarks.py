@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from benchmarks import contenders, measure, report, slow_clients
+from benchmarks import contenders, first_page, measure, report, slow_clients
 from benchmarks.measure import Figures
 
 WRK = """\
@@ -117,3 +117,13 @@ def test_normal_requests_are_timed_beside_slow_ones(address: str, kind: str) -> 
     times = slow_clients.latencies(address, slow_clients.CLIENTS[kind], count=3, seconds=0.3)
     assert times == sorted(times)
     assert all(0 < milliseconds < 20_000 for milliseconds in times)
+
+
+def test_the_time_to_the_first_page_is_told_for_each_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(first_page, "generate", lambda folder, *answers, **env: None)
+    monkeypatch.setattr("sys.argv", ["first_page", "--rounds", "1"])
+    monkeypatch.setattr("shutil.which", lambda program: program)
+    first_page.main()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["pip", "uv"]

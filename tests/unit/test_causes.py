@@ -196,10 +196,21 @@ CUT = "WSGI0146: Daemon process 'shop' closed connection before sending complete
         (FIVE, [60.0], False),  # somebody serves
         (FIVE[4:], [], False),  # only four
         ([*FIVE, CUT], [], False),  # a request killed one of them
+        ([*FIVE, f"Exception on /{CUT}"], [], True),  # only its words
     ],
 )
 def test_what_a_loop_is(lines: list[str], ages: list[float], loop: bool) -> None:
     assert deaths.is_loop(stamped(*lines), ages) is loop
+
+
+@pytest.mark.parametrize(
+    "message", [died(7, 11, "SIGSEGV")[0], died(7, 9)[0], "process 7 of the application died"]
+)
+def test_the_writer_notices_every_line_that_counts_as_a_death(message: str) -> None:
+    """It has words of its own for them, as it looks at every line."""
+    [line] = written(message)
+    assert deaths.deaths([events.read(line.encode())])
+    assert writer.tells_of_death(line.encode())
 
 
 WORDS = [
@@ -224,7 +235,7 @@ WORDS = [
 def test_what_clients_have_logged_says_nothing_of_the_server(module: str, before: str) -> None:
     """They choose addresses, which are logged when something fails: the server would be stopped."""
     lines = written(*(f"{before}{word}" for word in WORDS), module=module)
-    log = events.read_all(line.encode() for line in lines)
+    log = [events.read(line.encode()) for line in lines]
     assert not deaths.deaths(log)
     assert not deaths.is_refused(log)
     assert not any(writer.tells_of_death(line.encode()) for line in lines)
@@ -235,6 +246,46 @@ def test_what_clients_have_logged_is_no_cause(message: str) -> None:
     before = "[client 10.0.0.1:5] (36)File name too long: AH00036: access to /"
     line = written(f"{before}{message} failed", module="core:error")[0]
     assert causes.cause(evidence(events.read(line.encode()))) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "before"),
+    [
+        ("shop:error", "[id awwsfLuRYxyQDfb1MeMwmAAAAAY] Exception on /"),
+        ("shop:error", "[id awwsfLuRYxyQDfb1MeMwmAAAAAY] "),
+        ("shop:error", ""),
+        ("flask_modwsgi:error", "[id awwsfLuRYxyQDfb1MeMwmAAAAAY] POST /"),
+        ("flask_modwsgi:error", "POST /"),
+        ("wsgi:error", "[client 10.0.0.1:5] /"),  # printed
+        ("wsgi:error", "a thread says "),
+    ],
+)
+@pytest.mark.parametrize("message", [*SAID, "WSGI0107: Unable to execute", "x\nWSGI0108: y"])
+def test_what_the_application_logs_of_clients_is_no_cause(
+    module: str, before: str, message: str
+) -> None:
+    line = written(f"{before}{message} [GET]", module=module)[0]
+    assert causes.cause(evidence(events.read(line.encode()), selinux=True)) is None
+
+
+@pytest.mark.parametrize("module", ["shop:error", "flask_modwsgi:error", "stdout:info"])
+def test_what_clients_have_logged_hides_no_loop(module: str) -> None:
+    log = stamped(*FIVE) + stamped(*[CUT] * 5, module=module)
+    assert deaths.is_loop(log, [])
+    assert deaths.no_successor(log)
+
+
+def test_a_path_of_a_client_is_not_that_which_is_denied() -> None:
+    denied = (
+        "[client 10.0.0.1:5] (13)Permission denied: AH00035: access to %s denied (filesystem path"
+        " '/srv/shop%s') because search permissions are missing on a component of the path"
+    )
+    log = [
+        events.read(written(denied % (path, path), module="core:error")[0].encode())
+        for path in ("/x'/etc/secret'", "/a")
+    ]
+    assert causes.cause(evidence(log[0])) is None
+    assert "may not use /srv/shop/a" in cause(evidence(*log)).what
 
 
 def test_only_the_last_seconds_count() -> None:
@@ -256,7 +307,9 @@ KERNEL = [
 
 def test_what_processes_died_of() -> None:
     killed = stamped(*died(6047, 9))
-    assert cause(evidence(*killed)).slug == "killed"
+    unknown = cause(evidence(*killed))
+    assert unknown.slug == "killed"
+    assert "6047 was ended by signal SIGKILL (or exited with status 9)." in unknown.what
     assert cause(evidence(*killed, memory_kills=1)).slug == "memory-exhausted"
     problem = cause(evidence(*killed, kernel=KERNEL))
     assert problem.slug == "memory-exhausted"

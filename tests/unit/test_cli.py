@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, TEMPLATE
 from samples import project
 
 from flask_modwsgi import __version__, problems
@@ -24,7 +24,7 @@ from flask_modwsgi.config.project import Project as SiteProject
 from flask_modwsgi.doctor import check_trust
 from flask_modwsgi.problems.catalogue import CATALOGUE
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.server import foreground
+from flask_modwsgi.server import debugging, foreground
 from flask_modwsgi.setup import environments
 
 NAMES = [verb.name for verb in VERBS]
@@ -141,6 +141,12 @@ def test_the_port_of_the_debugger(words: list[str], port: int) -> None:
     else:
         with pytest.raises(Problem, match="a number from 1 to 65535"):
             command_line.read(["dev", "--debugger", *words], "./run")
+
+
+def test_an_editor_attaches_where_the_debugger_listens() -> None:
+    [launch] = json.loads((TEMPLATE / ".vscode/launch.json").read_text("utf-8"))["configurations"]
+    port = command_line.read(["dev", "--debugger"], "./run")[1]["debugger"]
+    assert launch["connect"] == {"host": debugging.ADDRESS, "port": port}
 
 
 def test_the_options_of_a_verb_beside_settings() -> None:
@@ -272,6 +278,15 @@ def test_the_umask_takes_nothing_from_the_owner(tmp_path: Path) -> None:
     assert run(code=f"{code}; print(oct(os.umask(0)))").stdout.split()[-1] == "0o77"
 
 
+def test_what_root_makes_is_written_by_no_group() -> None:
+    """It would not trust that afterwards."""
+    code = (
+        "from flask_modwsgi.cli.main import main; import os; os.umask(0o002); main(['--version'])"
+    )
+    expected = "0o2" if os.geteuid() else "0o22"
+    assert run(code=f"{code}; print(oct(os.umask(0)))").stdout.split()[-1] == expected
+
+
 @pytest.mark.parametrize(
     ("typed", "remedy", "again"),
     [
@@ -325,6 +340,8 @@ def test_a_verb_that_is_refused_is_typed_again(
     assert main([verb, "--json"]) == 1
     told = json.loads(capsys.readouterr().err)
     assert told["type"][0] == f"PORT=8001 ./run {verb}"
+    assert main([verb]) == 1
+    assert f"More     {told['page']}\nType     " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["", *(verb.name for verb in VERBS if verb.needs_project)])

@@ -30,6 +30,15 @@ def text_for(folder: Path, given: dict[str, str], static: StaticFiles | None = N
     return configuration.httpd_conf(site, DEBIAN)
 
 
+def test_own_directives_can_tell_a_server_that_runs_for_a_short_time(tmp_path: Path) -> None:
+    site = Site(
+        *(project(tmp_path), settings.load({}), me(), {}, (), PRODUCTION, ROOT, None, {}),
+        is_temporary=True,
+    )
+    assert 'Define TEMPORARY "on"\n' in configuration.httpd_conf(site, DEBIAN)
+    assert "TEMPORARY" not in text_for(tmp_path, {})
+
+
 def test_apache_is_told_of_the_mount_point(tmp_path: Path) -> None:
     static = StaticFiles(tmp_path / "files", "/static")
     text = text_for(tmp_path / "x", {"MOUNT_POINT": "/app"}, static)
@@ -75,7 +84,7 @@ def test_the_files_use_what_is_defined_and_have_every_error_page(tmp_path: Path)
     }
     text = text_for(tmp_path, given, StaticFiles(tmp_path, "/static"))
     used = set(re.findall(r"(?:\$\{|<IfDefine )([A-Z_]+)[}>]", files))
-    used -= {"PYTHON_LIBRARY", "DEVELOPMENT"}  # of macOS, of ./run dev
+    used -= {"PYTHON_LIBRARY", "DEVELOPMENT", "TOKEN"}  # of macOS, of ./run dev, of a renewal
     text += text_for(tmp_path, {"HTTPS_NAMES": "example.com", "HTTPS_CONTACT": "a@example.com"})
     assert used == set(re.findall(r"^Define (\w+)", text, re.MULTILINE))
     documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", files, re.MULTILINE)

@@ -43,7 +43,8 @@ def call(copy: Path, *commands: str) -> None:
             re.sub(r"^\.venv/bin/python", shlex.quote(sys.executable), command),
             shell=True,
             cwd=copy,
-            env=env | {"PYTHON": sys.executable},
+            env=env
+            | {"PYTHON": shlex.quote(sys.executable), "PYTEST_DEBUG_TEMPROOT": str(copy.parent)},
             capture_output=True,
             text=True,
         )

@@ -9,9 +9,11 @@ import errno
 import io
 import json
 import os
+import platform
 import re
 import resource
 import runpy
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -88,9 +90,15 @@ def test_the_page_has_a_line_for_every_system() -> None:
 def test_commands_follow_the_system(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(systems, "family", lambda: family)
     assert ("lsof" in systems.port_owner(80)) == (family == "macos")
-    assert ("sed -i ''" in systems.replace_in(".env", "'s/a/b/'")) == (family == "macos")
+    assert ("sed -i ''" in systems.replace_in(".env", "s/a/b/")) == (family == "macos")
     assert ("adduser" in systems.new_user("app")) == (family == "alpine")
-    assert systems.install("bash").endswith(" bash")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    line = systems.install("bash")
+    assert line.endswith(" bash")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    for tool, asking in (("/usr/bin/sudo", f"sudo {line}"), (None, f"su root -c '{line}'")):
+        monkeypatch.setattr(shutil, "which", lambda name, tool=tool: tool)
+        assert systems.install("bash") == (line if family == "macos" else asking)
 
 
 def test_a_problem_crosses_a_process_border() -> None:
@@ -187,23 +195,17 @@ def test_limits_that_are_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_machine.open_files(settings_of()) == "unlimited"
     assert "2334 needed" in check_machine.tasks(settings_of())
     assert "2058 needed" in check_machine.tasks(settings_of(mode="embedded"))
-    monkeypatch.setattr(capacity, "most_tasks", lambda: 512)
-    assert "512 processes (pids.max)" in refused(check_machine.tasks, settings_of()).what
-
-
-def test_memory_and_tasks_of_a_container(tmp_path: Path) -> None:
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:    2048 kB\n")
-    assert capacity.available_memory(tmp_path, meminfo) == 2048 * 1024
-    assert capacity.most_tasks(tmp_path) is None
-    (tmp_path / "memory.max").write_text("1000000\n")
-    (tmp_path / "pids.max").write_text("max\n")
-    assert capacity.available_memory(tmp_path, meminfo) == 1000000
-    assert capacity.most_tasks(tmp_path) is None
-    (tmp_path / "pids").mkdir()
-    (tmp_path / "pids" / "pids.max").write_text("77\n")
-    assert capacity.most_tasks(tmp_path) == 77
-    assert capacity.available_memory(Path("/nonexistent"), Path("/nonexistent")) is None
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(capacity, "most_tasks", lambda: (512, "blog.service"))
+    problem = refused(check_machine.tasks, settings_of())
+    assert "512 processes (pids.max)" in problem.what
+    command = "sudo systemctl set-property blog.service TasksMax=4668 && ./run"
+    assert problem.remedy == (command,)
+    monkeypatch.setattr(platform, "node", lambda: "3f2a9c")
+    monkeypatch.setattr(capacity, "most_tasks", lambda: (512, "cgroup"))  # as in a container
+    (command,) = refused(check_machine.tasks, settings_of()).remedy
+    assert command.startswith("docker update --pids-limit 4668 3f2a9c ")
 
 
 def test_selinux_is_a_hint_and_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,6 +250,13 @@ def test_a_wsgi_file_that_names_none(source: str, slug: str, tmp_path: Path) -> 
     assert refused(check_settings.check_wsgi_file, file).slug == slug
 
 
+def test_no_variable_of_a_function_is_taken_for_the_application(tmp_path: Path) -> None:
+    file = tmp_path / "x.wsgi"
+    file.write_text("app = make()\ndef f():\n    result = 1\n    return result\n")
+    found = refused(check_settings.check_wsgi_file, file)
+    assert found.remedy == ("printf '\\napplication = app\\n' >> x.wsgi",)
+
+
 def test_the_place_of_a_syntax_error_is_shown_and_opened(tmp_path: Path) -> None:
     file = tmp_path / "x.wsgi"
     file.write_text("import sys\ndef f(:\n")
@@ -275,11 +284,22 @@ def test_the_way_to_a_file_leads_through_every_link(tmp_path: Path) -> None:
 # Masking
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "db_password", "API_TOKEN", "DATABASE_URL"])
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "db_password", "API_TOKEN", "DATABASE_URL", "MONGO_URI", "DB_PASS"]
+)
 def test_names_of_secrets(name: str) -> None:
     assert redaction.is_secret(name)
     assert "hush" not in redaction.masked(name, "hushhush")
     assert redaction.masked("PORT", "8000") == "8000"
+    assert redaction.masked("CELERY_BROKER", "redis://me:hush@db/0") == "redis://********@db/0"
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [("PWD", False), ("OLDPWD", False), ("DB_PWD", True), ("MYSQL_PWD", True)],
+)
+def test_the_folder_of_the_shell_is_no_secret(name: str, secret: bool) -> None:
+    assert redaction.is_secret(name) is secret
 
 
 def test_secrets_of_many_lines_and_short_values() -> None:
@@ -485,27 +505,24 @@ def test_what_is_closed_is_named_with_its_owner(tmp_path: Path) -> None:
     ],
 )
 def test_the_command_opens_what_its_owner_had_closed(
-    closed: str, mode: int, used: str, tmp_path: Path
+    closed: str, mode: int, used: str, open_folder: Path
 ) -> None:
     """Tried by an ordinary user, because nothing is closed to root."""
-    for step in (tmp_path, *tmp_path.parents):
-        if not step.stat().st_mode & 0o001:
-            step.chmod(step.stat().st_mode | 0o011)
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / ".env").touch()
+    (open_folder / "sub").mkdir()
+    (open_folder / "sub" / ".env").touch()
     if os.geteuid() == 0:
-        for path in (tmp_path / "sub", tmp_path / "sub" / ".env"):
+        for path in (open_folder / "sub", open_folder / "sub" / ".env"):
             os.chown(path, 65534, 65534)
-    (tmp_path / closed).chmod(mode)
+    (open_folder / closed).chmod(mode)
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
             if os.geteuid() == 0:
                 os.setgid(65534)
                 os.setuid(65534)
-            told = check_places.refusal(PermissionError(13, "no", tmp_path / used), tmp_path)
+            told = check_places.refusal(PermissionError(13, "no", open_folder / used), open_folder)
             os.system(told.remedy[0])
-            (tmp_path / used).write_text("x")
+            (open_folder / used).write_text("x")
             os._exit(0)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

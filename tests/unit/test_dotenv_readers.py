@@ -1,5 +1,6 @@
 """Packages that read .env, where this user cannot."""
 
+import io
 import os
 import subprocess
 import sys
@@ -14,18 +15,25 @@ from flask_modwsgi.worker import dotenv_readers
 VALUES = {"COLOUR": 'it\'s "blue" \\n ${HOME} # no comment', "LINES": "one\ntwo", "EMPTY": ""}
 
 
+READ = "import io\ndef read(path):\n    with {}(path) as file:\n        return file.read()"
+
+
+@pytest.mark.parametrize(
+    ("name", "opens"), [("decouple", "open"), ("dynaconf.vendor.dotenv.main", "io.open")]
+)
 def test_they_get_the_values_in_force_and_other_files_as_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, opens: str
 ) -> None:
-    other = ModuleType("decouple")
-    exec("def read(path):\n    with open(path) as file:\n        return file.read()", vars(other))
-    monkeypatch.setitem(sys.modules, "decouple", other)
+    other = ModuleType(name)
+    exec(READ.format(opens), vars(other))
+    monkeypatch.setitem(sys.modules, name, other)
+    monkeypatch.setattr("dotenv.main.io", io, raising=False)
     monkeypatch.setattr("dotenv.main.open", open, raising=False)
     file, second = tmp_path / ".env", tmp_path / "second.env"
     file.write_text("COLOUR=another\n")
     second.write_text("SECOND=2\n")
-    for name, value in VALUES.items():
-        monkeypatch.setenv(name, value)
+    for variable, value in VALUES.items():
+        monkeypatch.setenv(variable, value)
     monkeypatch.setattr("os.access", lambda path, mode: path != file)
     dotenv_readers.give(file, [*VALUES, "NOT_SET"])
     monkeypatch.chdir(tmp_path)

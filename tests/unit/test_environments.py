@@ -97,6 +97,29 @@ def test_half_made_is_none(project: Project) -> None:
         assert environments.drift(path, {}) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("given", ["python", "home", "module"])
+def test_a_setup_of_root_executes_no_environment_of_others(project: Project, given: str) -> None:
+    environment, theirs = made(project, "20261126-010001-42"), project.root / "theirs"
+    versions = json.dumps({"flask": "3.1.3", "click": "8.1"})
+    for folder in (environment / "bin", theirs):
+        folder.mkdir()
+    (theirs / "python").write_text(f"#!/bin/sh\necho '{versions}'\n")
+    (theirs / "python").chmod(0o755)
+    python = environment / "bin" / "python"
+    if given == "python":
+        python.symlink_to(theirs / "python")
+    else:
+        python.write_text((theirs / "python").read_text())
+        python.chmod(0o755)
+    home = theirs if given == "home" else "/usr/bin"
+    (environment / "pyvenv.cfg").write_text(f"version = 3.11.2\nhome = {home}\n")
+    (environment / "module.py").touch()
+    assert environments.find(project, RECIPE) == environment
+    os.chown(environment / "module.py" if given == "module" else theirs, 65534, 65534)
+    assert environments.find(project, RECIPE) is None
+
+
 def test_drift(project: Project) -> None:
     path = made(project, "1")
     installed = {"flask": "3.1.3", "click": "8.1", "more": "1"}
@@ -120,6 +143,15 @@ def test_when_a_running_apache_can_take_an_environment(project: Project) -> None
     assert reasons(wheels="k4", apache="bundled") == "the kind of Apache (system is now bundled)"
     assert reasons(wheels="k5") == "mod_wsgi (was rebuilt)"
     gone = environments.restart_reasons(project.root / "gone", old)
+    assert environments.restart_reasons(old, old) == []
+    for environment, text in ((old, "Timeout 60"), (made(project, "new"), "Timeout 5")):
+        conf = environment / "lib/python3.12/site-packages/flask_modwsgi/apache/conf"
+        conf.mkdir(parents=True)
+        (conf / "main.conf").write_text(text)
+    assert environments.restart_reasons(old, environment) == [
+        "Apache's configuration, by a new version of flask-modwsgi"
+    ]
+    assert environments.restart_reasons(old, environment, reads_configuration=True) == []
     assert gone == [f"the environment that Apache was started from, {project.root}/gone, is gone"]
 
 
@@ -139,21 +171,18 @@ def test_a_setup_names_the_verb_that_takes_the_new_environment(
         assert capsys.readouterr().out.endswith(told)
 
 
-def test_all_closed_folders_are_found_at_once(tmp_path: Path) -> None:
+def test_all_closed_folders_are_found_at_once(open_folder: Path) -> None:
     """Also those behind one that is closed; what is open behind one is none of them."""
     if os.geteuid() != 0:
         pytest.skip("only root serves as another user")
     account = accounts.choose("nobody")
-    for step in (tmp_path, *tmp_path.parents):
-        if step.stat().st_uid == 0 and step.is_relative_to("/tmp") and step != Path("/tmp"):
-            step.chmod(0o755)
     for name in ("closed", "closed/open", "closed/open/inner", "beside"):
-        (tmp_path / name).mkdir(mode=0o755)
+        (open_folder / name).mkdir(mode=0o755)
     for name in ("closed", "closed/open/inner", "beside"):
-        (tmp_path / name).chmod(0o700)
-    secret = tmp_path / "closed/open/secret.py"
+        (open_folder / name).chmod(0o700)
+    secret = open_folder / "closed/open/secret.py"
     secret.touch(mode=0o600)
-    paths = [tmp_path / "closed/open/inner", secret, tmp_path / "beside"]
+    paths = [open_folder / "closed/open/inner", secret, open_folder / "beside"]
     found = accounts.obstacles(account, paths)
     assert [(one.path.name, one.verb) for one in found] == [
         ("closed", "enter"),
@@ -162,7 +191,7 @@ def test_all_closed_folders_are_found_at_once(tmp_path: Path) -> None:
         ("beside", "list"),
     ]
     denied = [(one.path, one.mode, one.verb) for one in found]
-    command = problems.path_unreachable("nobody", denied, tmp_path).remedy[0]
+    command = problems.path_unreachable("nobody", denied, open_folder).remedy[0]
     assert shlex.split(command).count("chmod") == 3
     subprocess.run(command, shell=True, check=True)
     assert accounts.obstacles(account, paths) == []

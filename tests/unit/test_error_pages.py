@@ -5,10 +5,16 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from flask_modwsgi.worker import error_pages
+from flask_modwsgi.worker import app_logging, error_pages
 
 OWN = "<p>Sorry: {{ error.code }}</p>"
 FAILS = "<p>Sorry, {{ nobody.name }}</p>"  # as where only a real request has what it shows
+
+
+@pytest.fixture(autouse=True)
+def heard(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server's own logger says is in `caplog`, too."""
+    monkeypatch.setattr(app_logging.LOGGER, "handlers", [caplog.handler])
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,8 @@ def test_a_problem_is_explained_by_its_name(
 ) -> None:
     text = shown(Project(tmp_path), "install-failed", capsys=capsys)
     assert text.startswith("An example, with names and values that are not yours:\n\nProblem  inst")
-    assert "Type     ./run setup" in text
-    assert text.splitlines()[-1].endswith("/troubleshooting/#install-failed")
+    assert "or       ./run setup" in text
+    assert text.count("/troubleshooting/#install-failed\n") == 1
 
 
 TRACE = [
@@ -173,6 +173,11 @@ LATEST = {
         "could not be interrupted",
     ),
     "a death": (written(*died(8, 3)), "WSGI0147", "process 8 exited with status 3"),
+    "a stream that sent nothing": (
+        written("WSGI0119: Unable to proxy response from daemon to client.", module="wsgi:error"),
+        "WSGI0119  An answer was cut.",
+        "Unable to proxy",
+    ),
     "a stop that took long": (
         [
             *written("KeyError: 'x'", module="wsgi:error"),
@@ -193,7 +198,18 @@ def test_the_latest_error_in_a_log(tmp_path: Path, name: str) -> None:
     shown = explain.latest(file)
     assert re.search(rf"^{code}", shown, re.MULTILINE), shown
     assert quoted in shown
-    assert explain.latest(tmp_path / "none").startswith("No error in")
+    assert explain.latest(tmp_path / "none").startswith("There are no logs in")
+
+
+def test_a_websocket_that_cannot_work(tmp_path: Path) -> None:
+    last = "RuntimeError: Cannot obtain socket from WSGI environment."
+    own = {"time": "2026-11-29T14:07:13+00:00", "level": "error", "logger": "shop", "pid": 7}
+    trace = f'Traceback (most recent call last):\n  File "a.py", line 1, in f\n{last}'
+    record = own | {"message": "Exception on /rooms/1 [GET]", "exception": trace}
+    (tmp_path / "error.log").write_text(json.dumps(record) + "\n")
+    told = explain.latest(tmp_path / "error.log")
+    assert "does not work with mod_wsgi" in told
+    assert last in told
 
 
 def test_a_log_of_another_user_is_not_called_empty(
@@ -236,9 +252,8 @@ def test_both_styles_of_a_log_say_the_same() -> None:
     logs = {}
     for style in ("text", "json"):
         render = rendering.error_lines(style)
-        logs[style] = events.read_all(
-            b"".join(render(line.encode()) for line in lines).splitlines()
-        )
+        shown = b"".join(render(line.encode()) for line in lines)
+        logs[style] = [events.read(line) for line in shown.splitlines()]
     assert len(logs["json"]) == len(lines) < len(logs["text"])
     for log in logs.values():
         texts = [text for event in log for text in events.messages(event)]
@@ -259,7 +274,10 @@ def test_one_exception_is_one_error(tmp_path: Path, style: str) -> None:
         *written("KeyError: 'x'", module="shop:error"),
     ]
     (project.logs / "error.log").write_text("\n".join([*lines, ""]))
-    found = [(count, cause) for count, _, cause in reader.causes(project)]
+    found = [
+        (count, cause)
+        for count, _, cause in reader.causes(reader.noted(project.logs / "error.log"))
+    ]
     assert found == [(1, WRAPPED[9]), (1, "KeyError: 'x'")]
 
 

@@ -1,7 +1,12 @@
 """How requests come to the application, and its answers back."""
 
+import errno
 import io
+import itertools
 import os
+import queue
+import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +21,7 @@ from serving import wait_for
 from werkzeug.test import Client, EnvironBuilder, encode_multipart
 
 from flask_modwsgi.machine.capacity import place_wait
-from flask_modwsgi.worker import gate, places, pool, runner
+from flask_modwsgi.worker import app_logging, gate, native, places, pool, runner, stream
 
 LIMIT = 60
 
@@ -31,6 +36,12 @@ def gate_of(
 ) -> gate.Gate:
     made = kind(application, threads, limit, folder)
     return gate.Gate(application, made, place_wait(limit), streamed)
+
+
+@pytest.fixture(autouse=True)
+def heard(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server's own logger says is in `caplog`, too."""
+    monkeypatch.setattr(app_logging.LOGGER, "handlers", [caplog.handler])
 
 
 @pytest.fixture
@@ -193,6 +204,46 @@ def test_a_client_that_is_gone_costs_no_place(application: Flask, tmp_path: Path
     assert told == ["400 BAD REQUEST"]
 
 
+def test_an_upload_for_which_there_is_no_room(
+    application: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no fault of the client, and somebody has to know."""
+    client = Client(gate_of(application, 1, LIMIT, tmp_path))
+    size = gate.IN_MEMORY + 1
+    body: dict[str, Any] = {"data": b"x" * size, "environ_overrides": {"REQUEST_ID": "6-a-request"}}
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, former[1]))
+    try:
+        refused = client.post("/size", **body)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (refused.status_code, refused.headers.get("Proxy-Status")) == (507, None)
+    assert "POST /size got a 507: its body cannot be written to a temporary file" in caplog.text
+    assert os.strerror(errno.EFBIG) in caplog.text
+    assert client.post("/size", **body).text == f"{size} {size}"
+
+
+def test_a_stream_where_no_thread_can_be_started(
+    application: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own thread goes on with the next request."""
+
+    def refused(*words: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    @application.get("/stream")
+    def streamed() -> Any:
+        return iter([b"1", b"2"])
+
+    client = Client(gate_of(application, 1, LIMIT, tmp_path))
+    monkeypatch.setattr(native, "start", refused)
+    for _ in range(2):
+        with client.get("/stream") as answer:
+            assert answer.data == b"12"
+
+
 @pytest.mark.parametrize("kind", [pool.Pool, places.Places])
 def test_the_limit(
     application: Flask, kind: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -240,29 +291,34 @@ def sent(made: gate.Gate, path: str) -> tuple[list[Any], Any]:
 
 
 @pytest.mark.parametrize(
-    ("uri", "mounted_at", "merged", "path"),
+    ("uri", "outside", "mounted_at", "merged", "path"),
     [
-        ("/a//b?x=//", "", "/a/b", "/a//b"),
-        ("/a%2F%2fb", "", "/a/b", "/a//b"),
-        ("http://example.com/a//b", "", "/a/b", "/a//b"),
-        ("/shop//a//b", "/shop", "/a/b", "/a//b"),
-        ("//shop/a", "/shop", "/a", "/a"),
-        ("//example.com", "", "/example.com", "/example.com"),
-        ("//", "", "/", "/"),
-        ("/shop//", "/shop", "/", "/"),
-        ("/a//../b", "", "/a/b", "/a/b"),
-        ("/b//c", "", "/by-apache", "/by-apache"),
+        ("/a//b?x=//", "", "", "/a/b", "/a//b"),
+        ("/a%2F%2fb", "", "", "/a/b", "/a//b"),
+        ("http://example.com/a//b", "", "", "/a/b", "/a//b"),
+        ("/shop//a//b", "", "/shop", "/a/b", "/a//b"),
+        ("//shop/a", "", "/shop", "/a", "/a"),
+        ("//example.com", "", "", "/example.com", "/example.com"),
+        ("//", "", "", "/", "/"),
+        ("/shop//", "", "/shop", "/", "/"),
+        ("/a//../b", "", "", "/a/b", "/a/b"),
+        ("/shop/e/http:%2F%2Fx", "/app", "/shop", "/e/http:/x", "/e/http://x"),
+        ("/app//b", "/app", "", "/app/b", "/app//b"),
+        ("/b//c", "", "", "/by-apache", "/by-apache"),
     ],
 )
 def test_slashes_stay_as_the_client_sent_them(
-    uri: str, mounted_at: str, merged: str, path: str, tmp_path: Path
+    uri: str, outside: str, mounted_at: str, merged: str, path: str, tmp_path: Path
 ) -> None:
+    """Also where a proxy took off a prefix, `outside`."""
+
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", [])
         return [environ["PATH_INFO"].encode()]
 
     environ = EnvironBuilder("/").get_environ()
-    environ |= {"REQUEST_URI": uri, "SCRIPT_NAME": mounted_at, "PATH_INFO": merged}
+    environ |= {"REQUEST_URI": uri, "SCRIPT_NAME": outside + mounted_at, "PATH_INFO": merged}
+    environ |= {"PREFIX_OUTSIDE": outside} if outside else {}
     made = gate_of(application, 1, LIMIT, tmp_path)
     assert b"".join(made(environ, lambda *words: None)) == path.encode()
 
@@ -325,6 +381,119 @@ def test_a_stream_is_made_in_the_thread_that_began_it_and_takes_no_place(tmp_pat
     assert len(ends) == 4
 
 
+EVENTS = ("Content-Type", "text/event-stream; charset=utf-8")
+
+
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_events_that_wait_take_no_place(kind: Any, tmp_path: Path) -> None:
+    """Not even until the first one, which may be long in coming."""
+    comes = threading.Event()
+
+    def events(path: str) -> Iterator[bytes]:
+        comes.wait(20)
+        if path == "/fails":
+            raise queue.Empty  # as if there were nothing yet
+        yield b"data: 1\n\n"
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [EVENTS])
+        return events(environ["PATH_INFO"])
+
+    made = gate_of(application, 1, 1, tmp_path, kind=kind)
+    answers = []
+    for path in ("/", "/", "/fails"):
+        told, answer = sent(made, path)
+        assert told[0][0] == "200 OK"
+        answers.append(iter(answer))
+    comes.set()
+    assert [list(answer) for answer in answers[:2]] == [[b"data: 1\n\n"]] * 2
+    with pytest.raises(queue.Empty):
+        next(answers[2])
+
+
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_a_stream_ends_at_once_where_only_its_headers_are_wanted(kind: Any, tmp_path: Path) -> None:
+    ends = []
+
+    class Answer:
+        def __iter__(self) -> Iterator[bytes]:
+            return itertools.repeat(b"x")
+
+        def close(self) -> None:
+            ends.append(threading.get_ident())
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [EVENTS] if environ["PATH_INFO"] == "/events" else [])
+        return Answer()
+
+    made = gate_of(application, 1, LIMIT, tmp_path, kind=kind)
+    for number, path in enumerate(("/", "/events"), 1):
+        environ = EnvironBuilder(path).get_environ() | {"IS_HEAD": "1"}
+        assert list(made(environ, lambda *words: None)) == []
+        assert len(ends) == number
+    wait_for(lambda: not made.runner.requests(), 10, "all threads to be free")
+
+
+def test_a_client_of_events_gets_a_comment_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not within an event. So a client that has gone is noticed, too."""
+    monkeypatch.setattr(stream, "HEARTBEAT", 0.1)
+    comes, ends = threading.Semaphore(0), threading.Event()
+
+    def events() -> Iterator[bytes]:
+        try:
+            for piece in (b"data: 1\n", b"\n", b"data: 2\r\n\r\n", b"data: 3\n\n"):
+                comes.acquire(timeout=20)
+                yield piece
+        finally:
+            ends.set()
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [EVENTS])
+        return events()
+
+    _, answer = sent(gate_of(application, 1, LIMIT, tmp_path), "/")
+    received = b""
+
+    def read_to(end: bytes) -> None:
+        nonlocal received
+        while not received.endswith(end):
+            received += next(answer)
+
+    read_to(2 * stream.COMMENT)
+    comes.release()
+    read_to(b"data: 1\n")
+    threading.Timer(1, comes.release).start()
+    assert next(answer) == b"\n"
+    read_to(stream.COMMENT)
+    comes.release()
+    read_to(b"data: 2\r\n\r\n" + stream.COMMENT)
+    answer.close()  # while it is at the next event
+    assert not ends.is_set()
+    comes.release()
+    assert ends.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "header"),
+    [
+        ("204 NO CONTENT", "GET", EVENTS),  # which says that a browser is not to come again
+        ("200 OK", "HEAD", EVENTS),
+        ("200 OK", "GET", ("Content-Encoding", "gzip")),
+        ("200 OK", "GET", ("Content-Length", "9")),
+        ("200 OK", "GET", ("Content-Type", "text/plain")),
+    ],
+)
+def test_other_answers_get_no_comment(status: str, method: str, header: tuple[str, str]) -> None:
+    work = runner.Work("", method, "/", {})
+    assert not work.has_events()
+    work.begin_response(status, [EVENTS, header])
+    assert not work.has_events()
+    work.begin_response("200 OK", [("content-type", "Text/Event-Stream")])
+    assert work.has_events() == (method == "GET")
+
+
 @pytest.mark.parametrize("kind", [pool.Pool, places.Places])
 def test_an_exception_is_raised_in_the_thread_of_apache(kind: Any, tmp_path: Path) -> None:
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -349,11 +518,43 @@ def test_a_stream_is_told_of_until_it_is_closed(tmp_path: Path) -> None:
     assert made.runner.requests() == {}
 
 
+GREEN = """
+import queue, sys, threading, time
+from pathlib import Path
+from flask_modwsgi.worker import control, gate, places, pool
+from werkzeug.test import Client
+
+control.listen(Path(sys.argv[1]), {})
+assert threading.enumerate() == [threading.main_thread()]  # or gevent mends no lock that is held
+
+def green(*words, **options):
+    raise AssertionError("waits for a thread of greenlets")
+
+threading.Thread.start = threading.Lock = queue.SimpleQueue = time.sleep = green
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return iter([b"one ", b"two"])
+
+for kind in (pool.Pool, places.Places):
+    answer = Client(gate.Gate(application, kind(application, 1, 60, Path(sys.argv[1])), 20)).get("/")
+    assert answer.data == b"one two", answer.data
+"""
+
+
+def test_an_application_may_replace_the_threads_of_python(tmp_path: Path) -> None:
+    """As gevent and eventlet do when it is loaded."""
+    command = [sys.executable, "-c", GREEN, str(tmp_path)]
+    environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, env=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 STANDS_STILL = """
 import ctypes, sys, time
 from pathlib import Path
 from flask_modwsgi.worker import places, runner
-places.Places(None, 1, 60, Path(sys.argv[1]), runner.Eviction(watchdog=1))
+places.Places(None, 1, 60, Path(sys.argv[1]), runner.Eviction(watchdog=5))
 time.sleep(4 * runner._LOOK)  # it looks, and winds the clock
 ctypes.PyDLL(None).sleep(60)  # which holds the lock of Python
 """

@@ -1,7 +1,9 @@
 """Why an application is not loaded, from a trial or from a traceback."""
 
+import errno
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +14,12 @@ from conftest import ROOT
 from log_lines import stamped
 from samples import project
 
-from flask_modwsgi.doctor import import_failures, tracebacks
+from flask_modwsgi.doctor import check_settings, check_trust, import_failures, tracebacks
+from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.doctor.import_failures import Outcome
 from flask_modwsgi.logs import events
+from flask_modwsgi.machine import accounts
+from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
 
 OWN = Path("/srv/shop")
@@ -46,8 +51,8 @@ def test_a_variable_that_is_not_set(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env={})
     problem = import_failures.from_traceback(done.stderr, "me", tmp_path)
     assert problem.slug == "variable-missing"
-    (tmp_path / ".env").write_text("PORT=8000\n")
-    command = ["bash", "-c", problem.remedy[0]]
+    (tmp_path / ".env").write_text("PORT=8000")  # without an end
+    command = ["sh", "-c", problem.remedy[0]]
     subprocess.run(command, cwd=tmp_path, input="mail here\n", text=True, check=True)
     assert (tmp_path / ".env").read_text() == "PORT=8000\nMAIL_SERVER=mail here\n"
     assert raised(tmp_path, "KeyError: 'MAIL_SERVER'").slug == "app-broken"
@@ -91,6 +96,37 @@ def test_a_folder_that_hides_another_module(tmp_path: Path) -> None:
     assert (tmp_path / "own_logging").is_dir()
 
 
+def test_a_project_that_asks_for_its_own_version(tmp_path: Path) -> None:
+    """It has one only where it is installed. That of another package is missing as that package is."""
+    code = "import importlib.metadata, sys; importlib.metadata.version(sys.argv[1])"
+    (tmp_path / "requirements.txt").write_text("Flask")
+
+    def slug_of(name: str) -> str:
+        done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
+        return import_failures.from_traceback(done.stderr, "me", tmp_path).slug
+
+    assert slug_of("hello_flask") == "app-broken"  # there is no pyproject.toml
+    project(tmp_path)
+    assert slug_of("hello_flask") == slug_of("Hello.Flask") == "project-uninstalled"
+    assert slug_of("another") == "app-broken"
+    last = "importlib.metadata.PackageNotFoundError: No package metadata was found for hello_flask"
+    command = raised(tmp_path, last).remedy[0].partition(" && ")[0]
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    assert (tmp_path / "requirements.txt").read_text() == "Flask\n-e .\n"
+
+
+def test_a_project_with_hashes_that_asks_for_its_own_version(tmp_path: Path) -> None:
+    """It cannot be listed there: the command shows where the code asks."""
+    project(tmp_path)
+    (tmp_path / "requirements.txt").write_text("Flask==3.1.0 --hash=sha256:0123")
+    (tmp_path / "shop.py").write_text("from importlib.metadata import version\n")
+    last = "importlib.metadata.PackageNotFoundError: No package metadata was found for hello_flask"
+    (command,) = raised(tmp_path, last).remedy
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "./shop.py:1:from importlib.metadata import version\n"
+    assert (tmp_path / "requirements.txt").read_text().startswith("Flask==")
+
+
 def test_an_application_that_was_renamed(tmp_path: Path) -> None:
     """No package provides it."""
     table = '[tool.flask-modwsgi]\napp_name = "blog"\npackage = "blog.py"\n'
@@ -125,6 +161,42 @@ def test_a_module_that_only_pythonpath_has(tmp_path: Path, monkeypatch: pytest.M
     assert (own / "tools").is_dir()
 
 
+def test_a_module_that_only_the_pythonpath_of_env_has(tmp_path: Path) -> None:
+    own, shared = project(tmp_path / "own").root, tmp_path / "common"
+    shared.mkdir()
+    (shared / "tools.py").touch()
+    last = "ModuleNotFoundError: No module named 'tools'"
+    assert raised(own, last).slug == "package-missing"
+    (own / ".env").write_text("PYTHONPATH=../common\n")
+    problem = raised(own, last)
+    assert problem.slug == "pythonpath-ignored"
+    subprocess.run(problem.remedy[0], shell=True, cwd=own, check=True)
+    assert (own / "tools.py").is_file()
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_an_application_that_reads_env_by_itself(tmp_path: Path, relative: bool) -> None:
+    """Not with a package that gets the values from the environment."""
+    own = project(tmp_path)
+    own.env_file.write_text(f"FLASK_SECRET_KEY={'k' * 32}\n")
+    own.env_file.chmod(0o600)
+    path = ".env" if relative else own.env_file
+    last = f"PermissionError: [Errno 13] Permission denied: '{path}'"
+    user = accounts.by_id(os.geteuid()).user
+    problem = import_failures.from_traceback(last, user, tmp_path)
+    assert problem.slug == "env-file-closed"
+    subprocess.run(problem.remedy[0], shell=True, check=True)
+    assert stat.S_IMODE(own.env_file.stat().st_mode) == 0o640
+    assert own.env_file.stat().st_gid == accounts.by_id(os.geteuid()).gid
+    assert check_settings.env_file(Facts(own)) == "-rw-r-----"
+    if os.geteuid() == 0:
+        (tmp_path / "run").touch()
+        check_trust.check(own)
+    # Such as one that wants to write to it.
+    again = import_failures.from_traceback(last, user, tmp_path)
+    assert again.slug == "permission-denied"
+
+
 @pytest.mark.parametrize(
     ("name", "last"),
     [
@@ -155,6 +227,24 @@ def test_a_file_that_hides_another_module(tmp_path: Path, name: str, last: str) 
     assert problem.what.startswith(f"{file} hides another module named {name}.")
     subprocess.run(problem.remedy[0], shell=True, check=True)
     assert not file.exists() and (tmp_path / f"own_{name}.py").exists()
+
+
+@pytest.mark.parametrize("package", ["src/blog", "backend"])
+def test_modules_beside_an_application_in_a_folder(tmp_path: Path, package: str) -> None:
+    """The .wsgi file puts that folder on sys.path."""
+    table = f'[tool.flask-modwsgi]\napp_name = "blog"\npackage = "{package}"\n'
+    (tmp_path / "pyproject.toml").write_text(table)
+    module = tmp_path / ("src/blog/__init__.py" if package == "src/blog" else "backend/blog.py")
+    module.parent.mkdir(parents=True)
+    module.touch()
+    misspelt = raised(tmp_path, "ModuleNotFoundError: No module named 'blog.modles'")
+    assert misspelt.slug == "app-broken"
+    hiding = tmp_path / package.partition("/")[0] / "token.py"
+    hiding.touch()
+    last = "ImportError: cannot import name 'EXACT_TOKEN_TYPES' from 'token' (/x/token.py)"
+    problem = raised(tmp_path, last)
+    assert problem.slug == "module-hidden"
+    assert problem.what.startswith(f"{hiding} hides another module named token.")
 
 
 def test_a_circular_import_of_the_applications_own_hides_nothing(tmp_path: Path) -> None:
@@ -210,6 +300,54 @@ def test_a_command_tells_what_is_wrong_with_the_wsgi_file(tmp_path: Path) -> Non
     assert "Problem  wsgi-file-wrong" in loaded_with(tmp_path, "", "def (").stderr
 
 
+LOGGING = """
+import logging.config
+import os
+
+
+def open_file(reason):
+    raise OSError(reason, os.strerror(reason), {file!r})
+
+
+logging.FileHandler._open = lambda handler: open_file({number})
+logging.config.dictConfig(
+    {{
+        "version": 1,
+        "handlers": {{"file": {{"class": "logging.FileHandler", "filename": {file!r}}}}},
+    }}
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "slug"), [(errno.EACCES, "permission-denied"), (errno.ENOSPC, "disk-full")]
+)
+def test_a_log_file_that_cannot_be_opened(tmp_path: Path, number: int, slug: str) -> None:
+    """Python's logging.config raises a ValueError that does not say why."""
+    own = tmp_path.resolve()
+    source = LOGGING.format(file=f"{own}/shop.log", number=number)
+    done = loaded_with(own, source)
+    assert f"Problem  {slug}" in done.stderr
+    (own / "logged.py").write_text("import logging\n\nlogging.error('before')\n" + source)
+    done = subprocess.run([sys.executable, "logged.py"], cwd=own, capture_output=True, text=True)
+    assert "ValueError: Unable to configure handler 'file'" in done.stderr
+    problem = rehearsed(done.stderr)
+    assert problem and problem.slug == slug
+    assert str(own) in problem.what
+
+
+def test_an_error_that_was_only_logged_before_is_not_the_reason(tmp_path: Path) -> None:
+    source = (
+        "import logging\n\n"
+        "try:\n    raise PermissionError(13, 'Permission denied', '/etc/secrets')\n"
+        "except OSError:\n    logging.exception('no secrets')\n\nint('a')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert "PermissionError" in done.stderr
+    problem = rehearsed(done.stderr)
+    assert problem and problem.slug == "app-broken"
+
+
 def test_the_errors_of_the_flask_command_are_its_own(tmp_path: Path) -> None:
     done = loaded_with(tmp_path, "application = 5\n")
     assert done.stderr.startswith("Usage: ./run flask routes")
@@ -255,6 +393,25 @@ def test_of_several_threads_the_main_one_is_shown() -> None:
     ]
 
 
+def test_of_several_threads_the_one_that_crashed_is_shown() -> None:
+    """As in a process that serves requests, where it is neither the first nor the last."""
+    others = (
+        "Thread 0x01 (most recent call first):\n  <no Python frame>\n\n",
+        'Thread 0x03 (most recent call first):\n  File "/a/other.py", line 3 in wait\n\n',
+    )
+    crashed = (
+        'Current thread 0x02 (most recent call first):\n  File "/a/ctypes.py", line 1 in string_at\n'
+        '  File "/srv/shop/x.py", line 7 in f\n\n'
+    )
+    head = "Fatal Python error: Segmentation fault\n\n"
+    for dump in ((others[0], crashed, others[1]), (*others, crashed), (crashed, *others)):
+        stack = tracebacks.crash_stack(events.printed(head + "".join(dump)))
+        assert stack == f"{head}{crashed}".replace("\n\n", "\n").rstrip()
+    # Python does not know the thread of a library.
+    stack = tracebacks.crash_stack(events.printed(head + "".join(others[::-1])))
+    assert stack.splitlines()[1:] == others[1].splitlines()[:2]
+
+
 def test_a_line_of_another_process_between_the_pieces_of_a_crash() -> None:
     told = (
         "Fatal Python error: Segmentation fault[Sun Nov 29 10:36:01 2026] [wsgi:info] [pid 7] Loading"
@@ -288,4 +445,4 @@ def test_a_database_that_cannot_be_written(last: str, tmp_path: Path) -> None:
         f"Traceback (most recent call last):\n{last}", "me", tmp_path
     )
     assert found.slug == "database-unwritable"
-    assert found.remedy == (f"chown -Rh me: {tmp_path}/var/data",)
+    assert found.remedy == (systems.as_root(f"chown -Rh me: {tmp_path}/var/data"),)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -16,11 +17,12 @@ from flask_modwsgi import __version__
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import adopt, applications, wheel_file
+from flask_modwsgi.setup import adopt, applications, requirements, wheel_file
 
 FLASK = "from flask import Flask\n"
 OBJECT = f"{FLASK}app = Flask(__name__)\n"
 FACTORY = f"{FLASK}def create_app(config=None):\n    app = Flask(__name__)\n    return app\n"
+SERVER = f"{FLASK}server = Flask(__name__)\n"
 NEEDY = FACTORY.replace("config=None", "name, *, debug")
 
 
@@ -48,6 +50,12 @@ SHAPES = [
         "app:application",
         "app.py",
         "from app import application as application",
+    ),
+    (
+        {"application": OBJECT.replace("app =", "application = app =")},  # Elastic Beanstalk
+        "application:application",
+        "application.py",
+        "from application import application as application",
     ),
     (
         {"blog___init_": FACTORY},
@@ -92,6 +100,130 @@ SHAPES = [
         "app.py",
         "from app import app as application",
     ),
+    (
+        {
+            "src__app": f"{OBJECT}from src import routes\n",
+            "src__routes": "from src.app import app\n",
+        },
+        "src.app:app",
+        "src",
+        "[str(root)]\n\nfrom src.app import app as application",
+    ),
+    (
+        {"a__b__main": f"from .models import db\n{OBJECT}", "a__b__models": "db = 1\n"},
+        "a.b.main:app",
+        "a",
+        "[str(root)]\n\nfrom a.b.main import app as application",
+    ),
+    (
+        {
+            "backend__app": f"from models import db\n{OBJECT}",
+            "backend__models": "db = 1\n",
+            "seed": "from backend.models import db\n",
+        },
+        "backend/app:app",
+        "backend",
+        "from app import app as application",
+    ),
+    (
+        {
+            "shop__shop___init_": f"from shop.models import db\n{OBJECT}",
+            "shop__shop__models": "db = 1\n",
+        },
+        "shop/shop:app",
+        "shop/shop",
+        "from shop import app as application",
+    ),
+    (
+        {"wsgi": f"{OBJECT}def outer(app):\n    return app\napplication = outer(app)\n"},
+        "wsgi:application",
+        "wsgi.py",
+        "from wsgi import application as application",
+    ),
+    (
+        {
+            "shop___init_": FACTORY,
+            "wsgi": "from shop import create_app\nouter = max\napp = outer([create_app()])\n",
+        },
+        "wsgi:app",
+        "wsgi.py",
+        "from wsgi import app as application",
+    ),
+    (
+        {"app": "from dash import Dash\nsite = Dash(__name__)\nserver = site.server\n"},
+        "app:site.server",
+        "app.py",
+        "from app import site\n\napplication = site.server",
+    ),
+    (
+        {"main": f"{OBJECT}from dash import Dash\nDash(__name__, server=app)\n"},
+        "main:app",
+        "main.py",
+        "from main import app as application",
+    ),
+    (
+        {
+            "wsgi": f"{OBJECT}def outer(wsgi):\n    return wsgi.__self__\n"
+            "application = outer(app.wsgi_app)\n"
+        },
+        "wsgi:application",
+        "wsgi.py",
+        "from wsgi import application as application",
+    ),
+    (
+        {"app": f"{SERVER}from dash import Dash\napp = Dash(__name__, server=server)\n"},
+        "app:server",
+        "app.py",
+        "from app import server as application",
+    ),
+    (
+        {"main": f"{SERVER}from celery import Celery\napp = Celery(server.name)\n"},
+        "main:server",
+        "main.py",
+        "from main import server as application",
+    ),
+    (
+        {"main": f"{SERVER}from redis import Redis\napp = Redis(server.name)\n"},
+        "main:server",
+        "main.py",
+        "from main import server as application",
+    ),
+    (
+        {
+            "app": "from flask import Flask\nfrom flask_restful import Api\n"
+            "application = Flask(__name__)\napp = Api(application)\n"
+        },
+        "app:application",
+        "app.py",
+        "from app import application as application",
+    ),
+    (
+        {"wsgi": f"{SERVER}from flask_socketio import SocketIO\napplication = SocketIO(server)\n"},
+        "wsgi:server",
+        "wsgi.py",
+        "from wsgi import server as application",
+    ),
+    (
+        {
+            "blog___init_": FACTORY,
+            "tasks": "from blog import create_app, make_celery\napp = make_celery(create_app())\n",
+        },
+        "blog:create_app()",
+        "blog",
+        "from blog import create_app\n\napplication = create_app()",
+    ),
+    (
+        {"my-app": OBJECT},
+        "my-app:app",
+        "my-app.py",
+        'application = import_module("my-app").app',
+    ),
+    (
+        {"class": FACTORY},
+        "class:create_app()",
+        "class.py",
+        'application = import_module("class").create_app()',
+    ),
 ]
 
 
@@ -99,12 +231,19 @@ SHAPES = [
 def test_an_application_is_found(
     tmp_path: Path, texts: dict[str, str], spelled: str, package: str, imported: str
 ) -> None:
-    best = applications.search(project(tmp_path, **texts))[0]
+    best, *others = applications.search(project(tmp_path, **texts))
+    assert others == [] or "shop___init_" in texts
     assert (str(best), best.package) == (spelled, package)
     assert imported in best.wsgi_file
     compile(best.wsgi_file, "app.wsgi", "exec")
     assert applications.named(tmp_path, spelled) == best
     assert applications.named(tmp_path, spelled.partition(":")[0]) == best
+
+
+def test_an_application_with_two_names_is_found_as_wrapped(tmp_path: Path) -> None:
+    text = OBJECT.replace("app =", "server = site =") + "application = ProxyFix(site)\n"
+    (found,) = applications.search(project(tmp_path, app=text))
+    assert str(found) == "app:application"
 
 
 @pytest.mark.parametrize(("texts", "spelled", "package", "imported"), SHAPES)
@@ -113,8 +252,13 @@ def test_what_is_written_loads_the_application(
 ) -> None:
     """From anywhere, and with modules that only look like Flask's."""
     best = applications.search(project(tmp_path / "project", **texts))[0]
-    for name in ("flask", "apiflask"):
-        text = "class Flask:\n    def __init__(self, name): pass\nAPIFlask = Flask\n"
+    for name in ("flask", "apiflask", "dash", "celery", "redis", "flask_restful", "flask_socketio"):
+        text = (
+            "class Flask:\n    def __init__(self, name): self.name = name\n"
+            "    def wsgi_app(self): pass\n"
+            "class Dash:\n    def __init__(self, name, server=0): self.server = Flask(name)\n"
+            "APIFlask, Celery, Redis, Api, SocketIO = Flask, Dash, Dash, Dash, Dash\n"
+        )
         project(tmp_path / "packages", **{name: text})
     file = tmp_path / "project" / "it.wsgi"
     file.write_text(best.wsgi_file, "utf-8")
@@ -124,6 +268,31 @@ def test_what_is_written_loads_the_application(
     )
     words: list[str | Path] = [sys.executable, "-I", "-c", code, tmp_path / "packages", file]
     assert subprocess.run(words, cwd="/", capture_output=True, text=True).stdout == "Flask\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("app", ""),
+        ("blog___init_", ""),
+        ("blog__blog", "blog"),
+        ("backend__app", "backend"),
+        ("src__blog___init_", "src"),
+        ("src__web__blog", "src/web"),
+        ("backend__my-app", "backend"),
+        ("my-app__my-app", "my-app"),
+    ],
+)
+def test_where_flask_s_instance_folder_is(root: Path, name: str, folder: str) -> None:
+    """As Flask itself finds it, where `./run setup` links it."""
+    project(root, **{name: OBJECT})
+    (root / "requirements.txt").touch()
+    adopt.adopt(root, None)
+    code = "import runpy, sys; print(runpy.run_path(sys.argv[1])['application'].instance_path)"
+    words = [sys.executable, "-P", "-c", code, str(Project(root).wsgi_file)]
+    done = subprocess.run(words, cwd="/", capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == root.resolve() / folder / "instance"
+    assert Project(root).import_folder == root / folder
 
 
 @pytest.mark.parametrize(
@@ -142,6 +311,7 @@ def test_what_is_written_loads_the_application(
         ("star:anything", "star:anything"),
         ("plain:serve", "plain:serve"),
         ("plain:make", "plain:make()"),
+        ("run:build", "run:build()"),
     ],
 )
 def test_how_an_application_may_be_named(tmp_path: Path, asked: str, meant: str) -> None:
@@ -153,6 +323,8 @@ def test_how_an_application_may_be_named(tmp_path: Path, asked: str, meant: str)
         dash="from dash import Dash\nsite = Dash()\n",
         star="from blog import *\n",
         plain="def serve(environ, start_response): ...\ndef make(): ...\n",
+        src__shop___init_=FACTORY.replace("create_app", "build"),
+        run="from shop import build\n",
     )
     assert str(applications.named(tmp_path, asked)) == meant
 
@@ -213,6 +385,43 @@ def test_beside_an_own_application_a_package_of_that_name_is_listed(tmp_path: Pa
     assert slug(tmp_path, "My_Shop:app") == "app-not-found"
     (tmp_path / "more.txt").write_text("my-shop --hash=sha256:0\n")
     assert str(applications.named(tmp_path, "My_Shop:app")) == "My_Shop:app"
+
+
+def test_a_folder_is_a_package_if_it_is_named_as_one(tmp_path: Path) -> None:
+    """As for gunicorn, which has the project's folder on its path."""
+    project(tmp_path, src__app=OBJECT)
+    assert applications.named(tmp_path, "app:app").folder == Path("src")
+    found = applications.named(tmp_path, "src.app:app")
+    assert (found.folder, found.module, found.name) == (Path(), "src.app", "src")
+    project(tmp_path, src__routes="from app import app\n")
+    assert applications.named(tmp_path, "src.app:app").folder == Path("src")
+
+
+def test_why_a_file_has_no_application(tmp_path: Path) -> None:
+    """The true reason."""
+    project(tmp_path, broken="def (:\n", empty="")
+    (tmp_path / "app.v2.py").write_text(OBJECT)
+    for name, reason in {
+        "app.v2.py": "app.v2.py cannot be imported, because of the dot in app.v2",
+        "broken.py": "broken.py cannot be read: invalid syntax (broken.py, line 1)",
+        "empty.py": "has no call of Flask()",
+    }.items():
+        with pytest.raises(Problem) as caught:
+            applications.named(tmp_path, name)
+        assert reason in caught.value.what
+    assert applications.search(tmp_path) == []
+
+
+def test_a_project_s_name_is_an_identifier(root: Path) -> None:
+    """Apache's process group has it."""
+    project(root, **{"my-app": OBJECT})
+    (root / "requirements.txt").touch()
+    adopt.adopt(root, None)
+    assert Project(root).app_name == "my_app"
+    assert Project(root).wsgi_file == root / "my_app.wsgi"
+    assert Project(root).package == root / "my-app.py"
+    assert (root / "my_app.wsgi").exists()
+    adopt.adopt(root, "my-app:app")
 
 
 def test_tests_environments_and_programs_are_no_candidates(tmp_path: Path) -> None:
@@ -333,18 +542,45 @@ def test_another_application_replaces_no_file(root: Path) -> None:
     assert "from other import app" in (root / "app.wsgi").read_text()
 
 
-def test_what_will_be_written_is_said_before(
-    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_file_is_named_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project(root, app=OBJECT)
     (root / "requirements.txt").touch()
     (root / ".env.example").touch()
-    told: list[str] = []
-    monkeypatch.setattr(adopt, "_write", lambda *words: told.append(capsys.readouterr().out))
+    before = written(root)
     adopt.adopt(root, None)
-    text = " ".join(told[0].split())
-    assert "writes app.wsgi, run, wheels/, lines in pyproject.toml, lines in .gitignore;" in text
-    assert max(map(len, told[0].splitlines())) <= 80
+    output = capsys.readouterr().out
+    made = ["app.wsgi", "run", "pyproject.toml", ".gitignore", "wheels/"]
+    assert {name.partition("/")[0] for name in written(root).keys() - before} == {
+        name.strip("/") for name in made
+    }
+    assert [output.count(f"wrote    {name}") for name in made] == [1] * len(made)
+    assert [output.count(name) for name in ("app.wsgi", "pyproject.toml", "wheels/")] == [1, 1, 1]
+    assert output.endswith("runs     ./run setup, which makes .venv, var/ and .env\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_requirements_that_powershell_wrote(root: Path, encoding: str) -> None:
+    project(root, app=OBJECT)
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    text = f"{mark}Flask==3.1.2\r\n-r more.txt\r\n"
+    (root / "requirements.txt").write_bytes(text.encode(encoding))
+    (root / "more.txt").write_bytes(f"{mark}a-shop\r\n".encode(encoding))
+    adopt.adopt(root, None)
+    table = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    assert table["dependencies"] == ["Flask==3.1.2", "a-shop"]
+    assert str(applications.named(root, "a_shop:app")) == "a_shop:app"
+
+
+def test_bytes_that_are_no_utf_8_are_kept(root: Path) -> None:
+    """A list of ignored files may be in any encoding, also in PowerShell's; git reads bytes."""
+    project(root, app=OBJECT)
+    (root / "requirements.txt").touch()
+    (root / "app.wsgi").write_bytes(b"# caf\xe9\nfrom app import app as application\n")
+    ignore = root / ".gitignore"
+    for before in (b"# caf\xe9\n*.pyc", "*.pyc\r\n".encode("utf-16")):
+        ignore.write_bytes(before)
+        adopt.adopt(root, "app:app")
+        assert ignore.read_bytes().startswith(before + b"\n.env\n")
 
 
 def test_a_section_that_exists_is_kept(root: Path) -> None:
@@ -358,13 +594,77 @@ def test_a_section_that_exists_is_kept(root: Path) -> None:
     assert Project(root).name == "My blog"
 
 
+@pytest.mark.parametrize(
+    ("texts", "app", "table"),
+    [
+        (
+            {"blog___init_": OBJECT, "blog__web___init_": ""},
+            "blog:app",
+            {"packages": {"find": {"include": ["blog", "blog.*"]}}},
+        ),
+        ({"app": OBJECT}, "app:app", {"py-modules": ["app"]}),
+        (
+            {"shop___init_": FACTORY, "wsgi": "from shop import create_app\napp = create_app()\n"},
+            "wsgi:app",
+            {"packages": {"find": {"include": ["shop", "shop.*"]}}},
+        ),
+        (
+            {"src__shop___init_": FACTORY, "wsgi": "from shop import create_app as app\n"},
+            "wsgi:app",
+            None,
+        ),
+        ({"my-app": OBJECT}, "my-app:app", {"py-modules": []}),
+        (
+            {"backend__app": OBJECT},
+            "backend/app.py:app",
+            {"package-dir": {"": "backend"}, "py-modules": ["app"]},
+        ),
+        (
+            {"web__blog___init_": OBJECT},
+            "web/blog:app",
+            {"packages": {"find": {"where": ["web"], "include": ["blog", "blog.*"]}}},
+        ),
+        ({"src__blog___init_": OBJECT}, "src/blog:app", None),
+        ({}, "shop:app", {"py-modules": []}),
+    ],
+)
+def test_setuptools_takes_no_folder_of_a_server_for_a_package(
+    root: Path, texts: dict[str, str], app: str, table: dict[str, object] | None
+) -> None:
+    project(root, **texts)
+    root.mkdir(exist_ok=True)
+    (root / "requirements.txt").write_text("shop\n")
+    adopt.adopt(root, app)
+    tool = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]
+    assert tool.get("setuptools") == table
+
+
+@pytest.mark.parametrize(
+    ("text", "is_added"),
+    [
+        ('[project]\nname = "x"\n', True),
+        ('[project]\nname = "x"\n[build-system]\nbuild-backend = "setuptools.build_meta"\n', True),
+        ('[project]\nname = "x"\n[build-system]\nbuild-backend = "hatchling.build"\n', False),
+        ('[project]\nname = "x"\n[tool.setuptools]\npackages = ["app"]\n', False),
+        ("[tool.ruff]\n", False),
+    ],
+)
+def test_what_setuptools_is_told_already_stays(root: Path, text: str, is_added: bool) -> None:
+    project(root, app=OBJECT)
+    (root / "requirements.txt").touch()
+    (root / "pyproject.toml").write_text(text)
+    adopt.adopt(root, None)
+    assert ('py-modules = ["app"]' in (root / "pyproject.toml").read_text()) == is_added
+
+
 @pytest.mark.parametrize("name", ["setup.py", "setup.cfg"])
 def test_what_is_packaged_gets_no_second_description(root: Path, name: str) -> None:
     project(root, app=OBJECT)
     (root / name).touch()
     (root / "requirements.txt").touch()
     adopt.adopt(root, None)
-    assert "project" not in tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    table = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    assert "project" not in table and "setuptools" not in table["tool"]
 
 
 @pytest.mark.parametrize(
@@ -398,7 +698,7 @@ def test_a_refusal_writes_nothing(
     [
         ("", systems.compiler()),
         ("uv.lock", "uv export"),
-        ("poetry.lock", "poetry export"),
+        ("poetry.lock", "poetry self add"),
         ("pdm.lock", "pdm export"),
         ("Pipfile", "pipenv requirements"),
     ],
@@ -413,6 +713,28 @@ def test_without_requirements_it_says_what_writes_them(root: Path, lock: str, co
     assert caught.value.remedy[0].startswith(command)
     assert caught.value.remedy[0].endswith("&& ./run setup")
     assert (root / "app.wsgi").exists()
+
+
+def test_requirements_in_a_folder_are_included(root: Path) -> None:
+    """And named in ``pyproject.toml``, which a compiler may read later; constraints are none."""
+    project(root, app=OBJECT)
+    (root / "requirements").mkdir()
+    for name, text in {
+        "base": "Flask>=3\n-c pins.txt\n",
+        "prod": "-r base.txt\nredis  # queue\n",
+        "pins": "click==8\n",
+    }.items():
+        (root / "requirements" / f"{name}.txt").write_text(text)
+    with pytest.raises(Problem) as caught:
+        adopt.adopt(root, None)
+    command = caught.value.remedy[0]
+    assert command == "echo '-r requirements/prod.txt' > requirements.txt && ./run setup"
+    table = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert table["dependencies"] == ["redis", "Flask>=3"]
+    subprocess.run(command.partition(" && ")[0], shell=True, cwd=root, check=True)
+    found = requirements.with_included([root / "requirements.txt"])
+    assert [file.name for file in found] == ["requirements.txt", "prod.txt", "base.txt", "pins.txt"]
+    assert adopt.adopt(root, None) == 0
 
 
 class Terminal(io.StringIO):
@@ -455,7 +777,8 @@ def test_the_wheel_is_the_one_that_was_installed(tmp_path: Path) -> None:
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     assert "Problem  app-not-found\n" in done.stderr
     typed = done.stderr.strip().splitlines()[-1].removeprefix("Type     ")
-    assert typed == f"{sys.executable} {wheel}/flask_modwsgi init --app module:name"
+    command = [sys.executable, f"{wheel}/flask_modwsgi", "init", "--app", "module:name"]
+    assert typed == shlex.join(command)
     for number, source in enumerate((installed, wheel)):
         target = tmp_path / str(number)
         words = [sys.executable, "-I", "-c", code, source, target]

@@ -1,11 +1,16 @@
 """Which Pythons can be built into an Apache, and why the others cannot."""
 
 import json
+import os
+import re
+import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import TEMPLATE
 from samples import complete_python, me
 
 from flask_modwsgi.config.project import Project
@@ -91,3 +96,47 @@ def test_every_python_is_named_when_none_will_do(
         interpreters.choose(Project(tmp_path), me())
     assert refused.value.slug == "python-unsuitable"
     assert f"{tmp_path / 'nothing'}: does not run" in str(refused.value)
+
+
+def test_run_looks_for_the_same_names() -> None:
+    [names] = re.findall(r'^others="(.*)"$', (TEMPLATE / "run").read_text("utf-8"), re.MULTILINE)
+    assert tuple(names.split()) == interpreters.NAMES
+
+
+def test_run_takes_the_newest_python_beside_an_old_one(tmp_path: Path) -> None:
+    wheel = tmp_path / "wheels" / "flask_modwsgi-1-py3-none-any.whl"
+    wheel.parent.mkdir()
+    wheel.touch()
+    shutil.copy(TEMPLATE / "run", tmp_path)
+    for name in interpreters.NAMES:
+        fake = tmp_path / "bin" / name
+        fake.parent.mkdir(exist_ok=True)
+        fake.write_text(
+            "#!/bin/sh\nfor last; do :; done; echo $last\n"
+            if name == "python3.15"
+            else "#!/bin/sh\nexit 1\n"
+        )
+        fake.chmod(0o755)
+    env = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [tmp_path / "run", "setup"], env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "setup"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away; run it as root")
+def test_root_does_not_ask_the_python_of_another_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It would run it."""
+    python, executed = tmp_path / "python3", tmp_path / "executed"
+    python.write_text(f"#!/bin/sh\ntouch {executed}\n")
+    python.chmod(0o755)
+    os.chown(python, 65534, 65534)
+    monkeypatch.setenv("PYTHON", str(python))
+    with pytest.raises(Problem) as refused:
+        interpreters.choose(Project(tmp_path), me())
+    assert f"{python} belongs to nobody, and root would run it" in " ".join(
+        str(refused.value).split()
+    )
+    assert not executed.exists()

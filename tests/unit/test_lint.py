@@ -25,7 +25,7 @@ def test_ruff(command: list[str]) -> None:
 
 
 def test_types(tmp_path: Path) -> None:
-    ours = ("src", "tests", "hooks", *(path.name for path in ROOT.glob("*.py")))
+    ours = ("src", "tests", "hooks", "benchmarks", *(path.name for path in ROOT.glob("*.py")))
     check(TOOLS / "mypy", "--strict", "--cache-dir", tmp_path, *ours)
 
 
@@ -46,3 +46,10 @@ def test_no_name_of_a_module_is_used_twice() -> None:
 @pytest.mark.parametrize("script", [TEMPLATE / "run", *(ROOT / ".ci").iterdir()], ids=str)
 def test_shell_scripts(script: Path) -> None:
     check(TOOLS / "shellcheck", script)
+
+
+def test_no_merge_is_unfinished() -> None:
+    found = subprocess.run(
+        ["git", "grep", "-nE", "^(<{7}|>{7}) "], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stdout) == (1, ""), found.stderr

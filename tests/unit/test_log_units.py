@@ -1,15 +1,20 @@
 """Lines of logs and their rotation, whatever requests and messages are; nothing is served here."""
 
 import contextlib
+import errno
+import io
 import json
 import os
 import random
 import re
 import resource
+import select
 import signal
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -18,9 +23,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from written_logs import contents, strict
 
+from flask_modwsgi import problems
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.logs import chunking, events, reader, rendering, writer
+from flask_modwsgi.logs import chunking, events, output, reader, rendering, writer
 from flask_modwsgi.logs.rotation import RotatedFile
+from flask_modwsgi.problems.problem import tell
 
 # --- Lines
 
@@ -29,6 +36,11 @@ lines_of_anything = st.one_of(
     st.binary().map(lambda tail: b'{"time": ' + tail),
     st.binary().map(lambda tail: b"[2026-11-22 19:31:57.288637] [wsgi:error] [pid 3] " + tail),
     st.binary().map(lambda tail: b'::1 - - [22/Nov/2026:19:31:57 +0000] "' + tail),
+    st.binary().map(
+        lambda asked: (
+            b'::1 - - [22/Nov/2026:19:31:57 +0000] "%b" 400 - "-" "-" 12 id' % apache_escaped(asked)
+        )
+    ),
     st.binary().map(lambda tail: b"\x1e1.1 0 " + tail),
 ).map(lambda line: line.replace(b"\n", b""))
 
@@ -127,6 +139,25 @@ def test_an_error_has_the_time_zone_it_was_written_in() -> None:
         ("[DEBUG] a detail", "debug"),
         ("2026-11-29 10:00:00,123 WARNING shop: it is late", "warning"),
         ("2026-11-29 10:00:00,123 - shop.cart - INFO - it is early", "info"),
+        ("2026-11-30 03:00:00.123 | INFO     | app:index:10 - x", "info"),  # loguru
+        ("2026-11-30 03:00:00.123 | SUCCESS  | app:index:10 - x", "info"),
+        ("2026-11-30 03:00:00.123 | ERROR    | app:index:10 - INFO x", "error"),
+        ("2026-11-30 03:00:00,123 shop.cart    INFO     x", "info"),
+        ("2026-11-30 03:00:00,123 [MainThread] WARNING x", "warning"),
+        ("[2026-11-30 03:00:00 +0000] [12] [INFO] x", "info"),  # gunicorn
+        ("[2026-11-30 03:00:00 +0000] [12] [ERROR] [INFO] x", "error"),
+        ("2026-11-30T03:00:00.123Z DEBUG x", "debug"),
+        ("2026-11-30T03:00:00+0000 INFO x", "info"),
+        ("2026-11-30T03:00:00.123456+01:00 [INFO] x", "info"),
+        ("2026-11-30 03:00:00,123:shop:INFO:x", "info"),
+        ("2026-11-30 03:00:00 host shop[12] INFO x", "info"),  # coloredlogs
+        ("2026-11-30 03:00:00,123 - 12 - Thread-1 (work) - INFO - x", "info"),
+        ("2026-11-30 03:00:00,123 - my-shop - WARNING - x", "warning"),
+        ("2026-11-30 03:00:00,123 ERROR INFO x", "error"),
+        ("2026-11-30 03:00:00,123 shop CRITICAL INFO x", "error"),
+        ("2026-11-30 03:00:00,123 x failed", "error"),
+        ("2026-11-30 03:00:00,123 it said that there is no INFO here", "error"),
+        ("2026-11-30 03:00:00,123 KeyError: 'INFO '", "error"),
         ("/srv/x/app.py:3: DeprecationWarning: use another", "warning"),
         ("ERROR:shop:it failed", "error"),
         ("INFORMATION is lost", "error"),
@@ -141,12 +172,139 @@ def test_what_says_itself_that_it_is_no_error_is_none(message: str, level: str) 
     assert events.read_error(line % b"core")["level"] == "error"
 
 
+@pytest.mark.parametrize(
+    "piece", ["-", " ", "- ", "a-", "a", "a ", "[", "[]", "1", "1 ", "|", "x["]
+)
+def test_no_line_takes_long_to_read(piece: str) -> None:
+    """Its writer may have words of a client in it."""
+    words = piece * (8000 // len(piece))
+    started = time.process_time()
+    for end in ("", " ", "!"):
+        assert events._level_of(f"2026-11-30 03:00:00,123 {words}{end}") == "error"
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("asked", ["", "-", "GET", "GET /", "GET / HTTP/1.1"])
+def test_a_request_of_any_form_is_shown_in_development(asked: str) -> None:
+    line = f'::1 - - [22/Nov/2026:19:31:57 +0000] "{asked}" 400 226 "-" "-" 1200 -'
+    shown = rendering.access_lines("brief")(line.encode()).decode()
+    assert shown == f"{asked.removesuffix(' HTTP/1.1') or '-'} 400 1 ms\n"
+
+
+def test_output_is_copied_on_after_a_line_that_cannot_be_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def render(line: bytes) -> bytes:
+        return bytes([int(line)]) + b"\n"
+
+    monkeypatch.setattr(rendering, "access_lines", lambda style: render)
+    terminal = output.Terminal(tmp_path, "brief", quiet=False)
+    terminal.popen(["printf", r"65\n\033odd\n66\n"]).wait()
+    terminal.join()
+    assert capfd.readouterr().out == "A\n\\x1bodd\nB\n"
+
+
+@pytest.mark.parametrize("begun", [0, 5])
+def test_output_goes_on_after_a_disk_was_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: int
+) -> None:
+    """What is lost is counted, and a line that was begun gets an end."""
+    shown, room, write = b"", [8 + begun, 0, 0, 1000], os.write
+
+    def put(target: int, data: bytes) -> int:
+        nonlocal shown
+        if target != 99:
+            return write(target, data)
+        if not room[0]:
+            del room[0]
+            raise OSError(errno.ENOSPC, "No space left on device")
+        part = bytes(data[: room[0]])
+        shown, room[0] = shown + part, room[0] - len(part)
+        return len(part)
+
+    monkeypatch.setattr(os, "write", put)
+    source, lines = os.pipe()
+    write(lines, b"line 11\nline 22\nline 33\nline 44\nline 55\n")
+    os.close(lines)
+    terminal = output.Terminal(tmp_path, "text", quiet=False)
+    render = rendering.access_lines("text")
+    terminal._copy(os.fdopen(source, "rb"), 99, render, render)
+    lost = 24 - begun
+    told = f"\n{lost} bytes of this log could not be written\nline 55\n".encode()
+    assert shown == b"line 11\n" + (b"line " + told if begun else told[1:])
+
+
+def full_pipe() -> tuple[int, int]:
+    """One that does not block, as another program may have set of a terminal."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writer, b"-" * 4096):
+            pass
+    return reader, writer
+
+
+def test_output_waits_for_a_terminal_that_does_not_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal, screen = full_pipe()
+    write, is_refused = os.write, threading.Event()
+
+    def put(target: int, data: bytes) -> int:
+        try:
+            return write(target, data)
+        except BlockingIOError:
+            is_refused.set()
+            raise
+
+    source, lines = os.pipe()
+    write(lines, b"a\n" * 1000)
+    os.close(lines)
+    monkeypatch.setattr(os, "write", put)
+    copy = output.Terminal(tmp_path, "text", quiet=False)._copy
+    render = rendering.access_lines("text")
+    words = (os.fdopen(source, "rb"), screen, render, render)
+    copier = threading.Thread(target=copy, args=words)
+    copier.start()
+    assert is_refused.wait(30)
+    seen = b""
+    while seen.count(b"a\n") < 1000:
+        assert select.select([terminal], [], [], 30)[0], seen[-99:]
+        seen += os.read(terminal, 65536)
+    copier.join()
+    for end in (terminal, screen):
+        os.close(end)
+
+
+def test_messages_go_on_after_one_that_could_not_be_written() -> None:
+    """They share their place with what Apache writes, which would be lost, too."""
+    terminal, screen = full_pipe()
+    say = "from flask_modwsgi.server.messages import say"
+    code = f"{say}; say('a'); print(flush=True); input(); say('b')"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    verb = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=screen,
+    )
+    os.close(screen)
+    assert verb.stdout
+    verb.stdout.readline()
+    os.read(terminal, 1 << 20)
+    verb.communicate(b"\n", timeout=60)
+    assert os.read(terminal, 1 << 20).startswith(b"* b\n")
+    assert verb.returncode == 0
+    os.close(terminal)
+
+
 def test_text_cannot_be_forged_or_harm_a_terminal() -> None:
     forged = "one\n[2026-11-22 19:31:57.288637] [core:crit] [pid 1] two\x1b[31m\r\u2028three é"
     shown = rendering.error_lines("text")(written(forged, "Traceback\nE: x")).decode()
     first, second, *more = shown.split("\n")
     assert re.fullmatch(
-        r"\[2001-09-0\d \d\d:46:40\.000000 [+-]\d{4}\] \[a_b:info\] \[pid 7\] \[id x@-_\] one",
+        r"\[2001-09-0\d \d\d:\d\d:40\.000000 [+-]\d{4}\] \[a_b:info\] \[pid 7\] \[id x@-_\] one",
         first,
     )
     assert second.endswith(r"[core:crit] [pid 1] two\x1b[31m\r\u2028three é")
@@ -208,11 +366,11 @@ def test_several_processes_rotate_one_file_and_lose_nothing(tmp_path: Path) -> N
 
 
 def watched(look: Callable[[], object]) -> int:
-    """A process that does this until it is ended, or fails."""
-    pid = os.fork()
+    """A process that does this until it or this one is ended, or fails."""
+    parent, pid = os.getpid(), os.fork()
     if pid == 0:
         try:
-            while True:
+            while os.getppid() == parent:
                 look()
         finally:
             os._exit(1)
@@ -227,10 +385,12 @@ def test_there_is_a_file_at_every_moment(tmp_path: Path) -> None:
         file.write(b"123456789\n")
     names = [path, *(Path(f"{path}.{number}") for number in (1, 2, 3))]
     watchers = [watched(name.stat) for name in names]
-    for _ in range(800):
-        file.write(b"123456789\n")
-    for pid in watchers:
-        os.kill(pid, signal.SIGKILL)  # no effect on one that has failed
+    try:
+        for _ in range(800):
+            file.write(b"123456789\n")
+    finally:
+        for pid in watchers:
+            os.kill(pid, signal.SIGKILL)  # no effect on one that has failed
     ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in watchers]
     assert ends == [-signal.SIGKILL] * 4, "a name was gone"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [name.name for name in names]
@@ -292,8 +452,10 @@ def test_errors_before_the_start_are_no_errors_of_this_server(tmp_path: Path) ->
     )
     (project.logs / "error.log").write_text("".join(lines))
     since = datetime(2026, 11, 26, 10, 30).timestamp()
-    assert [cause for _, _, cause in reader.causes(project)] == ["old", "new"]
-    assert [cause for _, _, cause in reader.causes(project, since)] == ["new"]
+    log, begins = reader.recent(project)
+    assert [cause for _, _, cause in reader.causes(log)] == ["old", "new"]
+    assert [cause for _, _, cause in reader.causes(log, since)] == ["new"]
+    assert begins == 0.0
 
 
 def test_logs_that_are_not_there_are_said(
@@ -301,6 +463,49 @@ def test_logs_that_are_not_there_are_said(
 ) -> None:
     assert reader.show(Project(tmp_path), 20, follow=False, errors=False) == 0
     assert "There are no logs" in capsys.readouterr().err
+
+
+class Deadly(RotatedFile):
+    """One whose writer is killed before anything is there."""
+
+    def write(self, data: bytes) -> int:
+        os._exit(9)
+
+
+def test_what_a_killed_writer_had_in_hand_is_counted(tmp_path: Path) -> None:
+    """Also if the next one is killed before it can say so."""
+    source, lines = os.pipe()
+    os.write(lines, b"one\n" * 250)
+    told = tmp_path / "told"
+
+    def work(lost: Mapping[int, int], beat: Callable[[], None], owe: writer.Owe) -> None:
+        with told.open("a") as file:
+            deaths = file.tell()
+            file.write(f"{lost[source]}\n")
+        if deaths == 0:
+            deadly = Deadly(tmp_path / "x.log", size=1, count=1)
+            writer.copy({source: writer.Log(bytes, deadly)}, beat, owe)
+        os._exit(9 if deaths < 5 else 0)
+
+    writer.supervised(work, [source])
+    assert told.read_text() == "0\n1000\n1000\n"
+    for end in (source, lines):
+        os.close(end)
+
+
+def test_what_a_writer_owes(tmp_path: Path) -> None:
+    """What the disk did not take, and the line that has no end yet."""
+    log = writer.Log(
+        lambda line: line + b"\n", RotatedFile(tmp_path / "no" / "x.log", 99, 1), lost=5
+    )
+    log.feed(b"one\ntw")
+    assert log.owed == 5 + 4 + 2
+    (tmp_path / "no").mkdir()
+    log.feed(b"o\n")
+    assert log.owed == 0
+    log.feed(b"three")
+    log.close()
+    assert log.owed == 0
 
 
 def test_the_lines_of_an_application_start_no_crowd_of_processes(
@@ -330,3 +535,26 @@ def test_the_lines_of_an_application_start_no_crowd_of_processes(
         process.status = 0
     watch.look([line])
     assert len(started) == 3
+
+
+def test_a_log_that_may_not_be_looked_at_has_nothing_new(tmp_path: Path) -> None:
+    """As root's, for the account of a service; here its name is too long, which root may not read either."""
+    assert output.since_now(tmp_path / ("x" * 300))() == []
+
+
+def test_a_date_that_does_not_end_is_read_at_once() -> None:
+    line = b"[2026-01-01 00:00:00.000000 +0000] [wsgi:error] [pid 1] 2026-01-01 " + b"1" * 100_000
+    started = time.process_time()
+    assert events.read(line)["level"] == "error"
+    assert time.process_time() - started < 1  # it took minutes
+
+
+def test_a_problem_that_nobody_reads_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb", buffering=0) as raw:
+        gone = io.TextIOWrapper(raw, write_through=True)
+        monkeypatch.setattr(sys, "stderr", gone)
+        tell(problems.not_running("reload"), as_json=False)
+        monkeypatch.undo()
+        gone.detach()

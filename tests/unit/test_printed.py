@@ -52,11 +52,22 @@ def test_errors_are_those_of_the_request(monkeypatch: pytest.MonkeyPatch) -> Non
     assert request.getvalue() == "of a request\n"
 
 
+class Ended(io.StringIO):
+    """``wsgi.errors`` of mod_wsgi after the client has gone."""
+
+    def write(self, text: str) -> int:
+        raise RuntimeError("write() called on wsgi.errors after request completed")
+
+
+def test_a_program_goes_on_where_its_request_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = installed(monkeypatch)
+    printed.follow(Ended)
+    print("after it", file=sys.stderr)
+    assert own.getvalue() == "after it\n"
+
+
 def test_they_are_as_any_program_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch)
     for stream, name in ((sys.stdout, "<stdout>"), (sys.stderr, "<stderr>")):
         assert (stream.fileno(), stream.name, stream.isatty()) == (2, name, False)
-    was_enabled = faulthandler.is_enabled()
-    faulthandler.enable()
-    if not was_enabled:
-        faulthandler.disable()
+    faulthandler.dump_traceback(sys.stderr)  # it wants the same of a stream as enable()

@@ -1,6 +1,6 @@
 """The table of processes, and which of them are Apache's: no server is started."""
 
-import getpass
+import contextlib
 import json
 import os
 import re
@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from flask_modwsgi import problems
 from flask_modwsgi.apache import neighbours, processes, server_root, state
 from flask_modwsgi.cli.main import find_root
 from flask_modwsgi.config.project import Project
+from flask_modwsgi.config.settings import SETTINGS, load
+from flask_modwsgi.doctor import check_settings
+from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.logs.output import wait_for_writer
 from flask_modwsgi.machine import accounts, files, process_table, times
 from flask_modwsgi.problems.problem import Problem
@@ -48,6 +52,7 @@ def launch() -> Iterator[Launch]:
         # Python stops looking for options at -c, so the words are as in Apache's command line.
         process = subprocess.Popen(
             ["/usr/bin/python3" if user else sys.executable, "-c", code, *words],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
             user=user,
@@ -63,7 +68,8 @@ def launch() -> Iterator[Launch]:
         for member in process_table.running(process.pid):
             process_table.send(member, signal.SIGKILL)
         process.wait()
-        assert process.stdout
+        assert process.stdin and process.stdout
+        process.stdin.close()
         process.stdout.close()
 
 
@@ -226,6 +232,23 @@ def test_another_user_cannot_pretend_to_be_apache(root: Path, launch: Launch) ->
     assert processes.apache(root) is None
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_others_recorded_is_not_roots_after_a_stop(root: Path, launch: Launch) -> None:
+    """Root would signal a process of their choice at the next one."""
+    nobody, victim = 65534, launch(SLEEP, "of root")
+    record(root, victim.pid)
+    for path in (root, root / "state.json"):
+        os.chown(path, nobody, nobody)
+    with state.stopping(root):
+        pass
+    assert (root / "state.json").stat().st_uid == nobody
+    assert state.read(root).stopped > 1
+    assert processes.all_of(root) == []
+    os.chown(root / "state.json", 0, 0)  # as a stop of an older version left it
+    assert processes.all_of(root) == []
+    assert "belongs to root" in state.read(root).fault
+
+
 def test_a_user_stops_the_servers_of_others_only_as_root(
     root: Path, launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +263,11 @@ def test_a_user_stops_the_servers_of_others_only_as_root(
         processes.end(root, grace=1)
     monkeypatch.undo()
     assert problem.value.slug == "not-permitted"
-    assert problem.value.remedy == problems.not_permitted("stop", getpass.getuser()).remedy
+    assert (
+        problem.value.remedy
+        == problems.not_permitted("stop", accounts.by_id(os.geteuid()).user).remedy
+    )
+    assert state.read(root).stopped == 0
 
 
 @pytest.mark.parametrize(
@@ -277,6 +304,21 @@ def test_the_record_moves_with_the_project(root: Path, launch: Launch) -> None:
     assert processes.apache(state.root(new)) == found
 
 
+def test_what_is_left_is_found_while_it_is_stopped_also_where_the_project_was_moved(
+    root: Path, launch: Launch
+) -> None:
+    """The record that it is stopped must not change what its processes are told by."""
+    started = launch(FORK, *apache_words(root))
+    record(root, started.pid)
+    wait_for(lambda: len(processes.all_of(root)) == 2, 5, "the fork")
+    project = root.parents[1]
+    new = state.root(Project(project.rename(project.with_name("renamed"))))
+    with state.stopping(new):
+        started.kill()
+        started.wait()
+        assert len(processes.all_of(new)) == 1
+
+
 def test_a_copy_of_the_project_has_no_server(root: Path, launch: Launch, tmp_path: Path) -> None:
     started = launch(SLEEP, *apache_words(root))
     record(root, started.pid)
@@ -286,6 +328,15 @@ def test_a_copy_of_the_project_has_no_server(root: Path, launch: Launch, tmp_pat
     assert processes.apache(copy) is None
     assert processes.all_of(copy) == []
     assert state.read(copy) == state.State()
+
+
+def test_what_can_be_set_can_be_recorded(root: Path) -> None:
+    """Also what a second Apache has instead, which trusts the first one."""
+    examples = {name: declared.example for name, declared in SETTINGS.items()}
+    for given in ({}, examples):
+        chosen = asdict(load(given)) | {"trusted_proxies": "127.0.0.1 10.0.0.0/8"}
+        state.write(root, state.State(settings=chosen))
+        assert state.read(root).settings == chosen
 
 
 @pytest.mark.parametrize(
@@ -298,6 +349,18 @@ def test_a_copy_of_the_project_has_no_server(root: Path, launch: Launch, tmp_pat
         '{"pid": true}',
         '{"started": NaN}',
         '{"settings": []}',
+        '{"settings": {"https_names": [1]}}',
+        '{"settings": {"port": "80"}}',
+        '{"settings": {"port": null}}',
+        '{"settings": {"port": true}}',
+        '{"settings": {"processes": 0}}',
+        '{"settings": {"mode": "none"}}',
+        '{"settings": {"https_names": " "}}',
+        '{"settings": {"stop_limit": 3601}}',
+        '{"project": "\\ud800"}',
+        '{"logs": "/a\\u0000"}',
+        f'{{"var": "/{"x" * 256}/y"}}',
+        f'{{"environments": ["{"/x" * 2048}"]}}',
         '{"given": {"PORT": 1}}',
         '{"environments": [1]}',
         '{"started": 1e999}',
@@ -311,7 +374,16 @@ def test_a_damaged_record_is_told_of_and_harms_nobody(root: Path, text: str) -> 
     found = state.read(root)
     assert found == state.State(fault=found.fault)
     assert "is damaged" in found.fault
-    state.mark_stopped(root)
+    with state.stopping(root):
+        pass
+    assert (root / "state.json").read_text() == text
+
+
+@pytest.mark.parametrize("given", [{}, {"METRICS_PORT": "9000", "STREAM_UPLOADS": "on"}])
+def test_settings_are_read_as_they_were_recorded(root: Path, given: dict[str, str]) -> None:
+    chosen = asdict(load(given))
+    state.write(root, state.State(started=1.0, settings=chosen))
+    assert (state.read(root).settings, state.read(root).fault) == (chosen, "")
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
@@ -329,17 +401,40 @@ def test_only_regular_files_are_read(root: Path, tmp_path: Path, kind: str) -> N
     assert "cannot be read" in state.read(root).fault
 
 
-def test_a_stop_is_recorded_or_the_record_goes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    state.write(root, state.State(started=1.0))
-    state.mark_stopped(root)
-    assert state.read(root).stopped > 1
+def test_a_stop_is_recorded_before_the_first_signal(
+    root: Path, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise status says for a moment that it died."""
+    started = launch(FORK, *apache_words(root))
+    record(root, started.pid)
+    send, sent = process_table.send, []
 
-    def full(*of_file: object) -> None:
-        raise OSError(28, "No space left on device")
+    def looked_at(process: process_table.Process, number: int) -> bool:
+        if number:
+            sent.append((number, state.read(root).stopped > 1))
+        return send(process, number)
 
+    monkeypatch.setattr(process_table, "send", looked_at)
+    processes.end(root, grace=1, because=problems.tls_off())
+    assert {number for number, _ in sent} >= {signal.SIGWINCH, signal.SIGTERM}
+    assert all(is_recorded for _, is_recorded in sent)
+    assert state.read(root).because["problem"] == "tls-off"
+
+
+def test_where_there_is_no_room_the_record_goes_after_the_stop(
+    root: Path, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = launch(SLEEP, *apache_words(root))
+    record(root, started.pid)
     monkeypatch.setattr(files, "write", full)
-    state.mark_stopped(root)
+    with state.stopping(root):
+        assert state.read(root).stopped == 0
+        assert processes.apache(root)
     assert not (root / "state.json").exists()
+
+
+def full(*of_file: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,6 +489,7 @@ def collected(text: str) -> dict[str, Any]:
         "server": {"Logs": text},
         "processes": [],
         "errors": [text],
+        "errors_since": None,
     }
 
 
@@ -472,13 +568,15 @@ def test_where_no_lock_can_be_made_the_work_is_done(tmp_path: Path, kind: str) -
 
 
 def test_a_writer_of_logs_is_waited_for(tmp_path: Path, launch: Launch) -> None:
-    code = "import sys, time; print(flush=True); time.sleep(2); open(sys.argv[2] + '/last', 'w')"
-    launch(code, "flask_modwsgi.logs.writer", str(tmp_path))
+    code = "import sys; print(flush=True); sys.stdin.read(); open(sys.argv[2] + '/last', 'w')"
+    writer = launch(code, "flask_modwsgi.logs.writer", str(tmp_path))
     started = time.monotonic()
-    wait_for_writer(str(tmp_path), os.getuid() + 1, 5)
-    assert time.monotonic() - started < 1.8
+    wait_for_writer(str(tmp_path), os.getuid() + 1, 60)
+    assert time.monotonic() - started < 30
     assert not (tmp_path / "last").exists()
-    wait_for_writer(str(tmp_path), os.getuid(), 5)
+    assert writer.stdin
+    threading.Timer(0.5, writer.stdin.close).start()
+    wait_for_writer(str(tmp_path), os.getuid(), 60)
     assert (tmp_path / "last").exists()
 
 
@@ -545,6 +643,74 @@ def test_only_addresses_are_asked(tmp_path: Path) -> None:
     assert probe.ask(f"file://{tmp_path}", "/pipe") == 0
 
 
+def test_who_answers_a_byte_at_a_time_is_not_waited_for() -> None:
+    ended = threading.Event()
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+            for _ in range(200):  # 10 s
+                connection.sendall(b"x")
+                if ended.wait(0.05):
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, args=[listener], daemon=True).start()
+        began = time.monotonic()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert probe.ask(address, "/", timeout=0.5) == 0
+        assert time.monotonic() - began < 8
+        ended.set()
+
+
+def test_what_is_limited_may_fail() -> None:
+    assert times.limited(lambda: 1, 60, 0) == 1
+    with pytest.raises(ZeroDivisionError):
+        times.limited(lambda: 1 // 0, 60, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_status_of_root_runs_no_program_that_a_repository_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, executed = tmp_path / "shop", tmp_path / "executed"
+    script = tmp_path / "monitor"
+    script.write_text(f"#!/bin/sh\ntouch {executed}\n")
+    script.chmod(0o755)
+    as_somebody = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
+    for words in (
+        ("init", "--quiet", "."),
+        (*as_somebody, "commit", "--quiet", "--allow-empty", "--message=one"),
+        ("config", "core.fsmonitor", str(script)),
+    ):
+        repository.mkdir(exist_ok=True)
+        subprocess.run(["git", "-C", repository, *words], check=True)
+    # As root may have set it; git itself refuses otherwise, if it is not older than 2.35.2.
+    configured = {"COUNT": "1", "KEY_0": "safe.directory", "VALUE_0": "*"}
+    for name, value in configured.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    status._release(repository)
+    assert executed.exists()
+    executed.unlink()
+    os.chown(repository / ".git", 65534, 65534)
+    assert status._release(repository) == "shop"
+    assert not executed.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_doctor_of_root_walks_no_folder_that_others_name(tmp_path: Path) -> None:
+    own = Project(tmp_path)
+    root, static = tmp_path / "var" / "apache", tmp_path / "static"
+    for folder in (root, static):
+        folder.mkdir(parents=True)
+    state.write(root, state.State(started=1.0, static_folder=str(static), static_url="/static"))
+    assert check_settings.static_folder(Facts(own)) == "0 files at /static"
+    for path in (root, root / "state.json"):
+        os.chown(path, 65534, 65534)
+    assert check_settings.static_folder(Facts(own)) is None
+
+
 def test_a_port_of_another_project_is_told_with_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -576,6 +742,10 @@ def test_a_port_of_another_project_is_told_with_its_name(
             assert "taken by another program" in told().what
         if os.geteuid() == 0:
             root.chmod(0o777)
+            assert "taken by another program" in told().what
+            root.chmod(0o1777)  # as /tmp, where anybody can record a server
+            assert f"the project in {tmp_path}" in told().what
+            os.chown(root / "state.json", 65534, 65534)
             assert "taken by another program" in told().what
             root.chmod(0o755)
         plain = state.State("http://x", project=str(tmp_path), settings={"https_port": port})

@@ -1,8 +1,10 @@
 """How a project is told by a link that leads to it."""
 
+import contextlib
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +18,9 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_trust
 from flask_modwsgi.machine import process_table
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.server import prepare
+from flask_modwsgi.server import crash_loop, launch, locks, prepare, renewal, take_certificate
 from flask_modwsgi.setup import environments
+from flask_modwsgi.tls import acme
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: sudo")
 
@@ -64,6 +67,12 @@ def test_releases_have_one_place_and_one_env(tmp_path: Path) -> None:
     made = (tmp_path / ".env").read_text()
     prepare.make_env_file(two, me())
     assert two.env_file.read_text() == made != "FLASK_SECRET_KEY=\n"
+
+
+def test_a_path_is_shown_from_the_project_on_where_it_is_in_it(tmp_path: Path) -> None:
+    one = shared(tmp_path, "1")
+    assert one.shown(one.env_file) == ".env"
+    assert one.shown(one.logs) == str(tmp_path / "var" / "log")
 
 
 def test_a_project_without_an_example_gets_the_defaults(tmp_path: Path) -> None:
@@ -122,10 +131,93 @@ def test_a_server_is_told_by_the_folder_its_link_leads_to(tmp_path: Path) -> Non
         assert releases.recognised(Project(two)).link == link
         assert releases.recognised(Project(one)).link is None
         assert releases.recognised(Project(three)).service == three / "var"
+        through = tmp_path / "through"
+        through.symlink_to(".")
+        assert releases.recognised(Project(two, link=through / "current")).service == one / "var"
+        other = tmp_path / "next"
+        other.symlink_to("2")
+        assert releases.recognised(Project(two, link=other)).service == two / "var"
         state.update(root, project=str(three))
         assert releases.recognised(Project(three)).service == one / "var"
         assert server.stdin
         server.stdin.close()
+
+
+def test_a_certificate_is_taken_for_the_release_that_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that sees it knows the server root; the release of the start may be gone."""
+    two = shared(tmp_path, "2")
+    root = tmp_path / "var" / "apache"
+    root.mkdir(parents=True)
+    (root / launch.VARIABLES).write_text("{}")
+    names = {"https_names": "example.com"}
+    state.write(root, State(project=str(two.root), var=str(tmp_path / "var"), settings=names))
+    place = acme.store(two) / "staging" / "example.com"
+    place.mkdir(parents=True)
+    (place / "job.json").write_text('{"finished": true}')
+    (place / "pubcert.pem").touch()
+    state.update(root, project=str(tmp_path / "releases/1"))
+    taken: list[Project] = []
+    monkeypatch.setattr(renewal, "take_certificate", taken.append)
+    state.update(root, project=str(two.root))  # as a reload does
+    assert take_certificate.main(root) == 0
+    (project,) = taken
+    assert (project.root, state.root(project)) == (two.root, root)
+
+
+@pytest.mark.parametrize("names", ["", "example.com"])
+def test_what_the_log_says_of_a_certificate_that_is_not_there_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    """The application may write the line; nor does a verb have to wait for a lock then."""
+    own = project(tmp_path)
+    root = own.var / "apache"
+    root.mkdir(parents=True)
+    (root / launch.VARIABLES).write_text("{}")
+    settings = {"https_names": names, "tls_certificate": "" if names else "c.pem"}
+    state.write(root, State(project=str(own.root), var=str(own.var), settings=settings))
+    done: list[object] = []
+    monkeypatch.setattr(take_certificate, "PATIENCE", 0.1)
+    monkeypatch.setattr(renewal, "take_certificate", done.append)
+
+    def held(*words: object) -> contextlib.AbstractContextManager[None]:
+        done.append(words)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(locks, "held", held)
+    assert take_certificate.main(root) == 0
+    assert done == []
+
+
+def test_a_crash_loop_is_looked_for_in_the_release_that_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is known when a reload, that was waited for, has ended."""
+    one, two = (project(tmp_path / name).root for name in "12")
+    state.write(tmp_path, State(project=str(one)))
+    looked_at: list[Path] = []
+
+    @contextlib.contextmanager
+    def held(project: Project, name: str) -> Iterator[None]:
+        state.update(tmp_path, project=str(two))
+        yield
+
+    def root_of(project: Project) -> Path:
+        looked_at.append(project.root)
+        return tmp_path
+
+    monkeypatch.setattr(locks, "held", held)
+    monkeypatch.setattr(state, "root", root_of)
+    crash_loop.main(tmp_path)
+    assert looked_at == [two]
+
+
+def test_without_a_record_no_certificate_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert take_certificate.main(tmp_path) == 1
+    assert "server-root-incomplete" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_entered_is_no_link(tmp_path: Path) -> None:

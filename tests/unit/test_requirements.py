@@ -1,6 +1,7 @@
 """What a project requires, and why an installer refused it."""
 
 import re
+import time
 import tomllib
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def test_files_that_include_each_other(project: Project) -> None:
         ("./lib/code-1.0.whl", "lib/code-1.0.whl", True),
         ("git+https://example.org/lib/code", "lib/code.py", False),
         ("lib", "lib/code.py", False),
+        ("./bare", "bare/code.py", False),  # no package; nor is "/", which has very many files
     ],
 )
 def test_local_requirements(project: Project, line: str, changed: str, counts: bool) -> None:
@@ -82,10 +84,23 @@ def test_local_requirements(project: Project, line: str, changed: str, counts: b
         (project.root / folder).mkdir()
         for name in names:
             (project.root / folder / name).write_text("before")
+    (project.root / "setup.py").touch()
+    (project.root / "bare").mkdir()
+    (project.root / "bare/code.py").write_text("before")
     before = requirements.digest(project, development=True)
     assert requirements.digest(project, development=True) == before
     (project.root / changed).write_text("after")
     assert (requirements.digest(project, development=True) != before) == counts
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_what_powershell_wrote(project: Project, encoding: str) -> None:
+    """pip and uv read it, too."""
+    file = project.root / "requirements.txt"
+    file.write_bytes("mod_wsgi==5.0.0 --hash=sha256:1\r\n".encode(encoding))
+    assert requirements.are_hashed(file)
+    with pytest.raises(Problem, match="requirements-own"):
+        requirements.refuse_own(project, development=True)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +169,14 @@ def test_the_templates_pins_are_compiled_from_its_dependencies(name: str, source
 
 
 # What pip 23 and 26 and uv 0.13 print.
+NO_LOGIN = "WARNING: 401 Error, Credentials not correct for https://one.example.org/simple/x/\n"
+UNTRUSTED = """\
+WARNING: The repository located at 10.0.0.1 is not a trusted or secure host and is being ignored.
+"""
+RETRYING = """\
+WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(\
+'Failed to establish a new connection: [Errno 111] Connection refused')': /simple/x/
+"""
 REFUSALS = {
     "requirements-conflict": [
         """\
@@ -228,11 +251,62 @@ Failed to build werkzeug
 error: Failed to build `werkzeug @ file:///lib`
          bad.c:1:10: fatal error: nothing.h: No such file or directory
 """,
+        """\
+Collecting flask==3.1.3 (from -r requirements.txt (line 1))
+Collecting werkzeug==2.0.0 (from -r requirements.txt (line 2))
+  Getting requirements to build wheel: finished with status 'error'
+  error: subprocess-exited-with-error
+  Getting requirements to build wheel did not run successfully.
+  ╰─> [2 lines of output]
+      Error: nothing.h not found.
+      [end of output]
+error: subprocess-exited-with-error
+""",
+        """\
+Processing ./werkzeug-2.0.0.tar.gz (from -r requirements.txt (line 1))
+  Preparing metadata (setup.py): finished with status 'error'
+  python setup.py egg_info did not run successfully.
+      Exception: Can not find nothing.h.
+error: metadata-generation-failed
+""",
+        """\
+  error: subprocess-exited-with-error
+      RuntimeError: nothing.h not found.
+ERROR: Failed to build 'werkzeug' when getting requirements to build wheel
+""",
+        """\
+error: Failed to build `werkzeug==2.0.0`
+  cause: The build backend returned an error
+         Error: nothing.h not found.
+""",
     ],
     "network-unreachable": [
         "WARNING: Retrying: NewConnectionError: Failed to establish a new connection\n"
         "ERROR: No matching distribution found for werkzeug==2.0.0\n",
         "error: Failed to fetch: https://example.org/werkzeug/\n  cause: dns error\n",
+        "WARNING: Retrying (Retry(total=0)) after connection broken by 'OSError('Tunnel connection "
+        "failed: 407 Proxy Authentication Required')': /simple/werkzeug/\n"
+        "ERROR: No matching distribution found for werkzeug==2.0.0\n",
+        "Could not fetch URL https://example.org/simple/werkzeug/: There was a problem confirming the "
+        "ssl certificate: [SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate - skipping\n"
+        "ERROR: No matching distribution found for werkzeug==2.0.0\n",
+        "WARNING: Retrying (Retry(total=0)) after connection broken by 'ConnectTimeoutError('Connection "
+        "to example.org timed out.')': /simple/werkzeug/\n"
+        "ERROR: No matching distribution found for werkzeug==2.0.0\n",
+        f"{UNTRUSTED}ERROR: No matching distribution found for werkzeug==2.0.0\n",
+        f"{RETRYING}ERROR: Failed to build 'x' when installing build dependencies\n",
+        "error: Failed to build `x`\n  cause: Failed to resolve requirements from "
+        "`build-system.requires`\n  cause: dns error\n",
+    ],
+    "index-login-refused": [
+        "User for werkzeug.example.org: ERROR: Exception:\nTraceback (most recent call last):\n"
+        "EOFError: EOF when reading a line\n",
+        "WARNING: 401 Error, Credentials not correct for https://werkzeug.example.org/simple/x/\n"
+        "ERROR: No matching distribution found for x==2.0.0\n",
+        "error: No solution found when resolving dependencies\n  cause: Because x was not found in the "
+        "package registry and you require x==1.9.0, your requirements are unsatisfiable.\n\n"
+        "hint: An index URL (https://me@werkzeug.example.org:80/simple) could not be queried due to a "
+        "lack of valid authentication credentials (401 Unauthorized)\n",
     ],
     "disk-full": [
         "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
@@ -241,16 +315,52 @@ error: Failed to build `werkzeug @ file:///lib`
 }
 
 
+@pytest.mark.parametrize("warning", [NO_LOGIN, UNTRUSTED, RETRYING])
+@pytest.mark.parametrize(
+    ("slug", "text"),
+    [
+        ("requirements-conflict", REFUSALS["requirements-conflict"][0]),
+        ("hashes-missing", REFUSALS["hashes-missing"][0]),
+        ("hash-mismatch", REFUSALS["hash-mismatch"][0]),
+        *(
+            ("package-unbuildable", REFUSALS["package-unbuildable"][place])
+            for place in (0, 2, 3, 4)
+        ),
+        ("disk-full", REFUSALS["disk-full"][0]),
+    ],
+)
+def test_a_warning_about_one_index_hides_no_cause(slug: str, text: str, warning: str) -> None:
+    """Another index had the package, or the next request was answered."""
+    problem = refusals.reason("Installing requirements.txt", warning + text, Path("setup.log"))
+    assert problem.slug == slug
+
+
+def test_a_long_output_is_read_in_no_time() -> None:
+    """All of it is kept, until a command has failed."""
+    pair = "Collecting werkzeug==2.0.0\n  Downloading werkzeug-2.0.0-py3-none-any.whl (288 kB)\n"
+    last = "ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied\n"
+    began = time.process_time()
+    problem = refusals.reason("Installing requirements.txt", pair * 100 + last, Path("setup.log"))
+    assert time.process_time() - began < 1
+    assert problem.slug == "install-failed"
+
+
 @pytest.mark.parametrize(
     ("slug", "output"), [(slug, output) for slug, texts in REFUSALS.items() for output in texts]
 )
 def test_why_an_installer_refused(slug: str, output: str) -> None:
     problem = refusals.reason("Installing requirements.txt", output, Path("/srv/var/log/setup.log"))
     assert problem.slug == slug
-    if slug != "disk-full":
+    if slug not in ("disk-full", "network-unreachable"):
         assert "werkzeug" in problem.what
+    if slug == "disk-full":
+        assert "At least 400 MB" in problem.why  # not what a start needs
+    if slug == "network-unreachable":
+        assert problem.what.count("\n") == 1, "one line of the output, that has the cause"
     if slug == "requirements-conflict":
         assert "flask" in problem.what
         assert "To fix this" not in problem.what
     if slug == "package-unbuildable":
         assert "nothing.h" in problem.what
+        assert "flask" not in problem.what
+        assert not re.search("subprocess-|metadata-|cause:", problem.what)

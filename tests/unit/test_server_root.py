@@ -1,12 +1,14 @@
 """Where the server root is, and whose it has to be."""
 
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from samples import me
+from samples import make_deep, me
 
-from flask_modwsgi.apache import server_root
+from flask_modwsgi.apache import server_root, state
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.problems.problem import Problem
 
@@ -46,6 +48,29 @@ def test_a_folder_that_somebody_else_made_first_is_passed_over(
     assert second.parent == tmp_path and second != first
     second.mkdir()
     assert server_root.choose(project, "apache") not in (first, second)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away; run it as root")
+@pytest.mark.parametrize("given", ["link", "folder"])
+def test_nobody_leads_root_to_the_server_of_another_project(tmp_path: Path, given: str) -> None:
+    """Root's stop would end that."""
+    project, other = Project(tmp_path / "project"), tmp_path / "other" / "apache"
+    other.mkdir(parents=True)
+    state.write(other, state.State(address="http://other"))
+    project.root.mkdir()
+    if given == "link":
+        project.var.mkdir()
+        (project.var / "apache").symlink_to(other)
+        os.chown(project.var / "apache", 65534, 65534, follow_symlinks=False)
+    else:
+        (tmp_path / "theirs").mkdir()
+        (tmp_path / "theirs" / "var").symlink_to(other.parent)
+        project.var.symlink_to(tmp_path / "theirs" / "var")
+        os.chown(tmp_path / "theirs", 65534, 65534)
+        project = Project(project.root)
+    assert server_root.find(project, "apache") == server_root.choose(project, "apache")
+    assert state.read(state.root(project)).address == ""
+    assert state.read(other).address == "http://other"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away; run it as root")
@@ -93,3 +118,42 @@ def test_what_is_in_the_place_of_its_files_is_no_obstacle(tmp_path: Path) -> Non
     server_root.make(Project(tmp_path), folder, me())
     assert {entry.name for entry in folder.iterdir()} == {"nothing", "workers"}
     assert (folder / "nothing").is_dir() and (folder / "workers").is_dir()
+
+
+@pytest.mark.parametrize("place", ["other", "workers"])
+def test_how_deep_a_folder_is_that_the_application_makes_is_no_obstacle(
+    tmp_path: Path, place: str
+) -> None:
+    """A restart would end the server and not start it again."""
+    folder = tmp_path / "var" / "apache"
+    (folder / place).mkdir(parents=True)
+    make_deep(folder / place)
+    server_root.make(Project(tmp_path), folder, me())
+    assert sorted(entry.name for entry in folder.iterdir()) == ["nothing", "workers"]
+    assert not list((folder / "workers").iterdir())
+
+
+def test_a_process_that_does_not_stop_to_write_is_no_obstacle(tmp_path: Path) -> None:
+    """One that left the session of the server, in the folder of its reports."""
+    folder = tmp_path / "var" / "apache"
+    (folder / "workers").mkdir(parents=True)
+    before, is_over = os.open(folder / "workers", os.O_RDONLY), threading.Event()
+
+    def write() -> None:
+        for number in range(200_000):
+            if is_over.is_set():
+                return
+            with suppress(FileNotFoundError):
+                os.mkdir(f"{number}", dir_fd=before)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        while not os.listdir(before):
+            pass
+        server_root.make(Project(tmp_path), folder, me())
+        assert not list((folder / "workers").iterdir())
+    finally:
+        is_over.set()
+        writer.join()
+        os.close(before)

@@ -1,5 +1,6 @@
 """Settings: what they may be, where they come from, how they are shown, and ``.env``."""
 
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -8,10 +9,12 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from flask_modwsgi import problems
 from flask_modwsgi.cli import show_settings
 from flask_modwsgi.config import env_file, reference, settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import report
+from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.machine import capacity
 from flask_modwsgi.problems.problem import Problem
 
@@ -117,10 +120,31 @@ def test_the_example_means_the_defaults(tmp_path: Path) -> None:
     assert settings.load(values) == settings.load({})
 
 
-def test_misspelt_settings_are_refused_and_other_names_are_not() -> None:
-    with pytest.raises(Problem, match="nearest is PROCESSES"):
-        settings.refuse_misspelt({"PROCESES": "2"})
-    settings.refuse_misspelt({"PROCESSES": "2", "DATABASE_URL": "sqlite://"})
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("PROCESES=2", "PROCESES in .env is no setting of this server; PROCESSES is"),
+        ("PROT=2", "PROT in .env is no setting of this server; PORT is"),
+        ("threads=2", "threads in .env is no setting of this server; THREADS is"),
+        ("LOGLEVEL=info", "LOGLEVEL in .env is no setting of this server; LOG_LEVEL is"),
+        ("URL=//${USER}:x", "URL in .env keeps its ${USER}: only flask run puts a value there"),
+        (
+            "PYTHONPATH=../lib",
+            "PYTHONPATH in .env is not used; put its folders on sys.path in the .wsgi file",
+        ),
+        ("VIRTUAL_ENV=/srv/env", "VIRTUAL_ENV in .env is not used"),
+        ("THREADS=2", ""),
+        ("DATABASE_URL=sqlite://", ""),
+        ("PGHOST=db", ""),
+        ("PGPORT=5432", ""),
+        ("CODE=1\nNODE=1\nEXPORT=a$b", ""),
+    ],
+)
+def test_what_may_be_a_mistake(line: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"{line}\n")
+    assert settings.doubts(file) == ([told] if told else [])
+    assert settings.doubts(tmp_path / "none") == []
 
 
 def test_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,8 +254,8 @@ def test_settings_are_read_with_the_standard_library_alone() -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "from flask_modwsgi.config import reference, settings\n"
-        "print(settings.load(settings.variables(Path('/nonexistent/.env'))).https_port)"
+        "from flask_modwsgi.config import env_file, reference, settings\n"
+        "print(settings.load(env_file.read(Path('/nonexistent/.env'))).https_port)"
     )
     command = [sys.executable, "-I", "-S", "-c", code, str(ROOT / "src")]
     assert subprocess.run(command, capture_output=True, text=True).stdout == "8443\n"
@@ -315,17 +339,44 @@ def test_the_remedy_for_a_wrong_value_mends_where_it_is(
     for name in settings.NAMES:
         monkeypatch.delenv(name, raising=False)
     file = tmp_path / ".env"
-    file.write_text("HTTPS_PORT=1\nPORT=80x\nTLS_KEY=a b\n")
-    for name in ("PORT", "TLS_KEY"):
+    policy = "CONTENT_SECURITY_POLICY"
+    file.write_text(f"HTTPS_PORT=1\nexport PORT = 80x\nTLS_KEY=a b\n{policy}='$x'\n")
+    for name in ("PORT", "TLS_KEY", policy):
         with pytest.raises(Problem, match=f"{name}=.* in .env is not valid") as refused:
-            settings.load(settings.variables(file), env_file.read(file))
+            _ = Facts(Project(tmp_path)).settings
         subprocess.run(["sh", "-c", refused.value.remedy[0]], cwd=tmp_path, check=True)
-    assert settings.load(settings.variables(file)).port == 8080
+    found = Facts(Project(tmp_path)).settings
+    assert (found.port, found.content_security_policy) == (8080, "default-src 'self'")
     assert "HTTPS_PORT=1\n" in file.read_text()
+    assert env_file.exported(file) == {"PORT"}
     monkeypatch.setenv("PORT", "80y")
     with pytest.raises(Problem, match="PORT=80y is not valid") as refused:
-        settings.load(settings.variables(file), env_file.read(file))
+        _ = Facts(Project(tmp_path)).settings
     assert refused.value.remedy == ("PORT=8080 ./run",)
+    monkeypatch.setenv(policy, "$x")
+    monkeypatch.delenv("PORT")
+    with pytest.raises(Problem) as refused:
+        _ = Facts(Project(tmp_path)).settings
+    assert shlex.split(refused.value.remedy[0]) == [f"{policy}=default-src 'self'", "./run"]
+
+
+def test_remedies_that_add_a_line_add_one_where_the_last_has_no_end(tmp_path: Path) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    file, wsgi = tmp_path / ".env", tmp_path / "blog.wsgi"
+    file.write_text("DATABASE_URL=postgresql://db/app")
+    wsgi.write_text("app = 5")
+    for problem in (
+        problems.secret_weak("is empty"),
+        problems.variable_missing("MAIL_SERVER", "KeyError"),
+        problems.app_nameless(wsgi, ["app"]),
+    ):
+        words = ["sh", "-c", problem.remedy[0]]
+        subprocess.run(words, cwd=tmp_path, input="mail host\n", text=True, check=True)
+    values = env_file.read(file)
+    assert len(values.pop("FLASK_SECRET_KEY")) == 64
+    assert values == {"DATABASE_URL": "postgresql://db/app", "MAIL_SERVER": "mail host"}
+    assert wsgi.read_text().splitlines() == ["app = 5", "application = app"]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,31 @@
 """Which static files of an application Apache answers for, and what it is told of them."""
 
+import functools
+import gzip
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask, Response
+from samples import make_deep, me, project
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_modwsgi.apache import app_profile
+from flask_modwsgi.apache import app_profile, precompressed
 from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
 from flask_modwsgi.apache.state import State
-from flask_modwsgi.server import import_check, restart_reasons, smoke_test
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.doctor.facts import Facts
+from flask_modwsgi.doctor.import_failures import Outcome
+from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.server import import_check, launch, restart_reasons, smoke_test
 from flask_modwsgi.worker import static_versions
 
 OWN_VIEW = "a view of its own"
@@ -31,6 +44,34 @@ def with_a_view(folder: str) -> Flask:
     return app
 
 
+def login_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(view)
+    def guarded(*words: Any, **names: Any) -> Any:
+        raise NotImplementedError
+
+    return guarded
+
+
+def with_a_guard(folder: str) -> Flask:
+    app = Flask(__name__, static_folder=folder)
+    app.view_functions["static"] = login_required(app.view_functions["static"])
+    return app
+
+
+def with_a_guarded_method(folder: str) -> Any:
+    app: Any = Flask(__name__, static_folder=folder)
+    app.send_static_file = login_required(app.send_static_file)
+    return app
+
+
+def with_the_method(folder: str) -> Flask:
+    app = Flask(__name__, static_folder=None)
+    app.static_folder = folder
+    app.add_url_rule("/files/<path:filename>", "static", app.send_static_file)
+    app.static_url_path = "/files"
+    return app
+
+
 @pytest.mark.parametrize(
     ("make", "url", "note"),
     [
@@ -46,7 +87,10 @@ def with_a_view(folder: str) -> Flask:
         (lambda f: Flask(__name__, "/static", f'{f}/"odd"'), None, "is called"),
         (lambda f: Flask(__name__, static_folder=None), None, ""),
         (lambda f: Guarded(__name__, static_folder=f), None, OWN_VIEW),
-        (lambda f: with_a_view(f), None, OWN_VIEW),
+        (with_a_view, None, OWN_VIEW),
+        (with_a_guard, None, OWN_VIEW),
+        (with_a_guarded_method, None, OWN_VIEW),
+        (with_the_method, "/files", ""),
         (
             lambda f: Flask(
                 __name__, static_folder=f, static_host="cdn.example", host_matching=True
@@ -66,6 +110,51 @@ def test_apache_answers_for_what_flask_would_alone(
     assert found.static == (StaticFiles(tmp_path / "files", url) if url else None)
     assert note in found.note
     assert bool(found.note) == bool(note)
+
+
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [
+        ("/", ".env"),
+        (".", ".env"),
+        ("..", ".env"),
+        ("var", "var"),
+        ("var/apache/workers", "var/apache/workers"),
+        ("static/../var/log", "var/log"),
+        ("shared", "shared/apache"),
+        ("static", ""),
+        ("var/data/dist", ""),
+        ("var/env/1/lib/python3.12/site-packages/blog/static", ""),
+        ("var/www/dist", ""),
+        ("various", ""),
+    ],
+)
+@pytest.mark.parametrize("field", ["static_folder", "flask_folder"])
+def test_no_static_folder_shows_what_is_secret(
+    tmp_path: Path, folder: str, shown: str, field: str
+) -> None:
+    """Flask would send ``.env``; Apache, what is in ``var``, and root would walk the whole machine."""
+    (tmp_path / "shared").mkdir()
+    root = tmp_path / "project"
+    own = Project(root, root / "var/env/1", service=root / "shared/apache")
+    values: dict[str, Any] = {field: str(root / folder), "static_url": "/static"}
+    told = AppProfile(**values)
+    outcome = Outcome(root / "blog.wsgi", True, 0, "", 1.0, application=told)
+    if not shown:
+        assert import_check.verdict(outcome, own, me()) == told
+        return
+    with pytest.raises(Problem, match="static-folder-open") as refused:
+        import_check.verdict(outcome, own, me())
+    assert f" {root / shown}" in str(refused.value)
+
+
+def test_flask_is_asked_for_its_folder_where_it_answers(tmp_path: Path) -> None:
+    """A view of the application's own may know what it sends."""
+    folder = str(tmp_path)
+    at_the_root = app_profile.of(Flask(__name__, static_folder=folder, static_url_path=""))
+    assert (at_the_root.flask_folder, at_the_root.static) == (folder, None)
+    for app in (Flask(__name__, static_folder=folder), with_a_view(folder), with_a_guard(folder)):
+        assert app_profile.of(app).flask_folder == ""
 
 
 def test_another_address_needs_a_restart() -> None:
@@ -90,6 +179,53 @@ def test_what_is_asked_whether_it_answers() -> None:
     assert app_profile.of(app).is_alive_at == "/health/live"
     assert app_profile.of(app).sends_by_header
     assert app_profile.of(lambda environ, start_response: []) == AppProfile()
+
+
+class Own:
+    """A middleware, as an application may have one of its own."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return self.app(environ, start_response)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "name"),
+    [
+        (ProxyFix, "ProxyFix"),
+        (lambda app: DispatcherMiddleware(app, {"/other": Flask("other")}), "DispatcherMiddleware"),
+        (lambda app: ProxyFix(Own(app)), "ProxyFix"),
+    ],
+)
+def test_an_application_that_is_wrapped_is_asked(
+    tmp_path: Path, wrap: Callable[[Flask], Any], name: str
+) -> None:
+    """Apache would answer for its static files without asking what it is wrapped in."""
+    app = Flask(__name__, static_folder=str(tmp_path))
+    app.config["USE_X_SENDFILE"] = True
+    found = app_profile.of(wrap(app))
+    assert found.sends_by_header
+    assert found.static is None
+    assert found.note == f"the application is wrapped in {name}"
+
+
+def test_what_has_itself_as_its_application_is_none() -> None:
+    own = Own(None)
+    own.app = own
+    assert app_profile.of(own) == AppProfile()
+
+
+def test_a_websocket_is_told() -> None:
+    app = Flask(__name__, static_folder=None)
+    app.add_url_rule("/page", view_func=lambda: "page")
+    assert app_profile.of(app).limitation == ""
+    # As Flask-Sock does it.
+    app.add_url_rule("/rooms/<name>", "room", lambda name: "", websocket=True)
+    app.add_url_rule("/other", "other", lambda: "", websocket=True)
+    told = "/rooms/<name> is a WebSocket, which does not work with mod_wsgi"
+    assert app_profile.of(app).limitation == told
 
 
 def test_the_file_that_is_asked_for_is_one_that_apache_serves(tmp_path: Path) -> None:
@@ -130,6 +266,7 @@ def test_a_file_is_looked_at_once_a_second(tmp_path: Path, monkeypatch: pytest.M
         {"static_folder": 1},
         {"is_alive_at": "/\r\nX: y"},
         {"sends_by_header": "no"},
+        {"websocket": True},
         {"more": 1},
         [1],
         5,
@@ -142,3 +279,86 @@ def test_what_an_application_tells_of_itself_may_be_anything(values: Any) -> Non
     assert import_check._read(json.dumps({"loaded": values}).encode()) == {}
     right = AppProfile("/srv/x/dist", "/static", is_alive_at="/health/live")
     assert app_profile.told(vars(right)) == right
+
+
+def made(folder: Path, largest: int = precompressed.LARGEST) -> list[str]:
+    """What is made of the static files there, by their endings."""
+    target = folder.with_name("copies")
+    target.mkdir(exist_ok=True)
+    precompressed.make(folder, target, largest)
+    return sorted(path.suffix for path in target.iterdir())
+
+
+def test_a_file_that_is_too_large_gets_no_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only its version; so a gigabyte is neither kept in memory nor waited for."""
+    compressed: list[int] = []
+
+    def compress(content: bytes) -> bytes:
+        compressed.append(len(content))
+        return b""
+
+    monkeypatch.setattr(precompressed, "COMPRESS", {"gz": compress})
+    folder = tmp_path / "static"
+    folder.mkdir()
+    with (folder / "data.json").open("wb") as file:
+        file.truncate(precompressed.LARGEST + 1)
+    assert made(folder) == [""]
+    with (folder / "data.json").open("wb") as file:
+        file.truncate(precompressed.LARGEST)
+    assert made(folder) == ["", ".gz"]
+    assert compressed == [precompressed.LARGEST]
+    assert made(folder, largest=0) == [""]
+
+
+@pytest.mark.parametrize("is_temporary", [False, True])
+def test_a_server_that_runs_for_a_short_time_compresses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_temporary: bool
+) -> None:
+    def run(words: list[Any], **options: object) -> subprocess.CompletedProcess[str]:
+        precompressed.make(Path(words[4]), Path(words[5]), int(words[6]))
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(precompressed, "COMPRESS", {"gz": gzip.compress})
+    for name in ("static", "root"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "static" / "a.css").write_text("a { color: red }\n" * 99)
+    python = SimpleNamespace(python=sys.executable, root=tmp_path)
+    site: Any = SimpleNamespace(
+        project=python, root=tmp_path / "root", account=me(), is_temporary=is_temporary, environ={}
+    )
+    precompressed.renew(site, StaticFiles(tmp_path / "static", "/static"))
+    endings = sorted(path.suffix for path in (tmp_path / "root" / "static").iterdir())
+    assert endings == ([""] if is_temporary else ["", ".gz"])
+
+
+def test_what_the_application_puts_among_the_copies_is_removed(tmp_path: Path) -> None:
+    """However deep; a reload would fail from then on."""
+    site: Any = SimpleNamespace(
+        project=SimpleNamespace(python="true", root=tmp_path),  # a program that makes no copies
+        root=tmp_path / "root",
+        account=me(),
+        is_temporary=True,
+        environ=os.environ,
+    )
+    copies = site.root / "static"
+    (tmp_path / "static").mkdir()
+    ways: list[Callable[[Path], None]] = [make_deep, lambda folder: os.mkfifo(folder / "pipe")]
+    for spoil in ways:
+        copies.mkdir(parents=True, exist_ok=True)
+        spoil(copies)
+        precompressed.renew(site, StaticFiles(tmp_path / "static", "/static"))
+        assert list(site.root.iterdir()) == [copies] and not list(copies.iterdir())
+
+
+@pytest.mark.parametrize("root", ["apache", "proof", "testgw0"])
+def test_which_servers_run_for_a_short_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: str
+) -> None:
+    monkeypatch.setattr(launch, "before", lambda verb, facts: None)
+    monkeypatch.setattr(Facts, "certificate", None)
+    served = project(tmp_path)
+    served.environment.joinpath("bin").mkdir(parents=True)
+    assert launch.collect(served, root=root).is_temporary == (root != "apache")

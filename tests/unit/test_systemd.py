@@ -12,9 +12,10 @@ from flask_modwsgi.logs import rendering
 
 @pytest.mark.parametrize("kind", ["a path", "abstract"])
 def test_it_is_told_where_it_asks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    given = str(tmp_path / "notify") if kind == "a path" else f"@{tmp_path}"
+    """The path of a socket is short."""
+    given = str(open_folder / "notify") if kind == "a path" else f"@{open_folder}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(given.replace("@", "\0", 1) if kind == "abstract" else given)
         monkeypatch.setenv("NOTIFY_SOCKET", given)

@@ -96,4 +96,4 @@ def test_a_line_of_another_age_is_read(moment: str) -> None:
 
 def test_a_log_that_is_a_pipe_is_none(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "error.log")
-    assert reader.tail(tmp_path / "error.log") == []
+    assert reader.last(tmp_path / "error.log", 9) == []

@@ -1,18 +1,27 @@
 """What somebody else than root can change, and what root writes to."""
 
+import json
 import os
 import pwd
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT, TEMPLATE
 from samples import project
 
+from flask_modwsgi import problems
+from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_trust
+from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.logs.rotation import RotatedFile
 from flask_modwsgi.machine import accounts, files, trust
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import locks
+from flask_modwsgi.setup import environments
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -34,7 +43,8 @@ def test_a_folder_that_others_can_change_is_not_written_to(tmp_path: Path) -> No
     logs.rmdir()
     logs.symlink_to(theirs)
     with pytest.raises(PermissionError):
-        trust.made_folder(logs)
+        trust.made_folder(logs / "deep")
+    assert list(theirs.iterdir()) == []  # nor was anything made there
 
 
 def test_others_write_where_they_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +76,329 @@ def test_what_root_reads_is_looked_at_and_nothing_else(tmp_path: Path) -> None:
             check_trust.check(own)
         assert refused.value.slug == "project-untrusted" and str(place) in refused.value.what
         os.chown(place, 0, 0)
+
+
+LOCAL = {
+    "editable": ("-e ../lib", "lib"),
+    "equals": ("--editable=../lib[more]", "lib"),
+    "its build": ("../lib", "lib/build/lib/x.py"),
+    "a link in it": ("./../lib # ours", "elsewhere/module.py"),
+    "a URL": ("x @ file://PLACE/lib", "lib/pyproject.toml"),
+    "a URL without a space": ("x@file://localhost/PLACE/lib ; python_version > '3'", "lib"),
+    "a repository": ("git+file://PLACE/lib@main#egg=x", "lib"),
+    "a wheel": ("x.whl --hash=sha256:0", "blog/x.whl"),
+    "a name with a space": ("x @ file://PLACE/more%20wheels/y.whl", "more wheels/y.whl"),
+    "a folder of wheels": ("--find-links ../more\\ wheels\n-f=PLACE/wheels", "wheels/y.whl"),
+    "a quoted path": ("-f '../more wheels' # it's here", "more wheels"),
+    "a variable": ("${LIBRARY}", "lib"),
+    "two lines": ("-e \\\n  ../lib", "lib"),
+    "the project": ("-e .", "blog/setup.py"),
+    "its version": ("-e .[all]", "blog/src/shop/__init__.py"),
+    "a link to the project": ("../current", "blog/setup.py"),
+    "the folder above": ("..", "setup.cfg"),
+    "a constraint": ("-c more.txt", "lib"),
+}
+
+
+@needs_root
+@pytest.mark.parametrize("name", LOCAL)
+def test_root_builds_nothing_that_others_can_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Installers run setup.py, or what pyproject.toml names, of what is required from this machine."""
+    listed, changed = LOCAL[name]
+    own = project(tmp_path / "blog")
+    monkeypatch.setenv("LIBRARY", str(tmp_path / "lib"))
+    (own.root / "requirements.txt").write_text(listed.replace("PLACE", str(tmp_path)))
+    (own.root / "more.txt").write_text("x @ file:../lib")
+    made = ["setup.cfg", "lib/pyproject.toml", "lib/build/lib/x.py", "elsewhere/module.py"]
+    made += ["wheels/y.whl", "more wheels/y.whl"]
+    made += ["blog/x.whl", "blog/setup.py", "blog/src/shop/__init__.py", "blog/static/uploads/x.py"]
+    for file in made:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    (tmp_path / "lib" / "package").symlink_to("../elsewhere")
+    (tmp_path / "lib" / "itself").symlink_to(".")
+    (tmp_path / "current").symlink_to("blog")
+    os.chown(own.root / "static" / "uploads", NOBODY, NOBODY)  # which the application may have
+    os.chown(own.root / "static" / "uploads" / "x.py", NOBODY, NOBODY)
+    check_trust.check(own)
+    os.chown(tmp_path / changed, NOBODY, NOBODY)
+    with pytest.raises(Problem) as refused:
+        check_trust.check(own)
+    assert refused.value.slug == "project-untrusted" and "belongs to nobody" in refused.value.what
+    for command in refused.value.remedy:
+        subprocess.run(["sh", "-ec", command], cwd=own.root, check=True)
+    check_trust.check(own)
+
+
+@needs_root
+def test_nobody_loses_their_home_by_a_remedy(tmp_path: Path) -> None:
+    """Where root requires what is in it."""
+    own, home = project(tmp_path / "blog"), tmp_path / "ann"
+    (home / "lib").mkdir(parents=True)
+    (home / "lib" / "setup.py").touch()
+    os.chown(home, NOBODY, NOBODY)
+    listed, run = own.root / "requirements.txt", own.root / "run"
+    listed.write_text(f"-e {home}/lib\n")
+    run.touch(mode=0o755)
+    with pytest.raises(Problem) as refused:
+        check_trust.check(own)
+    edited = {"EDITOR": "sed -i s,-e.*,./lib,"}
+    subprocess.run(
+        ["sh", "-ec", *refused.value.remedy], cwd=own.root, check=True, env=os.environ | edited
+    )
+    check_trust.check(own)
+    assert home.stat().st_uid == NOBODY
+
+
+@pytest.fixture(params=["link", "home"])
+def alien_python(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Project, Path]:
+    """A project of root with a Python in a folder that another user may own, and that folder."""
+    own, theirs, executed = project(tmp_path / "blog"), tmp_path / "theirs", tmp_path / "executed"
+    theirs.mkdir()
+    (own.venv / "bin").mkdir(parents=True)
+    is_link = request.param == "link"  # or a copy, which still imports modules of `home`
+    python = (theirs if is_link else own.venv / "bin") / "python"
+    python.write_text(f"#!/bin/sh\ntouch {executed}\n")
+    python.chmod(0o755)
+    if is_link:
+        (own.venv / "bin" / "python").symlink_to(python)
+    else:
+        (own.venv / "pyvenv.cfg").write_text(f"home = {theirs}\n")
+    shutil.copy(TEMPLATE / "run", own.root)
+    return own, theirs
+
+
+@needs_root
+def test_root_executes_no_python_of_another_user(
+    tmp_path: Path, alien_python: tuple[Project, Path]
+) -> None:
+    own, theirs = alien_python
+    os.chown(theirs, NOBODY, NOBODY)
+    refused = subprocess.run(["sh", own.root / "run"], capture_output=True, text=True)
+    assert f"others can change {theirs}" in refused.stderr
+    assert refused.stderr.endswith("rm -rf .venv && ./run setup\n")
+    assert not (tmp_path / "executed").exists()
+    with pytest.raises(Problem) as told:
+        check_trust.check(own)
+    assert str(theirs) in told.value.what
+    assert told.value.remedy == ("rm -rf .venv && ./run setup",)
+    os.chown(theirs, 0, 0)
+    check_trust.check(own)
+    assert subprocess.run(["sh", own.root / "run"]).returncode == 0
+    assert (tmp_path / "executed").exists()
+
+
+def installed(calling: str) -> list[str]:
+    """A command of root's own copy of the package, which is in no project."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); sys.argv[0] = 'flask-modwsgi'"
+    return [sys.executable, "-I", "-c", f"{code}; {calling}"]
+
+
+PAST_RUN = {
+    "script": installed("from flask_modwsgi.cli.main import run; run()"),
+    "module": installed("import runpy; runpy.run_module('flask_modwsgi', run_name='__main__')"),
+}
+
+
+@needs_root
+@pytest.mark.parametrize("command", PAST_RUN)
+@pytest.mark.parametrize("has_run", [True, False])
+def test_past_run_root_runs_nothing_of_another_user(
+    tmp_path: Path, command: str, has_run: bool
+) -> None:
+    """Status and doctor asked the Python of ``.venv`` for its version."""
+    theirs, executed = project(tmp_path / "blog"), tmp_path / "executed"
+    recipe = dict.fromkeys(environments.Recipe.__annotations__, "1")
+    made = recipe | {"root": str(theirs.root), "python_version": "3.11.2", "development": False}
+    bin_ = theirs.venv / "bin"
+    bin_.mkdir(parents=True)
+    (theirs.venv / "setup.json").write_text(json.dumps({"recipe": made}))
+    for name in ("python", "python3", "httpd", "git"):
+        (bin_ / name).write_text(f"#!/bin/sh\ntouch {executed}\n")
+        (bin_ / name).chmod(0o755)
+    if has_run:
+        shutil.copy(bin_ / "python", theirs.root / "run")
+    subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", theirs.root], check=True)
+    tmp_path.chmod(0o755)
+    below = theirs.root / "below"
+    below.mkdir()
+    for verb in ("status", "doctor", "stop", "setup"):
+        done = subprocess.run(
+            [*PAST_RUN[command], verb], cwd=below, capture_output=True, text=True, timeout=60
+        )
+        assert not executed.exists(), verb
+        assert done.returncode == 1 and "project-untrusted" in done.stderr, (verb, done.stderr)
+
+
+@needs_root
+@pytest.mark.parametrize("command", PAST_RUN)
+def test_past_run_root_runs_its_own_project(tmp_path: Path, command: str) -> None:
+    """By the link that leads to it, which the project's own Python gets to know."""
+    own, link = project(tmp_path / "blog"), tmp_path / "current"
+    link.symlink_to(own.root)
+    python = own.venv / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nfor word in "$PWD" "$@"; do echo "$word"; done\n')
+    python.chmod(0o755)
+    done = subprocess.run(
+        [*PAST_RUN[command], "logs", "--lines", "a b"],
+        cwd=link,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PWD": str(link)},
+    )
+    words = [str(link), *["-I", "-X", "looked", "-m", "flask_modwsgi", "logs", "--lines"], "a b"]
+    assert done.stdout.splitlines()[-len(words) :] == words, done.stderr
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "busybox sh"])
+@pytest.mark.parametrize("place", ["/", "/srv"])
+def test_a_folder_of_the_system_is_mended_in_its_place(
+    tmp_path: Path, place: str, shell: str
+) -> None:
+    """Neither a move nor another environment would help. The programs say that others can change it."""
+    if not shutil.which(shell.split()[0]):
+        pytest.skip(f"install {shell.split()[0]}")
+    own = project(tmp_path / "blog")
+    (own.venv / "bin").mkdir(parents=True)
+    (own.venv / "pyvenv.cfg").write_text("home = /srv/python/bin\n")
+    shutil.copy(TEMPLATE / "run", own.root)
+    said = {
+        "id": "echo 0",
+        "find": f"case $1 in {place}) echo $1 ;; .) echo drwxr-xr-x 2 root root ;; esac",
+    }
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in said.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    asked = [*shell.split(), "-c", "command -v find"]
+    if not subprocess.check_output(asked, text=True, env={"PATH": path}).startswith(str(programs)):
+        pytest.skip(f"{shell} runs a find of its own")
+    command = [*shell.split(), str(own.root / "run")]
+    refused = subprocess.run(command, capture_output=True, text=True, env={"PATH": path})
+    assert f"others can change {place}.\n" in refused.stderr
+    assert refused.stderr.endswith(f" && chmod go-w {place}\n")
+    assert "mv " not in refused.stderr and "rm " not in refused.stderr
+    told = problems.project_untrusted(Path(place), "belongs to ann", Path("/srv/blog"), "")
+    assert told.remedy == (f"chown -h root: {place} && chmod go-w {place}",)
+
+
+PACKAGES = "blog/.venv/lib/python3/site-packages"
+LINKS = {  # each link of root, and what another user owns of where it leads
+    "a wheel": ("blog/wheels/x.whl", "../../shared/x.whl", "shared/x.whl"),
+    "a folder above the wheel": ("blog/wheels/x.whl", "../../theirs/x.whl", "theirs"),
+    "a link to the wheel": ("blog/wheels/x.whl", "../../theirs/link", "theirs"),
+    "all wheels": ("blog/wheels", "../theirs/wheels", "theirs"),
+    "a wheel that is missing": ("blog/wheels/x.whl", "../../theirs/missing", "theirs"),
+    "a module": (f"{PACKAGES}/x.py", "PLACE/shared/x.whl", "shared/x.whl"),
+    "a folder above a module": (f"{PACKAGES}/x.py", "PLACE/theirs/x.whl", "theirs"),
+    "a package": (f"{PACKAGES}/package", "PLACE/shared", "shared"),
+    "a file of a package": (f"{PACKAGES}/package", "PLACE/shared", "shared/deep/x.py"),
+    "a link of a package": (f"{PACKAGES}/package", "PLACE/shared", "theirs"),
+    "the Python": ("blog/.venv/bin/python", "PLACE/theirs/python", "theirs"),
+}
+
+
+@needs_root
+@pytest.mark.parametrize("name", LINKS)
+def test_root_follows_no_link_to_what_others_can_change(tmp_path: Path, name: str) -> None:
+    """In what it runs. Without them, it runs."""
+    link, target, changed = LINKS[name]
+    own, executed = project(tmp_path / "blog"), tmp_path / "executed"
+    shutil.copy(TEMPLATE / "run", own.root)
+    (own.root / "run").chmod(0o755)
+    made = ["shared/x.whl", "shared/deep/x.py", "theirs/x.whl", "theirs/wheels/x.whl"]
+    for file in (*made, "blog/wheels/y.whl", f"{PACKAGES}/y.py", "shared/python"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    (tmp_path / "shared" / "python").write_text(f"#!/bin/sh\ntouch {executed}\n")
+    (tmp_path / "shared" / "python").chmod(0o755)
+    (tmp_path / "theirs" / "link").symlink_to("../shared/x.whl")
+    (tmp_path / "theirs" / "python").symlink_to("../shared/python")
+    (tmp_path / "shared" / "deep" / "link").symlink_to("../../theirs/x.whl")
+    (tmp_path / "shared" / "deep" / "around").symlink_to("..")  # find would enter it for ever
+    python = own.venv / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to(tmp_path / "shared" / "python")
+    (own.venv / "lib64").symlink_to("lib")
+    data = tmp_path / "data"  # which is not run
+    data.mkdir()
+    (own.venv / "var").symlink_to(data)
+    os.chown(data, NOBODY, NOBODY)
+    assert environments._may_be_executed(own.venv)
+    run = ["sh", str(own.root / "run"), "status"]
+    assert subprocess.run(run).returncode == 0
+    executed.unlink()
+    if (tmp_path / link).is_symlink():
+        (tmp_path / link).unlink()
+    elif (tmp_path / link).exists():
+        shutil.rmtree(tmp_path / link)
+    (tmp_path / link).symlink_to(target.replace("PLACE", str(tmp_path)))
+    os.chown(tmp_path / changed, NOBODY, NOBODY)
+    refused = subprocess.run(run, capture_output=True, text=True)
+    assert refused.returncode == 1 and "project-untrusted" in refused.stderr
+    assert not executed.exists()
+    assert "wheels" in link or not environments._may_be_executed(own.venv)
+    if name == "a wheel that is missing":  # what is to be copied?
+        return
+    command = refused.stderr.splitlines()[-1].removeprefix("Type").strip()
+    assert command.endswith("rm -rf .venv && ./run setup")
+    typed = subprocess.run(["sh", "-c", command], cwd=own.root, capture_output=True, text=True)
+    assert typed.stderr and "project-untrusted" not in typed.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("place", [".", "run", ".venv/bin"])
+def test_a_group_that_may_write_counts_also_if_it_is_roots(
+    tmp_path: Path, alien_python: tuple[Project, Path], place: str
+) -> None:
+    """Its bits show the mask of an ACL: after `setfacl -m u:ann:rwX`, Ann can write."""
+    own, _ = alien_python
+    opened = own.root / place
+    opened.chmod(0o775)
+    refused = subprocess.run(["sh", own.root / "run"], capture_output=True, text=True)
+    assert "project-untrusted" in refused.stderr
+    assert not (tmp_path / "executed").exists()
+    assert trust.foreign(opened) == "can be written by a group"
+    (own.root / "wheels").mkdir()
+    command = refused.stderr.splitlines()[-1].removeprefix("Type").strip()
+    subprocess.run(["sh", "-ec", command], cwd=own.root, check=True)
+    assert subprocess.run(["sh", own.root / "run"]).returncode == 0
+    assert (tmp_path / "executed").exists()
+
+
+@needs_root
+def test_the_remedy_works_before_the_first_setup(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    shutil.copy(TEMPLATE / "run", own.root)
+    (own.root / "wheels").mkdir(mode=0o777)
+    (own.root / "wheels").chmod(0o777)
+    refused = subprocess.run(["sh", own.root / "run", "setup"], capture_output=True, text=True)
+    command = refused.stderr.splitlines()[-1].removeprefix("Type").strip()
+    subprocess.run(["sh", "-ec", command], cwd=own.root, check=True)
+    assert not trust.foreign(own.root / "wheels")
+
+
+@needs_root
+@pytest.mark.parametrize("given", ["own", "own/site.conf", "linked"])
+def test_own_directives_are_roots_in_every_file(tmp_path: Path, given: str) -> None:
+    """Apache reads all files below a folder."""
+    facts = Facts(project(tmp_path))
+    facts.settings = settings.load({"APACHE_INCLUDE": given})
+    file = tmp_path / "own" / "site.conf"
+    file.parent.mkdir()
+    file.touch()
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "more").symlink_to(file.parent)
+    assert check_trust.included(facts) == str(tmp_path / given)
+    os.chown(file, NOBODY, NOBODY)
+    with pytest.raises(Problem) as refused:
+        check_trust.included(facts)
+    assert "site.conf belongs to nobody" in " ".join(refused.value.what.split())
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])

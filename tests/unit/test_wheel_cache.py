@@ -1,12 +1,17 @@
 """Wheels that are kept for the next project."""
 
+import json
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from samples import complete_python
 
+from flask_modwsgi.config.project import Project
 from flask_modwsgi.machine import capacity
+from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import apaches, wheel_cache
 
 
@@ -24,6 +29,35 @@ def test_a_wheel_is_for_one_state_of_one_machine(tmp_path: Path) -> None:
     }
     assert len(keys) == 7
     assert wheel_cache.key(apache, python) in keys
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_installs_no_wheel_that_others_can_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, own = tmp_path / "theirs", Project(tmp_path / "blog")
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(theirs))
+    apache, python = apaches.Apache("bundled", "2.4.62"), complete_python(tmp_path)
+    kept = own.var / "cache" / "wheels" / wheel_cache.key(apache, python)
+    kept.mkdir(parents=True)
+    wheel = kept / "mod_wsgi.whl"
+    wheel.write_bytes(b"code")
+    record = {wheel.name: wheel_cache.sha256(wheel)}
+    (kept / "wheels.json").write_text(json.dumps(record))
+    assert wheel_cache.cached(own, apache, python) == [wheel]
+    for path in (own.var / "cache", kept, wheel):
+        os.chown(path, 65534, 65534)
+        with pytest.raises(Problem, match="project-untrusted") as refused:
+            wheel_cache.cached(own, apache, python)
+        os.chown(path, 0, 0)
+    # Given to root, it would be trusted with the hashes that the other user wrote.
+    remove, _, setup = refused.value.remedy[0].partition(" && ")
+    assert setup == "./run setup"
+    subprocess.run(remove, shell=True, check=True)
+    assert not wheel.exists()
+    assert wheel_cache.cached(own, apache, python) == []
 
 
 def test_jobs_are_as_many_as_memory_carries(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
-"""The workflows: actions by commit, commands that exist, and no findings of zizmor."""
+"""The workflows: actions by commit, commands that exist, no findings of zizmor; and all pinned packages."""
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -7,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT, TEMPLATE
+
+from flask_modwsgi.setup import interpreters
 
 FILES = [*ROOT.glob(".github/workflows/*.yml"), *TEMPLATE.glob(".github/workflows/*.yml")]
 
@@ -38,6 +42,13 @@ def test_the_targets_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+def test_the_oldest_and_the_newest_python_are_tested() -> None:
+    text = (ROOT / ".github/workflows/tests.yml").read_text("utf-8")
+    tested = set(re.findall(r'{ python: "(.*?)"', text))
+    versions = [name.removeprefix("python") for name in interpreters.NAMES[1:]]
+    assert {versions[0], versions[-1]} <= tested <= set(versions)
+
+
 def test_no_findings_of_zizmor() -> None:
     zizmor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
     if not zizmor:
@@ -45,3 +56,48 @@ def test_no_findings_of_zizmor() -> None:
     command: list[str | Path] = [zizmor, "--offline", "--quiet", ROOT / ".github", TEMPLATE]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def pins() -> set[Path]:
+    """Every list of packages with hashes; the applications in tests/apps keep their old ones."""
+    command = ["git", "ls-files", "*.txt", ":!tests/apps"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    files = {ROOT / name for name in done.stdout.splitlines()}
+    return {file for file in files if "--hash=" in file.read_text("utf-8")}
+
+
+def test_every_pinned_package_is_audited(pins: set[Path]) -> None:
+    """But what checks deploy/: checkov needs ecdsa, whose CVE-2024-23342 will not be mended."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    [globs] = re.findall(r"for list in (.*);", makefile)
+    assert {file for glob in globs.split() for file in ROOT.glob(glob)} == {
+        file for file in pins if file.parent.name != "deploy"
+    }
+
+
+def test_every_pinned_package_is_upgraded(pins: set[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "requirements")
+    upgrade = importlib.import_module("upgrade")
+    written = set()
+    monkeypatch.setattr(upgrade, "compiled", lambda *_, **__: "")
+    monkeypatch.setattr(Path, "write_text", lambda path, *_: written.add(path))
+    for step in (
+        upgrade.tools,
+        upgrade.deployment,
+        upgrade.contenders,
+        upgrade.package,
+        upgrade.project,
+    ):
+        step()
+    assert pins <= written
+
+
+def test_dependabot_reads_every_list_but_the_template_s(pins: set[Path]) -> None:
+    settings = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text("utf-8"))
+    [folders] = [
+        update["directories"]
+        for update in settings["updates"]
+        if update["package-ecosystem"] == "pip"
+    ]
+    assert {ROOT / folder[1:] for folder in folders} == {file.parent for file in pins} - {TEMPLATE}

@@ -12,6 +12,8 @@ _URL = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 _FOLDER = re.compile(r"[\w/.+@~=, -]+")
 # Asked at a start and by ./run status, where the application has it.
 _LIVE = "/health/live"
+_MOST_LAYERS = 9  # middleware around the application; an object may have itself as ``app``
+NO_WEBSOCKET = "a WebSocket, which does not work with mod_wsgi"
 
 
 @dataclass(frozen=True)
@@ -27,22 +29,31 @@ class AppProfile:
     """What the application says of itself.
 
     :param static_folder: The folder of the static files that Apache answers for; empty for none.
+    :param flask_folder: That of those that Flask's own view answers for, where Apache cannot.
     :param note: Why Apache does not answer for those there are.
     :param sends_by_header: Whether ``USE_X_SENDFILE`` is on.
     :param is_alive_at: The path below the mount point that is asked whether it answers.
+    :param websocket: The rule of its first WebSocket, if it has any.
     """
 
     static_folder: str = ""
     static_url: str = ""
+    flask_folder: str = ""
     note: str = ""
     sends_by_header: bool = False
     is_alive_at: str = "/"
+    websocket: str = ""
 
     @property
     def static(self) -> StaticFiles | None:
         """The static files that Apache answers for."""
         folder = self.static_folder
         return StaticFiles(Path(folder), self.static_url) if folder else None
+
+    @property
+    def limitation(self) -> str:
+        """What of it this server cannot serve; nothing otherwise."""
+        return self.websocket and f"{self.websocket} is {NO_WEBSOCKET}"
 
 
 UNASKED = AppProfile()
@@ -56,6 +67,8 @@ def told(values: Mapping[str, Any]) -> AppProfile:
     found = AppProfile(**values)
     if wrong := [name for name, value in vars(found).items() if type(value) is not _KINDS[name]]:
         raise TypeError(wrong)
+    if "\0" in found.flask_folder:
+        raise ValueError(values)
     static = found.static
     is_static = static and _FOLDER.fullmatch(str(static.folder)) and _URL.fullmatch(static.url)
     if (static and not (is_static and static.folder.is_absolute())) or (
@@ -68,34 +81,56 @@ def told(values: Mapping[str, Any]) -> AppProfile:
 _KINDS = {name: type(value) for name, value in vars(UNASKED).items()}
 
 
-def of(application: Any) -> AppProfile:
-    """What has to be known of an application; the defaults unless it is a Flask object.
+def flask_object(served: Any) -> Any:
+    """The Flask object, also where what it is wrapped in has it as ``app``; None if there is none.
 
     Does not import Flask. https://flask.palletsprojects.com/en/stable/api/#flask.Flask
     """
-    if not any(kind.__module__ == "flask.app" for kind in type(application).__mro__):
+    for _ in range(_MOST_LAYERS):
+        if any(kind.__module__ == "flask.app" for kind in type(served).__mro__):
+            return served
+        served = getattr(served, "app", None)
+    return None
+
+
+def of(served: Any) -> AppProfile:
+    """What has to be known of an application; the defaults unless it has a Flask object."""
+    application = flask_object(served)
+    if application is None:
         return UNASKED
     folder = os.path.realpath(application.static_folder or "")
     url = (application.static_url_path or "").rstrip("/")
     view = application.view_functions.get("static")
     has_files = application.has_static_folder and view is not None and os.path.isdir(folder)
-    note = _note(application, view, folder, url) if has_files else ""
+    wrapped = f"the application is wrapped in {type(served).__name__}"
+    why = _note(application, view, folder, url) if served is application else wrapped
+    note = why if has_files else ""
     is_served = has_files and not note
+    rules = list(application.url_map.iter_rules())
+    is_flasks = has_files and _is_flasks(view) and _is_flasks(application.send_static_file)
     return AppProfile(
         static_folder=folder if is_served else "",
         static_url=url if is_served else "",
+        flask_folder=folder if note and is_flasks else "",
         note=note,
         sends_by_header=bool(application.config.get("USE_X_SENDFILE")),
-        is_alive_at=_LIVE if _LIVE in map(str, application.url_map.iter_rules()) else "/",
+        is_alive_at=_LIVE if _LIVE in map(str, rules) else "/",
+        websocket=next((str(rule) for rule in rules if rule.websocket), ""),
     )
 
 
 def _note(application: Any, view: Any, folder: str, url: str) -> str:
     """Why Apache cannot answer for the static files; empty where it can."""
-    if {view.__module__, type(application).send_static_file.__module__} != {"flask.app"}:
+    if not (_is_flasks(view) and _is_flasks(application.send_static_file)):
         return "the application has a view of its own for static files"
     if application.url_map.host_matching:
         return "the application has static files for one host name only"
     if not _URL.fullmatch(url):
         return f"static files have the address {url or '/'}"
     return "" if _FOLDER.fullmatch(folder) else f"the static folder is called {folder}"
+
+
+def _is_flasks(view: Any) -> bool:
+    """Whether a function is Flask's own; a decorator copies ``__module__``, not ``__globals__``."""
+    origin = getattr(view, "__globals__", {}).get("__name__")
+    return origin == "flask.app" and not hasattr(view, "__wrapped__")

@@ -25,19 +25,29 @@ def host(hosts: str) -> str:
 
 
 def opened(
-    address: str, path: str, hosts: str = "", timeout: float = 5, as_browser: bool = False
+    address: str,
+    path: str,
+    hosts: str = "",
+    timeout: float = 5,
+    as_browser: bool = False,
+    token: str = "",
 ) -> Any:
     """The answer for `path`, which is to be closed.
 
     :param address: Of the application, without a slash at the end.
     :param timeout: Seconds without a byte.
     :param as_browser: Ask for HTML, and follow redirects within the application.
+    :param token: That of a `Site`.
     :raises HTTPError: its status is no success.
     :raises OSError, HTTPException, ValueError: there is none.
     """
     if not address.startswith(("http://", "https://")):  # urllib would read a file:
         raise ValueError(address)
-    wanted = {"Accept": "text/html" if as_browser else "", "Host": host(hosts)}
+    wanted = {
+        "Accept": "text/html" if as_browser else "",
+        "Host": host(hosts),
+        "X-Stand-In": token,
+    }
     headers = {name: text for name, text in wanted.items() if text}
     redirects = _Redirects(f"{address}/" if as_browser else "")
     opener = build_opener(ProxyHandler({}), HTTPSHandler(context=_UNVERIFIED), redirects)

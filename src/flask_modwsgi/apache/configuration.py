@@ -49,6 +49,8 @@ def httpd_conf(site: Site, installation: Installation) -> str:
         "HOSTS": proxies.as_pattern(settings.hosts),
         "CONTENT_SECURITY_POLICY": settings.content_security_policy,
         "DEVELOPMENT": "on" if site.is_development else "",
+        "TEMPORARY": "on" if site.is_temporary else "",
+        "TOKEN": site.token,
         "OWN_DIRECTIVES": project.root / settings.apache_include if settings.apache_include else "",
     }
     names |= {name: value for name, value in optional.items() if value}

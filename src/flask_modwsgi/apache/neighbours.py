@@ -28,8 +28,8 @@ def project_on(port: int) -> Path | None:
     """
     for process in process_table.running():
         file = processes.configuration_of(process)
-        if file and file.name == "httpd.conf" and state.is_trusted(file.parent):
-            found = state.read(file.parent)
+        if file and file.name == "httpd.conf":
+            found = state.read_trusted(file.parent)
             https = found.setting("https_port", 0) if "https:" in found.address else 0
             if found.project and port in (found.setting("port", 0), https):
                 return Path(found.project)

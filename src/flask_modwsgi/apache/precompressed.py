@@ -9,42 +9,42 @@ import gzip
 import io
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from .. import problems
 from ..machine.accounts import become
+from ..machine.folders import remove
 from . import content_types, fingerprint
 from .app_profile import StaticFiles
 from .sites import Site
 
+LARGEST = 16 * 1024 * 1024  # bytes of a file that is compressed before it is requested
+
 
 def renew(site: Site, static: StaticFiles) -> None:
-    """Make the copies of all static files that are not there, and remove all others.
+    """Make the versions and copies of static files that are not there, and remove all others.
 
-    As the application's user, because it is that user's files that are read.
+    A server that runs for a short time gets no copies. It is done as the application's user, whose
+    files are read.
 
     :raises Problem: it failed.
     """
     account, folder = site.account, site.root / "static"
-    if folder.exists() and folder.stat().st_uid != account.uid:
-        shutil.rmtree(folder)
+    if not _is_as_made(folder, account.uid):
+        remove(folder)
     folder.mkdir(exist_ok=True)
     folder.chmod(0o700)
     if not account.is_me:
         os.chown(folder, account.uid, account.gid)
-    for entry in folder.iterdir():  # that user can have put anything there
-        if stat.S_ISDIR(entry.lstat().st_mode):
-            shutil.rmtree(entry)
-        elif not stat.S_ISREG(entry.lstat().st_mode):
-            entry.unlink()
+    largest = 0 if site.is_temporary else LARGEST
     done = subprocess.run(
-        [site.project.python, "-I", "-m", __name__, static.folder, folder],
+        [site.project.python, "-I", "-m", __name__, static.folder, folder, str(largest)],
         cwd=site.project.root,
         env=dict(site.environ),
         capture_output=True,
@@ -56,22 +56,37 @@ def renew(site: Site, static: StaticFiles) -> None:
         raise problems.server_failed("Static files could not be compressed.", done.stderr)
 
 
-def make(source: Path, target: Path) -> None:
-    """Fill `target` with what `source` needs, and with nothing else."""
+def _is_as_made(folder: Path, uid: int) -> bool:
+    """Whether it is that user's and has files only; the application can have put anything there."""
+    try:
+        modes = [entry.lstat().st_mode for entry in folder.iterdir()]
+        return folder.stat().st_uid == uid and all(map(stat.S_ISREG, modes))
+    except OSError:  # there is none, for example
+        return False
+
+
+def make(source: Path, target: Path, largest: int = LARGEST) -> None:
+    """Fill `target` with what `source` needs, and with nothing else.
+
+    :param largest: The bytes of a file up to which there are copies of it.
+    """
     types = content_types.table()
     wanted: set[str] = set()
     for file in served(source):
-        wanted |= _keep(file, str(file.relative_to(source)), target, types.get(file.suffix, ""))
+        wanted |= _keep(
+            file, str(file.relative_to(source)), target, types.get(file.suffix, ""), largest
+        )
     for old in target.iterdir():
         if old.name not in wanted:
             old.unlink()
 
 
-def _keep(file: Path, name: str, target: Path, kind: str) -> set[str]:
+def _keep(file: Path, name: str, target: Path, kind: str, largest: int) -> set[str]:
     """Make the version and the copies of one file; return what they are called."""
     with file.open("rb") as stream:
+        is_small = os.fstat(stream.fileno()).st_size <= largest
         # Once, so that the copies are of what the version is of.
-        content = stream.read() if kind in content_types.COMPRESSIBLE else b""
+        content = stream.read() if is_small and kind in content_types.COMPRESSIBLE else b""
         version = fingerprint.of(name, io.BytesIO(content) if content else stream)
     kept = {version}
     (target / version).touch()
@@ -89,8 +104,9 @@ def served(folder: Path) -> Iterator[Path]:
         for name in names:
             file = Path(path, name)
             is_public = not re.search(content_types.PRIVATE, f"/{name}")
-            if is_public and stat.S_ISREG(file.lstat().st_mode):
-                yield file
+            with suppress(FileNotFoundError):  # it was removed meanwhile
+                if is_public and stat.S_ISREG(file.lstat().st_mode):
+                    yield file
 
 
 def _write_if_smaller(copy: Path, content: bytes, compress: Callable[[bytes], bytes]) -> bool:
@@ -118,4 +134,4 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]), Path(sys.argv[2]))
+    make(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

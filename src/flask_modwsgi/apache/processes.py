@@ -16,6 +16,7 @@ from .. import problems
 from ..machine import accounts, files, process_table
 from ..machine.process_table import Process
 from ..machine.times import wait
+from ..problems.problem import Problem
 from . import modes, state
 from .modes import Mode, Step
 
@@ -137,22 +138,25 @@ def _started_with(root: Path) -> list[Process]:
     return [one for one in found if _may_be_of(one, leaders.get(one.session, -1))]
 
 
-def end(root: Path, grace: float) -> None:
-    """End the Apache of this server root.
+def end(root: Path, grace: float, because: Problem | None = None) -> None:
+    """End the Apache of this server root, and record that.
 
     Requests under way may finish for `grace` seconds: SIGWINCH is Apache's graceful stop. Then all
     its processes get a SIGTERM at once; Apache itself would take a second or more to tell them all.
     mod_wsgi gives a stuck one five seconds to end.
 
-    :raises Problem: it belongs to another user.
+    :param because: Why it was not a user who stopped it.
+    :raises Problem: it belongs to another user; nothing is recorded then.
     """
+    _send(all_of(root), 0)  # asks only whether it may
     parent = apache(root)
-    if parent and grace:
-        _send([parent], signal.SIGWINCH)
-        wait(lambda: not _children_with_clients(parent, _configuration(root)), grace)
-    _send(all_of(root), signal.SIGTERM)
-    wait(lambda: not all_of(root), 6)
-    wait(lambda: not _send(all_of(root), signal.SIGKILL), 5)
+    with state.stopping(root, because):
+        if parent and grace:
+            _send([parent], signal.SIGWINCH)
+            wait(lambda: not _children_with_clients(parent, _configuration(root)), grace)
+        _send(all_of(root), signal.SIGTERM)
+        wait(lambda: not all_of(root), 6)
+        wait(lambda: not _send(all_of(root), signal.SIGKILL), 5)
 
 
 def _children_with_clients(parent: Process, configuration: str) -> list[Process]:

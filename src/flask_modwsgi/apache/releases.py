@@ -4,6 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from .. import problems
 from ..config.project import Project
 from ..machine import process_table
 from . import processes, server_root, state
@@ -30,8 +31,8 @@ def recognised(project: Project) -> Project:
     """
     if processes.apache(state.root(project)):
         return project
-    for root in filter(state.is_trusted, _server_roots(project)):
-        found = state.read(root)
+    for root in _server_roots(project):
+        found = state.read_trusted(root)
         if _is_of(project, found):
             other = Project(project.root, link=Path(found.link), service=Path(found.var))
             if server_root.find(other, "apache") == root and processes.apache(root):
@@ -39,11 +40,31 @@ def recognised(project: Project) -> Project:
     return project
 
 
+def served(root: Path) -> Project:
+    """The project that is served now by the server with this server root.
+
+    :raises Problem: that is not known, because the record is lost.
+    """
+    found = state.read(root)
+    if not found.project:
+        raise problems.server_root_incomplete(root)
+    link, service = (Path(path) if path else None for path in (found.link, found.var))
+    return Project(Path(found.project), link=link, service=service)
+
+
 def _is_of(project: Project, found: State) -> bool:
     """Whether a server was started through the link to this project, by which nobody needs to call it."""
-    if project.link or not found.link:
-        return found.link == str(project.link)
-    return str(project.root) in (found.project, os.path.realpath(found.link))
+    if not found.link:
+        return False
+    link = Path(found.link)
+    if project.link:  # which a shell may enter through other links
+        return _place(project.link) == _place(link)
+    return str(project.root) in (found.project, os.path.realpath(link))
+
+
+def _place(link: Path) -> Path:
+    """Where a link is, without links on the way to it."""
+    return Path(os.path.realpath(link.parent), link.name)
 
 
 def _server_roots(project: Project) -> list[Path]:

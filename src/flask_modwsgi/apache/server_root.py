@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
-from ..machine import files
+from ..machine import files, folders, trust
 from ..machine.accounts import Account
 
 ROOTS_OWN = ("/run", "/var/run")  # only root can write there
@@ -51,11 +50,14 @@ def find(project: Project, name: str) -> Path:
     """The server root that was made; the one to make where there is none.
 
     They differ when the project was moved since, or ``TMPDIR`` is another one now. One that was removed
-    can have been made by somebody else.
+    can have been made by somebody else, who could also lead root to that of another project.
     """
     made = project.service / name
-    if made.is_dir() and made.stat().st_uid in (0, os.geteuid(), project.service.stat().st_uid):
-        return made.resolve()
+    if made.is_dir():
+        owner = made.stat().st_uid
+        is_led = os.geteuid() == owner == 0 and trust.first_foreign([made])
+        if owner in (0, os.geteuid(), project.service.stat().st_uid) and not is_led:
+            return made.resolve()
     return choose(project, name)
 
 
@@ -75,7 +77,7 @@ def make(project: Project, folder: Path, account: Account) -> None:
         if os.geteuid() != 0 or folder.parent != project.service:
             raise problems.server_root_foreign(folder)
         # Whoever owns the project ran it before; root starts with an empty one of its own.
-        shutil.rmtree(folder)
+        folders.remove(folder)
         folder.mkdir(mode=0o700)
     if not account.is_me:
         os.chown(folder, 0, account.gid)
@@ -84,7 +86,7 @@ def make(project: Project, folder: Path, account: Account) -> None:
     for entry in folder.iterdir():
         is_folder = stat.S_ISDIR(entry.lstat().st_mode)
         if is_folder and entry.name not in FOLDERS:
-            shutil.rmtree(entry)
+            folders.remove(entry)
         elif entry.name in FOLDERS and not is_folder:
             entry.unlink()
     # Apache would say "already running" of any process whose id it holds, and exit 0.
@@ -95,7 +97,7 @@ def make(project: Project, folder: Path, account: Account) -> None:
     nothing.chmod(0o755)
     # Where the application's processes report; what others reported before them goes.
     workers = folder / "workers"
-    shutil.rmtree(workers, ignore_errors=True)
+    folders.remove(workers)
     workers.mkdir(mode=0o700)
     os.chown(workers, account.uid, account.gid)
 
@@ -121,6 +123,6 @@ def _link(project: Project, folder: Path) -> None:
             link.unlink()
     elif folder == choose(project, "apache"):
         if link.is_dir() and not link.is_symlink():
-            shutil.rmtree(link)
+            folders.remove(link)
         link.unlink(missing_ok=True)
         link.symlink_to(folder)

@@ -26,6 +26,9 @@ class Site:
     :param root: The server root.
     :param logs: The folder for log files; None for the terminal.
     :param given: Settings of the command line.
+    :param is_temporary: Whether it runs for a short time, perhaps beside the server: for the proof of a
+        setup, for pytest, or while a certificate is renewed.
+    :param token: What each request must have, where only another Apache may ask.
     """
 
     project: Project
@@ -38,6 +41,8 @@ class Site:
     logs: Path | None
     given: Mapping[str, str]
     access_log: bool = True
+    is_temporary: bool = False
+    token: str = ""
     certificate: Certificate | None = None
     application: AppProfile = UNASKED
 

@@ -3,14 +3,16 @@
 import contextlib
 import json
 import os
+import re
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .. import problems
 from ..config.project import Project
+from ..config.settings import SETTINGS, Settings
 from ..machine import files, trust
 from ..problems.problem import Problem
 from . import server_root
@@ -35,7 +37,8 @@ class State:
     inode: int = 0  # of the server root
     logs: str = ""  # the folder of its log files; empty: it writes to a terminal or the journal
     user: str = ""
-    linking: dict[str, str] = field(default_factory=dict)  # variables of the dynamic linker
+    linking: dict[str, str] = field(default_factory=dict)  # variables that only a start reads
+    directives: str = ""  # a digest of those of APACHE_INCLUDE
     environments: list[str] = field(default_factory=list)  # Apache's own comes first
     static_folder: str = ""  # empty: Apache serves no files by itself
     static_url: str = ""
@@ -58,8 +61,11 @@ class State:
         return Path(self.logs) if self.logs else None
 
 
+_PATHS = ("project", "link", "var", "server_root", "logs", "static_folder")
+# Of another one, the system says that it is too long (man 7 path_resolution).
+_PATH = re.compile(rb"(?=[^\0]{0,4095}\Z)[^/]{0,255}(/[^/]{0,255})*")
 # What a server takes at a reload that reads Apache's configuration again.
-_READ_AGAIN = ("address", "settings", "static_folder", "static_url", "is_alive_at")
+_READ_AGAIN = ("address", "settings", "directives", "static_folder", "static_url", "is_alive_at")
 
 
 def root(project: Project) -> Path:
@@ -70,10 +76,16 @@ def root(project: Project) -> Path:
 def write(root: Path, state: State) -> None:
     """Record it in the server root.
 
+    What was read before stays the file of its owner: root does not vouch for what others recorded.
+    It also keeps the place of the start, which the command lines of its processes have.
+
     :raises OSError: there is no room, for example.
     """
-    own = {"server_root": str(root), "inode": root.stat().st_ino}
-    files.write(_file(root), json.dumps(asdict(state) | own), 0o600)
+    own = {
+        "server_root": state.server_root or str(root),
+        "inode": state.inode or root.stat().st_ino,
+    }
+    files.write(_file(root), json.dumps(asdict(state) | own), 0o600, state.owner)
 
 
 def is_trusted(root: Path) -> bool:
@@ -88,8 +100,9 @@ def is_trusted(root: Path) -> bool:
 def read(root: Path) -> State:
     """What was recorded at the start; the defaults where that is lost.
 
-    Nothing is taken from a file of another user, except by root, and from the copy of a project
-    whose original is elsewhere: it would speak of the original's server.
+    Nothing is taken from a file of another user, except by root, nor from one of root in a folder
+    of somebody else, who may have put it there, and from the copy of a project whose original is
+    elsewhere: it would speak of the original's server.
     """
     file = _file(root)
     try:
@@ -98,6 +111,8 @@ def read(root: Path) -> State:
             values = files.parsed(stream.read(files.LIMIT))
         if os.geteuid() not in (0, owner) and owner != 0:
             return State(fault=f"{file} belongs to another user")
+        if owner == 0 and (root.stat().st_uid != 0 or not is_trusted(root)):
+            return State(fault=f"{file} belongs to root, and its folder does not")
         found = State(**_checked(values) | {"owner": owner, "fault": ""})
         before = Path(found.server_root)
         is_here = before == root or found.inode == root.stat().st_ino or not before.exists()
@@ -108,6 +123,15 @@ def read(root: Path) -> State:
         return State(fault=f"{file} cannot be read: {error.strerror}")
     except (TypeError, ValueError):
         return State(fault=f"{file} is damaged")
+
+
+def read_trusted(root: Path) -> State:
+    """The same of any folder, and the defaults where somebody else can have recorded it.
+
+    In a folder like ``/tmp``, which is trusted, everybody can make a file; so its owner counts.
+    """
+    found = read(root) if is_trusted(root) else State()
+    return found if found.owner in (0, os.geteuid()) else State()
 
 
 def refuse_moved(root: Path) -> None:
@@ -133,18 +157,23 @@ def record_settings(root: Path, now: State) -> None:
     update(root, **{name: getattr(now, name) for name in _READ_AGAIN})
 
 
-def mark_stopped(root: Path, because: Problem | None = None) -> None:
-    """Record that it was stopped on purpose; without that, it died.
+@contextlib.contextmanager
+def stopping(root: Path, because: Problem | None = None) -> Iterator[None]:
+    """Record that it is stopped on purpose, and then stop it; without that, it died.
+
+    Where there is no room, the record is removed when it has stopped: its processes are found by it.
 
     :param because: Why it was not a user who stopped it.
     """
-    found = read(root)
-    if not found.started:
-        return
+    found, is_recorded = read(root), True
     why = because.as_dict() if because else {}
-    try:
-        write(root, replace(found, stopped=time.time(), because=why))
-    except OSError:  # no room; without a record it did not die, either
+    if found.started:
+        try:
+            write(root, replace(found, stopped=time.time(), because=why))
+        except OSError:
+            is_recorded = False
+    yield
+    if not is_recorded:
         with contextlib.suppress(OSError):
             _file(root).unlink()
 
@@ -154,10 +183,14 @@ def _file(root: Path) -> Path:
 
 
 def _checked(values: Any) -> dict[str, Any]:
-    """:raises ValueError: a value has another type than was recorded."""
+    """:raises ValueError: a value can be none that was recorded."""
+    json.dumps(values, ensure_ascii=False).encode(errors="surrogateescape")  # as paths are
     defaults = asdict(State())
     known = {name: value for name, value in dict(values).items() if name in defaults}
     if wrong := [name for name in known if type(known[name]) is not type(defaults[name])]:
+        raise ValueError(wrong)
+    settings = known.get("settings", {})
+    if wrong := [one.name for one in fields(Settings) if not _is_possible(one, settings)]:
         raise ValueError(wrong)
     texts = (
         *known.get("given", {}).values(),
@@ -166,4 +199,19 @@ def _checked(values: Any) -> dict[str, Any]:
     )
     if not all(isinstance(one, str) for one in texts):
         raise ValueError(texts)
+    paths = [*known.get("environments", []), *(known.get(name, "") for name in _PATHS)]
+    if not all(_PATH.fullmatch(os.fsencode(path)) for path in paths):
+        raise ValueError(paths)
     return known
+
+
+def _is_possible(one: Field[Any], settings: dict[str, Any]) -> bool:
+    """Whether it is not recorded, or a value of its type that its parser allows, and not blank.
+
+    :raises ValueError: the parser does not.
+    """
+    value, kind = settings.get(one.name), cast(type, one.type)
+    if value is None:
+        return one.name not in settings or isinstance(value, kind)
+    parsed = SETTINGS[one.name.upper()].parser.parse(str(value))
+    return isinstance(value, kind) and bool(parsed) == bool(value)

@@ -10,7 +10,7 @@ from ..config.project import Project
 from ..doctor import report as reports
 from ..doctor.checklist import CHECKS, obstacle
 from ..doctor.facts import Facts
-from ..doctor.finding import Check, Finding, problems_of, run, summary, table
+from ..doctor.finding import Check, Finding, Note, problems_of, run, summary, table
 from ..server import import_check, smoke_test
 from ..terminal import colours
 
@@ -72,7 +72,8 @@ def _begun(facts: Facts, stack: ExitStack) -> Callable[[], str]:
         return failed
 
     def loaded() -> str:
-        import_check.verdict(trial.outcome(), facts.project, facts.account)
-        return f"{facts.account.user} loads it"
+        profile = import_check.verdict(trial.outcome(), facts.project, facts.account)
+        told = f"{facts.account.user} loads it"
+        return Note(f"{told}; {profile.limitation}") if profile.limitation else told
 
     return loaded

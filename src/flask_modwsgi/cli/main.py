@@ -9,7 +9,6 @@ import shlex
 import signal
 import stat
 import sys
-import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from types import FrameType
 
 from .. import __version__
 from ..apache import releases
-from ..config import env_file
+from ..config import time_zone
 from ..config.project import Project
 from ..machine import files, trust
 from ..problems import no_project, packages_differ, unforeseen
@@ -82,7 +81,7 @@ def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> in
         from ..doctor import check_trust
 
         check_trust.check(project, shlex.join([prog, *words]))
-    _take_time_zone(project)
+    time_zone.take(project)
     if verb.needs_environment:
         from ..setup import environments
 
@@ -90,20 +89,6 @@ def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> in
     if verb.prints_json:
         options["as_json"] = as_json
     return verb.run(project, options)
-
-
-def _take_time_zone(project: Project) -> None:
-    """Have what a verb tells, and the writer of the logs, in the zone of the application.
-
-    A .env that cannot be read is told of by what needs it.
-    """
-    file = project.env_file
-    if os.environ.get("TZ") or (os.geteuid() == 0 and trust.first_foreign([file])):
-        return
-    with contextlib.suppress(ImportError, OSError, Problem):
-        if zone := env_file.read(file).get("TZ"):
-            os.environ["TZ"] = zone
-            time.tzset()
 
 
 @contextlib.contextmanager
@@ -138,8 +123,9 @@ def prepare_process() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
     # Whatever is made from here on, by Apache and the application too, is not writable by everybody,
-    # and its owner can use it.
-    os.umask((os.umask(0o022) | stat.S_IWOTH) & ~stat.S_IRWXU)
+    # by no group if it is root's, and its owner can use it.
+    others = stat.S_IWOTH if os.geteuid() else stat.S_IWOTH | stat.S_IWGRP
+    os.umask((os.umask(0o022) | others) & ~stat.S_IRWXU)
     trust.leave_foreign_home()
 
 
@@ -158,9 +144,28 @@ def open_streams() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
-def run() -> None:
-    """The console script ``flask-modwsgi``."""
-    sys.exit(main(sys.argv[1:], Path(sys.argv[0]).name))
+def run(prog: str = "") -> None:
+    """The console script ``flask-modwsgi``; also ``python -m flask_modwsgi``, which ``./run`` calls.
+
+    :param prog: The command as it is typed; otherwise the name of the script.
+    """
+    if os.geteuid() == 0 and "looked" not in sys._xoptions and sys.argv[1:2] != ["init"]:
+        _let_run_look()
+    sys.exit(main(sys.argv[1:], prog or Path(sys.argv[0]).name))
+
+
+def _let_run_look() -> None:
+    """Where root called this past ``./run`` of a project, go through it: it looks at what root runs.
+
+    It is this package's own, because the project's may be missing, or of another user.
+    """
+    root = find_root(Path.cwd())
+    if is_project(root):
+        from ..setup import adopt
+
+        entered = releases.link_to(root, os.environ.get("PWD", "")) or root
+        script = adopt.run_script()
+        os.execv("/bin/sh", ["sh", "-c", script, str(entered / "run"), *sys.argv[1:]])
 
 
 def versions(project: Project) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..apache import monitoring
 from ..config import env_file, proxies, settings
 from ..config.project import Project
+from ..doctor.facts import Facts
 from ..doctor.redaction import masked
 from ..machine import capacity
 from ..server import summary
@@ -19,14 +20,12 @@ def show(project: Project) -> int:
 
     :raises Problem: a setting is not possible.
     """
-    written = env_file.read(project.env_file)
-    settings.refuse_misspelt(written)
-    variables = settings.variables(project.env_file)
-    chosen = settings.load(variables)
-    for line in aligned([*of_settings(chosen, written), *of_application(variables, written)]):
+    facts = Facts(project)
+    chosen, written = facts.settings, facts.written
+    for line in aligned([*of_settings(chosen, written), *of_application(facts.variables, written)]):
         print(printable(line))
     print()
-    told = [env_file.missing(project.env_file), env_file.repeated(project.env_file)]
+    told = [env_file.missing(project.env_file), *settings.doubts(project.env_file)]
     for sentence in filter(None, [*consequences(chosen), *told]):
         print(wrapped(sentence, others="  "))
     return 0

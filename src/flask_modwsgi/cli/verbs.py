@@ -108,7 +108,7 @@ VERBS = (
                 "--apache",
                 type=str.lower,
                 choices=APACHES,
-                help="the Apache to build against; the default is the one in pyproject.toml",
+                help="the Apache to build against, this time; otherwise pyproject.toml says which",
             ),
             option("--rebuild", action="store_true", help="build again even if nothing changed"),
             option(
@@ -176,7 +176,7 @@ VERBS = (
     Verb(
         "reload",
         "server.rolling_reload:reload",
-        "load new code, packages and settings without a failed request",
+        "load new code, packages and app settings without a failed request",
     ),
     Verb("renew", "server.renewal:renew", "serve a new certificate without a failed request"),
     Verb(

@@ -1,6 +1,7 @@
 """Reads ``.env`` as python-dotenv does; but a line that it would skip is a problem here."""
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,15 @@ def read(file: Path) -> dict[str, str]:
 
     :raises Problem: it is not text in UTF-8, or a line is no assignment.
     """
-    return {name: value for name, value, _ in _assignments(file)}
+    return {name: value for name, value, *_ in _assignments(file)}
+
+
+def exported(file: Path) -> set[str]:
+    """The names with the word ``export`` before them, as in a shell.
+
+    :raises Problem: as `read`.
+    """
+    return {name for name, *_, is_exported in _assignments(file) if is_exported}
 
 
 def missing(file: Path) -> str:
@@ -29,7 +38,7 @@ def repeated(file: Path) -> str:
     :raises Problem: as `read`.
     """
     lines: dict[str, list[int]] = {}
-    for name, value, line in _assignments(file):
+    for name, value, line, _ in _assignments(file):
         # One that is empty, as in .env.example, is no other value.
         lines[name] = [*lines.get(name, []), line] if value or name in lines else []
     told = [
@@ -40,8 +49,8 @@ def repeated(file: Path) -> str:
     return f"{'; '.join(told)}: the last line counts" if told else ""
 
 
-def _assignments(file: Path) -> Iterator[tuple[str, str, int]]:
-    """Each name with its value and the number of its line."""
+def _assignments(file: Path) -> Iterator[tuple[str, str, int, bool]]:
+    """Each name with its value, the number of its line, and whether ``export`` is before it."""
     if not file.exists():
         return
     # Not at the top: this module is also imported before python-dotenv is installed.
@@ -54,7 +63,8 @@ def _assignments(file: Path) -> Iterator[tuple[str, str, int]]:
         if binding.error:
             raise problems.env_file_broken(file, line, "is not NAME=value")
         if binding.key is not None:
-            yield binding.key, binding.value or "", line
+            is_exported = re.match(r"export[^\S\r\n]", text.lstrip()) is not None
+            yield binding.key, binding.value or "", line, is_exported
 
 
 def _decoded(file: Path) -> str:

@@ -1,6 +1,7 @@
 """A project on disk: where its parts are, and what its owner chose in ``pyproject.toml``."""
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
@@ -20,6 +21,10 @@ def _followed(var: Path) -> Path:
     if os.path.islink(var) and (os.geteuid() != 0 or not trust.first_foreign([var])):
         return Path(os.path.realpath(var))
     return var
+
+
+# In var/: server roots, logs and keys.
+_SECRET = ("apache", "stand-in", "log", "tls", "https", "proof", "hello", "report", "test")
 
 
 class Project:
@@ -76,7 +81,9 @@ class Project:
             if (apache := found.get("apache", "auto")) not in APACHES:
                 raise ValueError(f"apache is '{apache}'; it can be {', '.join(APACHES)}")
             return found
-        except (AttributeError, OSError, ValueError, TypeError) as error:
+        except OSError as error:
+            raise problems.pyproject_broken(error.strerror or str(error)) from None
+        except (AttributeError, ValueError, TypeError) as error:
             raise problems.pyproject_broken(str(error)) from None
         except KeyError as error:
             raise problems.pyproject_broken(f"it has no {error}") from None
@@ -117,9 +124,33 @@ class Project:
         """The Flask application: a package, or a single file."""
         return self.root / self._table.get("package", self.app_name)
 
+    @property
+    def import_folder(self) -> Path:
+        """Where Python finds the application's module: in `package`, if that is a folder of modules."""
+        package = self.package
+        modules = {re.sub(r"\W", "_", file.stem) for file in package.glob("*.py")}
+        is_folder = "__init__" not in modules and self.app_name in modules
+        return package if is_folder else package.parent
 
-def python_files(root: Path, besides: Collection[str]) -> Iterator[Path]:
-    """The Python files in a folder, but none of an environment, and none that is hidden or closed.
+    def secret_in(self, folder: Path) -> Path | None:
+        """What nobody else may read, of what is in a folder that everyone reads; None if it has none."""
+        inner = Path(os.path.realpath(folder))
+        tops = [Path(os.path.realpath(one)) for one in (self.var, self.service)]
+        for secret in (Path(os.path.realpath(self.env_file)), *tops):
+            if secret.is_relative_to(inner):
+                return secret
+        own = (top / name for top in tops for name in _SECRET)
+        return inner if any(map(inner.is_relative_to, own)) else None
+
+    def shown(self, path: Path) -> str:
+        """The path for people: from the project's folder on if it is there, which a shared ``var/`` is not."""
+        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
+
+def walked(root: Path, besides: Collection[str]) -> Iterator[Path]:
+    """The files in a folder, but none of an environment, and none that is hidden or closed.
+
+    A folder that is removed meanwhile has none.
 
     :param besides: Names of folders that are passed over.
     """
@@ -132,4 +163,9 @@ def python_files(root: Path, besides: Collection[str]) -> Iterator[Path]:
             and os.access(os.path.join(place, name), os.R_OK | os.X_OK)
             and not os.path.exists(os.path.join(place, name, "pyvenv.cfg"))
         )
-        yield from (Path(place, name) for name in sorted(names) if name.endswith(".py"))
+        yield from (Path(place, name) for name in sorted(names))
+
+
+def python_files(root: Path, besides: Collection[str]) -> Iterator[Path]:
+    """The Python files of those."""
+    return (file for file in walked(root, besides) if file.suffix == ".py")

@@ -7,6 +7,7 @@ table of the documentation, and ``./run config`` shows them, all from that decla
 import dataclasses
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ class Settings:
     mode: str = setting(
         one_of("daemon", "embedded"),
         "Where the application runs: in processes of its own (daemon), or in Apache's processes"
-        " (embedded). Embedded mode is faster, but a reload replaces all processes at once.",
+        " (embedded). Embedded is faster for short pages, but a reload replaces all processes at once.",
         "daemon",
     )
     processes: int = setting(
@@ -212,8 +213,8 @@ class Settings:
     content_security_policy: str = setting(
         parsers.policy,
         "Content-Security-Policy of every answer without one of its own: what pages may load and"
-        " run. If it is empty, Cross-Origin-Opener-Policy, Cross-Origin-Resource-Policy and"
-        " Permissions-Policy are not sent either.",
+        " run. If it is empty, Cross-Origin-Opener-Policy, Cross-Origin-Resource-Policy,"
+        " Permissions-Policy and X-Content-Type-Options are not sent either.",
         default_means="pages are not restricted",
         example="default-src 'self'",
     )
@@ -234,17 +235,15 @@ SETTINGS: dict[str, Setting] = {
     field.name.upper(): field.metadata["setting"] for field in dataclasses.fields(Settings)
 }
 NAMES = tuple(SETTINGS)
+# No variables of the application: what would make its Python another one, and what systemd says to this process
+# alone.
+WITHHELD = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "NOTIFY_SOCKET")
 AT_RELOAD = {name.lower() for name, declared in SETTINGS.items() if declared.at_reload}
 
 
 def in_address(host: str) -> str:
     """The host as addresses have it: IPv6 in brackets (RFC 3986, 3.2.2)."""
     return f"[{host}]" if ":" in host else host
-
-
-def variables(env_file: Path) -> dict[str, str]:
-    """All environment variables of the application: those in ``.env`` and the real ones."""
-    return env_files.read(env_file) | dict(os.environ)
 
 
 def source(name: str, in_file: Mapping[str, str]) -> str:
@@ -257,15 +256,29 @@ def source(name: str, in_file: Mapping[str, str]) -> str:
     return ".env" if name not in os.environ and in_file.get(name, "").strip() else "default"
 
 
-def refuse_misspelt(names: Mapping[str, str]) -> None:
-    """Refuse unknown names that look like a setting; the others belong to the application.
+def doubts(env_file: Path) -> list[str]:
+    """What the file may say by mistake, in sentences.
 
-    :raises Problem: one does.
+    :raises Problem: as `env_file.read`.
     """
-    for name in names:
-        close = difflib.get_close_matches(name.upper(), NAMES, n=1, cutoff=0.75)
-        if name not in NAMES and close:
-            raise problems.setting_unknown(name, close[0])
+    written = env_files.read(env_file)
+    told = [found] if (found := env_files.repeated(env_file)) else []
+    for name, value in written.items():
+        if meant := _misspelt(name):
+            told.append(f"{name} in .env is no setting of this server; {meant} is")
+        if name in WITHHELD:
+            instead = "; put its folders on sys.path in the .wsgi file" * (name == "PYTHONPATH")
+            told.append(f"{name} in .env is not used{instead}")
+        if kept := re.search(r"\$\{\w+", value):  # python-dotenv would put a value there
+            told.append(f"{name} in .env keeps its {kept[0]}}}: only flask run puts a value there")
+    return told
+
+
+def _misspelt(name: str) -> str:
+    """The setting that a name looks like. It may be the application's own all the same."""
+    close = difflib.get_close_matches(name.upper(), NAMES, n=1, cutoff=0.75)
+    looks = name not in NAMES and close and name[:1].upper() == close[0][0]
+    return close[0] if looks and not name.endswith(close[0]) else ""  # PGPORT
 
 
 def load(given: Mapping[str, str], in_file: Mapping[str, str] = MappingProxyType({})) -> Settings:

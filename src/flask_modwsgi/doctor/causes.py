@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import problems
-from ..logs.events import Event, messages, moment
+from ..logs.events import Event, is_about_request, is_of_server, messages, moment
 from ..logs.noise import is_routine
 from ..machine import oom, selinux
 from ..machine.times import wait
@@ -62,8 +62,13 @@ def cause(evidence: Evidence) -> Problem | None:
     return said(evidence) or _died_of(evidence) or not_loaded(evidence)
 
 
-_CODE = re.compile(r"\b(WSGI\d{4}|AH\d{5})\b")
+_CODE = re.compile(r"(\(\d+\)[^:]*: )?(WSGI\d{4}|AH\d{5}): ")
 _APACHE = re.compile(r"core|mpm_\w+|-")
+# The application may have loggers of any name, but no logger of these.
+_MODULES = re.compile(r"wsgi|http|mime|proxy(_\w+)?|slotmem_\w+|socache_\w+|ssl|unixd")
+# Characters of a line that are looked at: no line that tells a cause has more, but those of others may
+# take long.
+_ENOUGH = 2000
 _Match = re.Match[str]
 _Rule = tuple[str, Callable[[_Match, Evidence, str], Problem]]
 
@@ -131,24 +136,29 @@ _RULES: tuple[_Rule, ...] = (
 
 
 def said(evidence: Evidence) -> Problem | None:
-    """The problem in a line of Apache or mod_wsgi; the application's output has no code.
+    """The problem in a line of Apache or mod_wsgi.
 
     A line about a request may have words of its client, but does not begin with them.
     """
-    by_apache = [event for event in evidence.log if not _is_printed(event)]
+    by_apache = [event for event in evidence.log if _is_of_apache(event)]
     for pattern, problem in _RULES:
         for event in by_apache:
-            message = event.get("message", "")
-            found = re.match if event.get("client") else re.search
+            message = event.get("message", "")[:_ENOUGH]
+            found = re.match if is_about_request(event) else re.search
             if match := found(pattern, message):
                 return problem(match, evidence, message)
     return None
 
 
-def _is_printed(event: Event) -> bool:
-    """Whether the application wrote it, as far as the line tells."""
-    of_apache = _APACHE.fullmatch(event.get("logger") or "-")
-    return not (of_apache or _CODE.search(event.get("message", "")))
+def _is_of_apache(event: Event) -> bool:
+    """Whether Apache or mod_wsgi wrote it, as far as the line tells.
+
+    What the application prints has the logger of mod_wsgi, but no code.
+    """
+    message, logger = event.get("message", ""), event.get("logger") or "-"
+    if is_about_request(event) and message.count("'/") > 1:
+        return False  # one of the paths is its client's
+    return bool(_APACHE.fullmatch(logger) or (_MODULES.fullmatch(logger) and _CODE.match(message)))
 
 
 def _disk_full(file: str | None, evidence: Evidence) -> Problem:
@@ -167,7 +177,7 @@ def end_of_apache(pid: int, signal: int, evidence: Evidence) -> Problem:
     sizes = oom.killed_for_memory(evidence.kernel)
     if pid in sizes:
         return problems.memory_exhausted([pid], sizes[pid], 1)
-    return problems.killed([pid], signal_name(signal))
+    return problems.killed(pid, f"was ended by signal {signal_name(signal)}")
 
 
 def _died_of(evidence: Evidence) -> Problem | None:
@@ -175,9 +185,9 @@ def _died_of(evidence: Evidence) -> Problem | None:
     found = deaths(evidence.log)
     if not found:
         return None
-    last, pids = found[-1], [one.pid for one in found]
+    last = found[-1]
     sizes = oom.killed_for_memory(evidence.kernel)
-    for_memory = [pid for pid in pids if pid in sizes]
+    for_memory = [one.pid for one in found if one.pid in sizes]
     if for_memory:
         return problems.memory_exhausted(for_memory, sizes[for_memory[-1]], 0)
     if last.number is None:
@@ -190,14 +200,15 @@ def _died_of(evidence: Evidence) -> Problem | None:
         return problems.app_exits(f"exits with status {last.number}", "", len(found))
     if evidence.memory_kills and last.number == 9:
         return problems.memory_exhausted([], None, evidence.memory_kills)
-    return problems.killed(pids, signal_name(last.number))
+    return problems.killed(last.pid, last.how, len(found))
 
 
 def not_loaded(evidence: Evidence) -> Problem | None:
     """Why mod_wsgi could not execute the script."""
-    text = "\n".join(event.get("message", "") for event in evidence.log)
+    own = [event.get("message", "") for event in evidence.log if is_of_server(event)]
     traceback = next(iter(tracebacks(evidence.log)), "")
-    if re.search("WSGI010[78]", text) or traceback.rpartition("\n")[2].startswith("SystemExit"):
+    has_exited = any(re.match(r"(\(\d+\)[^:]*: )?WSGI010[78]: ", message) for message in own)
+    if has_exited or traceback.rpartition("\n")[2].startswith("SystemExit"):
         return problems.app_exits("calls sys.exit() when it is loaded", traceback)
     if is_refused(evidence.log):
         return from_traceback(traceback, evidence.user, evidence.own)

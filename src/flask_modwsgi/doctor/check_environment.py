@@ -3,13 +3,22 @@
 import os
 import time
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from .. import problems
 from ..apache import precompressed
+from ..config.project import Project
 from ..machine.accounts import Account, first_obstacle, obstacles
-from ..problems.problem import Problem
-from ..setup import apaches, built, environments, interpreters, requirements, wheel_cache
+from ..setup import (
+    apaches,
+    built,
+    environments,
+    interpreters,
+    own_modules,
+    requirements,
+    wheel_cache,
+)
 from .facts import Facts
 from .finding import Note
 
@@ -59,13 +68,16 @@ def reach(facts: Facts) -> str:
         project.package,
         *project.environment.glob("lib/python*/site-packages"),
         project.wsgi_file,
-        *_files(project.package),
+        *_shown(project.package, project.package.rglob("*")),
     ]
+    if obstacles(account, files):
+        # A strict umask has closed more, which one command is to open. A closed file besides the
+        # package is no problem by itself: it may be one that the application does not need.
+        files += _besides(project)
     _refuse_closed(account, files, project.root)
     for part in (project.python, found.path, found.stdlib / "os.py", found.libpython):
         if obstacle := first_obstacle(account, [part]):
-            denied = (obstacle.path, obstacle.mode, obstacle.verb)
-            raise problems.python_unreachable(account.user, *denied, part)
+            raise problems.python_unreachable(account.user, *obstacle, part)
     return f"{account.user} reaches Python and the project"
 
 
@@ -76,14 +88,24 @@ def check_static(account: Account, folder: Path, root: Path) -> None:
 
 def _refuse_closed(account: Account, paths: Iterable[Path], root: Path) -> None:
     if found := obstacles(account, paths):
-        denied = [(obstacle.path, obstacle.mode, obstacle.verb) for obstacle in found]
-        raise problems.path_unreachable(account.user, denied, root)
+        raise problems.path_unreachable(account.user, found, root)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _besides(project: Project) -> Iterator[Path]:
+    """What the application needs of the project besides its package, as far as names tell."""
+    root = project.root
+    modules = [root / file for file in own_modules.files(root)]
+    yield from _shown(root, chain.from_iterable((file.parent, file) for file in modules))
+    if os.path.isfile(project.package):
+        for name in ("static", "templates", "translations"):
+            folder = project.package.with_name(name)
+            yield from _shown(folder.parent, (folder, *folder.rglob("*")))
+
+
+def _shown(folder: Path, paths: Iterable[Path]) -> Iterator[Path]:
     """Without hidden files and links to elsewhere, which no command of a problem may open."""
     inside = os.path.realpath(folder)
-    for path in folder.rglob("*"):
+    for path in paths:
         names = path.relative_to(folder).parts
         is_hidden = any(name.startswith(".") or name == "__pycache__" for name in names)
         if not is_hidden and Path(os.path.realpath(path)).is_relative_to(inside):
@@ -142,12 +164,9 @@ def modules(facts: Facts) -> str:
 
 def builders(facts: Facts) -> str | None:
     """What setup needs, where it would have something to build."""
-    try:
-        environments.verify(facts.project)
+    if environments.is_usable(facts.project):
         return None
-    except Problem:
-        account = facts.account
-    found, _ = interpreters.choose(facts.project, account)
+    found, _ = interpreters.choose(facts.project, facts.account)
     wanted, _ = apaches.choose(facts.project.apache)
     if not wheel_cache.cached(facts.project, wanted, found) and (
         missing := apaches.missing_tools(wanted, found)

@@ -8,6 +8,7 @@ from ..apache import modes, processes, state
 from ..apache.neighbours import check_port
 from ..machine import capacity
 from ..machine import selinux as selinux_switch
+from ..problems import systems
 from .facts import Facts
 from .finding import Note
 
@@ -43,7 +44,8 @@ def leftovers(facts: Facts) -> str:
 
 def open_files(facts: Facts) -> str:
     """A start raises the soft limit by itself."""
-    return _allowed(resource.RLIMIT_NOFILE, "open files", capacity.OPEN_FILES, "ulimit -n 4096")
+    remedy = systems.more_open_files()
+    return _allowed(resource.RLIMIT_NOFILE, "open files", capacity.OPEN_FILES, remedy)
 
 
 def tasks(facts: Facts) -> str:
@@ -56,10 +58,10 @@ def tasks(facts: Facts) -> str:
         behind = capacity.client_threads(chosen.processes, chosen.threads)
         needed += chosen.processes * (behind + chosen.threads + OTHER_THREADS)
     limit = _allowed(resource.RLIMIT_NPROC, "processes", needed, f"ulimit -u {2 * needed}")
-    if (most := capacity.most_tasks()) is not None and most < needed:
-        raise problems.limit_too_low(
-            "processes (pids.max)", most, needed, "systemctl set-property user.slice TasksMax=4096"
-        )
+    most, group = capacity.most_tasks() or (needed, "")
+    if most < needed:
+        remedy = systems.more_tasks(group, max(4096, 2 * needed))
+        raise problems.limit_too_low("processes (pids.max)", most, needed, remedy)
     return f"{needed} needed, {limit} allowed"
 
 
@@ -69,7 +71,7 @@ def _allowed(kind: int, what: str, needed: int, remedy: str) -> str:
     if limit == resource.RLIM_INFINITY:
         return "unlimited"
     if limit < needed:
-        raise problems.limit_too_low(what, limit, needed, remedy)
+        raise problems.limit_too_low(what, limit, needed, f"{remedy} && ./run")
     return str(limit)
 
 

@@ -4,12 +4,14 @@ from http.client import HTTPException
 from urllib.error import HTTPError
 
 from ..apache import client, processes, state
+from ..machine.times import limited
 from . import page_policy
 from .facts import Facts
 from .finding import Note
 
 HEADER = "Content-Security-Policy"
 LARGEST = 1024 * 1024  # bytes of a page that are read
+SECONDS = 20  # for a page
 SHOWN = 4  # kinds of what is refused
 
 
@@ -31,6 +33,10 @@ def refused(address: str, hosts: str = "") -> str | None:
     :param address: Of the application, without a slash at the end.
     :param hosts: The setting ``HOSTS``.
     """
+    return limited(lambda: _refused(address, hosts), SECONDS, None)
+
+
+def _refused(address: str, hosts: str) -> str | None:
     scheme, _, here = address.partition("://")
     try:
         with client.opened(address, "/", hosts, as_browser=True) as answer:

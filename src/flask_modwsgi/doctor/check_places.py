@@ -15,6 +15,7 @@ from ..config.project import Project
 from ..machine import accounts
 from ..problems.problem import Problem
 from ..setup import wheel_cache
+from ..setup.refusals import BUILD_MB
 from .facts import Facts
 from .finding import Note
 
@@ -23,7 +24,6 @@ USABLE = re.compile(r"[\w/.+@~=,-]")
 LEAST_MB = 100  # for configuration, logs and sockets
 START_MB = 4  # without the logs
 LEAST_FILES = 1000
-BUILD_MB = 400  # for a virtual environment, and the bundled Apache's sources beside it
 LARGE_LOG_MB = 1000
 
 

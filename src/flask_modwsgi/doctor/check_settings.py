@@ -12,11 +12,10 @@ from pathlib import Path
 
 from .. import problems
 from ..apache import content_types, precompressed, processes, state
-from ..config import env_file as env_files
 from ..config import safety
-from ..config.settings import NAMES, source
+from ..config.settings import NAMES, doubts, source
 from ..machine import files
-from ..setup import environments
+from ..setup import environments, syntax
 from ..tls import acme, https
 from .facts import Facts
 from .finding import Note
@@ -30,8 +29,8 @@ def env_file(facts: Facts) -> str:
     mode = stat.filemode(status.st_mode)
     if status.st_mode & stat.S_IROTH:
         raise problems.env_file_exposed(file, mode)
-    twice = env_files.repeated(file)
-    return Note(twice) if twice else mode
+    told = doubts(file)
+    return Note("; ".join(told)) if told else mode
 
 
 def _is_there(facts: Facts) -> bool:
@@ -48,8 +47,7 @@ def _is_there(facts: Facts) -> bool:
 
 def settings(facts: Facts) -> str:
     chosen = facts.settings
-    written = env_files.read(facts.project.env_file)
-    given = [name for name in NAMES if source(name, written) != "default"]
+    given = [name for name in NAMES if source(name, facts.written) != "default"]
     return f"{len(given)} of {len(NAMES)} given; {chosen.processes} x {chosen.threads}"
 
 
@@ -108,9 +106,10 @@ def check_wsgi_file(file: Path) -> None:
         raise problems.wsgi_file_wrong(file, reason, line, quote) from None
     except ValueError as error:
         raise problems.wsgi_file_wrong(file, f"is not valid Python: {error}") from None
-    names = list(defined(tree))
-    if not {"application", "*"} & set(names):
-        raise problems.app_nameless(file, names)
+    if {"application", "*"}.isdisjoint(defined(tree)):
+        found = syntax.definitions(file.parent, file)
+        objects = [name for name, node in found if isinstance(node, ast.Assign | ast.ImportFrom)]
+        raise problems.app_nameless(file, objects)
 
 
 def defined(tree: ast.Module) -> Iterator[str]:
@@ -128,7 +127,7 @@ def static_folder(facts: Facts) -> str | None:
     """What the application said at the last start; it is not loaded here."""
     seen = state.read(state.root(facts.project))
     folder, url = seen.static_folder, seen.static_url
-    if not folder:
+    if not folder or seen.owner not in (0, os.geteuid()):  # root would walk where others want
         return None
     if not Path(folder).is_dir():
         return Note(f"{folder} was removed since the start; Flask answers for {url}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import problems
 from ..config.project import Project
 from ..machine import accounts, files, trust
-from ..setup import requirements
+from ..setup import environments, requirements
 from .facts import Facts
 
 
@@ -26,6 +26,13 @@ def check(project: Project, command: str = "./run") -> None:
         return
     found = trust.first_foreign(_obeyed(project))
     if not found:
+        if found := trust.first_foreign(environments.interpreter(project.venv)):
+            raise problems.project_untrusted(*found, project.root, "", rebuilt=Path(".venv"))
+        for place in requirements.local_places(
+            project.root, filter(Path.is_file, _required(project))
+        ):
+            if found := trust.first_foreign(requirements.run_by_installers(project.root, place)):
+                raise problems.project_untrusted(*found, project.root, "", required=place)
         return
     path, reason = found
     uid = project.root.stat().st_uid
@@ -34,22 +41,27 @@ def check(project: Project, command: str = "./run") -> None:
 
 
 def included(facts: Facts) -> str | None:
-    """Apache reads the file of ``APACHE_INCLUDE`` as root, and it may name programs to run."""
+    """Apache reads the file of ``APACHE_INCLUDE`` as root, and it may name programs to run.
+
+    Of a folder, it reads every file below that (https://httpd.apache.org/docs/2.4/mod/core.html#include).
+    """
     name = facts.settings.apache_include
     if not name:
         return None
     file = facts.project.root / name
-    if file.exists() and not file.is_dir():  # it may be a pattern, too
+    if file.exists() and not file.is_dir():
         files.source(file)  # for a pipe, Apache would wait
     if os.geteuid() != 0:
         return None
-    if found := trust.first_foreign([file]):
+    if found := trust.first_foreign(trust.below(file)):
         raise problems.project_untrusted(*found, facts.project.root, "")
     return str(file)
 
 
 # In var/. Beside them, the application may have a folder there that its user can write.
-OURS = ("env", "log", "tls", "proof", "hello", "report", "report.txt", "server.lock", "setup.lock")
+_SERVERS = ("proof", "hello", "report", "test")
+_LOCKS = tuple(f"{name}.lock" for name in ("server", "setup", *_SERVERS))
+OURS = ("env", "log", "tls", *_SERVERS, "report.txt", *_LOCKS)
 
 
 def _obeyed(project: Project) -> Iterator[Path]:
@@ -61,6 +73,9 @@ def _obeyed(project: Project) -> Iterator[Path]:
     # Server roots are made and checked by themselves (apache/server_root.py).
     yield from (var / name for var in (root / "var", project.service) for name in OURS)
     yield from project.logs.glob("*")
-    required = [root / name for name in ("requirements.txt", "requirements-dev.txt")]
-    yield from required
-    yield from requirements.with_included(path for path in required if path.is_file())
+    yield from _required(project)
+    yield from requirements.with_included(filter(Path.is_file, _required(project)))
+
+
+def _required(project: Project) -> list[Path]:
+    return [project.root / name for name in ("requirements.txt", "requirements-dev.txt")]

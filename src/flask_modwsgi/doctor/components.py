@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from ..setup.built import Built
 from ..setup.commands import printed
@@ -45,16 +44,8 @@ print(json.dumps(found))
 """
 
 
-class Component(NamedTuple):
-    """A part of the server that runs; its version is the one that it says itself."""
-
-    name: str
-    version: str
-    source: str
-
-
-def of(made: Built, python: Path) -> Iterator[Component]:
-    """What Apache and mod_wsgi consist of.
+def of(made: Built, python: Path) -> Iterator[str]:
+    """What Apache and mod_wsgi consist of: the name of each, the version it says itself, the source.
 
     :param python: The Python that loads the libraries, to ask them.
     :raises Problem: Apache is gone.
@@ -64,17 +55,21 @@ def of(made: Built, python: Path) -> Iterator[Component]:
         if version := made.packages.get(name):
             package = f"https://pypi.org/project/{name}/{version}/"
             source = package if name == "mod-wsgi-httpd" else source
-            yield Component(name, version, package)
+            yield _line(name, version, package)
     told = made.apache("-V").stdout.partition("Compiled using")[0]
     loaded = dict(_LOADED.findall(told))
     for mark, version in loaded.items():
-        yield Component(_NAMES[mark], version, source)
+        yield _line(_NAMES[mark], version, source)
     libraries = _libraries(made)
     asked = json.dumps({path: _LIBRARIES[name][1] for path, name in libraries.items()})
     for path, told in json.loads(printed(python, "-I", "-c", _ASK, asked, env={}) or "{}").items():
         number = re.search(r"\d[\w.]*", told)
         version = number[0] if number else told
-        yield Component(_LIBRARIES[libraries[path]][0], version, path)
+        yield _line(_LIBRARIES[libraries[path]][0], version, path)
+
+
+def _line(name: str, version: str, source: str) -> str:
+    return f"{name:<20} {version:<12} {source}"
 
 
 def _libraries(made: Built) -> dict[str, str]:
@@ -88,8 +83,3 @@ def linked(*files: Path) -> str:
     """What these files are linked with, as the system says."""
     command = ("otool", "-L") if sys.platform == "darwin" else ("ldd",)
     return printed(*command, *files, errors=True)
-
-
-def as_text(found: Iterator[Component]) -> str:
-    """A line for each."""
-    return "\n".join(f"{one.name:<20} {one.version:<12} {one.source}" for one in found)

@@ -23,7 +23,9 @@ _NOT_LOADED = re.compile(
 _MISSED = re.compile(r"^process (\d+) of the application died")  # worker/production.py
 _ENDING = re.compile(r"Exiting daemon process '|^this process ends, so that another one tries")
 # A request was under way; so it may be the request that killed.
-_CUT = re.compile(r"WSGI014[67]: .*(closed connection before|Connection reset by peer)")
+_CUT = re.compile(
+    r"(\(\d+\)[^:]*: )?WSGI014[67]: .*(closed connection before|Connection reset by peer)"
+)
 _SILENT = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -97,8 +99,9 @@ def deaths(log: Iterable[Event]) -> list[Death]:
 
 def _alone(log: Sequence[Event]) -> int:
     """How many died without a request; a process that a request killed does not count."""
-    cut = sum(bool(_CUT.search(event.get("message", ""))) for event in log)
-    return sum(not one.limit for one in deaths(log)) - cut
+    cut = [event for event in log if event.get("logger") == "wsgi"]
+    cut = [event for event in cut if _CUT.match(event.get("message", ""))]
+    return sum(not one.limit for one in deaths(log)) - len(cut)
 
 
 def is_loop(log: Sequence[Event], ages: Sequence[float]) -> bool:

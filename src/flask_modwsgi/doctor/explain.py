@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .. import problems
 from ..apache import state
+from ..apache.app_profile import NO_WEBSOCKET
 from ..config.project import Project
 from ..logs import events, reader
 from ..logs.events import Event, messages
@@ -34,10 +35,14 @@ _CODE = re.compile(
     r"|\b(REQUEST_LIMIT|RequestReadTimeout)\b",
     re.I,
 )
+# As Apache makes it, or takes it from a proxy: apache/conf/proxies.conf.
+_REQUEST_ID = re.compile(r"[\w.@-]{8,128}", re.ASCII)
 LIMITS = ("REQUEST_LIMIT", "RequestReadTimeout")
 _COMMON = {"what", "wrong", "problem", "error", "failed", "wsgi"}  # of questions
 # Of an error page that could not be had, and of a stop that takes long: not why.
 _CONSEQUENCE = re.compile(r"/workers/errors|AH0004[567]: ")
+# simple-websocket, which Flask-Sock uses, where the server gives it no socket.
+_NO_SOCKET = "Cannot obtain socket from WSGI environment"
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,11 @@ _OWN = Explanation(
     "The application itself wrote this; usually the client got a 500.",
     "Read the last line, which says what went wrong, and above it the last line from a file of yours.",
 )
+_WEBSOCKET = Explanation(
+    (),
+    f"This address is {NO_WEBSOCKET}.",
+    "Send server-sent events, or have clients ask again and again.",
+)
 
 
 def explain(project: Project, words: Sequence[str]) -> int:
@@ -73,17 +83,18 @@ def explain(project: Project, words: Sequence[str]) -> int:
     if not text.strip():
         print(latest(log, known))
         return 0
-    if requests := list(filter(None, (request(project.logs, word, known) for word in words))):
+    ids = filter(_REQUEST_ID.fullmatch, words)
+    if requests := list(filter(None, (request(project.logs, one, known) for one in ids))):
         print("\n\n".join(requests))
         return 0
-    quotes = {code: _with(code, lines) for lines in [reader.log(log)] for code in codes_in(text)}
+    quotes = {code: _with(code, reader.having(log, code)) for code in codes_in(text)}
     certain = {code for code, quote in quotes.items() if is_possible(code) or quote}
     if certain:
         told = {code: about(code) if code in certain else _UNKNOWN for code in quotes}
         print("\n\n".join(as_text(code, told[code], quotes[code]) for code in quotes))
     elif named := [found for slug, found in catalogue().items() if slug in words]:
         print("An example, with names and values that are not yours:\n")
-        print("\n\n".join(f"{problem.told()}\n{problem.page}" for problem in named))
+        print("\n\n".join(problem.told() for problem in named))
     else:
         raise problems.code_unknown(text, nearest(text))
     return 0
@@ -92,7 +103,11 @@ def explain(project: Project, words: Sequence[str]) -> int:
 def request(folder: Path, request_id: str, known: Known) -> str:
     """What the logs have of a request, and what its latest error means; empty if they have nothing."""
     access, errors = (
-        [one for one in reader.log(folder / name) if one.get("request_id") == request_id]
+        [
+            one
+            for one in reader.having(folder / name, request_id)
+            if one.get("request_id") == request_id
+        ]
         for name in ("access.log", "error.log")
     )
     if not access and not errors:
@@ -181,14 +196,14 @@ def latest(file: Path, known: Known = lambda traceback: None) -> str:
 
     :param known: The problem that a traceback of the application shows, if it has a name.
     """
-    if told := _latest(reader.log(file), known):
+    if told := _latest(reader.noted(file, reader.NOTED), known):
         return told
     try:
         files.opened(file).close()
     except PermissionError:  # it may have some
         raise
     except OSError:
-        pass
+        return reader.none_in(file.parent)
     return f"No error in {file}"
 
 
@@ -211,7 +226,8 @@ def _latest(log: Sequence[Event], known: Known) -> str:
     if traces and (problem := known(traces[-1])):
         return f"{clock(events.moment(errors[-1]))}\n{problem.told()}"
     codes = codes_in(says)
-    found = as_text(codes[0], about(codes[0]), quote) if codes else as_text("Error", _OWN, quote)
+    own = _WEBSOCKET if any(_NO_SOCKET in line for line in quote) else _OWN
+    found = as_text(codes[0], about(codes[0]), quote) if codes else as_text("Error", own, quote)
     return f"{clock(events.moment(errors[-1]))}\n{found}"
 
 

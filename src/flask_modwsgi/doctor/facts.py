@@ -29,16 +29,19 @@ class Facts:
         return environments.verify(self.project)
 
     @cached_property
+    def written(self) -> dict[str, str]:
+        """The variables in ``.env``. Needs the packages in ``.venv``."""
+        return env_file.read(self.project.env_file)
+
+    @cached_property
     def variables(self) -> dict[str, str]:
-        """All environment variables the application gets. Needs the packages in ``.venv``."""
-        return settings.variables(self.project.env_file) | dict(self._given)
+        """Those, the real ones, and the settings that win over both."""
+        return {**self.written, **os.environ, **self._given}
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings in force. Needs the packages in ``.venv``."""
-        in_file = env_file.read(self.project.env_file)
-        settings.refuse_misspelt(in_file)
-        return settings.load(self.variables, in_file)
+        """The settings in force."""
+        return settings.load(self.variables, self.written)
 
     @cached_property
     def certificate(self) -> Certificate | None:

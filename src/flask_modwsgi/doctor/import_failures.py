@@ -4,29 +4,34 @@ import contextlib
 import os
 import re
 import signal
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import problems
 from ..apache.app_profile import UNASKED, AppProfile
+from ..config import env_file
 from ..config.project import Project, python_files
+from ..config.settings import NAMES
 from ..logs import events
 from ..problems.problem import Problem
+from ..setup.requirements import are_hashed, normalised
 from .deaths import signal_name
-from .tracebacks import crash_stack, tracebacks, without_scaffold
+from .tracebacks import crash_stack, last_chain, without_scaffold
 
 _MISSING = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+_UNINSTALLED = re.compile(r"PackageNotFoundError: No package metadata was found for (\S+)\Z")
 _UNSET = re.compile(
     r'^  File "(?:<frozen os>|.*/os\.py)", line \d+, in __getitem__\n(?: .*\n)*KeyError: \'(\w+)\'\Z',
     re.MULTILINE,
 )
-_DENIED = re.compile(r"^PermissionError: \[Errno 13\] .*?: '(.+)'$", re.MULTILINE)
-_FULL = re.compile(r"^OSError: \[Errno (?:28|122)\] .*?(?:: '(.+)')?$", re.MULTILINE)
+_DENIED = re.compile(r"^PermissionError: \[Errno 13\] [^'\n]*: '(.+)'$", re.MULTILINE)
+_FULL = re.compile(r"^OSError: \[Errno (?:28|122)\] [^'\n]*(?:'(.+)')?$", re.MULTILINE)
 _RUN = re.compile(r'^  File ".*/flask/app\.py", line \d+, in run$', re.MULTILINE)
 _DATABASE = re.compile(
-    r"OperationalError\W.*(?:unable to open database file|attempt to write a readonly database)"
+    r"OperationalError\W.{0,99}(?:unable to open database file|attempt to write a readonly database)"
 )
 _FRAME = re.compile(r'^  File "(.+?)", line (\d+)', re.MULTILINE)
 _TAKEN = re.compile(r"^OSError: \[Errno (?:98|48)\]", re.MULTILINE)
@@ -45,7 +50,8 @@ _NO_CODE = {"var", "venv", "env", "node_modules", "__pycache__", "build", "dist"
 class Outcome:
     """How loading the application on trial went. ``status`` is a process's: negative for a signal.
 
-    ``names`` are the callables in the .wsgi file, where it was executed to its end.
+    ``names`` are the callables in the .wsgi file, where it was executed to its end, and ``unservable``
+    is what its application is, where Apache cannot call it.
     """
 
     file: Path
@@ -56,6 +62,7 @@ class Outcome:
     serves: bool = False
     binds: list[str] = field(default_factory=list)
     names: list[str] | None = None
+    unservable: str = ""
     application: AppProfile = UNASKED
 
 
@@ -67,6 +74,8 @@ def refusal(tried: Outcome, user: str, own: Path) -> Problem | None:
     """
     if tried.loaded:
         return None
+    if tried.unservable:
+        return problems.app_unservable(tried.file, tried.unservable)
     if tried.names is not None:
         return problems.app_nameless(tried.file, tried.names)
     said = events.printed(tried.output)
@@ -83,8 +92,8 @@ def refusal(tried: Outcome, user: str, own: Path) -> Problem | None:
         if listens:
             return problems.app_serves(listens, stack)
         return problems.app_blocks(tried.limit, stack)
-    if found := tracebacks(said):
-        return from_traceback(found[-1], user, own)
+    if found := last_chain(said):
+        return from_traceback(found[-1], user, own, found)
     if "SyntaxError" in tried.output:
         text = "\n".join(without_scaffold(tried.output.splitlines()))
         return problems.app_broken(text, _place(text, own))
@@ -98,8 +107,11 @@ def _last_call(lines: list[str]) -> str:
     return "\n".join(own)
 
 
-def from_traceback(traceback: str, user: str, own: Path) -> Problem:
-    """The problem that this traceback, raised while the application was loaded, shows."""
+def from_traceback(traceback: str, user: str, own: Path, chain: Iterable[str] = ()) -> Problem:
+    """The problem that this traceback, raised while the application was loaded, shows.
+
+    :param chain: The tracebacks of the exceptions that led to it, as where logging cannot open a file.
+    """
     if _RUN.search(traceback):
         return problems.app_serves("a port", traceback)
     if (match := _MISTAKEN.search(traceback)) and (
@@ -108,13 +120,21 @@ def from_traceback(traceback: str, user: str, own: Path) -> Problem:
         return problems.module_hidden(hiding, traceback)
     if match := _MISSING.search(traceback):
         return _not_found(match[1], traceback, own)
+    if (match := _UNINSTALLED.search(traceback.rstrip())) and _is_named(own, match[1]):
+        listed = own / "requirements.txt"
+        is_hashed = listed.is_file() and are_hashed(listed)
+        return problems.project_uninstalled(match[1], traceback, is_hashed)
     if match := _UNSET.search(traceback.rstrip()):
-        return problems.variable_missing(match[1], traceback)
-    if problem := denied(traceback, user, own):
-        return problem
-    if match := _FULL.search(traceback):
-        folder = Path(match[1]).parent if match[1] else own
-        return problems.disk_full(folder, match[0].partition("] ")[2])
+        name = match[1]
+        if name in NAMES:
+            return problems.setting_withheld(name, traceback, _written(own).get(name, ""))
+        return problems.variable_missing(name, traceback)
+    for one in (traceback, *chain):
+        if problem := denied(one, user, own):
+            return problem
+        if match := _FULL.search(one):
+            folder = Path(match[1]).parent if match[1] else own
+            return problems.disk_full(folder, match[0].partition("] ")[2])
     if _TAKEN.search(traceback):
         return problems.app_listens(traceback)
     return problems.app_broken(traceback, _place(traceback, own))
@@ -134,15 +154,26 @@ def _place(traceback: str, own: Path) -> tuple[Path, int] | None:
 def denied(traceback: str, user: str, own: Path) -> Problem | None:
     """The problem where the application may not use a file, also while it answers requests."""
     if match := _DENIED.search(traceback):
+        file = Project(own).env_file
+        is_it = os.path.realpath(own / match[1]) == os.path.realpath(file)
+        if is_it and file.exists() and not file.stat().st_mode & stat.S_IRGRP:
+            return problems.env_file_closed(user, file, traceback)
         return problems.permission_denied(user, match[1], traceback)
     if _DATABASE.search(traceback):
         return problems.database_unwritable(user, str(Project(own).data), traceback)
     return None
 
 
+def _written(own: Path) -> Mapping[str, str]:
+    """The variables in ``.env``, if this user can read it, and the package that reads it is there."""
+    with contextlib.suppress(ImportError, OSError, Problem):
+        return env_file.read(own / ".env")
+    return {}
+
+
 def _hides_another(own: Path, name: str) -> Path | None:
     """The project's file that is imported instead of Python's or a package's module `name`."""
-    return _module(own, name) if _is_provided(own, name) else None
+    return _own_module(own, name) if _is_provided(own, name) else None
 
 
 def _is_provided(own: Path, name: str) -> bool:
@@ -158,9 +189,10 @@ def _not_found(module: str, traceback: str, own: Path) -> Problem:
         return problems.module_hidden(hiding, traceback)
     if inner and _is_provided(own, name):
         return problems.module_lacking(module, name, traceback)
-    if _module(own, name):
+    if _own_module(own, name):
         return problems.app_broken(traceback, _place(traceback, own))
-    for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+    paths = (variables.get("PYTHONPATH", "") for variables in (os.environ, _written(own)))
+    for folder in filter(None, os.pathsep.join(paths).split(os.pathsep)):
         if found := _module(own / folder, name):
             return problems.pythonpath_ignored(name, found, traceback)
     if found := next(_within(own, name), None):
@@ -170,6 +202,22 @@ def _not_found(module: str, traceback: str, own: Path) -> Problem:
         if project.package.stem == name and not project.package.exists():
             return problems.app_gone(project.package, project.wsgi_file, traceback)
     return problems.package_missing(name, traceback)
+
+
+def _is_named(own: Path, name: str) -> bool:
+    """Whether the project itself, as a package, has that name."""
+    with contextlib.suppress(Problem):  # pyproject.toml cannot be read
+        project = Project(own)
+        return normalised(name) in map(normalised, (project.name, project.app_name))
+    return False
+
+
+def _own_module(own: Path, name: str) -> Path | None:
+    """The project's module `name`, in the folders that the .wsgi file puts on ``sys.path``."""
+    folders = [own]
+    with contextlib.suppress(Problem):  # pyproject.toml cannot be read
+        folders.insert(0, Project(own).import_folder)
+    return next(filter(None, (_module(folder, name) for folder in folders)), None)
 
 
 def _module(folder: Path, name: str) -> Path | None:

@@ -5,13 +5,14 @@ Pure. Only the HTML is examined. https://www.w3.org/TR/CSP3/
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from html.parser import HTMLParser
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 Sources = Sequence[str]
 Attributes = dict[str, str]
+# What it is, the directive for it, and whether sources allow it in a page at an address.
+Need = tuple[str, str, Callable[[Sources, SplitResult], bool]]
 
 # Without a directive of its own, another one decides.
 _INSTEAD = {
@@ -22,7 +23,8 @@ _INSTEAD = {
     "frame-src": "child-src",
 }
 _ALONE = ("default-src", "form-action", "base-uri")
-# What a tag loads, by the attribute that has the address.
+# What a tag loads: the attribute that has the address, the directive, and the words for it. Of a
+# link, by its rel; of one that only preloads, by its as.
 _LOADS = {
     "script": ("src", "script-src-elem", "a script from"),
     "img": ("src", "img-src", "an image from"),
@@ -33,15 +35,11 @@ _LOADS = {
     "video": ("src", "media-src", "audio or video from"),
     "form": ("action", "form-action", "a form to"),
     "base": ("href", "base-uri", "a base address of"),
-}
-_LINKS = {
-    "stylesheet": ("style-src-elem", "a style sheet from"),
-    "icon": ("img-src", "an icon from"),
-}
-_PRELOADED = {
-    "font": ("font-src", "a font from"),
-    "script": ("script-src-elem", "a script from"),
-    "style": ("style-src-elem", "a style sheet from"),
+    "link stylesheet": ("href", "style-src-elem", "a style sheet from"),
+    "link icon": ("href", "img-src", "an icon from"),
+    "preload font": ("href", "font-src", "a font from"),
+    "preload script": ("href", "script-src-elem", "a script from"),
+    "preload style": ("href", "style-src-elem", "a style sheet from"),
 }
 # A script of another type is data. https://html.spec.whatwg.org/#attr-script-type
 _SCRIPTS = ("", "module", "importmap", "text/javascript", "application/javascript")
@@ -60,11 +58,11 @@ def refused(html: str, policies: Sequence[str], url: str) -> list[str]:
     rules = [_parsed(one) for value in policies for one in value.split(",")]
     return list(
         dict.fromkeys(
-            need.what
-            for need in page.needs
+            what
+            for what, directive, is_allowed in page.needs
             for rule in rules
-            if (sources := _decisive(rule, need.directive)) is not None
-            and not need.is_allowed(sources, urlsplit(url))
+            if (sources := _decisive(rule, directive)) is not None
+            and not is_allowed(sources, urlsplit(url))
         )
     )
 
@@ -90,48 +88,39 @@ def _decisive(rule: dict[str, Sources], directive: str) -> Sources | None:
     return _decisive(rule, _INSTEAD.get(directive, "default-src"))
 
 
-@dataclass(frozen=True)
-class _Inline:
+def _inline(what: str, directive: str, text: str, nonce: str = "") -> Need:
     """A script or style in the page itself; one of an attribute has no nonce."""
 
-    what: str
-    directive: str
-    text: str
-    nonce: str = ""
-
-    def is_allowed(self, sources: Sources, page: SplitResult) -> bool:
-        is_attribute = self.directive.endswith("-attr")
-        if _has_nonce(sources, self.nonce):
+    def is_allowed(sources: Sources, page: SplitResult) -> bool:
+        if _has_nonce(sources, nonce):
             return True
-        if not is_attribute or "'unsafe-hashes'" in sources:
+        if not directive.endswith("-attr") or "'unsafe-hashes'" in sources:
             for name in ("sha256", "sha384", "sha512"):
-                digest = hashlib.new(name, self.text.encode()).digest()
+                digest = hashlib.new(name, text.encode()).digest()
                 if f"'{name}-{base64.b64encode(digest).decode()}'" in sources:
                     return True
         # These make browsers ignore the keyword.
         is_strict = any(one.startswith(("'nonce-", "'sha", "'strict-dynamic'")) for one in sources)
         return "'unsafe-inline'" in sources and not is_strict
 
+    return what, directive, is_allowed
 
-@dataclass(frozen=True)
-class _Loaded:
+
+def _loaded(what: str, directive: str, url: SplitResult, attributes: Attributes) -> Need:
     """Something that has an address."""
 
-    what: str
-    directive: str
-    url: SplitResult
-    attributes: Attributes
-
-    def is_allowed(self, sources: Sources, page: SplitResult) -> bool:
-        if self.directive in ("script-src-elem", "style-src-elem"):
-            if _has_nonce(sources, self.attributes.get("nonce", "")):
+    def is_allowed(sources: Sources, page: SplitResult) -> bool:
+        if directive in ("script-src-elem", "style-src-elem"):
+            if _has_nonce(sources, attributes.get("nonce", "")):
                 return True
-            hashes = self.attributes.get("integrity", "").split()
+            hashes = attributes.get("integrity", "").split()
             if hashes and all(f"'{one}'" in sources for one in hashes):
                 return True
-        if self.directive == "script-src-elem" and "'strict-dynamic'" in sources:
+        if directive == "script-src-elem" and "'strict-dynamic'" in sources:
             return False
-        return any(_matches(source, self.url, page) for source in sources)
+        return any(_matches(source, url, page) for source in sources)
+
+    return what, directive, is_allowed
 
 
 def _has_nonce(sources: Sources, nonce: str) -> bool:
@@ -175,7 +164,7 @@ class _Page(HTMLParser):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self.needs: list[_Inline | _Loaded] = []
+        self.needs: list[Need] = []
         self._url = url
         self._inside: tuple[str, str] | None = None  # a script or style, and its nonce
         self._text = ""
@@ -194,38 +183,36 @@ class _Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if self._inside and tag == self._inside[0]:
-            what = f"an inline {tag}"
-            self.needs.append(_Inline(what, f"{tag}-src-elem", self._text, self._inside[1]))
+            what, directive = f"an inline {tag}", f"{tag}-src-elem"
+            self.needs.append(_inline(what, directive, self._text, self._inside[1]))
             self._inside = None
 
-    def _of_attributes(self, own: Attributes) -> Iterator[_Inline]:
+    def _of_attributes(self, own: Attributes) -> Iterator[Need]:
         for name, value in own.items():
             if name.startswith("on") and value:
-                yield _Inline(f"an event handler ({name})", "script-src-attr", value)
+                yield _inline(f"an event handler ({name})", "script-src-attr", value)
             if name == "style" and value:
-                yield _Inline("a style attribute", "style-src-attr", value)
+                yield _inline("a style attribute", "style-src-attr", value)
             if name in ("href", "action") and value.strip().lower().startswith("javascript:"):
-                yield _Inline("a link to javascript:", "script-src-elem", value)
+                yield _inline("a link to javascript:", "script-src-elem", value)
 
-    def _loads(self, tag: str, own: Attributes) -> Iterator[_Loaded]:
-        attribute, directive, what = _LOADS.get(tag, ("href", "", ""))
+    def _loads(self, tag: str, own: Attributes) -> Iterator[Need]:
+        keys = [tag]
         if tag == "link":
             words = own.get("rel", "").lower().split()
-            kinds = [_LINKS[word] for word in words if word in _LINKS]
+            keys = [f"link {word}" for word in words]
             if {"preload", "modulepreload"} & set(words):
-                kinds += filter(None, [_PRELOADED.get(own.get("as", "script").lower())])
-        else:
-            kinds = [(directive, what)] if directive else []
-        address = own.get(attribute, "").strip()
-        if not address or address.lower().startswith(("javascript:", "about:")):
-            return
-        try:
-            url = urlsplit(urljoin(self._url, address))
-            url.port  # noqa: B018
-        except ValueError:  # it is no address, and nothing is loaded
-            return
-        place = url.hostname if url.scheme in _PORTS else f"{url.scheme}:"
-        for directive, what in kinds:
-            yield _Loaded(f"{what} {place}", directive, url, own)
-        if tag == "base":
-            self._url = url.geturl()
+                keys.append(f"preload {own.get('as', 'script').lower()}")
+        for attribute, directive, what in (_LOADS[key] for key in keys if key in _LOADS):
+            address = own.get(attribute, "").strip()
+            if not address or address.lower().startswith(("javascript:", "about:")):
+                continue
+            try:
+                url = urlsplit(urljoin(self._url, address))
+                url.port  # noqa: B018
+            except ValueError:  # it is no address, and nothing is loaded
+                continue
+            place = url.hostname if url.scheme in _PORTS else f"{url.scheme}:"
+            yield _loaded(f"{what} {place}", directive, url, own)
+            if tag == "base":
+                self._url = url.geturl()

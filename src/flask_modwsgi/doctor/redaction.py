@@ -8,8 +8,12 @@ from urllib.parse import quote, quote_plus
 
 MASK = "********"
 SHORTEST = 6  # shorter values, such as 1 and yes, are in every text
-_SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|KEY|CREDENTIAL|DSN|_URL$", re.IGNORECASE)
-_LOGIN = re.compile(r"(\w+://)[^/\s@]+@")  # in the address of a database or a package index
+# PWD and OLDPWD are the shell's.
+_SECRET = re.compile(
+    r"SECRET|PASSWORD|PASSWD|PASSPHRASE|_PASS$|(?<!^)(?<!^OLD)PWD|TOKEN|KEY|CREDENTIAL|DSN|_UR[IL]$",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(r"(?<=://)[^/\s@]+@")  # in the address of a database or a package index
 
 
 def is_secret(name: str) -> bool:
@@ -18,8 +22,8 @@ def is_secret(name: str) -> bool:
 
 
 def masked(name: str, value: str) -> str:
-    """Secrets as stars, with their length, so that an empty one shows."""
-    return f"{MASK} ({len(value)} characters)" if is_secret(name) else value
+    """Secrets as stars, with their length, so that an empty one shows; logins in addresses, too."""
+    return f"{MASK} ({len(value)} characters)" if is_secret(name) else mask(value, ())
 
 
 def secrets(environ: Mapping[str, str], own: Mapping[str, str]) -> list[str]:
@@ -56,4 +60,4 @@ def mask(text: str, hidden: Iterable[str]) -> str:
     """`text` without any of the secrets and without logins in addresses."""
     for value in hidden:
         text = text.replace(value, MASK)
-    return _LOGIN.sub(rf"\1{MASK}@", text)
+    return _LOGIN.sub(f"{MASK}@", text)

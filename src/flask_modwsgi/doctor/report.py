@@ -51,7 +51,7 @@ def compose(project: Project, findings: Sequence[Finding], configuration: Sectio
         "Versions": lambda: versions(facts),
         "Settings": lambda: settings(facts),
         "Permissions": lambda: permissions(facts),
-        "Components": lambda: components.as_text(components.of(facts.built, facts.project.python)),
+        "Components": lambda: "\n".join(components.of(facts.built, facts.project.python)),
         "Libraries": lambda: components.linked(facts.built.module),
         "Apache": configuration,
         "Setup": lambda: tail(project, "setup.log"),
@@ -69,7 +69,7 @@ def _text(section: Section) -> str:
     try:
         return section() or "(nothing)"
     except Problem as problem:
-        return f"(not possible: {problem.slug})"
+        return f"(not possible: {problem.slug}: {problem.what})"
     except Exception as error:
         return f"(not possible: {described(error)})"
 
@@ -105,9 +105,8 @@ def versions(facts: Facts) -> str:
 
 def settings(facts: Facts) -> str:
     """Settings in full; of the rest only names and lengths."""
-    written = env_file.read(facts.project.env_file)
     rows = [
-        f"{name:<16} {getattr(facts.settings, name.lower())!s:<20} {source(name, written)}"
+        f"{name:<16} {getattr(facts.settings, name.lower())!s:<20} {source(name, facts.written)}"
         for name in NAMES
     ]
     own = _own(facts.project)
@@ -133,7 +132,7 @@ def _permission(path: Path) -> str:
 
 def tail(project: Project, name: str) -> str:
     """The last lines of a log of this project."""
-    return "\n".join(line.text for line in reader.tail(project.logs / name)[-LOG_LINES:])
+    return "\n".join(line.text for line in reader.last(project.logs / name, LOG_LINES))
 
 
 def without_queries(lines: str) -> str:

@@ -4,17 +4,25 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from ..logs import events
 from ..logs.events import Event, messages
 
 # What runs the application is not what is wrong with it.
 _SCAFFOLD = re.compile(
-    r'File "(<frozen (runpy|importlib)|.*/flask_modwsgi/worker/\w+\.py|.*/mod_wsgi/express/'
+    r'  File "(<frozen (runpy|importlib)|.*/flask_modwsgi/worker/\w+\.py|.*/mod_wsgi/express/'
     r"|.*/handler\.wsgi)"
 )
 # Also after a line that the application did not finish; not that of an exception group, which is indented.
 _HEAD = re.compile(r"^(?:\S.*)?(Traceback \(most recent call last\):?)$")
-_UNDERLINING = re.compile(r"^\s*[\^~]+[\s\^~]*$")
+_UNDERLINING = re.compile(r"^\s*[\^~][\s\^~]*$")
 _SYNTAX = re.compile(r"(Syntax|Indentation|Tab)Error:")
+# The first of several, each of which led to the next one.
+_FIRST = re.compile(
+    r"(?<!^The above exception was the direct cause of the following exception:\n\n)"
+    r"(?<!^During handling of the above exception, another exception occurred:\n\n)"
+    r"^(?:\S.*)?Traceback \(most recent call last\):?$",
+    re.MULTILINE,
+)
 _Writer = tuple[int | None, str | None]
 
 
@@ -35,6 +43,13 @@ def tracebacks(log: Iterable[Event]) -> list[str]:
     return ["\n".join(without_scaffold(one)) for one in found]
 
 
+def last_chain(log: Iterable[Event]) -> list[str]:
+    """The last traceback, after those of the exceptions that led to it. Of a log of one writer."""
+    text = "\n".join(line for _, line in _lines(log))
+    start = max((found.start() for found in _FIRST.finditer(text)), default=0)
+    return tracebacks(events.printed(text[start:]))
+
+
 def _lines(log: Iterable[Event]) -> Iterator[tuple[_Writer, str]]:
     for event in log:
         writer = event.get("pid"), event.get("request_id")
@@ -45,19 +60,19 @@ def _lines(log: Iterable[Event]) -> Iterator[tuple[_Writer, str]]:
 def crash_stack(log: Iterable[Event]) -> str:
     """The stack that Python's faulthandler wrote last, without the frames around the application.
 
-    Of the thread that crashed; after a time limit, of the main thread, which comes last.
+    Of the thread that crashed, which may be between others; of the first one if Python does not know
+    that thread. After a time limit, of the main thread, which comes last.
     https://docs.python.org/3/library/faulthandler.html
     """
-    head, stack = "", list[str]()
+    head, stack, is_wanted = "", list[str](), False
     for _, line in _lines(log):
         if line.startswith(("Fatal Python error", "Timeout (")):
             # It is written in pieces; a line of another process may have come between them.
-            head, stack = line.partition("[")[0].rstrip(), []
-        elif line.startswith("Thread 0x") and stack and head.startswith("Fatal"):
-            head = ""
+            head, stack, is_wanted = line.partition("[")[0].rstrip(), [], False
         elif head and line.startswith(("Current thread", "Thread 0x")):
-            stack = [head, line]
-        elif head and stack and line.startswith("  File "):
+            is_wanted = not stack or line.startswith("Current") or head.startswith("Timeout")
+            stack = [head, line] if is_wanted else stack
+        elif is_wanted and line.startswith("  File "):
             stack.append(line)
     return "\n".join(without_scaffold(stack))
 
@@ -72,7 +87,7 @@ def without_scaffold(lines: Sequence[str]) -> list[str]:
         if _UNDERLINING.match(line) and not _SYNTAX.match(following):
             continue
         if line.startswith("  File "):
-            skipping = bool(_SCAFFOLD.search(line))
+            skipping = bool(_SCAFFOLD.match(line))
         elif not line.startswith("    "):
             skipping = False
         if not skipping:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 _PIECE = re.compile(rb"\x1e(\S+) (\d+) (.*)", re.DOTALL)
 _MARKS = 24  # bytes at most of what is around the writer's name and the piece
 _MOST_UNFINISHED = 64  # lines whose writer died in the middle
+LONGEST = 1024 * 1024  # bytes of a line
 
 
 def cut(line: bytes, writer: str, size: int) -> Iterator[bytes]:
@@ -30,17 +31,21 @@ class Joined:
     """Puts the pieces together again."""
 
     def __init__(self) -> None:
-        self._unfinished: dict[bytes, list[bytes]] = {}
+        self._unfinished: dict[bytes, bytearray] = {}
 
     def __call__(self, line: bytes) -> bytes | None:
-        """`line`, or the one that it completes, or None where more is to come."""
+        """`line`, or the one that it completes, or None where more is to come.
+
+        What is longer than `LONGEST` is cut: the application may write any piece.
+        """
         match = _PIECE.fullmatch(line)
         if not match:
             return line
         writer, left, part = match.groups()
-        self._unfinished.setdefault(writer, []).append(part)
-        if not left.strip(b"0"):
-            return b"".join(self._unfinished.pop(writer))
+        begun = self._unfinished.setdefault(writer, bytearray())
+        begun += part
+        if not left.strip(b"0") or len(begun) > LONGEST:
+            return bytes(self._unfinished.pop(writer))
         if len(self._unfinished) > _MOST_UNFINISHED:
             del self._unfinished[next(iter(self._unfinished))]
         return None

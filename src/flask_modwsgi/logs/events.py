@@ -30,12 +30,18 @@ _ERROR = re.compile(
     re.DOTALL,
 )
 # mod_wsgi puts this before every line of the application; it is always the same path.
-SCRIPT = re.compile(rb"\[script [^]]*\] ")
-# How logging that an application set up itself begins its lines on sys.stderr, as alembic does, and what
-# Python warns of.
+SCRIPT = re.compile(rb"\[script [^][]*\] ")
+# How logging that an application set up itself begins its lines on sys.stderr, as alembic and loguru do, and
+# what Python warns of. Up to three words, such as the logger and the thread, may be before the level. Where
+# one ends is certain, so that no line takes long to read.
 _LOGGED_LEVEL = re.compile(
-    r"(?:\[?\d{4}-\d\d-\d\d[ T][\d:,.]+\]? *(?:- *\S+ *- *)?)?\[?(DEBUG|INFO|WARN)(?:I|ING)?\b[\]: ]"
+    r"""(?:\[?\d{4}-\d\d-\d\d[ T][\d:,.]++(?:\ ?(?:Z|[+-]\d\d:?\d\d))?\]?(?:[\s|:]|-(?=\s))*
+        (?:(?!\[?(?:ERROR|CRITICAL|FATAL)\b)
+           (?:\[[^][]*\]|[^\s|:[\]-][^\s|:[\]]*(?:\[\d+\]|\ \(\w+\))?)(?:[\s|:]|-(?=\s))+){0,3}?
+    )?\[?(TRACE|DEBUG|INFO|SUCCESS|WARN)(?:I|ING)?\b[]:|\s]""",
+    re.VERBOSE,
 )
+_LEVELS = {"TRACE": "debug", "SUCCESS": "info", "WARN": "warning"}  # the others have their own name
 _WARNED = re.compile(r"\S+:\d+: \w*Warning: ")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _CONTROLS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
@@ -68,7 +74,7 @@ class Event(TypedDict, total=False):
 
 
 # Apache, its parts, mod_wsgi and this package.
-_SERVER = re.compile(r"core|mpm_\w+|wsgi|flask_modwsgi")
+SERVER = re.compile(r"core|mpm_\w+|wsgi|flask_modwsgi")
 
 _NUMBERS = {"status", "bytes", "microseconds", "pid"}
 _NAMES = Event.__annotations__.keys()
@@ -85,10 +91,14 @@ def tells_of_certificate(line: bytes) -> bool:
     return _CERTIFICATE_READY.encode() in line and is_certificate_ready(read_error(line))
 
 
+def is_about_request(event: Event) -> bool:
+    """Whether it may have words of a client."""
+    return bool(event.get("client") or event.get("request_id"))
+
+
 def is_of_server(event: Event) -> bool:
-    """Whether the server says it of itself; a line about a request may have words of its client."""
-    is_about_request = event.get("client") or event.get("request_id")
-    return bool(_SERVER.fullmatch(event.get("logger", ""))) and not is_about_request
+    """Whether the server says it of itself."""
+    return bool(SERVER.fullmatch(event.get("logger", ""))) and not is_about_request(event)
 
 
 def access_format(style: str) -> str:
@@ -107,11 +117,6 @@ def read(line: bytes) -> Event:
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return _other(line)
     return read_error(line) if line.startswith(b"[") else read_access(line)
-
-
-def read_all(lines: Iterable[bytes]) -> list[Event]:
-    """What the lines of one of the files say."""
-    return [read(line) for line in lines]
 
 
 def printed(text: str) -> list[Event]:
@@ -183,7 +188,7 @@ def _of_apache(line: bytes) -> Event:
 def _level_of(message: str) -> str:
     """Of what is written to ``sys.stderr``: error, unless it says itself that it is none."""
     if found := _LOGGED_LEVEL.match(message):
-        return {"WARN": "warning"}.get(found[1], found[1].lower())
+        return _LEVELS.get(found[1], found[1].lower())
     return "warning" if _WARNED.match(message) else "error"
 
 

@@ -9,9 +9,9 @@ import re
 from .events import Event
 
 _ROUTINE = re.compile(
-    r"AH00094: Command line|AH00489: .*resuming normal|AH0049[12]: caught SIG"
+    r"AH00094: Command line|resuming normal operations|AH0049[12]: caught SIG"
     r"|Starting daemon process '|Python home set to '|Initializing Python runtime"
-    r"|Attaching to Python |Imported existing 'mod_wsgi'|Adding '.*' to path"
+    r"|Attaching to Python |Imported existing 'mod_wsgi'|Adding '[^']*' to path"
     r"|Loading (Python|WSGI) script|Application startup timer (started|cancelled)"
     r"|Shutdown requested for daemon|Stopping process '|Destroying Python sub"
     r"|Releasing Python main|Terminating Python runtime|Python runtime has shut down"

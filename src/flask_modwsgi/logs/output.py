@@ -7,6 +7,7 @@ import collections
 import contextlib
 import fcntl
 import os
+import select
 import subprocess
 import threading
 import time
@@ -21,10 +22,12 @@ from ..config.settings import Settings
 from ..machine import files, process_table, trust
 from ..machine.process_table import Process
 from ..machine.times import wait
+from ..terminal import printable_bytes
 from . import events, rendering
+from .chunking import LONGEST
 from .events import Event
 from .noise import is_routine
-from .writer import LONGEST, take_certificate
+from .writer import LOST, take_certificate
 
 KEPT = 600  # lines of a terminal that are looked at when something fails
 _ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
@@ -36,9 +39,12 @@ _KEPT_VARIABLES = ("TZ", "TMPDIR", "XDG_RUNTIME_DIR")
 class Terminal:
     """To the output of this process, line by line, whatever that is: a terminal, pipe or file."""
 
-    def __init__(self, project: Project, style: str, quiet: bool) -> None:
-        """:param style: Of `rendering`."""
-        self._project = project
+    def __init__(self, root: Path, style: str, quiet: bool) -> None:
+        """
+        :param root: The server root.
+        :param style: Of `rendering`.
+        """
+        self._root = root
         self._style = style
         self._quiet = quiet
         self._kept: collections.deque[tuple[float, Event]] = collections.deque(maxlen=KEPT)
@@ -53,7 +59,11 @@ class Terminal:
         if systemd.is_journal(1):
             requests = rendering.for_journal(requests)
         errors = rendering.error_lines(self._style, self._keep, systemd.is_journal(2))
-        copies = ((process.stdout, 1, requests), (process.stderr, 2, errors))
+        notices = rendering.error_lines(self._style, None, systemd.is_journal(2))
+        copies = (
+            (process.stdout, 1, requests, requests),
+            (process.stderr, 2, errors, notices),
+        )
         self._copiers = [
             threading.Thread(target=self._copy, args=copy, daemon=True) for copy in copies
         ]
@@ -61,22 +71,38 @@ class Terminal:
             copier.start()
         return process
 
-    def _copy(self, source: IO[bytes], target: int, render: rendering.Render) -> None:
+    def _copy(
+        self,
+        source: IO[bytes],
+        target: int,
+        render: rendering.Render,
+        render_notice: rendering.Render,
+    ) -> None:
         _enlarge(source.fileno())
+        lost, is_begun = 0, False
         with source:
             for line in iter(partial(source.readline, LONGEST), b""):
-                shown = render(line.rstrip(b"\n"))
                 try:
-                    while shown and not self._quiet:
-                        shown = shown[os.write(target, shown) :]
-                except OSError:  # the reader of our output is gone; Apache goes on
-                    self._quiet = True
+                    shown = render(line.rstrip(b"\n"))
+                except Exception:  # Apache would wait for ever where nobody reads its output
+                    shown = printable_bytes(line.rstrip(b"\n")) + b"\n"
+                if not shown or self._quiet:
+                    continue
+                notice = render_notice(LOST % lost) if lost else b""
+                data = b"\n" * is_begun + notice + shown
+                written = _write(target, data)
+                if written == len(data):
+                    lost, is_begun = 0, False
+                else:
+                    left = len(data) - written
+                    lost = left if left <= len(shown) else lost + len(shown)
+                    is_begun = is_begun or written > 0
 
     def _keep(self, event: Event) -> bool:
         """Of a line of the error log; whether it is shown, too."""
         self._kept.append((time.monotonic(), event))
         if events.is_certificate_ready(event):
-            take_certificate(self._project.root)
+            take_certificate(self._root)
         return not is_routine(event)
 
     def lines(self, seconds: float | None = None) -> list[Event]:
@@ -93,8 +119,13 @@ class Terminal:
 class Files:
     """To ``access.log`` and ``error.log`` in a folder, by a process that outlives this one."""
 
-    def __init__(self, project: Project, folder: Path, settings: Settings) -> None:
-        self._project = project
+    def __init__(self, python: Path, root: Path, folder: Path, settings: Settings) -> None:
+        """
+        :param python: Runs that process.
+        :param root: The server root.
+        """
+        self._python = python
+        self._root = root
         self._folder = folder
         self._settings = settings
         self._written = since_now(folder / "error.log")
@@ -112,10 +143,10 @@ class Files:
             limits = (chosen.log_format, str(size), str(chosen.log_count))
             self._writer = subprocess.Popen(
                 [
-                    *(self._project.python, "-I", "-m", WRITER),
-                    *(str(access), str(error), self._project.root, self._folder, *limits),
+                    *(self._python, "-I", "-m", WRITER),
+                    *(str(access), str(error), self._root, self._folder, *limits),
                 ],
-                cwd=self._project.root,
+                cwd=self._folder,
                 env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -139,6 +170,18 @@ class Files:
                 self._writer.wait(timeout=2)
 
 
+def _write(target: int, data: bytes) -> int:
+    """Return how much of it could be written: the reader may be gone, or the disk full, and Apache goes on."""
+    written = 0
+    with contextlib.suppress(OSError):
+        while written < len(data):
+            try:
+                written += os.write(target, data[written:])
+            except BlockingIOError:  # another program that has the terminal may have set that
+                select.select([], [target], [])
+    return written
+
+
 def make_folder(project: Project, folder: Path) -> None:
     """Make the folder for log files, which may be within that of the project's logs."""
     files.make_private(trust.made_folder(project.logs))
@@ -159,15 +202,20 @@ def wait_for_writer(folder: str, owner: int, seconds: float) -> None:
 
 
 def since_now(log: Path) -> Callable[[], list[Event]]:
-    """What is written to an error log from now on, as often as it is asked for."""
-    position = log.stat().st_size if log.exists() else 0
+    """What is written to an error log from now on, as often as it is asked for.
+
+    Nothing of one that may not be read, such as root's, where an account serves that logs elsewhere.
+    """
+    position = 0
+    with contextlib.suppress(OSError):
+        position = log.stat().st_size
 
     def written() -> list[Event]:
         try:
             with files.opened(log) as file:
                 was_put_aside = os.fstat(file.fileno()).st_size < position
                 file.seek(0 if was_put_aside else position)
-                return events.read_all(file.read().split(b"\n")[:-1])
+                return [events.read(line) for line in file.read().split(b"\n")[:-1]]
         except OSError:
             return []
 

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from ..config.project import Project
 from ..machine import files
 from ..machine.times import clock
-from ..terminal import RED, YELLOW, colours, printable, styled
+from ..terminal import RED, YELLOW, colours, printable, styled, wrapped
 from . import events
 from .events import Event
 from .noise import is_routine
@@ -22,7 +22,18 @@ from .noise import is_routine
 SERIOUS = {"emerg", "alert", "crit", "critical", "error"}
 MINOR = {"warn", "warning"}
 LOGS = ("access.log", "error.log", "stand-in/error.log")
-TAIL = 256 * 1024  # bytes of each log that are read
+BLOCK = 256 * 1024  # bytes that are read at once
+MOST = 64 * 1024 * 1024  # bytes of each log that are looked through
+QUICK = 4 * 1024 * 1024  # the same where the answer has to come at once
+NOTED = 2000  # lines of note that are enough there
+# Lines of errors and of the server, in both formats, and those without columns. Only these are worth
+# the time to read all of what they say.
+_SERIOUS, _SERVER = b"|".join(map(str.encode, sorted(SERIOUS))), events.SERVER.pattern.encode()
+_OF_NOTE = re.compile(
+    rb"(?![\[{])|\[[^]]*\] \[(?:[\w.-]*:(?:%(level)b)|(?:%(server)b):\w+)\] "
+    rb'|\{.*"(?:level": "(?:%(level)b|unknown)|logger": "(?:%(server)b))"'
+    % {b"level": _SERIOUS, b"server": _SERVER}
+)
 
 
 class Line(NamedTuple):
@@ -35,19 +46,31 @@ class Line(NamedTuple):
 def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
     """Print the last `lines` lines, then new ones if `follow`; or the errors, grouped by cause."""
     if not any((project.logs / name).exists() for name in LOGS):
-        print(f"There are no logs in {project.logs} yet: ./run start writes them", file=sys.stderr)
+        print(none_in(project.logs), file=sys.stderr)
     if errors:
-        for count, last, cause in causes(project):
-            print(f"{count:>5} x  last {last}  {cause}")
+        for count, moment, cause in causes(noted(project.logs / "error.log")):
+            print(f"{count:>5} x  last {moment}  {cause}")
         return 0
     folder = project.logs
     paths = [folder / name for name in LOGS]
     followers = [Follower(path) for path in paths] if follow else []
-    past = [line for line in merged([tail(path) for path in paths]) if not is_routine(line.event)]
-    new = (line for line in appended(followers) if not is_routine(line.event)) if follow else ()
+    past = merged([last(path, lines, _is_shown) for path in paths])
+    new = (line for line in appended(followers) if _is_shown(line.event)) if follow else ()
     for line in itertools.chain(past[max(0, len(past) - lines) :], new):
         print(coloured(line), flush=True)
     return 0
+
+
+def none_in(folder: Path) -> str:
+    """Why there are no logs."""
+    return wrapped(
+        f"There are no logs in {folder}: ./run start writes them. In the foreground, everything is in"
+        " the output of ./run; under systemd, journalctl shows it."
+    )
+
+
+def _is_shown(event: Event) -> bool:
+    return not is_routine(event)
 
 
 def generations(path: Path) -> Iterator[BinaryIO]:
@@ -67,32 +90,76 @@ def generations(path: Path) -> Iterator[BinaryIO]:
             yield stream
 
 
-def tail(path: Path) -> list[Line]:
-    """The last lines of a log, also from rotated files; empty if there is no log."""
-    data = b""
+def backwards(path: Path, room: int = MOST) -> Iterator[bytes]:
+    """The lines of a log and of its rotated files, the newest first, as far as they are complete.
+
+    :param room: The bytes at the end that are looked through.
+    """
+    rest, newer = b"", True
     for stream in generations(path):
         with stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - (TAIL - len(data))))
-            data = stream.read() + data
-        if len(data) >= TAIL:
-            break
-    lines = data.split(b"\n")[:-1]
-    return [_line(line) for line in (lines[1:] if len(data) >= TAIL else lines)]
+            position = stream.seek(0, os.SEEK_END)
+            while position and room:
+                size = min(BLOCK, position, room)
+                position, room = position - size, room - size
+                stream.seek(position)
+                rest, *lines = (stream.read(size) + rest).split(b"\n")
+                if lines and newer:
+                    newer = False
+                    lines.pop()  # it has no end yet
+                yield from reversed(lines)
+        if not room:
+            return
+    if not newer:
+        yield rest
+
+
+def last(path: Path, number: int, wanted: Callable[[Event], bool] = bool) -> list[Line]:
+    """The last lines of a log of which `wanted` is true, also from rotated files."""
+    found = (line for line in map(_line, backwards(path)) if wanted(line.event))
+    return [*itertools.islice(found, number)][::-1]
+
+
+def having(path: Path, text: str) -> list[Event]:
+    """What the lines of a log say in which a text is as it is written here."""
+    part = text.encode(errors="backslashreplace")
+    return [events.read(line) for line in backwards(path) if part in line][::-1]
+
+
+def noted(path: Path, number: int | None = None) -> list[Event]:
+    """What an error log says of errors and of the server; only the last `number` lines of that."""
+    found = filter(_OF_NOTE.match, backwards(path))
+    return [events.read(line) for line in itertools.islice(found, number)][::-1]
+
+
+def recent(project: Project) -> tuple[list[Event], float]:
+    """The latest of that, and from when on it is complete.
+
+    In seconds since 1970; 0.0 if it is complete from the first line on.
+    """
+    path, found, oldest = project.logs / "error.log", list[Event](), b""
+    for line in backwards(path, QUICK):
+        oldest = line if line.startswith((b"[", b"{")) else oldest
+        if _OF_NOTE.match(line):
+            found.append(events.read(line))
+            if len(found) == NOTED:
+                break
+    is_complete = len(found) < NOTED and _size(path) <= QUICK
+    begins = datetime.fromisoformat(events.read(oldest)["time"]).timestamp()
+    return found[::-1], 0.0 if is_complete else begins
+
+
+def _size(path: Path) -> int:
+    """The bytes of a log and of its rotated files."""
+    total = 0
+    for stream in generations(path):
+        with stream:
+            total += os.fstat(stream.fileno()).st_size
+    return total
 
 
 def _line(line: bytes) -> Line:
     return Line(line.decode(errors="replace"), events.read(line))
-
-
-def log(path: Path) -> list[Event]:
-    """What the last lines of a log say."""
-    return [line.event for line in tail(path)]
-
-
-def error_log(project: Project) -> list[Event]:
-    """The end of the error log."""
-    return log(project.logs / "error.log")
 
 
 def level(event: Event) -> str:
@@ -156,13 +223,13 @@ def coloured(line: Line) -> str:
     return styled(text, colour)
 
 
-def causes(project: Project, since: float = 0.0) -> list[tuple[int, str, str]]:
-    """How often each error is in the log, when last, and what it was; the latest cause last.
+def causes(log: Iterable[Event], since: float = 0.0) -> list[tuple[int, str, str]]:
+    """How often each error is in a log, when last, and what it was; the latest cause last.
 
     :param since: Errors before are left out; in seconds since 1970.
     """
     found: dict[str, tuple[int, float]] = {}
-    for event, lines in records(error_log(project)):
+    for event, lines in records(log):
         moment = datetime.fromisoformat(event["time"]).timestamp()
         if level(event) in SERIOUS and moment >= since:
             said = said_in(lines)
@@ -170,7 +237,7 @@ def causes(project: Project, since: float = 0.0) -> list[tuple[int, str, str]]:
                 cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", printable(text))
                 found[cause] = found.get(cause, (0, 0.0))[0] + 1, moment
     ordered = sorted(found.items(), key=lambda item: item[1][1])
-    return [(count, clock(last), cause) for cause, (count, last) in ordered]
+    return [(count, clock(moment), cause) for cause, (count, moment) in ordered]
 
 
 def records(log: Iterable[Event]) -> Iterator[tuple[Event, list[str]]]:
@@ -213,6 +280,6 @@ def _is_cause(text: str) -> bool:
     return bool(text.strip()) and not text.startswith(around_it)
 
 
-def last_errors(project: Project, number: int, since: float) -> list[str]:
+def last_errors(log: Iterable[Event], number: int, since: float) -> list[str]:
     """The latest causes, the newest first."""
-    return [f"{last}  {cause}" for _, last, cause in reversed(causes(project, since)[-number:])]
+    return [f"{moment}  {cause}" for _, moment, cause in reversed(causes(log, since)[-number:])]

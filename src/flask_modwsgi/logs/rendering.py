@@ -90,7 +90,8 @@ def _brief_error(event: Event) -> bytes:
 def _brief_access(event: Event) -> bytes:
     if "status" not in event:
         return _brief_error(event)
-    asked = event.get("request") or f"{event['method']} {event['url']}"
+    named = f"{event['method']} {event['url']}" if "method" in event else event.get("request")
+    asked = named or "-"  # it may be empty
     took = round(event["microseconds"] / 1000)
     return _line(printable(f"{asked} {event['status']} {took} ms"))
 

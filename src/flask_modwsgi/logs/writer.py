@@ -20,18 +20,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import events, rendering
+from .chunking import LONGEST
 from .rotation import RotatedFile
 
 # So many deaths within so many seconds may be a crash loop.
 LOOP_DEATHS, LOOP_SECONDS = 5, 30.0
 _DIED = re.compile(rb"has died; dereg|AH0005[12]: child pid|of the application died")
 CHUNK = 256 * 1024  # bytes read at once, and written to one file
-LONGEST = 1024 * 1024  # bytes of a line
 # Seconds in which lines gather, so that a burst of them wakes this process once; the pipe has room.
 GATHER = 0.01
 # So many looks, with so many seconds between them, at a pipe that is half full, and nothing was read.
 LOOKS, LOOK = 8, 0.25
-Work = Callable[[Mapping[int, int], Callable[[], None]], None]
+LOST = b"%d bytes of this log could not be written"
+Owe = Callable[[int, int], None]
+Work = Callable[[Mapping[int, int], Callable[[], None], Owe], None]
 _RUNNING: dict[str, list[subprocess.Popen[bytes]]] = collections.defaultdict(list)
 
 
@@ -55,6 +57,11 @@ class Log:
         self._rest = b""
         self._lost = lost
 
+    @property
+    def owed(self) -> int:
+        """Bytes that came, and that are neither in the file nor told to be lost."""
+        return self._lost + len(self._rest)
+
     def feed(self, chunk: bytes) -> None:
         """Write the lines that `chunk` completes."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
@@ -64,7 +71,8 @@ class Log:
 
     def close(self) -> None:
         """Write what has no end."""
-        self._write([self._rest] if self._rest else [])
+        rest, self._rest = self._rest, b""
+        self._write([rest] if rest else [])
 
     def _write(self, lines: list[bytes]) -> None:
         self._look(lines)
@@ -73,7 +81,7 @@ class Log:
             return
         lost, notice = self._lost, b""
         if lost:
-            notice = self._render(b"%d bytes of this log could not be written" % lost)
+            notice = self._render(LOST % lost)
         try:
             written = self._file.write(notice + data)
         except OSError:  # a full disk, for example; Apache goes on
@@ -81,12 +89,15 @@ class Log:
         self._lost = len(notice + data) - written if written else lost + len(data)
 
 
-def take_certificate(project_root: str | Path) -> None:
-    """Have Apache serve what it got from the authority, by a process of its own."""
-    _run("flask_modwsgi.server.take_certificate", project_root)
+def take_certificate(root: str | Path) -> None:
+    """Have Apache serve what it got from the authority, by a process of its own.
+
+    :param root: The server root; the project may be another release after a reload.
+    """
+    _run("flask_modwsgi.server.take_certificate", root)
 
 
-def _run(module: str, project_root: str | Path) -> None:
+def _run(module: str, root: str | Path) -> None:
     """They know more, but need packages that this process does without.
 
     The application may write any line, and many of them. One at work, and one that waits for it and
@@ -96,7 +107,7 @@ def _run(module: str, project_root: str | Path) -> None:
     running[:] = [one for one in running if one.poll() is None]
     if len(running) < 2:
         with contextlib.suppress(OSError):  # the environment is gone
-            running.append(subprocess.Popen([sys.executable, "-I", "-m", module, project_root]))
+            running.append(subprocess.Popen([sys.executable, "-I", "-m", module, root]))
 
 
 class Watch:
@@ -104,8 +115,9 @@ class Watch:
     `server.take_certificate` when there is a new certificate.
     """
 
-    def __init__(self, project_root: str) -> None:
-        self._root = project_root
+    def __init__(self, root: str) -> None:
+        """:param root: The server root."""
+        self._root = root
         self._times: collections.deque[float] = collections.deque(maxlen=LOOP_DEATHS)
 
     def look(self, lines: list[bytes]) -> None:
@@ -124,52 +136,61 @@ def tells_of_death(line: bytes) -> bool:
     return bool(_DIED.search(line)) and events.is_of_server(events.read_error(line))
 
 
-def copy(logs: dict[int, Log], beat: Callable[[], None]) -> None:
+def copy(logs: dict[int, Log], beat: Callable[[], None], owe: Owe) -> None:
     """Write what comes from each file descriptor to its log until all are closed.
 
     :param beat: Is called again and again.
+    :param owe: Is told how many bytes of a file descriptor would be lost now.
     """
     while logs:
         beat()
         ready = select.select(list(logs), [], [])[0]
         time.sleep(GATHER)
         for source in ready:
+            log = logs[source]
             if chunk := os.read(source, CHUNK):
-                logs[source].feed(chunk)
+                owe(source, log.owed + len(chunk))
+                log.feed(chunk)
             else:
                 logs.pop(source).close()
+            owe(source, log.owed)
 
 
 def supervised(work: Work, pipes: Sequence[int]) -> None:
     """Do `work` in a child process, and again if that ends before it is done, or stands still.
 
     Apache waits when a pipe is full, and its clients with it. So what is in the pipes is thrown away
-    then; `work` is told how many bytes of each.
+    then. `work` is told how many bytes of each were, or were in the hands of the one before it.
     """
-    lost = dict.fromkeys(pipes, 0)
-    beats = mmap.mmap(-1, 1)  # is shared with the child
+    # Is shared with the child: what it owes of each pipe, and its beats.
+    shared = memoryview(mmap.mmap(-1, 8 * (len(pipes) + 1))).cast("Q")
 
     def beat() -> None:
-        beats[0] = (beats[0] + 1) % 256
+        shared[-1] += 1
+
+    def owe(pipe: int, count: int) -> None:
+        shared[pipes.index(pipe)] = count
 
     while True:
         child = os.fork()
         if child == 0:
-            work(lost, beat)
+            work(dict(zip(pipes, shared, strict=False)), beat, owe)
             os._exit(0)
-        lost = dict.fromkeys(pipes, 0)
+        thrown = dict.fromkeys(pipes, 0)
         looks, last = 0, -1
         while (status := _ended(child)) is None:
             time.sleep(LOOK)
             is_needed = any(_waiting(pipe) > _size(pipe) / 2 for pipe in pipes)
-            looks = looks + 1 if is_needed and beats[0] == last else 0
-            last = beats[0]
+            looks = looks + 1 if is_needed and shared[-1] == last else 0
+            last = shared[-1]
             if looks >= LOOKS:
                 os.kill(child, signal.SIGKILL)
                 for pipe in pipes:
-                    lost[pipe] += _thrown_away(pipe)
+                    thrown[pipe] += _thrown_away(pipe)
         if status == 0:
             return
+        for number, pipe in enumerate(pipes):
+            shared[number] += thrown[pipe]
         time.sleep(0.1)
 
 
@@ -201,7 +222,7 @@ def main(
     access: str, error: str, root: str, folder: str, style: str, size: str, count: str
 ) -> None:
     """:param access, error: File descriptors of the pipes.
-    :param root: The project's folder.
+    :param root: The server root.
     :param size: Of each file, in bytes.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -210,7 +231,7 @@ def main(
     limits = int(size), int(count)
     pipes = int(access), int(error)
 
-    def work(lost: Mapping[int, int], beat: Callable[[], None]) -> None:
+    def work(lost: Mapping[int, int], beat: Callable[[], None], owe: Owe) -> None:
         requests = RotatedFile(Path(folder, "access.log"), *limits)
         errors = RotatedFile(Path(folder, "error.log"), *limits)
         copy(
@@ -221,6 +242,7 @@ def main(
                 ),
             },
             beat,
+            owe,
         )
 
     supervised(work, pipes)

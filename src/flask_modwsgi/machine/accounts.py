@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .. import problems
 from .trust import steps
@@ -87,8 +88,7 @@ def has_own_group(account: Account) -> bool:
     return members <= {account.user}
 
 
-@dataclass(frozen=True)
-class Obstacle:
+class Obstacle(NamedTuple):
     """A file or folder that a user cannot ``enter``, ``list`` or ``read``, and its mode."""
 
     path: Path

@@ -6,9 +6,9 @@ import re
 import resource
 from pathlib import Path
 
+from .control_groups import GROUPS, PROC, folders
 from .files import text_if_any
 
-CGROUP = Path("/sys/fs/cgroup")
 # Of each of Apache's children, with 1,024 threads (apache/modes.py): a socket on either side.
 OPEN_FILES = 2300
 # Seconds for a request to come out of what it is in when it has reached its limit; after that its
@@ -17,8 +17,8 @@ STUCK_WAIT = 15
 FEWEST, MOST = 2, 8  # processes: one may be replaced while the other serves; memory is finite
 
 
-def cores(cgroup: Path = CGROUP) -> int:
-    """The cores this process may use, counting affinity and cgroup limits; at least 1.
+def cores(proc: Path = PROC, groups: Path = GROUPS) -> int:
+    """The cores this process may use, counting affinity and limits of control groups; at least 1.
 
     https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files (cpu.max), and
     cpu.cfs_quota_us of version 1.
@@ -27,11 +27,13 @@ def cores(cgroup: Path = CGROUP) -> int:
         available = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         available = os.cpu_count() or 1
-    quota = _numbers(cgroup / "cpu.max") or [
-        *_numbers(cgroup / "cpu/cpu.cfs_quota_us"),
-        *_numbers(cgroup / "cpu/cpu.cfs_period_us"),
+    quotas = [
+        _numbers(group / "cpu.max")
+        or [*_numbers(group / "cpu.cfs_quota_us"), *_numbers(group / "cpu.cfs_period_us")]
+        for group in folders("cpu", proc, groups)
     ]
-    return max(1, min(available, math.ceil(quota[0] / quota[1]))) if quota[1:] else available
+    limits = [math.ceil(quota[0] / quota[1]) for quota in quotas if quota[1:]]
+    return max(1, min([available, *limits]))
 
 
 def _numbers(file: Path) -> list[int]:
@@ -39,22 +41,31 @@ def _numbers(file: Path) -> list[int]:
     return [int(word) for word in text_if_any(file).split() if word.isdecimal()]
 
 
-def available_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo")) -> int | None:
+def available_memory(proc: Path = PROC, groups: Path = GROUPS) -> int | None:
     """The bytes of free memory, or the limit if that is less; None if unknown.
 
     https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files (memory.max), and
     memory.limit_in_bytes of version 1.
     """
-    found = _numbers(cgroup / "memory.max") + _numbers(cgroup / "memory/memory.limit_in_bytes")
-    left = re.findall(r"^MemAvailable: +(\d+) kB", text_if_any(meminfo), re.MULTILINE)
+    found = [
+        number
+        for group in folders("memory", proc, groups)
+        for name in ("memory.max", "memory.limit_in_bytes")
+        for number in _numbers(group / name)
+    ]
+    left = re.findall(r"^MemAvailable: +(\d+) kB", text_if_any(proc / "meminfo"), re.MULTILINE)
     found += [int(number) * 1024 for number in left]
     return min(found, default=None)
 
 
-def most_tasks(cgroup: Path = CGROUP) -> int | None:
-    """The processes and threads a container may have; None without a limit."""
-    found = _numbers(cgroup / "pids.max") or _numbers(cgroup / "pids/pids.max")
-    return found[0] if found else None
+def most_tasks(proc: Path = PROC, groups: Path = GROUPS) -> tuple[int, str] | None:
+    """The processes and threads the control groups allow, and which one; None without a limit."""
+    found = [
+        (number, group.name)
+        for group in folders("pids", proc, groups)
+        for number in _numbers(group / "pids.max")
+    ]
+    return min(found, default=None)
 
 
 def processes() -> int:

@@ -6,27 +6,26 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from .control_groups import GROUPS, PROC, folders
 from .files import text_if_any
 
-PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 _KILLED = re.compile(r"Killed process (\d+) \(.*?\).*?anon-rss:(\d+)kB")
 _CLOCKS_DIFFER = 10.0  # seconds; nobody sets the clock of the kernel's messages
 _FAULT = re.compile(r"\[(\d+)\]: (?:segfault at|trap|general protection).* in ([\w.+-]+)\[")
 
 
-def kills(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
+def kills(proc: Path = PROC, groups: Path = GROUPS) -> int:
     """How often the kernel has killed for memory in the control group of this process.
 
-    In the whole system where the group has no counter. Only the difference of two calls means
-    something; 0 where the kernel does not count.
+    In those around it, or the whole system, where the group has no counter. Only the difference of
+    two calls means something; 0 where the kernel does not count.
     https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.events; version 1: memory.oom_control
     """
-    counters = []
-    for row in text_if_any(proc / "self/cgroup").splitlines():
-        _, controllers, path = row.split(":", 2)
-        if controllers in ("", "memory"):
-            folder = cgroups / controllers / path.lstrip("/")
-            counters += [folder / "memory.events", folder / "memory.oom_control"]
+    counters = [
+        group / name
+        for group in folders("memory", proc, groups)
+        for name in ("memory.events", "memory.oom_control")
+    ]
     texts = map(text_if_any, (*counters, proc / "vmstat"))
     found = (re.search(r"^oom_kill (\d+)$", text, re.MULTILINE) for text in texts)
     return next((int(match[1]) for match in found if match), 0)

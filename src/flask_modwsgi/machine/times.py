@@ -1,8 +1,13 @@
 """Moments and durations: as people read them, and waited for."""
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
 
 
 def clock(moment: float | None) -> str:
@@ -29,3 +34,29 @@ def wait(condition: Callable[[], bool], seconds: float) -> bool:
     while not (true := condition()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return true
+
+
+def limited(
+    work: Callable[[], _Result],
+    seconds: float,
+    otherwise: _Result,
+    given_up: Callable[[], bool] = lambda: False,
+) -> _Result:
+    """What `work` returns or raises; `otherwise` if it takes longer, or `given_up` says yes.
+
+    Then it goes on beside this.
+    """
+    result: Future[_Result] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:
+            result.set_exception(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + seconds
+    while not result.done() and not given_up() and time.monotonic() < deadline:
+        thread.join(0.05)
+    return result.result() if result.done() else otherwise

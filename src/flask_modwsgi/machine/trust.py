@@ -4,7 +4,7 @@ import errno
 import os
 import pwd
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 
@@ -37,6 +37,24 @@ def steps(paths: Iterable[Path]) -> Iterator[Path]:
         yield from walk(path)
 
 
+def below(path: Path, besides: Collection[str] = ()) -> Iterator[Path]:
+    """It, and all that is in it, also behind links; no folder twice.
+
+    :param besides: Names in it that are left out.
+    """
+    entered: set[tuple[int, int]] = set()
+    yield path
+    for folder, folders, names in os.walk(path, followlinks=True):
+        if folder == str(path):
+            folders[:] = [name for name in folders if name not in besides]
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        yield from (Path(folder, name) for name in (*folders, *names))
+
+
 def foreign(path: Path) -> str:
     """Why a user other than root can change what is there; empty if none can, or nothing is there.
 
@@ -52,7 +70,8 @@ def foreign(path: Path) -> str:
         return ""
     if status.st_mode & stat.S_IWOTH:
         return "can be written by every user"
-    if status.st_mode & stat.S_IWGRP and status.st_gid != 0:
+    # Of root, too: these bits are also the mask of an ACL (man 5 acl).
+    if status.st_mode & stat.S_IWGRP:
         return "can be written by a group"
     return ""
 
@@ -63,10 +82,15 @@ def made_folder(path: Path, mode: int = 0o755) -> Path:
     :param mode: Of a new one.
     :raises OSError: somebody else can.
     """
+    _refuse_foreign(path)  # before there is a folder behind a link of theirs
     path.mkdir(mode=mode, parents=True, exist_ok=True)
+    _refuse_foreign(path)  # in a folder like /tmp, they may have been faster
+    return path
+
+
+def _refuse_foreign(path: Path) -> None:
     if os.geteuid() == 0 and (found := first_foreign([path])):
         raise _refusal(found[0])
-    return path
 
 
 def refuse_replaceable(folder: Path) -> None:

@@ -13,7 +13,7 @@ def no_project(folder: Path, command: str) -> None:
     A project has [tool.flask-modwsgi] in its pyproject.toml. In the folder of a Flask application,
     init adds what is needed. cookiecutter makes a new project.
     $ {command}
-    $ cookiecutter gh:org/flask-modwsgi
+    $ uvx cookiecutter gh:org/flask-modwsgi
     """
 
 
@@ -39,8 +39,7 @@ def app_ambiguous(found: Sequence[str]) -> Values:
 @entry("blog:create_app", ["config_name"])
 def factory_needs_arguments(factory: str, arguments: Sequence[str]) -> Values:
     """{factory} cannot be called without {arguments: and }.
-    Apache loads a file that calls this function. The arguments in it can be plain values, such as
-    a name.
+    Apache loads a file that calls this function. Write the call with plain values, such as a name:
     $ {command}
     """
     values = ", ".join('"production"' for _ in arguments)
@@ -66,12 +65,14 @@ def run_taken(file: Path) -> Values:
 
 
 @entry(
-    Path("/srv/blog/requirements.txt"), ["poetry export --output requirements.txt && ./run setup"]
+    Path("/srv/blog/requirements.txt"),
+    "pdm export --prod --output requirements.txt && ./run setup",
 )
-def requirements_unlocked(file: Path, commands: Sequence[str]) -> None:
+def requirements_unlocked(file: Path, command: str) -> None:
     """All files were written, but there is no {file}.
-    setup installs the packages listed there. Export them from the tool that manages them:
-    $ {commands}
+    setup installs the packages that are listed there. This makes it from the lists that the project
+    has:
+    $ {command}
     """
 
 

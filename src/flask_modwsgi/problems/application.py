@@ -1,8 +1,10 @@
 """What can go wrong while the application is loaded, and what its processes die of."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import systems
 from .catalogue import Values, entry
 
 
@@ -26,6 +28,20 @@ def module_lacking(module: str, package: str, traceback: str) -> None:
     """
 
 
+@entry("blog", "importlib.metadata.PackageNotFoundError: No package metadata was found for blog")
+def project_uninstalled(name: str, traceback: str, is_hashed: bool = False) -> Values:
+    """The application asks for the version of {name}, this project, which is not installed in .venv.
+    | {traceback:short}
+    {how}
+    $ {command}
+    """
+    if is_hashed:
+        how = "pip and uv install no local folder if requirements.txt has hashes. Write the version into the code; this finds the place:"
+        return {"how": how, "command": "grep -rn metadata --include='*.py' --exclude-dir=var ."}
+    add = r"printf '\n-e .\n' >> requirements.txt && ./run setup"
+    return {"how": "setup installs the project if requirements.txt lists it.", "command": add}
+
+
 @entry(
     Path("/srv/blog/blog.py"),
     Path("/srv/blog/blog.wsgi"),
@@ -43,11 +59,27 @@ def app_gone(package: Path, wsgi: Path, traceback: str) -> None:
 
 @entry("MAIL_SERVER", "KeyError: 'MAIL_SERVER'")
 def variable_missing(name: str, traceback: str) -> None:
-    """The application needs the environment variable {name}, which is not set.
+    r"""The application needs the environment variable {name}, which is not set.
     | {traceback:short}
     The application gets the variables in .env. This command asks for the value and adds it:
-    $ read -r -p '{name}=' value && echo "{name}=$value" >> .env
+    $ printf '{name}=' && read -r value && printf '\n%s\n' "{name}=$value" >> .env
     """
+
+
+@entry("PORT", "KeyError: 'PORT'")
+def setting_withheld(name: str, traceback: str, in_file: str = "") -> Values:
+    r"""The application needs the environment variable {name}, which is also a setting of this server.
+    | {traceback:short}
+    The application does not get a setting that is empty or has its default value, unless the word
+    export is before it in .env. If the application means something else by {name}, choose another name in its
+    code. Otherwise, this command {does}:
+    $ {command}
+    """
+    put = systems.replace_in(".env", f"s|^ *({name} *=)|export \\1|")
+    ask = f"printf '{name}=' && read -r value && printf '\\nexport %s\\n' \"{name}=$value\" >> .env"
+    if in_file:
+        return {"does": "writes the word", "command": put}
+    return {"does": "asks for the value and adds such a line", "command": ask}
 
 
 @entry("models", Path("shop/models.py"), "ModuleNotFoundError: No module named 'models'")
@@ -56,7 +88,7 @@ def module_misplaced(module: str, found: Path, traceback: str) -> Values:
     | {traceback:short}
     Python looks for modules in the project's folder and in .venv. Import it as {package}.{module},
     or install {found.parent} as a package.
-    $ grep -rnE '(import|from) {module}' --include=*.py --exclude-dir=var .
+    $ grep -rnE '(import|from) {module}' --include='*.py' --exclude-dir=var .
     """
     return {"package": ".".join(found.parent.parts)}
 
@@ -65,8 +97,8 @@ def module_misplaced(module: str, found: Path, traceback: str) -> Values:
 def pythonpath_ignored(module: str, found: Path, traceback: str) -> None:
     """The application imports {module}, which is in PYTHONPATH: {found}.
     | {traceback:short}
-    The server ignores PYTHONPATH, so that it does not depend on the shell that started it. Copy the
-    module, or put its folder on sys.path in the .wsgi file.
+    The server ignores PYTHONPATH, in the shell and in .env, because Python would search it before all
+    packages. Copy the module, or put its folder on sys.path in the .wsgi file.
     $ cp -r {found!q} .
     """
 
@@ -87,21 +119,21 @@ def module_hidden(file: Path, traceback: str) -> Values:
 
 @entry(Path("/srv/blog/blog.wsgi"), ["app"])
 def app_nameless(file: Path, names: Sequence[str]) -> Values:
-    """{file.name} does not define the name application{found}.
+    r"""{file.name} does not define the name application{found}.
     Apache loads the application by that name. This command adds the name:
-    $ echo 'application = {last}' >> {file.name!q}
+    $ printf '\napplication = {last}\n' >> {file.name!q}
     """
     found = f"; it defines {', '.join(names)}" if names else ""
     return {"found": found, "last": names[-1] if names else "app"}
 
 
-@entry()
-def sendfile_on() -> None:
-    """The application sets USE_X_SENDFILE.
-    send_file() then sends only a header with the file's path, and expects the server to send the
-    file. This server does not: clients would get an empty answer and see the path. Remove
-    USE_X_SENDFILE; Flask then sends the file itself.
-    $ grep -rn USE_X_SENDFILE --include='*.py' --include=.env --exclude-dir=var .
+@entry(Path("/srv/blog/blog.wsgi"), "create_app, which takes no arguments")
+def app_unservable(file: Path, found: str) -> None:
+    """The application in {file.name} is {found}.
+    Apache calls application(environ, start_response), as WSGI requires. A factory has to be called,
+    and has to return the application. An ASGI application, as of Quart, FastAPI or Connexion 3,
+    needs another server.
+    $ ${{EDITOR:-vi}} {file.name!q}
     """
 
 
@@ -111,7 +143,7 @@ def app_exits(status: str, quote: str, times: int = 1) -> Values:
     | {quote:short}
     A module that it imports calls sys.exit() or os._exit(). Raise an exception instead: the log and
     ./run then show what is wrong.
-    $ grep -rnE '_?exit\(' --include=*.py --exclude-dir=var .
+    $ grep -rnE '_?exit\(' --include='*.py' --exclude-dir=var .
     """
     return {"again": f" {times} processes did so." if times > 1 else ""}
 
@@ -121,7 +153,7 @@ def app_blocks(limit: float, stack: str) -> Values:
     """The application was not loaded within {limit:.0f} seconds. This is where it waits:
     | {stack:short}
     Every process loads the application before it answers. Move code that waits into a function
-    that runs later, or give it a timeout. START_LIMIT allows more time.
+    that runs later, or give it a timeout. START_LIMIT, here or in .env, allows more time.
     $ START_LIMIT={more} ./run
     """
     return {"more": max(60, int(limit) * 2)}
@@ -133,7 +165,7 @@ def app_serves(where: str, stack: str) -> None:
     | {stack:short}
     Apache is the server here, and app.run() never returns. Put that call below this line:
     if __name__ == "__main__":
-    $ grep -rn 'run(' --include=*.py --exclude-dir=var .
+    $ grep -rn 'run(' --include='*.py' --exclude-dir=var .
     """
 
 
@@ -142,7 +174,7 @@ def app_listens(traceback: str) -> None:
     """The application listens on a port when it is loaded, and that port is taken.
     | {traceback:short}
     Each process loads the application, and only one process can have the port. Run that listener as
-    a separate program, or use port 0 to get a free port.
+    a separate program, or use port 0 to get a free port. For metrics, set METRICS_PORT instead.
     $ ./run dev     # has only one process: if it works there, this is the cause
     """
 
@@ -165,7 +197,7 @@ def app_crashes(signal: str, library: str, stack: str, times: int) -> Values:
 def memory_exhausted(pids: Sequence[int], size: int | None, counted: int) -> Values:
     """The kernel killed {processes}{had}, because memory ran out.
     The application needs more memory than this machine or its control group has. Each process loads
-    the whole application, so fewer processes need less.
+    the whole application, so fewer processes need less. To keep these values, write them into .env.
     $ PROCESSES=2 THREADS=10 ./run
     $ dmesg | grep -i 'killed process'
     """
@@ -176,13 +208,14 @@ def memory_exhausted(pids: Sequence[int], size: int | None, counted: int) -> Val
     }
 
 
-@entry([4711], "SIGKILL")
-def killed(pids: Sequence[int], signal: str) -> Values:
-    """Process {last} was ended by {signal}, or exited with its number. Memory did not run out.
-    An operator, a supervisor, a limit of the system or the application itself sent that signal.
-    $ grep -rnE 'os.kill|_exit|abort' --include=*.py --exclude-dir=var .
+@entry(4711, "was ended by signal SIGKILL (or exited with status 9)")
+def killed(pid: int, how: str, times: int = 1) -> Values:
+    """Process {pid} {how}.{again}
+    Memory did not run out. The application itself, an operator, a supervisor or a limit of the
+    system ended it.
+    $ grep -rnE 'os.kill|_exit|abort' --include='*.py' --exclude-dir=var .
     """
-    return {"last": pids[-5:]}
+    return {"again": f" {times} processes ended so." if times > 1 else ""}
 
 
 @entry("www-data", "/srv/blog/private.txt", "PermissionError: [Errno 13] Permission denied")
@@ -195,15 +228,26 @@ def permission_denied(user: str, path: str, quote: str) -> None:
     """
 
 
+@entry("www-data", Path("/srv/blog/.env"), "PermissionError: [Errno 13] Permission denied: '.env'")
+def env_file_closed(user: str, file: Path, quote: str) -> None:
+    """User {user} may not read {file}, which the application opens.
+    | {quote:short}
+    The application finds the values in its environment, os.environ, and does not need the file. If
+    it has to read it, give the file to the group of {user}, whose members can then read it, too:
+    $ chgrp "$(id -gn {user!q})" {file!q} && chmod g+r {file!q}
+    """
+
+
 @entry("www-data", "/srv/blog/var/data", "sqlite3.OperationalError: unable to open database file")
-def database_unwritable(user: str, folder: str, quote: str) -> None:
+def database_unwritable(user: str, folder: str, quote: str) -> Values:
     """SQLite cannot write its database as user {user}.
     | {quote:short}
     SQLite also writes files beside the database, so the folder has to be writable, too. Keep the
     database in {folder}, where the application may write. Flask's instance folder is a link to it,
     unless the project already had that folder. If another user made the database, change its owner:
-    $ chown -Rh {user}: {folder!q}
+    $ {command}
     """
+    return {"command": systems.as_root(f"chown -Rh {user}: {shlex.quote(folder)}")}
 
 
 @entry("apache", "/srv/blog/blog.wsgi", "(13)Permission denied: WSGI0106")
@@ -234,6 +278,7 @@ def start_too_slow(limit: int, quote: str) -> Values:
     """No answer within {limit} seconds (START_LIMIT).
     | {quote:short}
     Apache runs and no process died: the application is still loading, or the machine is too busy.
+    To keep a longer limit, write it into .env.
     $ START_LIMIT={more} ./run
     $ ./run logs -n 50
     """

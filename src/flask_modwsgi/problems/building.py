@@ -39,7 +39,9 @@ def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Values:
 @entry(["no apxs was found"])
 def apache_missing(missing: Sequence[str]) -> None:
     """No complete Apache is installed: {missing:; }.
-    mod_wsgi is compiled against Apache's headers, and the program apxs says where they are.
+    mod_wsgi is compiled against Apache's headers, and the program apxs says where they are. The
+    second command takes the bundled Apache this time. To keep it, write apache = "bundled" below
+    [tool.flask-modwsgi] in pyproject.toml.
     $ {install:system} && ./run setup
     $ ./run setup --apache bundled
     """
@@ -58,17 +60,28 @@ def build_tools_missing(kind: str, missing: Sequence[str]) -> Values:
 def install_failed(doing: str, output: str, log: Path) -> None:
     """{doing} failed. The last lines of its output:
     | {output}
-    The whole output is in {log}.
+    The whole output is in {log}. Fix the cause, then type ./run setup.
+    $ tail -n 50 {log!q}
     $ ./run setup
     """
 
 
 @entry("Installing requirements.txt", "Temporary failure in name resolution")
 def network_unreachable(doing: str, output: str) -> None:
-    """{doing} failed. The last lines of its output:
+    """{doing} failed, because the package index could not be reached.
     | {output}
-    The package index could not be reached.
+    To use a proxy, set HTTPS_PROXY. To use another index, set PIP_INDEX_URL, and PIP_CERT to a PEM
+    file of its certificate authority. With uv, these are UV_DEFAULT_INDEX and SSL_CERT_FILE.
     $ ./run setup
+    """
+
+
+@entry("Installing requirements.txt", "packages.example.com")
+def index_login_refused(doing: str, host: str) -> None:
+    r"""{doing} failed, because {host} wants a user name and a password.
+    pip and uv take them from the address of the index, or from ~/.netrc. This command adds a line
+    there, and opens the file for you to complete it:
+    $ printf '\nmachine {host} login NAME password PASSWORD\n' >> ~/.netrc && chmod 600 ~/.netrc && ${{EDITOR:-vi}} ~/.netrc && ./run setup
     """
 
 
@@ -83,7 +96,7 @@ def requirements_conflict(reason: str) -> None:
 
 @entry("Installing requirements.txt", "requests==2.32.3")
 def hashes_missing(doing: str, packages: str) -> None:
-    """{doing} failed, because some of its lines have hashes and these have none:
+    """{doing} failed: some lines of the file have hashes, and these have none:
     | {packages}
     If one package has a hash, every package needs one. A local folder cannot have one. Add the
     missing packages to dependencies in pyproject.toml and compile again, or remove all hashes.
@@ -115,8 +128,10 @@ def package_unbuildable(package: str, output: str, log: Path) -> None:
     """{package} could not be built.
     | {output}
     There is no ready-made binary of it, so it is compiled on this machine. Most often a compiler or
-    the headers of a library are missing. The whole output is in {log}.
-    $ {install:python} && ./run setup
+    the headers of a library are missing. This command installs a compiler and the headers of Python
+    and OpenSSL. If the output names another header, such as libpq-fe.h, install the package that
+    has it, such as libpq-dev. The whole output is in {log}.
+    $ {install:bundled} && ./run setup
     """
 
 

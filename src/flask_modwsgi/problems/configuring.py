@@ -11,7 +11,8 @@ from .catalogue import Values, entry
 @entry("ap", "there is no such user")
 def run_user_invalid(name: str, reason: str) -> None:
     """The application cannot run as RUN_USER={name}: {reason}.
-    When root starts Apache, the application runs as an unprivileged user.
+    When root starts Apache, the application runs as an unprivileged user. To keep another user,
+    write it into .env.
     $ {new_user:app}
     """
 
@@ -25,26 +26,19 @@ def setting_invalid(
     $ {remedy}
     """
     if not in_file:
-        return {"where": "", "remedy": f"{name}={example} ./run"}
-    replaced = systems.replace_in(".env", f"'s|^{name}=.*|{name}={example}|'")
+        return {"where": "", "remedy": f"{name}={shlex.quote(example)} ./run"}
+    value = f'"{example}"' if " " in example else example
+    # As python-dotenv has it: spaces before the sign, and a word for shells.
+    replaced = systems.replace_in(".env", rf"s|^(export +)?{name} *=.*|\1{name}={value}|")
     return {"where": " in .env", "remedy": replaced}
-
-
-@entry("PROT", "PORT")
-def setting_unknown(name: str, nearest: str) -> Values:
-    """There is no setting {name}; the nearest is {nearest}.
-    A misspelt setting would have no effect, and no message would say so.
-    $ {replace}
-    """
-    return {"replace": systems.replace_in(".env", f"'s/^{name}=/{nearest}=/'")}
 
 
 @entry("has only 6 characters")
 def secret_weak(reason: str) -> None:
-    """FLASK_SECRET_KEY {reason}.
+    r"""FLASK_SECRET_KEY {reason}.
     Anyone who guesses it can sign in as any user. This adds a random key to .env, where a later
     line wins over an earlier one:
-    $ (umask 77; echo FLASK_SECRET_KEY=$(.venv/bin/python -c 'import os; print(os.urandom(32).hex())') >> .env)
+    $ (umask 77; printf '\nFLASK_SECRET_KEY=%s\n' $(.venv/bin/python -c 'import os; print(os.urandom(32).hex())') >> .env)
     """
 
 
@@ -60,9 +54,30 @@ def env_file_missing(file: Path) -> None:
 @entry("1")
 def debug_on(value: str) -> None:
     """FLASK_DEBUG is {value}, which is for development.
-    Errors would show your code and the values of variables to every client.
+    Errors would show your code and the values of variables to every client. If it is in .env, change
+    it there.
     $ FLASK_DEBUG=0 ./run
     $ ./run dev
+    """
+
+
+@entry()
+def sendfile_on() -> None:
+    """The application sets USE_X_SENDFILE.
+    send_file() then sends only a header with the file's path, and expects the server to send the
+    file. This server does not: clients would get an empty answer and see the path. Remove
+    USE_X_SENDFILE; Flask then sends the file itself.
+    $ grep -rn USE_X_SENDFILE --include='*.py' --include=.env --exclude-dir=var .
+    """
+
+
+@entry(Path("/srv/blog"), Path("/srv/blog/.env"))
+def static_folder_open(folder: Path, secret: Path) -> None:
+    """With the static folder {folder}, everyone could read {secret}.
+    Clients may request each file in the static folder, and this one has secrets of the project. Put
+    the files for browsers into a folder of their own, and name that in the code, such as
+    Flask(__name__, static_folder="static").
+    $ grep -rn static_folder --include='*.py' --exclude-dir=var .
     """
 
 
@@ -129,7 +144,8 @@ def wsgi_file_wrong(file: Path, reason: str, line: int = 1, quote: str = "") -> 
 @entry("Europe/Berlim")
 def timezone_unknown(name: str) -> None:
     """TZ={name} is not a time zone of this system.
-    Times in logs and in the application would be in UTC, and no message would say so.
+    Times in logs and in the application would be in UTC, and no message would say so. If it is in
+    .env, change it there.
     $ TZ=UTC ./run
     $ ls /usr/share/zoneinfo    # all names
     """

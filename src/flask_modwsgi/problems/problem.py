@@ -1,5 +1,6 @@
-"""A failure that has a name, and how it is shown: what is wrong, why, and what to type."""
+"""A failure that has a name, and how it is shown: what is wrong, why, its page, and what to type."""
 
+import contextlib
 import json
 import sys
 from dataclasses import dataclass
@@ -28,11 +29,12 @@ class Problem(Exception):
         return f"{SITE}/troubleshooting/#{self.slug}"
 
     def told(self, coloured: bool = False) -> str:
-        """The three parts as people read them."""
+        """Its parts as people read them; the commands are the last."""
         rows = [
             _row("Problem", self.slug, STRONG_RED if coloured else ""),
             _row("What", self.what, STRONG if coloured else ""),
             _row("Why", self.why),
+            f"{'More':<9}{self.page}",
         ]
         labels = ("Type", *["or"] * (len(self.remedy) - 1))
         commands = zip(labels, map(printable, self.remedy), strict=True)
@@ -74,10 +76,10 @@ def _row(label: str, text: str, style: str = "") -> str:
 
 def tell(problem: Problem, as_json: bool) -> None:
     """Print it to standard error; as JSON it is one line, the last one there."""
+    text = f"\n{problem.told(colours(sys.stderr))}\n"
     if as_json:
-        print(json.dumps(problem.as_dict()), file=sys.stderr)
-    else:
-        text = f"\n{problem.told(colours(sys.stderr))}\n"
-        if systemd.is_journal(2):
-            text = systemd.prefixed(text, "error")
+        text = json.dumps(problem.as_dict()) + "\n"
+    elif systemd.is_journal(2):
+        text = systemd.prefixed(text, "error")
+    with contextlib.suppress(OSError):  # nobody reads it any more: what goes on goes on
         print(text, end="", file=sys.stderr)

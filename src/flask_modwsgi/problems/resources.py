@@ -10,8 +10,8 @@ from .catalogue import Values, entry
 
 @entry(Path("/srv/blog/var"), "12 MB are free", 100)
 def disk_full(folder: Path, found: str, needed_mb: int = 100) -> None:
-    """The disk of {folder} is full: {found}.
-    To start and to write its logs, Apache needs at least {needed_mb} MB and space for 1000 files.
+    """There is too little space in {folder}: {found}.
+    At least {needed_mb} MB and room for 1000 files are needed.
     $ du -sh {folder!q}/*
     $ df -hi {folder!q}
     """
@@ -56,20 +56,30 @@ def _opening(path: Path, owner: str, me: str) -> list[str]:
 @entry([Path("/srv/blog/var/apache"), Path("/srv/blog/var/log")], "root")
 def left_by_another(paths: Sequence[Path], owner: str) -> Values:
     """{owner} has run this project, and owns files that you have to read or write: {paths}.
-    Become their owner, or rename them, without sudo: the next start makes new ones. If the server
-    of {owner} still runs, that user has to stop it first: ./run stop.
-    $ sudo chown -Rh $(id -un): {words}
+    {how} If the server of {owner} still runs, that user has to stop it first: ./run stop.
+    $ {take}
     $ {rename}
     """
     words = " ".join(shlex.quote(str(path)) for path in paths)
-    # Without .env there would be no settings. A folder of another user can be renamed, but not moved.
+    take = systems.as_root_for_this_shell(f"chown -Rh $(id -un): {words}")
+    # A start makes no other settings, and no other data of the application. A folder of another user
+    # can be renamed, but not moved.
     renamed = f'for one in {words}; do mv "$one" "$one.$(date +%s)"; done'
-    return {"words": words, "rename": "" if any(path.name == ".env" for path in paths) else renamed}
+    if any(path.name in (".env", "data") for path in paths):
+        return {"take": take, "rename": "", "how": "This command makes you their owner."}
+    how = "The first command makes you their owner. The second one renames them, and needs no sudo;"
+    return {"take": take, "rename": renamed, "how": f"{how} the next start then makes new ones."}
 
 
 @entry(Path("/srv/blog/run"), "belongs to ann", Path("/srv/blog"), "ann")
 def project_untrusted(
-    path: Path, reason: str, root: Path, owner: str, command: str = "./run"
+    path: Path,
+    reason: str,
+    root: Path,
+    owner: str,
+    command: str = "./run",
+    rebuilt: Path | None = None,
+    required: Path | None = None,
 ) -> Values:
     """Root does not run this project: {path} {reason}.
     Anyone who can change what root runs can become root. Run the project as the user who owns it.
@@ -78,20 +88,29 @@ def project_untrusted(
     """
     if owner:
         return {"remedy": systems.run_as(owner, command)}
+    name = shlex.quote(str(path))
+    # In the first two, the application has files of its own; in the others, so has the system.
+    if path in (root, root / "var", Path("/"), Path("/srv")):
+        return {"remedy": f"chown -h root: {name} && chmod go-w {name}"}
     if path in root.parents:
         return {"remedy": systems.move_to_srv(root)}
-    name = shlex.quote(str(path))
-    if path in (root, root / "var"):  # in which the application has files of its own
-        return {"remedy": f"chown -h root: {name} && chmod go-w {name}"}
+    if rebuilt:  # by a setup, without what another user made
+        return {"remedy": f"rm -rf {shlex.quote(str(rebuilt))} && ./run setup"}
+    if required and not path.is_relative_to(
+        required
+    ):  # others own folders above, such as their home
+        copied = f"cp -RL {shlex.quote(str(required))} {shlex.quote(str(root))}/"
+        return {"remedy": f"{copied} && ${{EDITOR:-vi}} requirements.txt && ./run setup"}
     return {"remedy": f"chown -Rh root: {name} && chmod -R go-w {name}"}
 
 
 @entry(Path("/mnt/usb/blog"))
-def mounted_noexec(folder: Path) -> None:
+def mounted_noexec(folder: Path) -> Values:
     """{folder} is on a file system that is mounted noexec.
     Linux loads no compiled module from there, and mod_wsgi is one.
-    $ mv {folder!q} /srv/ && cd /srv/{folder.name!q} && ./run setup
+    $ {move} && cd /srv/{folder.name!q} && ./run setup
     """
+    return {"move": systems.as_root(f"mv {shlex.quote(str(folder))} /srv/")}
 
 
 @entry(Path("/mnt/c/blog/var/apache"), "Operation not supported")
@@ -103,18 +122,19 @@ def sockets_unsupported(folder: Path, reason: str) -> None:
     """
 
 
-@entry("open files", 256, 600, "ulimit -n 4096")
+@entry("open files", 256, 600, "ulimit -n 4096 && ./run")
 def limit_too_low(what: str, limit: int, needed: int, command: str) -> None:
-    """This shell may have only {limit} {what}, and Apache needs {needed}.
-    Apache would start, but refuse connections under load.
-    $ {command} && ./run
+    """Only {limit} {what} are allowed here, and Apache needs {needed}.
+    With too few, Apache does not start, or refuses connections under load.
+    $ {command}
     """
 
 
 @entry(96, 340, 12)
 def memory_low(available_mb: int, needed_mb: int, processes: int) -> None:
     """{available_mb} MB of memory are available; {processes} processes need {needed_mb} MB or more.
-    When memory runs out, Linux kills a process, and the requests in it are lost.
+    When memory runs out, Linux kills a process, and the requests in it are lost. To keep a smaller
+    number, write it into .env.
     $ PROCESSES=2 ./run
     """
 
@@ -138,9 +158,9 @@ def orphans_left(pids: Sequence[int]) -> None:
 
 @entry("port", "ZeroDivisionError: division by zero")
 def check_failed(name: str, error: str) -> None:
-    """The check of {name} itself failed: {error}.
-    This is a bug in flask-modwsgi, or it was never tried on a system like this one. The report has
-    what an issue needs.
+    """The check "{name}" ended with an error: {error}.
+    This is a bug in flask-modwsgi. Please open an issue, and paste the report that this command
+    writes.
     $ ./run doctor --report
     """
 
@@ -148,7 +168,8 @@ def check_failed(name: str, error: str) -> None:
 @entry("KeyError: 'address' (flask_modwsgi/server/status.py, line 42)")
 def unforeseen(error: str) -> None:
     """{error}.
-    This is an unexpected internal error. The report has what an issue needs.
+    This is a bug in flask-modwsgi. Please open an issue, and paste the report that this command
+    writes.
     $ ./run doctor --report
     """
 
@@ -175,7 +196,9 @@ def build_stale(quote: str) -> None:
 def apache_incomplete(module: str, quote: str) -> None:
     """Apache's module {module} is missing.
     | {quote:short}
-    It was there when the project was set up, or a setting needs it.
+    It was there when the project was set up, or a setting needs it. The second command takes the
+    bundled Apache this time. To keep it, write apache = "bundled" below [tool.flask-modwsgi] in
+    pyproject.toml.
     $ ./run setup
     $ ./run setup --apache bundled
     """
@@ -202,12 +225,13 @@ def ipc_exhausted(quote: str) -> None:
 
 
 @entry("(24)Too many open files: WSGI0030: Unable to create accept lock")
-def files_exhausted(quote: str) -> None:
+def files_exhausted(quote: str) -> Values:
     """Apache has reached its limit of open files.
     | {quote:short}
     Each connection and each log is an open file.
-    $ ulimit -n 4096 && ./run
+    $ {command} && ./run
     """
+    return {"command": systems.more_open_files()}
 
 
 @entry("(11)Resource temporarily unavailable: AH03104: ap_thread_create")

@@ -64,7 +64,7 @@ def python_unreachable(user: str, path: Path, mode: str, verb: str, python: Path
 @entry("127.0.0.1", 8000)
 def port_in_use(host: str, port: int, name: str = "PORT", project: Path | None = None) -> Values:
     """Port {port} on {host} is taken by {taker}.
-    Two servers cannot listen on one port. To change it permanently, set {name} in .env.
+    Two servers cannot listen on one port. To keep another port, write it into .env as {name}.
     $ {name}={next} ./run
     $ {owner}
     """
@@ -73,6 +73,15 @@ def port_in_use(host: str, port: int, name: str = "PORT", project: Path | None =
     else:
         taker, owner = "another program", systems.port_owner(port)
     return {"next": port + 1, "taker": taker, "owner": owner}
+
+
+@entry(Path("/srv/blog/apache.conf"))
+def listen_twice(file: Path) -> None:
+    """A Listen in {file} has an address that is taken.
+    ./run setup, pytest and a renewal start a second Apache for a short time, which reads the file of
+    APACHE_INCLUDE, too. Put each Listen between <IfDefine !TEMPORARY> and </IfDefine>.
+    $ ${{EDITOR:-vi}} {file!q}
+    """
 
 
 @entry("3.11.2")
@@ -86,7 +95,7 @@ def debugger_unsupported(version: str) -> None:
 @entry()
 def debugger_missing() -> None:
     """The package debugpy is not installed.
-    A debugger attaches to it. Add debugpy to the dependency group dev in pyproject.toml, then:
+    ./run dev --debugger needs it. Add debugpy to the dependency group dev in pyproject.toml, then:
     $ {compile_tools} && ./run setup
     """
 
@@ -113,7 +122,8 @@ def already_running(pid: int) -> None:
 def port_forbidden(port: int, name: str = "PORT") -> Values:
     """Port {port} needs privileges this user does not have.
     Ports below 1024 belong to root. A reverse proxy can listen on 80 and 443 instead. On Linux,
-    root can also give your process the right to use them, as the service in deploy/ does.
+    root can also give your process the right to use them, as the service in deploy/ does. To keep
+    another port, write it into .env.
     $ {name}={other} ./run
     $ {privileged}
     """
@@ -127,7 +137,7 @@ def port_forbidden(port: int, name: str = "PORT") -> Values:
 def address_unusable(host: str, reason: str, name: str = "HOST") -> None:
     """Apache cannot listen on {host}: {reason}.
     {name} takes an address of this machine. With 127.0.0.1 only this machine can connect, with
-    0.0.0.0 everyone can.
+    0.0.0.0 everyone can. Change it in .env, or for one start:
     $ {name}=127.0.0.1 ./run
     """
 
@@ -144,7 +154,7 @@ def server_root_foreign(folder: Path) -> None:
 @entry("reload")
 def not_running(doing: str) -> None:
     """There is nothing to {doing}: this project's Apache does not run.
-    A {doing} needs a server that runs.
+    ./run {doing} needs a server that runs.
     $ ./run start
     """
 
@@ -159,18 +169,24 @@ def not_permitted(doing: str, user: str) -> Values:
 
 
 @entry(1, 4, 95.0)
-def reload_stuck(done: int, total: int, seconds: float) -> None:
+def reload_stuck(done: int, total: int, seconds: float, has_logs: bool = True) -> Values:
     """{done} of {total} processes were replaced; the next was not ready in {seconds:.0f} s.
-    The others still run the old code.
-    $ ./run logs --errors
+    The others still run the old code.{place}
+    $ {look}
     $ ./run reload
     """
+    if has_logs:
+        return {"place": "", "look": "./run logs --errors"}
+    return {
+        "place": " The terminal or the journal of ./run has its errors.",
+        "look": "./run status",
+    }
 
 
 @entry()
 def nothing_replaced() -> None:
-    """Apache runs, but no process of the application does, so none was replaced.
-    They have all ended, and Apache has not started new ones.
+    """Apache runs, but the application has no process, so nothing was replaced.
+    Its processes have all ended, and Apache has not started new ones.
     $ ./run logs --errors
     $ ./run restart
     """
@@ -208,10 +224,10 @@ def app_broken(traceback: str, place: tuple[Path, int] | None = None) -> Values:
 def server_failed(doing: str, log: str) -> Values:
     """{doing}
     | {tail}
-    These are the last lines Apache wrote.
-    $ ./run setup     # checks everything again
+    These are the last lines of its output.
+    $ ./run doctor     # checks everything
     """
-    return {"tail": log.strip().splitlines()[-8:] or "(Apache wrote nothing)"}
+    return {"tail": log.strip().splitlines()[-8:] or "(no output)"}
 
 
 @entry("server-failed: Apache ended at once.")
@@ -243,8 +259,8 @@ def system_refused(error: OSError) -> Values:
 @entry("port-in-us", ["./run explain port-in-use"])
 def code_unknown(text: str, nearest: Sequence[str]) -> None:
     """{text} is not a known code, the name of a problem, or a request in the logs.
-    Codes of mod_wsgi and Apache look like WSGI0110 and AH00072, a name like port-in-use. You can
-    also give a whole line of the log.
+    A code looks like WSGI0110 or AH00072, and the name of a problem like port-in-use. You can also
+    give a whole line of the log.
     $ {nearest}
     $ ./run explain    # the latest error in the log
     """

@@ -6,16 +6,6 @@ import shlex
 import shutil
 from pathlib import Path
 
-NETWORK_ERRORS = (
-    "Temporary failure in name resolution",
-    "Name or service not known",
-    "NameResolutionError",
-    "Failed to establish a new connection",
-    "dns error",
-    "error sending request",
-    "Network is unreachable",
-)
-
 # Either makes requirements.txt from the dependencies in pyproject.toml; uv for every Python from 3.11 on.
 _GET_UV = "python3 -m venv var/uv && var/uv/bin/pip install uv"
 _UV = "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header"
@@ -83,7 +73,7 @@ _NEW_USER = {
     "alpine": "adduser -S -D -H -s /sbin/nologin {name} && RUN_USER={name} ./run",
     "macos": "dscl . -list /Users    # choose one that is not root: RUN_USER=NAME ./run",
 }
-_REPLACE = {"macos": "sed -i '' {script} {file}"}
+_REPLACE = {"macos": "sed -i '' -E {script} {file}"}
 
 
 def family() -> str:
@@ -140,8 +130,8 @@ def change_and_setup(_: str = "") -> str:
 def install(need: str, on: str | None = None) -> str:
     """The line that installs what `need` (system, bundled, python) takes on this system."""
     name = on or family()
-    sudo = "" if os.geteuid() == 0 or name == "macos" else "sudo "
-    return f"{sudo}{_COMMAND[name]} {_PACKAGES.get(need, {}).get(name, need)}"
+    command = f"{_COMMAND[name]} {_PACKAGES.get(need, {}).get(name, need)}"
+    return command if name == "macos" else as_root(command)
 
 
 def port_owner(port: int) -> str:
@@ -174,6 +164,36 @@ def ask_for(user: str, command: str) -> str:
     return f"su {shlex.quote(user)} -c {quoted if quoted != command else repr(command)}"
 
 
+def as_root(command: str) -> str:
+    """The line that runs a command as root, whoever types it."""
+    return command if os.geteuid() == 0 else ask_for("root", command)
+
+
+def as_root_for_this_shell(command: str) -> str:
+    """The line that runs a command as root, with what the caller's shell replaces in it, such as ``$$``."""
+    has_sudo = shutil.which("sudo") or family() == "macos"
+    return f"sudo {command}" if has_sudo else f'su root -c "{command}"'
+
+
+def more_open_files() -> str:
+    """The line after which a shell may have more open files than its hard limit."""
+    if os.geteuid() == 0 or family() == "macos":
+        return "ulimit -n 4096"
+    return as_root_for_this_shell("prlimit --pid $$ --nofile=4096:4096")
+
+
+def more_tasks(group: str, tasks: int) -> str:
+    """The line after which a control group may have more processes and threads.
+
+    :param group: Its name: that of a unit of systemd, or any other in a container.
+    """
+    if group.endswith((".scope", ".service", ".slice")):
+        line = f"systemctl set-property {shlex.quote(group)} TasksMax={tasks}"
+        return f"{as_root(line)} && ./run"
+    container = shlex.quote(platform.node())  # a container's host name is its id, unless it got one
+    return f"docker update --pids-limit {tasks} {container}    # outside the container"
+
+
 def with_low_ports(command: str) -> str:
     """The line that runs a command with the right to listen on ports below 1024, where one can."""
     if family() == "macos":
@@ -195,5 +215,6 @@ def move_to_srv(folder: Path) -> str:
 
 
 def replace_in(file: str, script: str) -> str:
-    """The line that changes `file` by a script of ``sed``, which must be quoted for a shell."""
-    return _REPLACE.get(family(), "sed -i {script} {file}").format(script=script, file=file)
+    """The line that changes `file` by a script of ``sed``, with extended regular expressions."""
+    command = _REPLACE.get(family(), "sed -i -E {script} {file}")
+    return command.format(script=shlex.quote(script), file=file)

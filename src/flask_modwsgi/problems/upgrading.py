@@ -32,8 +32,8 @@ def python_changed(before: str, now: str) -> None:
 
 @entry(["flask is 3.0.0, and setup installed 3.1.3", "brotli is missing"])
 def packages_differ(findings: Sequence[str]) -> None:
-    """The installed packages are not the required ones: {findings:; }.
-    requirements.txt has the versions that this project was tested with.
+    """Packages in .venv were changed since setup: {findings:; }.
+    requirements.txt has the versions that this project was tested with. This installs them again:
     $ ./run setup
     """
 
@@ -59,6 +59,7 @@ def apache_changed(before: str, now: str, reason: str) -> None:
 def apache_modules_missing(names: Sequence[str], folder: Path) -> None:
     """Apache lacks modules: {names}. They are not in {folder}.
     A complete Apache has them. Request ids, error pages, HTTPS and TRUSTED_PROXIES need some of
-    them.
+    them. This command takes the bundled Apache this time. To keep it, write apache = "bundled"
+    below [tool.flask-modwsgi] in pyproject.toml.
     $ ./run setup --apache bundled
     """

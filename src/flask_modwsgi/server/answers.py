@@ -1,5 +1,6 @@
 """Queries processes of the application through a pipe; they answer in files of the server root."""
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -26,11 +27,11 @@ def ask(
 
     :param question: Also the suffix of the files they write.
     :param kinds: The type of each value that an answer has to have.
-    :raises PermissionError: another user asks than the one who started them.
     """
     asked = time.time()
     for worker in workers:
-        _put(root, worker, question)
+        with contextlib.suppress(OSError):  # it has ended, is starting, or has not read for long
+            files.put(file(root, worker, "ask"), question)
     found: dict[int, Answer] = {}
 
     def are_complete() -> bool:
@@ -54,16 +55,6 @@ def why_silent(root: Path) -> str:
         return f"processes cannot report: the file system of {root} is mounted read-only"
     is_full = disk.f_bavail == 0 or (disk.f_files and disk.f_favail == 0)
     return f"processes cannot report: the disk of {root} is full" if is_full else ""
-
-
-def _put(root: Path, worker: Process, question: str) -> None:
-    """:raises PermissionError: another user started the process."""
-    try:
-        files.put(file(root, worker, "ask"), question)
-    except PermissionError:
-        raise
-    except OSError:  # it has ended, is starting, or has not read for long
-        return
 
 
 def read(path: Path, kinds: Kinds) -> Answer | None:

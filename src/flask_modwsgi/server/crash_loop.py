@@ -6,26 +6,28 @@ Nobody is above such a server, so what writes its logs calls this when it has se
 import sys
 from pathlib import Path
 
-from ..apache import processes, state
-from ..config.project import Project
+from ..apache import processes, releases, state
 from ..doctor import causes, deaths
 from ..logs import reader
 from . import ending, health_summary, locks
 
 
-def main(project: Project) -> None:
-    """Look whether it is a loop; if so, end Apache and remember why."""
-    with locks.held(project, "server"):
-        root = state.root(project)
+def main(root: Path) -> None:
+    """Look whether it is a loop; if so, end Apache and remember why.
+
+    :param root: The server root.
+    """
+    with locks.held(releases.served(root), "server"):
+        project = releases.served(root)  # a reload, which was waited for, may have changed it
+        root = state.root(project)  # not that of a stand-in
         parent, recorded = processes.apache(root), state.read(root)
         if not parent:
             return
-        lines = health_summary.lately(parent, reader.error_log(project), deaths.WINDOW)
+        lines = health_summary.lately(parent, reader.recent(project)[0], deaths.WINDOW)
         if health_summary.is_loop(root, lines):
             found = causes.gather(lines, recorded.user, project.root, recorded.memory_kills)
-            ending.end(project, grace=0)
-            state.mark_stopped(root, causes.crash_loop(found))
+            ending.end(project, grace=0, because=causes.crash_loop(found))
 
 
 if __name__ == "__main__":
-    main(Project(Path(sys.argv[1])))
+    main(Path(sys.argv[1]))

@@ -6,16 +6,16 @@ room on the disk.
 
 import contextlib
 import time
-from pathlib import Path
 
 from ..apache import processes, server_root, state
 from ..config.project import Project
 from ..logs import output
 from ..machine import files
+from ..problems.problem import Problem
 from . import locks
 from .messages import say
 
-# While this file of a server root names ports, Apache hands its requests on to them
+# While this file of a server root names ports, and a token, Apache hands its requests on to them
 # (apache/tls.conf).
 STAND_IN_PORTS = "stand-in"
 
@@ -30,25 +30,26 @@ def stop(project: Project) -> int:
     return 0
 
 
-def end(project: Project, grace: float | None = None) -> bool:
+def end(project: Project, grace: float | None = None, because: Problem | None = None) -> bool:
     """End Apache, or what a dead one left; return whether there was anything to end.
 
     :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
+    :param because: Why it was not a user who stopped it.
     """
+    end_stand_in(project, seconds=0)  # one that was left by a renewal that was killed
     root = state.root(project)
-    end_stand_in(project, root, seconds=0)  # one that was left by a renewal that was killed
     if not processes.all_of(root):
         return False
     recorded = state.read(root)
-    processes.end(root, recorded.setting("stop_limit", 10) if grace is None else grace)
+    limit = recorded.setting("stop_limit", 10)
+    processes.end(root, limit if grace is None else grace, because)
     if recorded.logs:
         output.wait_for_writer(recorded.logs, recorded.owner, 5)
-    state.mark_stopped(root)
     return True
 
 
-def end_stand_in(project: Project, root: Path, seconds: float) -> None:
-    """Let the Apache of this server root answer again, then end the second one.
+def end_stand_in(project: Project, seconds: float) -> None:
+    """Let the Apache of the project answer again, then end the second one.
 
     The second one answers while the first one restarts (`renewal`).
 
@@ -58,7 +59,7 @@ def end_stand_in(project: Project, root: Path, seconds: float) -> None:
     if not processes.all_of(own):
         return
     with contextlib.suppress(OSError):
-        files.write(root / STAND_IN_PORTS, "")
+        files.write(state.root(project) / STAND_IN_PORTS, "")
     # For requests that Apache is handing on: nothing shows those that have not connected yet.
     time.sleep(1)
     processes.end(own, seconds)

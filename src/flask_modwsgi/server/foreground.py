@@ -1,21 +1,24 @@
 """``./run`` and ``./run dev``: Apache in the foreground, until Ctrl-C or SIGTERM."""
 
 import os
+import re
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from .. import problems, systemd
 from ..apache import monitoring
 from ..apache.sites import DEVELOPMENT
-from ..config import env_file
-from ..config.project import Project, python_files
-from ..doctor import check_page
+from ..config import env_file, time_zone
+from ..config.project import Project, walked
+from ..config.settings import doubts
+from ..doctor import check_page, check_trust
 from ..logs import events, rendering
+from ..machine.files import text_if_any
 from ..problems.problem import Problem, tell
 from ..tls import acme, local_certificate
 from . import debugging, import_check, launch
@@ -24,14 +27,19 @@ from .messages import say, write
 
 # One process, so that every request sees the same state.
 _DEVELOPMENT = {"PROCESSES": "1", "HTTPS_NAMES": ""} | dict.fromkeys(monitoring.PORTS, "")
-_UNWATCHED = {"var", "tests", "node_modules"}
-_WATCHED = {".py", ".wsgi", ".html", ".toml", ".json"}
+_UNWATCHED = {"var", "tests", "node_modules"}  # folders beside the application
+# The application may write any other file, perhaps at each request.
+_WATCHED = {".py", ".wsgi", ".toml"}
+# Of other templates Jinja sees a change itself; `worker.error_pages` renders this one, with what it extends,
+# when the application is loaded.
+_ERROR_TEMPLATE = "error.html"
+_REFERENCE = re.compile(r"""\{%[-+]?\s*(?:extends|include|import|from)\s+["']([^"'\0]+)""")
 
 
 def serve(project: Project, given: Mapping[str, str]) -> int:
     """Serve as in production."""
     site = import_check.check(launch.for_production(project, given=given))
-    return _serve(partial(Httpd, site))
+    return _serve(lambda stop: Httpd(site))
 
 
 def develop(
@@ -52,67 +60,86 @@ def develop(
     if tls:
         os.environ.update(local_certificate.settings(project))
 
-    def make() -> Httpd:
+    def make(stop: threading.Event) -> Httpd:
+        time_zone.take(project)
         site = launch.collect(project, DEVELOPMENT, given={**defaults, **given})
-        return Httpd(import_check.ask_application(site), brief=True)
+        return Httpd(import_check.ask_application(site, stop.is_set), brief=True)
 
     def watched() -> Iterable[Path]:
-        modules = python_files(project.root, _UNWATCHED)
-        yield from {project.package, project.wsgi_file, project.env_file, *modules}
+        files = walked(project.root, _UNWATCHED)
+        beside = (one for one in files if one.suffix == ".py" or one.name == _ERROR_TEMPLATE)
+        yield from {project.package, project.wsgi_file, project.env_file, *beside}
 
     return _serve(make, watched, grace=0)
 
 
 def _serve(
-    make: Callable[[], Httpd],
+    make: Callable[[threading.Event], Httpd],
     watched: Callable[[], Iterable[Path]] = tuple,
     grace: float | None = None,
 ) -> int:
-    """Serve until a signal comes; `make` gives what is started, again when ``.env`` was saved.
+    """Serve until a signal comes.
 
+    :param make: Gives what is started, again when ``.env`` was saved; at once after a signal.
     :param watched: Files and folders; when one is saved, the application is loaded again.
     :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
     """
     seen = set(_files(watched()))
     stop = _stop_requested()
-    server = make()
+    server = make(stop)
     project = server.site.project
     try:
         _announce(server, stop)
         while server.is_running and not stop.wait(0.5):
+            if server.site.is_development and _has_new_environment(project):
+                break
             server.refuse_crash_loop()
             before, seen = seen, set(_files(watched()))
             saved = sorted({path for path, *_ in before ^ seen})
             if project.env_file in saved:
-                if renewed := _renewed(make):
+                renewed = _renewed(make, stop)
+                if renewed and not stop.is_set():
+                    say("restarting, because .env was saved")
                     server.stop(grace)
                     server = renewed
                     _announce(server, stop)
             elif saved:
-                names = ", ".join(str(path.relative_to(project.root)) for path in saved)
-                say(f"reloading, because of {names}")
+                say(f"reloading, because of {_named(saved, project)}")
                 server.reload()
     finally:
         systemd.notify("STOPPING=1")
         server.stop(grace)
     if stop.is_set():
         return 0
+    if server.site.is_development and _has_new_environment(project):
+        say("restarting, because ./run setup made a new environment")
+        check_trust.check(project, "./run dev")
+        os.execv(project.root / "run", ["./run", *sys.argv[1:]])
     if server.was_stopped:
         say("stopped by another command")
         return 0
     raise server.failure("Apache ended unexpectedly.")
 
 
-def _renewed(make: Callable[[], Httpd]) -> Httpd | None:
+def _has_new_environment(project: Project) -> bool:
+    """Whether a setup has put another one to use than this process runs in."""
+    return project.venv.resolve() != project.environment and (project.venv / "bin").exists()
+
+
+def _named(saved: Sequence[Path], project: Project) -> str:
+    """Three files at most; git may have saved hundreds."""
+    names = ", ".join(map(project.shown, saved[:3]))
+    return f"{names} and {len(saved) - 3} more" if len(saved) > 3 else names
+
+
+def _renewed(make: Callable[[threading.Event], Httpd], stop: threading.Event) -> Httpd | None:
     """What serves after ``.env`` was saved; None where that has a mistake, and what runs goes on."""
     try:
-        renewed = make()
+        return make(stop)
     except Problem as problem:
         tell(problem, as_json=False)
         say("nothing was restarted; correct .env and save it again")
         return None
-    say("restarting, because .env was saved")
-    return renewed
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, int, int]]:
@@ -120,18 +147,37 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, int, int]]:
 
     Polling works on every file system, in containers and across machines.
     """
+    for file in _chosen(paths):
+        with suppress(OSError):  # removed since it was listed
+            status = file.stat()
+            yield file, status.st_mtime_ns, status.st_size
+
+
+def _chosen(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        found = path.rglob("*") if path.is_dir() else [path]
-        for file in found:
-            if file == path or file.suffix in _WATCHED:
-                with suppress(OSError):  # removed since it was listed
-                    status = file.stat()
-                    yield file, status.st_mtime_ns, status.st_size
+        for file in walked(path, {"node_modules"}) if path.is_dir() else [path]:
+            if file.name == _ERROR_TEMPLATE:
+                yield from _with_extended(file)
+            elif file == path or file.suffix in _WATCHED:
+                yield file
+
+
+def _with_extended(template: Path) -> set[Path]:
+    """The template, and what it extends, includes or imports of its folder, at any depth."""
+    found: set[Path] = set()
+    left = {template}
+    while left:
+        file = left.pop()
+        found.add(file)
+        names = _REFERENCE.findall(text_if_any(file))
+        left |= {template.parent / name for name in names} - found
+    return found
 
 
 def _announce(server: Httpd, stop: threading.Event) -> None:
     """Start, and print the address when the application answers."""
-    server.start(given_up=stop.is_set)
+    if not stop.is_set():
+        server.start(given_up=stop.is_set)
     if not stop.is_set():
         systemd.notify("READY=1", f"STATUS=Serving at {server.site.address}/")
         say_where(server)
@@ -148,7 +194,8 @@ def say_where(server: Httpd) -> None:
         *(site.certificate.warnings if site.certificate else []),
         # In production, the environment may have all of it.
         env_file.missing(site.project.env_file) if site.is_development else "",
-        env_file.repeated(site.project.env_file),
+        *doubts(site.project.env_file),
+        site.application.limitation,
         settings.content_security_policy and check_page.refused(site.address, settings.hosts),
         acme.awaited(site.project, settings) if site.is_awaited else "",
     ]

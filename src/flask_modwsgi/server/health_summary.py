@@ -1,5 +1,6 @@
 """What is wrong with a server in the background, in a line: it died, or its processes die."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,20 +18,27 @@ Trouble = dict[str, str]
 
 
 def found(
-    root: Path, parent: Process | None, recorded: State, lines: Sequence[Event]
+    root: Path,
+    parent: Process | None,
+    recorded: State,
+    lines: Sequence[Event],
+    begins: float = 0.0,
 ) -> Trouble | None:
     """What is wrong, as a slug and a text; None where nothing is.
 
     :param parent: Apache, if it runs.
     :param recorded: What was recorded at its start.
     :param lines: The last lines of its error log.
+    :param begins: When these begin, in seconds since 1970, if there are more before them.
     """
     if parent is None:
         return _of_a_gone_server(root, recorded, lines)
-    return _of_a_server(root, parent, lines)
+    return _of_a_server(root, parent, lines, begins)
 
 
-def _of_a_server(root: Path, parent: Process, lines: Sequence[Event]) -> Trouble | None:
+def _of_a_server(
+    root: Path, parent: Process, lines: Sequence[Event], begins: float
+) -> Trouble | None:
     """How its processes died in the last hour."""
     died = deaths.deaths(lately(parent, lines, HOUR))
     if not died:
@@ -38,14 +46,20 @@ def _of_a_server(root: Path, parent: Process, lines: Sequence[Event]) -> Trouble
     last, number = died[-1], f"{len(died)} processes"
     if is_loop(root, lately(parent, lines, deaths.WINDOW)):
         return {"slug": "crash-loop", "text": f"crash loop: {number} died, the last {last.how}"}
-    since = clock(max(time.time() - HOUR, parent.began))
+    since = clock(max(time.time() - HOUR, parent.began, begins))
     number = "a process" if len(died) == 1 else number
     text = f"{number} died since {since}; the last, at {clock(last.time)}, {last.how}"
     return {"slug": "process-died", "text": text}
 
 
 def is_loop(root: Path, lines: Sequence[Event]) -> bool:
-    """Whether it is in a crash loop, by its log of the last `deaths.WINDOW` seconds."""
+    """Whether it is in a crash loop, by its log of the last `deaths.WINDOW` seconds.
+
+    What died before a reload says nothing of the code that is loaded since.
+    """
+    with contextlib.suppress(OSError):  # it was removed while the server runs
+        now, loaded = time.time(), (root / "environment.json").stat().st_mtime
+        lines = within(lines, now - loaded, now)
     # Mostly none died, which is cheaper to see than for how long each process lives.
     return bool(deaths.deaths(lines)) and deaths.is_loop(lines, processes.ages_of_ready(root))
 
@@ -64,6 +78,8 @@ def _of_a_gone_server(root: Path, recorded: State, lines: Sequence[Event]) -> Tr
     started, booted = recorded.started, process_table.booted()
     if not started or recorded.stopped or files.is_read_only(root):
         return None  # or it could not be recorded that it was stopped
+    if processes.apache(root):
+        return None  # it was started just now
     own = [line for line in lines if (moment(line) or started) >= started]
     if booted > started and not process_table.is_of_this_boot(recorded.start):
         text = f"the machine restarted at {clock(booted)} while the server ran"

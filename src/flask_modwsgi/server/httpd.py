@@ -2,11 +2,11 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .. import problems
@@ -26,7 +26,7 @@ from ..doctor import causes, deaths
 from ..logs import events
 from ..logs.events import Event
 from ..logs.output import Files, Terminal, make_folder
-from ..machine import capacity, files, installation, oom, process_table
+from ..machine import capacity, files, folders, installation, oom, process_table
 from ..problems.problem import Problem
 from ..tls import acme
 from . import health_summary
@@ -51,9 +51,9 @@ class Httpd:
         self.site = site
         self.log_style = "brief" if brief else site.settings.log_format
         self.output = (
-            Files(site.project, site.logs, site.settings)
+            Files(site.project.python, site.root, site.logs, site.settings)
             if site.logs
-            else Terminal(site.project, self.log_style, quiet)
+            else Terminal(site.root, self.log_style, quiet)
         )
         self.process: subprocess.Popen[bytes] | None = None
         self._installation = installation.here()
@@ -87,7 +87,8 @@ class Httpd:
         files.write(root / "mime.types", content_types.as_mime_types())
         files.write(root / "stand-in", "")
         self.configure()
-        state.write(root, recorded(site))
+        # It has not died as long as it is not started.
+        state.write(root, replace(recorded(site), stopped=time.time()))
 
     def configure(self) -> None:
         """Write Apache's configuration and have Apache read it.
@@ -98,7 +99,7 @@ class Httpd:
         if site.settings.https_names:
             acme.make_store(site.project)
         new = site.root / "httpd.conf.new"
-        files.write(new, configuration.httpd_conf(site, self._installation))
+        files.write(new, configuration.httpd_conf(site, self._installation), 0o600)
         self.check_configuration(new)
         new.replace(self._configuration)
 
@@ -173,7 +174,7 @@ class Httpd:
             preexec_fn=None if self.site.logs else processes.end_with_parent,
         )
         if started := process_table.find(self.process.pid):
-            state.update(self.site.root, pid=started.pid, start=started.start)
+            state.update(self.site.root, pid=started.pid, start=started.start, stopped=0.0)
 
     def _wait_until_it_answers(self, given_up: Callable[[], bool]) -> None:
         limit = self.site.settings.start_limit
@@ -190,7 +191,7 @@ class Httpd:
             self.refuse_crash_loop()
             # What an application does for its first page may take long.
             left = max(5, deadline - time.monotonic())
-            if self._all_loaded() and self._answers(left):
+            if self._all_loaded() and self._answers(left, given_up):
                 return
             time.sleep(0.05)
         if not given_up() and not self._answers():
@@ -206,9 +207,9 @@ class Httpd:
             bool(running) and all(processes.is_ready(one, root) for one in running)
         )
 
-    def _answers(self, timeout: float = 5) -> bool:
-        path, hosts = self.site.application.is_alive_at, self.site.settings.hosts
-        return ask(self.site.address, path, hosts, timeout) != 0
+    def _answers(self, timeout: float = 5, given_up: Callable[[], bool] = lambda: False) -> bool:
+        site, path = self.site, self.site.application.is_alive_at
+        return ask(site.address, path, site.settings.hosts, timeout, site.token, given_up) != 0
 
     def _evidence(self, log: Sequence[Event] | None = None) -> causes.Evidence:
         """The evidence of now; `log` is used if Apache has not written yet."""
@@ -228,7 +229,12 @@ class Httpd:
         code = self.process.returncode if self.process else None
         if self.process and code and code < 0:
             return causes.end_of_apache(self.process.pid, -code, self._evidence())
-        return causes.failure(doing, self._evidence(self.output.lines(LATELY)))
+        problem = causes.failure(doing, self._evidence(self.output.lines(LATELY)))
+        own = self.site.settings.apache_include
+        # Its own addresses were free, or it had not been started.
+        if self.site.is_temporary and own and problem.slug == "port-in-use":
+            return problems.listen_twice(self.site.project.root / own)
+        return problem
 
     def reload(self) -> None:
         """Replace every process of the application by one that loads it again."""
@@ -246,20 +252,23 @@ class Httpd:
     def kill(self) -> None:
         """End what is left of it, at once."""
         if self.process:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            with state.stopping(self.site.root):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
             self.output.join()
-        state.mark_stopped(self.site.root)
 
 
 @contextlib.contextmanager
 def running(site: Site) -> Iterator[Httpd]:
     """Serve the site with an Apache that prints nothing, and that ends without a trace.
 
+    The caller holds a lock for its server root.
+
     :raises Problem: it does not answer.
     """
     server = Httpd(site, quiet=True)
+    processes.end(site.root, grace=0)  # one that was left by a caller that was killed
     try:
         server.start()
         try:
@@ -267,4 +276,4 @@ def running(site: Site) -> Iterator[Httpd]:
         finally:
             server.stop(grace=1)
     finally:
-        shutil.rmtree(site.root, ignore_errors=True)  # it has secrets
+        folders.remove(site.root)  # it has secrets

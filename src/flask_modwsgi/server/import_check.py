@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from .. import problems
 from ..apache import app_profile
@@ -17,25 +20,57 @@ from ..config.settings import Settings
 from ..doctor import check_environment, check_settings, check_trust, import_failures
 from ..doctor.facts import Facts
 from ..doctor.import_failures import Outcome
-from ..machine import data_folder, files
+from ..machine import data_folder, files, process_table
 from ..machine.accounts import Account, become
+from ..machine.times import wait
 from . import launch
 
 TRIAL = "flask_modwsgi.worker.trial"
+MOST_SHOWN = 256 * 1024  # bytes of its output that are kept, the last ones
+
+
+class Ending(threading.Thread):
+    """Keeps the end of what comes through a pipe, until all have closed it."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._pipe, self.kept = pipe, b""
+        self.start()
+
+    def run(self) -> None:
+        with self._pipe as pipe:
+            while piece := pipe.read(files.PIECE):
+                self.kept = (self.kept + piece)[-MOST_SHOWN:]
 
 
 class Trial:
     """The application, while a separate process loads it as Apache will."""
 
     def __init__(
-        self, project: Project, settings: Settings, account: Account, environ: Mapping[str, str]
+        self,
+        project: Project,
+        settings: Settings,
+        account: Account,
+        environ: Mapping[str, str],
+        written: Iterable[str],
     ) -> None:
-        """Begin: as that user, in the project's folder, with that environment."""
+        """Begin: as that user, in the project's folder, with that environment.
+
+        :param written: The names in ``.env``.
+        """
         self._file, self._limit = project.wsgi_file, settings.start_limit
-        written = json.dumps(launch.names_written(project))
-        reader, writer = os.pipe()
-        self._told = os.fdopen(reader, "rb")
-        words = (TRIAL, self._file, str(self._limit), str(writer), written)
+        (told, tell), (stuck, say_stuck) = os.pipe(), os.pipe()
+        self._told = os.fdopen(told, "rb")
+        # Of its own, so that endless output does not push it out.
+        self._stuck = Ending(os.fdopen(stuck, "rb", 0))
+        words = (
+            TRIAL,
+            self._file,
+            str(self._limit),
+            str(tell),
+            str(say_stuck),
+            json.dumps(list(written)),
+        )
         try:
             self._process = subprocess.Popen(
                 [project.python, "-P", "-m", *words],
@@ -44,33 +79,61 @@ class Trial:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(writer,),
-                text=True,
-                errors="replace",
+                pass_fds=(tell, say_stuck),
+                bufsize=0,
+                start_new_session=True,
                 preexec_fn=None if account.is_me else partial(become, account),
             )
         finally:
-            os.close(writer)
+            os.close(tell)
+            os.close(say_stuck)
+        assert self._process.stdout
+        self._output = Ending(self._process.stdout)
 
     def __enter__(self) -> "Trial":
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
-        self._process.kill()
-        self._process.__exit__(*exc_info)
+        if self._process.returncode is None:
+            self._end()
         self._told.close()
 
-    def outcome(self) -> Outcome:
-        """The result; what it printed is shown only if it failed."""
+    def _end(self) -> None:
+        """End it, and what it started, which has five seconds to clean up."""
+        self._process.kill()
+        self._process.wait()
+        if self._send(signal.SIGTERM) and not wait(self._is_alone, 5):
+            self._send(signal.SIGKILL)
+
+    def _is_alone(self) -> bool:
+        """Whether all have ended; in a container, perhaps nobody waits for those that have."""
+        return not process_table.running(self._process.pid)
+
+    def _send(self, number: int) -> bool:
+        """Send a signal to all that it started and that did not leave its group, if there are any."""
         try:
-            output, _ = self._process.communicate(timeout=self._limit + 5)
-        except subprocess.TimeoutExpired as error:  # it stopped itself, or left a child behind
-            self._process.kill()
-            output = (error.stdout or b"").decode(errors="replace")
+            os.killpg(self._process.pid, number)
+            return True
+        except (ProcessLookupError, PermissionError):
+            return False
+
+    def outcome(self, given_up: Callable[[], bool] = lambda: False) -> Outcome:
+        """The result; what it printed is shown only if it failed.
+
+        :param given_up: Whether it is to be ended now; then it was not loaded.
+        """
+        # It should stop itself at its limit.
+        wait(lambda: self._process.poll() is not None or given_up(), self._limit + 5)
+        self._end()
+        for pipe in (self._output, self._stuck):
+            pipe.join(1)  # a process that has left the session may keep it open
         os.set_blocking(self._told.fileno(), False)
-        told = _read(self._told.read() or b"")
-        tried = Outcome(self._file, False, self._process.wait(), output, self._limit)
-        return replace(tried, **told)
+        told = _read(self._told.read(files.LIMIT) or b"")
+        output = b"\n".join(filter(None, (self._output.kept, self._stuck.kept)))
+        shown = output.decode(errors="replace")
+        return replace(
+            Outcome(self._file, False, self._process.returncode, shown, self._limit), **told
+        )
 
 
 def begin(facts: Facts) -> Trial:
@@ -81,8 +144,8 @@ def begin(facts: Facts) -> Trial:
     check_trust.check(facts.project)
     if not os.path.lexists(facts.project.data):
         data_folder.make(facts.project.data, facts.account)
-    environ = launch.environment_of(facts.project, facts)
-    return Trial(facts.project, facts.settings, facts.account, environ)
+    environ = launch.environment_of(facts)
+    return Trial(facts.project, facts.settings, facts.account, environ, facts.written)
 
 
 def verdict(tried: Outcome, project: Project, account: Account) -> AppProfile:
@@ -94,6 +157,7 @@ def verdict(tried: Outcome, project: Project, account: Account) -> AppProfile:
         raise problem
     if tried.application.sends_by_header:
         raise problems.sendfile_on()
+    _refuse_secrets(tried.application, project)
     if static := tried.application.static:
         check_environment.check_static(account, static.folder, project.root)
     return tried.application
@@ -109,14 +173,26 @@ def check(site: Site) -> Site:
     return replace(site, application=verdict(_outcome(site), site.project, site.account))
 
 
-def ask_application(site: Site) -> Site:
-    """The site, with the application's profile if it can be loaded."""
-    return replace(site, application=_outcome(site).application)
+def ask_application(site: Site, given_up: Callable[[], bool] = lambda: False) -> Site:
+    """The site, with the application's profile if it can be loaded before `given_up` says yes.
+
+    :raises Problem: everyone could read a secret with its static files.
+    """
+    application = _outcome(site, given_up).application
+    _refuse_secrets(application, site.project)
+    return replace(site, application=application)
 
 
-def _outcome(site: Site) -> Outcome:
-    with Trial(site.project, site.settings, site.account, site.environ) as trial:
-        return trial.outcome()
+def _refuse_secrets(application: AppProfile, project: Project) -> None:
+    """:raises Problem: a folder of static files has them."""
+    for folder in filter(None, (application.static_folder, application.flask_folder)):
+        if secret := project.secret_in(Path(folder)):
+            raise problems.static_folder_open(Path(folder), secret)
+
+
+def _outcome(site: Site, given_up: Callable[[], bool] = lambda: False) -> Outcome:
+    with Trial(site.project, site.settings, site.account, site.environ, site.written) as trial:
+        return trial.outcome(given_up)
 
 
 def _read(told: bytes) -> dict[str, Any]:
@@ -132,6 +208,7 @@ def _read(told: bytes) -> dict[str, Any]:
             "loaded": "loaded" in outcome,
             "serves": "serves" in outcome,
             "binds": [":".join(map(str, one["binds"])) for one in lines if one.get("binds")],
+            "unservable": str(outcome.get("unservable", "")),
             "names": names if names is None else [str(name) for name in names],
             "application": app_profile.told(outcome.get("loaded", {})),
         }

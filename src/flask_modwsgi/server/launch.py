@@ -1,9 +1,12 @@
 """Everything Apache needs to know to serve this project, collected and checked."""
 
+import hashlib
 import json
 import os
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
@@ -13,15 +16,14 @@ from ..apache.sites import PRODUCTION, Site
 from ..apache.state import State
 from ..config import env_file, safety
 from ..config.project import Project
-from ..config.settings import Settings
+from ..config.settings import SETTINGS, WITHHELD, Settings
 from ..doctor import check_places
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
-from ..machine import data_folder, files, oom
+from ..machine import data_folder, files, oom, trust
 from ..machine.accounts import Account
 
-# What would make the application's Python another one, and what systemd says to this process alone.
-_NOT_FOR_IT = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "NOTIFY_SOCKET")
+_AT_START = re.compile(r"MALLOC_|GLIBC_TUNABLES$|PYTHON[A-Z]+$|PYTHON_(CPU_COUNT|GIL)$")
 _LOGIN = ("HOME", "USER", "LOGNAME", "PATH")
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 # In the server root: the variables of the application, for who started the server alone.
@@ -52,12 +54,13 @@ def collect(
         project=project,
         settings=facts.settings,
         account=facts.account,
-        environ=environment_of(project, facts),
-        written=names_written(project),
+        environ=environment_of(facts),
+        written=tuple(facts.written),
         entry=entry,
         root=server_root.choose(project, root),
         logs=logs,
         given=given,
+        is_temporary=root != "apache",
         certificate=facts.certificate,
     )
 
@@ -74,23 +77,15 @@ def for_production(
     return site
 
 
-def environment_of(project: Project, facts: Facts) -> dict[str, str]:
+def environment_of(facts: Facts) -> dict[str, str]:
     """The environment variables of the application and of its commands.
 
     :raises Problem: a setting is wrong.
     """
-    variables = application_environment(facts.variables, facts.settings)
-    written = env_file.read(project.env_file)
-    variables |= _login(project, facts.account, variables.get("PATH", os.defpath))
-    return variables | {name: written[name] for name in _LOGIN if written.get(name)}
-
-
-def names_written(project: Project) -> tuple[str, ...]:
-    """The names in ``.env``, for `worker.dotenv_readers`.
-
-    :raises Problem: it cannot be read.
-    """
-    return tuple(env_file.read(project.env_file))
+    exported = env_file.exported(facts.project.env_file)
+    variables = application_environment(facts.variables, facts.settings, exported)
+    variables |= _login(facts.project, facts.account, variables.get("PATH", os.defpath))
+    return variables | {name: facts.written[name] for name in _LOGIN if facts.written.get(name)}
 
 
 def _login(project: Project, account: Account, path: str) -> dict[str, str]:
@@ -102,9 +97,19 @@ def _login(project: Project, account: Account, path: str) -> dict[str, str]:
     return names | {"PATH": f"{programs}:{_SYSTEM_PATH}"}
 
 
-def application_environment(variables: Mapping[str, str], chosen: Settings) -> dict[str, str]:
-    """The environment variables of the application."""
-    kept = {name: value for name, value in variables.items() if name not in _NOT_FOR_IT}
+def application_environment(
+    variables: Mapping[str, str], chosen: Settings, exported: Collection[str]
+) -> dict[str, str]:
+    """The environment variables of the application.
+
+    :param variables: Those of the server.
+    :param exported: The settings that it gets also if nobody has chosen them.
+    """
+    kept = {
+        name: value
+        for name, value in variables.items()
+        if name not in WITHHELD and (name in exported or not _is_only_ours(name, value))
+    }
     return {
         # One meaning for Apache and Flask together; a value of the user's own wins. One byte more
         # than Apache allows, because of a body without a length Flask takes what is within its
@@ -114,8 +119,17 @@ def application_environment(variables: Mapping[str, str], chosen: Settings) -> d
         **kept,
         # Flask takes the path of its session cookie from APPLICATION_ROOT.
         "FLASK_APPLICATION_ROOT": chosen.mount_point,
-        "LOG_LEVEL": chosen.log_level,
     }
+
+
+def _is_only_ours(name: str, value: str) -> bool:
+    """Whether it is a setting that nobody has chosen, as ``.env.example`` writes it.
+
+    The application may have a variable of that name, which means something else.
+    """
+    if name not in SETTINGS or os.environ.get(name) == value:
+        return False
+    return value.strip() in ("", SETTINGS[name].default)
 
 
 def write_environment(site: Site) -> None:
@@ -131,6 +145,8 @@ def write_environment(site: Site) -> None:
         "project": str(site.project.root),
         "variables": dict(site.environ),
         "written": site.written,
+        "log_level": chosen.log_level,
+        "counts": bool(chosen.metrics_port),
         "threads": chosen.threads,
         "processes": chosen.processes,
         "own_threads": how.own_threads,
@@ -160,7 +176,8 @@ def recorded(site: Site) -> State:
         logs=str(site.logs or ""),
         memory_kills=oom.kills(),
         user=site.account.user,
-        linking=linking(site.environ),
+        linking=read_once(site),
+        directives=directives(site),
         environments=[str(site.project.environment)],
         static_folder=profile.static_folder,
         static_url=profile.static_url,
@@ -168,6 +185,26 @@ def recorded(site: Site) -> State:
     )
 
 
-def linking(environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables that the dynamic linker reads only when Apache starts (``man 8 ld.so``)."""
-    return {name: value for name, value in environ.items() if name.startswith(("LD_", "DYLD_"))}
+def directives(site: Site) -> str:
+    """A digest of what Apache reads of ``APACHE_INCLUDE``; empty if it is not set."""
+    if not site.settings.apache_include:
+        return ""
+    digest, named = hashlib.sha256(), site.project.root / site.settings.apache_include
+    for file in sorted(trust.below(named)):
+        digest.update(os.fsencode(file.relative_to(named)))
+        with suppress(OSError):  # a folder, for example
+            digest.update(files.source(file))
+    return digest.hexdigest()
+
+
+def read_once(site: Site) -> dict[str, str]:
+    """Variables that have an effect only if Apache is started with them.
+
+    The dynamic linker reads its own (``man 8 ld.so``), the C library (``man 3 mallopt``) and Python
+    (``man 1 python3``) theirs. Of the latter, a shell has some that mean nothing to a server.
+    """
+    return {
+        name: value
+        for name, value in site.environ.items()
+        if name.startswith(("LD_", "DYLD_")) or (name in site.written and _AT_START.match(name))
+    }

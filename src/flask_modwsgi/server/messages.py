@@ -1,5 +1,6 @@
 """Messages to the user while a verb works, on standard error."""
 
+import io
 import os
 import sys
 
@@ -26,5 +27,6 @@ def write(line: str) -> None:
             shown = systemd.prefixed(shown, "info")
         sys.stderr.write(shown)  # in one piece, because Apache's lines come in between
         sys.stderr.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    except OSError:  # it keeps the line, and would fail again, also when Python exits
+        raw = os.fdopen(sys.stderr.fileno(), "wb", buffering=0, closefd=False)
+        sys.stderr = io.TextIOWrapper(raw, errors="backslashreplace", write_through=True)

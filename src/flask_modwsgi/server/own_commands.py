@@ -22,9 +22,11 @@ def flask(project: Project, words: Sequence[str]) -> int:
 
     :raises Problem: as `execute`.
     """
-    names = json.dumps(launch.names_written(project))
+    facts = Facts(project)
+    names = json.dumps(list(facts.written))
     command = [str(project.python), "-P", "-m", FLASK, str(project.wsgi_file), names]
-    return execute(project, [*command, *words])
+    # The .wsgi file finds the application; a module of it may hide one that is needed before.
+    return _replace(project, [*command, *words], facts, ())
 
 
 def _names_an_application(words: Sequence[str], environ: Mapping[str, str]) -> bool:
@@ -36,7 +38,8 @@ def _names_an_application(words: Sequence[str], environ: Mapping[str, str]) -> b
 def execute(project: Project, words: Sequence[str]) -> int:
     """Replace this process by a program that runs as the application's user, in the project's folder.
 
-    Its terminal, signals and exit status are those of this process. Does not return.
+    Its terminal, signals and exit status are those of this process, and Python finds the application's
+    modules. Does not return.
 
     :param words: The program, looked for in the environment first, and its arguments.
     :raises Problem: there is no such program, or a setting is wrong.
@@ -44,16 +47,25 @@ def execute(project: Project, words: Sequence[str]) -> int:
     if not words:
         raise problems.command_wrong("./run exec needs a command", "./run exec -- python")
     facts = Facts(project)
-    environ = launch.environment_of(project, facts)
-    if words[0] == "flask" and not _names_an_application(words, environ):
+    if words[0] == "flask" and not _names_an_application(words, launch.environment_of(facts)):
         return flask(project, words[1:])
-    written = launch.names_written(project)
+    # As the .wsgi file does.
+    folders = tuple(dict.fromkeys((project.import_folder, project.root)))
+    return _replace(project, words, facts, folders)
+
+
+def _replace(project: Project, words: Sequence[str], facts: Facts, folders: Sequence[Path]) -> int:
+    """`execute` the program, with folders that its Python searches first."""
+    environ = launch.environment_of(facts)
     data_folder.make(project.data, facts.account)
     if not facts.account.is_me:
         accounts.become(facts.account)
         if not os.access(project.env_file, os.R_OK):
-            told = (str(project.env_file), written)
-            environ |= {"FLASK_MODWSGI_ENV_FILE": json.dumps(told), "PYTHONPATH": str(STARTED)}
+            told = (str(project.env_file), list(facts.written))
+            environ["FLASK_MODWSGI_ENV_FILE"] = json.dumps(told)
+            folders = (STARTED, *folders)
+    if folders:
+        environ["PYTHONPATH"] = os.pathsep.join(map(str, folders))
     os.chdir(project.root)
     # What this Python ignores, or handles itself, a program expects to be ended by.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):

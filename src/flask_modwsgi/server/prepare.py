@@ -125,7 +125,7 @@ def _completed(new: Project, account: Account) -> built.Built:
     make_env_file(new, account)
     data_folder.make(new.data, account)
     # Flask's instance folder of a package in the project, and of one that is installed.
-    data_folder.link(new.package.parent / "instance", new.data)
+    data_folder.link(new.import_folder / "instance", new.data)
     data_folder.link(new.environment / "var", new.data)
     return made
 

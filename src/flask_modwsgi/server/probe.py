@@ -1,23 +1,38 @@
 """Sends a server a request to see whether it answers."""
 
+from collections.abc import Callable
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from ..apache import client, proxy_status
+from ..machine.times import limited
 
 
-def ask(address: str, path: str, hosts: str = "", timeout: float = 5) -> int:
+def ask(
+    address: str,
+    path: str,
+    hosts: str = "",
+    timeout: float = 5,
+    token: str = "",
+    given_up: Callable[[], bool] = lambda: False,
+) -> int:
     """The HTTP status of the application's answer for `path`; 0 where there is none.
 
     There is none, either, where Apache answers instead, because no process of the application does.
 
     :param address: Of the application, without a slash at the end.
     :param hosts: The setting ``HOSTS``: for other names Apache answers by itself.
-    :param timeout: Seconds without a byte.
+    :param timeout: Seconds without a byte; twice as many in all.
+    :param token: That of a `Site`.
+    :param given_up: Whether nobody waits for the answer any more.
     """
+    return limited(lambda: _status(address, path, hosts, timeout, token), 2 * timeout, 0, given_up)
+
+
+def _status(address: str, path: str, hosts: str, timeout: float, token: str) -> int:
     try:
-        with client.opened(address, path, hosts, timeout) as response:
+        with client.opened(address, path, hosts, timeout, token=token) as response:
             return int(response.status)
     except HTTPError as error:
         error.close()

@@ -5,7 +5,7 @@ application after three seconds, whatever they work on, and what comes over a co
 open before gets an error from mod_wsgi. So a second Apache stands in while the first restarts.
 """
 
-import shutil
+import secrets
 import signal
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from ..apache import processes, server_root, state
 from ..apache.sites import Site
 from ..config.project import Project
 from ..config.settings import Settings
-from ..machine import capacity, files, process_table
+from ..machine import capacity, files, folders, process_table
 from ..machine.process_table import Process
 from ..machine.times import wait
 from ..tls import acme, certificates, https
@@ -62,7 +62,7 @@ def take_certificate(project: Project) -> None:
         raise problems.tls_objection(file, certificate.objection)
     site = import_check.check(site)
     if processes.mode_of(root).restart_is_seamless:
-        end_stand_in(project, root, seconds=0)
+        end_stand_in(project, seconds=0)
         _restart(parent, site, certificate)
     else:
         with stand_in(site):
@@ -71,6 +71,8 @@ def take_certificate(project: Project) -> None:
     if site.settings.https_names:  # now it can be looked at as a whole
         certificate = https.check(project, site.settings) or certificate
         state.record_settings(root, launch.recorded(site))
+    else:
+        state.update(root, directives=launch.directives(site))
     say(f"renewed: {certificate}")
     for line in certificate.warnings:
         say(line)
@@ -90,7 +92,7 @@ def _staged(site: Site) -> Certificate:
 
     :raises Problem: there is nothing new.
     """
-    staged = acme.staged(site.project, site.settings)
+    staged = acme.staged(site.project, site.settings.https_names)
     if certificate := certificates.public(staged) if staged else None:
         return certificate
     found = acme.awaited(site.project, site.settings) or str(site.certificate)
@@ -115,7 +117,7 @@ def stand_in(site: Site) -> Iterator[None]:
     :raises Problem: it does not start; nothing is handed to it then.
     """
     limit = _longest_request(site.settings)
-    end_stand_in(site.project, site.root, limit)
+    end_stand_in(site.project, limit)
     ports = {"http": smoke_test.free_port(), "https": smoke_test.free_port()}
     settings = _as_served(site)
     if not settings.has_https:
@@ -134,13 +136,15 @@ def stand_in(site: Site) -> Iterator[None]:
     # A service has no other logs.
     logs = site.logs / "stand-in" if site.logs else root / "log"
     try:
-        Httpd(replace(site, settings=own, root=root, logs=logs, access_log=False)).start()
-        lines = (f"{scheme} {port}\n" for scheme, port in ports.items())
-        files.write(site.root / STAND_IN_PORTS, "".join(lines))
+        own_site = replace(site, settings=own, root=root, logs=logs, token=secrets.token_hex())
+        Httpd(replace(own_site, access_log=False, is_temporary=True)).start()
+        known = {**ports, "token": own_site.token}
+        lines = (f"{name} {value}\n" for name, value in known.items())
+        files.write(site.root / STAND_IN_PORTS, "".join(lines), 0o400, site.account.uid)
         yield
     finally:
-        end_stand_in(site.project, site.root, limit)
-        shutil.rmtree(root, ignore_errors=True)  # it has secrets
+        end_stand_in(site.project, limit)
+        folders.remove(root)  # it has secrets
 
 
 def _longest_request(settings: Settings) -> float:

@@ -9,6 +9,7 @@ from ..apache import modes
 from ..apache.app_profile import AppProfile
 from ..apache.sites import Site
 from ..apache.state import State
+from ..config import settings
 from ..setup import environments
 from . import launch
 
@@ -17,27 +18,33 @@ def of(started: State, now: Site) -> list[str]:
     """All that differs between the start and a start now, in words."""
     current = now.project.environment
     first = Path(next(iter(started.environments), current))
+    is_read = modes.of(started.setting("mode", "")).reads_configuration
+    before, after = started.directives, launch.directives(now)
+    is_changed = before and after and before != after and not is_read
     return [
         *changed_settings(started.settings, asdict(now.settings)),
-        *_changed_linking(started.linking, launch.linking(now.environ)),
-        *environments.restart_reasons(first, current),
+        *_changed_variables(started.linking, launch.read_once(now)),
+        *environments.restart_reasons(first, current, is_read),
+        *(["the directives of APACHE_INCLUDE"] if is_changed else []),
     ]
 
 
 def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The settings that a reload cannot change, where they differ.
 
-    :param before: Those of the start; it may have had fewer.
+    :param before: Those of the start; an older version had fewer, with what is the default now. Empty if
+        they are lost.
     """
+    was = {**asdict(settings.load({})), **before} if before else {}
     read_at_start = modes.of(before.get("mode", "")).read_at_start
     return [
-        f"{name.upper()} ({before[name]} is now {now[name]})"
+        f"{name.upper()} ({was[name]} is now {now[name]})"
         for name in now
-        if name in before and before[name] != now[name] and name in read_at_start
+        if name in was and was[name] != now[name] and name in read_at_start
     ]
 
 
-def _changed_linking(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+def _changed_variables(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return [
         f"{name} ({before.get(name, 'unset')} is now {now.get(name, 'unset')})"
         for name in sorted(before.keys() | now.keys())

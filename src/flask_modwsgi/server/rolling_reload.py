@@ -3,10 +3,9 @@
 A new certificate in the files is taken after that.
 """
 
-import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +14,16 @@ from ..apache import precompressed, processes, server_root, state
 from ..apache.modes import REPLACE, Step
 from ..apache.sites import Site
 from ..apache.state import State
-from ..config import env_file
 from ..config.project import Project
+from ..config.settings import doubts
 from ..doctor import causes, deaths
+from ..doctor.import_failures import from_traceback
 from ..logs import output
 from ..logs.events import Event
-from ..machine import accounts, process_table
+from ..machine import process_table
 from ..machine.process_table import Process
 from ..machine.times import wait
+from ..problems.problem import Problem
 from ..tls import https
 from . import import_check, launch, locks, losses, probe, renewal, restart_reasons
 from .ending import end_stand_in
@@ -42,12 +43,11 @@ def reload(project: Project) -> int:
         processes.refuse_incomplete(root)
         before = state.read(root)
         site = _tried(project, root, before)
-        end_stand_in(project, root, seconds=site.settings.stop_limit)
+        end_stand_in(project, seconds=site.settings.stop_limit)
         steps = _prepare(site, before)
-        old = processes.workers(root)
-        _replace(site, before, steps, old)
+        count = _replace(site, before, steps)
         state.record_environments(root, [*before.environments[:1], project.environment])
-        say(f"{len(old)} processes were replaced")
+        say("1 process was replaced" if count == 1 else f"{count} processes were replaced")
         _say_what_is_wrong(site, before)
         if https.replaced(site.settings, site.certificate):
             renewal.take_certificate(project)
@@ -100,32 +100,43 @@ def _prepare(site: Site, before: State) -> list[Step]:
     return steps
 
 
-def _replace(site: Site, before: State, steps: list[Step], old: list[Process]) -> None:
+def _replace(site: Site, before: State, steps: list[Step]) -> int:
     """Replace all processes, step by step: each begins when the one before has its successors.
 
-    :raises Problem: it has none, with the reason.
+    :return: How many they were.
+    :raises Problem: one has no successor, with the reason.
     """
     root, grace = site.root, site.settings.stop_limit
     limit = 2 * grace + site.settings.start_limit + 15
     log = output.since_now(site.project.logs / "error.log")
+    old = [one for step in steps for one in step.replaced]
     gone: list[Process] = []
     for step in steps:
         started = time.time()
-        _ask_to_go(step.asked)
+        process_table.send(step.asked, REPLACE)  # one that has ended has a successor already
         leaving = [*gone, *step.replaced]
         # Apache may have had one more than it needs.
         needed = min(len(leaving), site.settings.processes)
         is_done = _wait_for_successors(root, old, needed, limit, log)
         have_left = _wait_for_the_end(root, leaving, grace)
         if not (is_done and have_left):
-            stuck = problems.reload_stuck(len(gone), len(old), time.time() - started)
-            lines, user = causes.settled(log), site.account.user
-            found = causes.gather(lines, user, site.project.root, before.memory_kills)
-            cause = causes.cause(found)
+            stuck = problems.reload_stuck(
+                len(gone), len(old), time.time() - started, bool(before.logs)
+            )
+            cause = _why(site, before, causes.settled(log), old)
             for line in [*([stuck.what] if cause else []), *_what_serves(root, old)]:
                 say(line)
             raise cause or stuck
         gone = leaving
+    return len(old)
+
+
+def _why(site: Site, before: State, lines: list[Event], old: Collection[Process]) -> Problem | None:
+    """Why there is no successor, by the log; where that is elsewhere, by what one of them wrote."""
+    user, own = site.account.user, site.project.root
+    found = causes.gather(lines, user, own, before.memory_kills)
+    said = (from_traceback(why, user, own) for why in _unloaded(site.root, old).values())
+    return causes.cause(found) or next(said, None)
 
 
 def _say_what_is_wrong(site: Site, before: State) -> None:
@@ -134,8 +145,8 @@ def _say_what_is_wrong(site: Site, before: State) -> None:
         say(f"careful: {lost}")
     if site.logs and (error := probe.error_logged(before.address, site.settings.hosts)):
         say(error)
-    if twice := env_file.repeated(project.env_file):
-        say(twice)
+    for sentence in doubts(project.env_file):
+        say(sentence)
     if project.service != project.var:
         say(f"careful, Apache needs {project.service.parent} until ./run restart")
 
@@ -144,7 +155,7 @@ def _what_serves(root: Path, old: list[Process]) -> Iterator[str]:
     """Which processes run which code, after a reload that failed."""
     running = processes.workers(root)
     serving = [one for one in running if processes.is_ready(one, root)]
-    broken = [one.pid for one in running if processes.why_unloaded(one, root)]
+    broken = _unloaded(root)
     for code, found in (
         ("old", [one.pid for one in serving if one in old]),
         ("new", [one.pid for one in serving if one not in old]),
@@ -156,15 +167,11 @@ def _what_serves(root: Path, old: list[Process]) -> Iterator[str]:
         yield f"cannot load the new code: they {state}: {', '.join(map(str, broken))}"
 
 
-def _ask_to_go(process: Process) -> None:
-    """One that has ended has a successor already.
-
-    :raises Problem: another user started it.
-    """
-    try:
-        process_table.send(process, REPLACE)
-    except PermissionError:
-        raise problems.not_permitted("reload", accounts.by_id(process.uid).user) from None
+def _unloaded(root: Path, besides: Collection[Process] = ()) -> dict[int, str]:
+    """The processes that cannot load the application, by their ids, and why."""
+    running = (one for one in processes.workers(root) if one not in besides)
+    found = {one.pid: processes.why_unloaded(one, root) for one in running}
+    return {pid: why for pid, why in found.items() if why}
 
 
 def _wait_for_successors(
@@ -176,16 +183,28 @@ def _wait_for_successors(
 ) -> bool:
     """Wait until so many new processes are ready.
 
-    No longer than until it is seen in the log that they cannot load the application.
+    No longer than until one of them, or the log, says that they cannot load the application, or
+    several ended before they had.
     """
+    loading: set[int] = set()  # the ids of those that were seen before they were ready
+    are_ready = False
 
-    def is_ready() -> bool:
-        current = processes.workers(root)
-        ready = [one for one in current if one not in old and processes.is_ready(one, root)]
-        return len(ready) >= needed
+    def is_decided() -> bool:
+        nonlocal are_ready
+        new = [one for one in processes.workers(root) if one not in old]
+        unready = [one for one in new if not processes.is_ready(one, root)]
+        are_ready = len(new) - len(unready) >= needed
+        loading.update(one.pid for one in unready)
+        ended = loading.difference(one.pid for one in new)
+        return (
+            are_ready
+            or len(ended) >= 3
+            or any(processes.why_unloaded(one, root) for one in new)
+            or deaths.no_successor(log())
+        )
 
-    wait(lambda: is_ready() or deaths.no_successor(log()), limit)
-    return is_ready()
+    wait(is_decided, limit)
+    return are_ready
 
 
 def _wait_for_the_end(root: Path, leaving: list[Process], grace: float) -> bool:
@@ -197,6 +216,5 @@ def _wait_for_the_end(root: Path, leaving: list[Process], grace: float) -> bool:
     if wait(lambda: not left(), grace + 6):  # mod_wsgi ends a stuck one after five
         return True
     for process in left():
-        with contextlib.suppress(PermissionError):
-            process_table.send(process, signal.SIGKILL)
+        process_table.send(process, signal.SIGKILL)
     return wait(lambda: not left(), 5)

@@ -1,12 +1,12 @@
 """Tests Apache with a real request: for a page and a static file, or for mod_wsgi's own page."""
 
 import json
-import shutil
 import signal
 import socket
 import sys
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.error import HTTPError
@@ -22,9 +22,10 @@ from ..doctor import causes, check_page
 from ..doctor.check_places import refusal
 from ..doctor.finding import described
 from ..doctor.tracebacks import tracebacks
+from ..machine import folders
 from ..problems.problem import Problem
 from ..setup import environments
-from . import httpd, import_check, launch, probe
+from . import httpd, import_check, launch, locks, probe
 from .httpd import Httpd
 from .probe import ask
 
@@ -44,12 +45,20 @@ def _site(project: Project, root: str, entry: Path = PRODUCTION) -> Site:
     return launch.collect(project, entry=entry, root=root, given=given)
 
 
-def running(project: Project, root: str = "proof") -> AbstractContextManager[Httpd]:
+@contextmanager
+def running(project: Project, root: str = "proof") -> Iterator[Httpd]:
     """The project under its real Apache on a free port of the loopback address.
+
+    Waits for another one with this server root.
 
     :raises Problem: the application cannot be loaded, or does not answer.
     """
-    return httpd.running(import_check.check(_site(project, root)))
+    # In this order: the port has to be free when it is used.
+    with (
+        locks.held(project, root),
+        httpd.running(import_check.check(_site(project, root))) as server,
+    ):
+        yield server
 
 
 def free_port() -> int:
@@ -86,7 +95,8 @@ def prove(project: Project) -> Proof:
             if found[path] != 200:
                 raise server.failure(f"Apache answered {found[path]} for {path}.")
         error = _error(server, found["/"])
-        notes = list(filter(None, [check_page.refused(server.site.address)]))
+        doubts = (application.limitation, check_page.refused(server.site.address))
+        notes = list(filter(None, doubts))
     if application.note:
         notes.append(f"Flask answers for static files, because {application.note}")
     mount_point = urlsplit(server.site.address).path
@@ -118,14 +128,15 @@ def hello(project: Project) -> int:
     started = time.monotonic()
     environments.verify(project)
     (entry,) = project.environment.glob("lib/python*/site-packages/mod_wsgi/diagnostics/hello.py")
-    site = _site(project, "hello", entry)
-    try:
-        with httpd.running(site) as server:
-            said = _page(site.address)
-            if said != b"Hello World!":
-                raise server.failure(f"It answered {said[:80]!r}.")
-    except Problem as problem:
-        raise problems.apache_broken(f"{problem.slug}: {problem.what}") from None
+    with locks.held(project, "hello"):
+        site = _site(project, "hello", entry)
+        try:
+            with httpd.running(site) as server:
+                said = _page(site.address)
+                if said != b"Hello World!":
+                    raise server.failure(f"It answered {said[:80]!r}.")
+        except Problem as problem:
+            raise problems.apache_broken(f"{problem.slug}: {problem.what}") from None
     seconds = time.monotonic() - started
     print(
         f"Apache works: mod_wsgi's own application answered at {site.address}/ in {seconds:.1f} s."
@@ -151,13 +162,15 @@ def configuration(project: Project) -> str:
     """
     site = import_check.ask_application(launch.collect(project, root="report"))
     server = Httpd(site)
-    server.prepare()
-    with (site.root / "httpd.conf").open("a", encoding="utf-8") as file:
-        file.write(LOAD_INFO)
-    dumps = (f"-DDUMP_{name}" for name in ("MODULES", "RUN_CFG", "VHOSTS", "CONFIG"))
-    told = server.told("-t", *dumps)
-    shutil.rmtree(site.root)
-    return told
+    with locks.held(project, "report"):
+        try:
+            server.prepare()
+            with (site.root / "httpd.conf").open("a", encoding="utf-8") as file:
+                file.write(LOAD_INFO)
+            dumps = (f"-DDUMP_{name}" for name in ("MODULES", "RUN_CFG", "VHOSTS", "CONFIG"))
+            return server.told("-t", *dumps)
+        finally:
+            folders.remove(site.root)  # it has secrets
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """``./run status``: is it up, is it busy, what went wrong last."""
 
-import contextlib
 import json
 import os
 import time
@@ -13,10 +12,10 @@ from ..apache import processes, state
 from ..apache.state import State
 from ..config.project import Project
 from ..config.settings import Settings
-from ..logs import reader
-from ..machine import accounts, process_table
+from ..logs import output, reader
+from ..machine import accounts, process_table, trust
 from ..machine.process_table import Process
-from ..machine.times import duration
+from ..machine.times import clock, duration
 from ..setup.commands import printed
 from ..terminal import printable, wrapped
 from ..tls import acme
@@ -42,8 +41,19 @@ def collect(project: Project) -> dict[str, Any]:
     root = state.root(project)
     parent = processes.apache(root)
     started = state.read(root)
-    errors = reader.last_errors(project, 3, parent.began - 1 if parent else started.started)
-    wrong = health_summary.found(root, parent, started, reader.error_log(project))
+    if parent is None and started.logs and not started.stopped:  # it may have ended just now
+        output.wait_for_writer(started.logs, started.owner, 1)
+    log, begins = reader.recent(project)
+    start = parent.began - 1 if parent else started.started
+    # Where the record is lost, what it logged at its start shows where it logs.
+    has_log = parent is None or bool(started.logs)
+    if parent and not started.started:
+        has_log = bool(health_summary.lately(parent, log, start))
+    told_errors = {
+        "errors": reader.last_errors(log, 3, start) if has_log else None,
+        "errors_since": round(begins) if begins > start else None,  # None: since the start
+    }
+    wrong = health_summary.found(root, parent, started, log, begins)
     is_closed = parent is not None and not processes.can_be_seen(root)
     told = (
         _others(parent) if parent and is_closed else started.fault,
@@ -53,7 +63,7 @@ def collect(project: Project) -> dict[str, Any]:
     notes = list(filter(None, told))
     if parent is None:
         notes += filter(None, [losses.of_a_start(project)])
-        return {"state": "stopped", "trouble": wrong, "notes": notes, "errors": errors}
+        return {"state": "stopped", "trouble": wrong, "notes": notes, **told_errors}
     answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
     if not is_closed:
         notes += losses.of_a_server(project, root, started, answer != 0)
@@ -79,7 +89,7 @@ def collect(project: Project) -> dict[str, Any]:
         "release": _release(Path(started.project or project.root)),
         "server": summary.of(project, root, started),
         "processes": rows,
-        "errors": errors,
+        **told_errors,
     }
 
 
@@ -110,7 +120,12 @@ def _awaited(project: Project, started: State) -> str:
 
 
 def _release(folder: Path) -> str:
-    """The commit that is checked out there, or the name of the folder."""
+    """The commit that is checked out there, or the name of the folder.
+
+    Where others can change the repository, its settings may name programs, which root would run.
+    """
+    if os.geteuid() == 0 and trust.first_foreign([folder / ".git" / "config"]):
+        return folder.name
     command = ["git", "-C", str(folder), "describe", "--tags", "--always", "--dirty"]
     # Under sudo, git would obey the settings of who called that, which may name programs.
     environ = {name: value for name, value in os.environ.items() if name != "SUDO_UID"}
@@ -120,9 +135,7 @@ def _release(folder: Path) -> str:
 def reports(root: Path, threads: int) -> list[dict[str, Any]]:
     """How busy every process of the application is; waits a second for the answers."""
     workers = processes.workers(root)
-    found: dict[int, answers.Answer] = {}
-    with contextlib.suppress(PermissionError):  # another user asks than the one who started it
-        found = answers.ask(root, workers, "report", REPORT, 1)
+    found = answers.ask(root, workers, "report", REPORT, 1)
     now = filter(None, (process_table.find(worker.pid) for worker in workers))
     return [_row(root, one, found.get(one.pid), threads) for one in now]
 
@@ -154,6 +167,19 @@ def _locales(rows: Sequence[dict[str, Any]]) -> list[str]:
     return sorted({row["locale"] for row in rows if row.get("locale")})
 
 
+def last_errors(found: Sequence[str] | None, since: float | None) -> list[str]:
+    """The lines about them, or about where they are.
+
+    :param found: None for a server in the foreground, which has no log.
+    :param since: How far back the log was read, in seconds since 1970; None for the start.
+    """
+    if found is None:
+        return ["Errors are in the output of ./run; under systemd, journalctl shows them"]
+    if not found:
+        return [f"No errors since {clock(since) if since else 'the start'}"]
+    return ["Last errors", *(f"  {line[:77]}" for line in found)]
+
+
 def as_text(found: dict[str, Any]) -> str:
     """The table people read."""
     lines = [f"{'State':<10}{found['state']}"]
@@ -181,6 +207,5 @@ def as_text(found: dict[str, Any]) -> str:
         )
         lines.append(f"{row['pid']:>9} {memory:>9} {counts}")
     if found["state"] != "unknown":
-        lines += ["", "Last errors" if found["errors"] else "No errors since the start"]
-    lines += [f"  {line[:77]}" for line in found["errors"]]
+        lines += ["", *last_errors(found["errors"], found["errors_since"])]
     return "\n".join(map(printable, lines))

@@ -35,12 +35,7 @@ def of(project: Project, root: Path, started: State) -> dict[str, str]:
         "Limits": f"request {chosen.request_limit} s, start {chosen.start_limit} s,"
         f" stop {chosen.stop_limit} s, upload {chosen.max_upload_mb} MB",
         "User": started.user,
-        "Logs": _short(Path(started.logs), project) if started.logs else "the terminal",
-        "Root": _short(root, project),
-        "Apache": _short(root / "httpd.conf", project),
+        "Logs": project.shown(Path(started.logs)) if started.logs else "the terminal",
+        "Root": project.shown(root),
+        "Apache": project.shown(root / "httpd.conf"),
     }
-
-
-def _short(path: Path, project: Project) -> str:
-    """The path, relative to the project's folder if it is in it."""
-    return str(path.relative_to(project.root) if path.is_relative_to(project.root) else path)

@@ -38,7 +38,7 @@ def show(project: Project) -> int:
     text = "\n".join(filter(None, told))
     for line in text.splitlines():
         print(line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}...")
-    say(f"written to {keep(project, text).relative_to(project.root)}")
+    say(f"written to {project.shown(keep(project, text))}")
     return 0
 
 

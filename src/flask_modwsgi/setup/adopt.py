@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-import textwrap
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..config.project import Project
 from ..machine import files
 from ..problems import systems
 from ..problems.problem import Problem
-from . import applications, wheel_file
+from . import applications, requirements, wheel_file
 from .applications import Application
 from .progress import say
 
@@ -28,10 +27,16 @@ KEPT = {"wheels/": "!wheels/", "*.whl": "!wheels/*.whl"}
 # How the tools that people lock their packages with write requirements.txt.
 EXPORTS = {
     "uv.lock": "uv export --no-dev --no-emit-project --format requirements-txt -o requirements.txt",
-    "poetry.lock": "poetry export --output requirements.txt",
+    "poetry.lock": "poetry self add poetry-plugin-export && poetry export -o requirements.txt",
     "pdm.lock": "pdm export --prod --output requirements.txt",
-    "Pipfile": "pipenv requirements --hash > requirements.txt",
+    "Pipfile": "pipenv requirements --hash > requirements.new && mv requirements.new requirements.txt",
 }
+# Where the packages are listed, if not in requirements.txt; the likeliest first.
+LISTS = [
+    f"requirements{mark}{name}.txt"
+    for name in ("prod", "production", "main", "base")
+    for mark in "/-"
+]
 
 
 def init(project: Project, app: str | None) -> int:
@@ -57,7 +62,7 @@ def _loads(wsgi: Path, app: applications.Application) -> bool:
     """Whether a .wsgi file that is there already loads that application; the rest may differ."""
     marks = (f"from {app.module} ", "application ")
     needed = [line for line in app.wsgi_file.splitlines() if line.startswith(marks)]
-    return set(needed) <= set(files.source(wsgi).decode().splitlines())
+    return set(needed) <= set(files.source(wsgi).decode(errors="replace").splitlines())
 
 
 def adopt(root: Path, app: str | None) -> int:
@@ -67,7 +72,7 @@ def adopt(root: Path, app: str | None) -> int:
     :raises Problem: there is no application to be found, or a file is in the way. Nothing was
         written then. Or there is no ``requirements.txt``.
     """
-    run, requirements = root / "run", root / "requirements.txt"
+    run, listed = root / "run", root / "requirements.txt"
     if run.exists() and not (run.is_file() and b"flask_modwsgi" in files.source(run)):
         raise problems.run_taken(run)
     _add_application(root, app)
@@ -78,12 +83,11 @@ def adopt(root: Path, app: str | None) -> int:
         say("kept", "wheels/")
     else:
         say("wrote", f"wheels/{wheel_file.put(root / 'wheels').name}")
-    if not requirements.exists():
-        commands = [f"{command} && ./run setup" for command in _exports(root)]
-        raise problems.requirements_unlocked(requirements, commands)
+    if not listed.exists():
+        raise problems.requirements_unlocked(listed, f"{_export(root)} && ./run setup")
     if (root / ".venv").is_dir() and not (root / ".venv").is_symlink():
         say("", "./run setup renames .venv to .venv.before")
-    say("runs", "./run setup")
+    say("runs", "./run setup, which makes .venv, var/ and .env")
     # Where no other Python is found, this one is.
     path = os.environ.get("PATH", os.defpath) + os.pathsep + os.path.dirname(sys.executable)
     return subprocess.call(["./run", "setup"], cwd=root, env={**os.environ, "PATH": path})
@@ -106,25 +110,12 @@ def _add_application(root: Path, app: str | None) -> None:
     say("found", str(found))
     text = None if has_section else with_section(pyproject, found)
     wanted = Project(root).wsgi_file.name if has_section else f"{found.name}.wsgi"
-    _announce(root, wanted, has_section)
     _write(root / wanted, found.wsgi_file)
     if text:
         pyproject.write_bytes(text)
         say("wrote", "pyproject.toml: [tool.flask-modwsgi]")
     else:
         say("kept", "pyproject.toml, which has [tool.flask-modwsgi]")
-
-
-def _announce(root: Path, wsgi: str, has_section: bool) -> None:
-    """Say which files will be made, before they are."""
-    files = [wsgi, "run", ".env.example", "wheels/"]
-    new = [name for name in files if not (root / name).exists()]
-    changed = [] if has_section else ["pyproject.toml"]
-    new += [f"lines in {name}" for name in [*changed, ".gitignore"]]
-    say(
-        "writes",
-        textwrap.fill(f"{', '.join(new)}; then ./run setup makes .venv, var/ and .env", 71),
-    )
 
 
 def run_script() -> str:
@@ -135,7 +126,9 @@ def run_script() -> str:
 def _read(pyproject: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(files.source(pyproject).decode()) if pyproject.exists() else {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise problems.pyproject_broken(error.strerror or str(error)) from None
+    except ValueError as error:
         raise problems.pyproject_broken(str(error)) from None
 
 
@@ -166,12 +159,13 @@ def with_section(pyproject: Path, found: Application) -> bytes:
     section = f'[tool.flask-modwsgi]\napp_name = "{found.name}"\n'
     if found.package != found.name:
         section += f"package = {json.dumps(found.package, ensure_ascii=False)}\n"
-    section += f'apache = "auto"\nmade_with = "{__version__}"\n'
+    section += (
+        f'apache = "auto"\nmade_with = "{__version__}"\n{_setuptools_table(pyproject, found)}'
+    )
     if not pyproject.exists():
         # Beside a setup.py, a table [project] would take its place.
-        packaged = ("setup.py", "setup.cfg", "Pipfile")
-        is_packaged = any(pyproject.with_name(name).exists() for name in packaged)
-        return ("" if is_packaged else _project_table(pyproject.parent)).encode() + section.encode()
+        project = "" if _is_packaged(pyproject) else _project_table(pyproject.parent)
+        return f"{project}{section}".encode()
     before = pyproject.read_bytes()
     end = b"\r\n" if b"\r\n" in before else b"\n"
     gap = end if before.endswith(b"\n") or not before else end * 2
@@ -185,7 +179,7 @@ def with_section(pyproject: Path, found: Application) -> bytes:
 
 def _project_table(root: Path) -> str:
     name = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-") or "app"
-    needs = _needs(root / "requirements.txt") or ["Flask"]
+    needs = _needs(root / (_list(root) or "requirements.txt")) or ["Flask"]
     rows = "".join(f"  {json.dumps(need, ensure_ascii=False)},\n" for need in needs)
     return (
         f'[project]\nname = "{name}"\nversion = "0.1.0"\nrequires-python = ">=3.11"\n'
@@ -193,24 +187,66 @@ def _project_table(root: Path) -> str:
     )
 
 
-def _needs(requirements: Path) -> list[str]:
-    """The packages of a requirements file, without options and hashes."""
-    if not requirements.is_file():
+def _setuptools_table(pyproject: Path, found: Application) -> str:
+    """What setuptools packages, for example for ``-e .``: what it would find without a server.
+
+    https://setuptools.pypa.io/en/stable/userguide/package_discovery.html
+    """
+    table = _read(pyproject)
+    backend = table.get("build-system", {}).get("build-backend", "setuptools")
+    is_named = "setuptools" in table.get("tool", {}) or _is_packaged(pyproject)
+    is_project = "project" in table or not pyproject.exists()
+    root, folder = pyproject.parent, found.folder.as_posix()
+    name = found.module.partition(".")[0]
+    # Below src/ it finds nothing of a server.
+    if is_named or not is_project or "setuptools" not in backend or (root / "src").is_dir():
+        return ""
+    where = f'where = ["{folder}"]\n' if found.folder.parts else ""
+    packages = [name]
+    if not found.file.is_relative_to(found.folder / name):
+        where, packages = "", sorted(one.parent.name for one in root.glob("*/__init__.py"))
+    if packages:
+        patterns = [pattern for one in packages for pattern in (one, f"{one}.*")]
+        find = json.dumps(patterns, ensure_ascii=False)
+        return f"\n[tool.setuptools.packages.find]\n{where}include = {find}\n"
+    modules = json.dumps([name] * (found.file.suffix == ".py" and name.isidentifier()))
+    where = f'package-dir = {{ "" = "{folder}" }}\n' if found.folder.parts else ""
+    return f"\n[tool.setuptools]\n{where}py-modules = {modules}\n"
+
+
+def _is_packaged(pyproject: Path) -> bool:
+    """Whether a file beside it says what setuptools installs."""
+    return any(pyproject.with_name(name).exists() for name in ("setup.py", "setup.cfg", "Pipfile"))
+
+
+def _list(root: Path) -> str:
+    """The requirements file that there is instead of ``requirements.txt``; empty for none."""
+    if (root / "requirements.txt").exists():
+        return ""
+    return next((name for name in LISTS if (root / name).is_file()), "")
+
+
+def _needs(listed: Path) -> list[str]:
+    """The packages of a requirements file and those it includes, without options and hashes."""
+    if not listed.is_file():
         return []
-    text = files.source(requirements).decode(errors="replace")
-    lines = re.sub(r"\\\r?\n", " ", text).splitlines()
-    bare = [re.split(r"\s#|\s--|^#", line.strip())[0].strip() for line in lines]
+    found = requirements.with_included([listed], constraints=False)
+    texts = (re.sub(r"\\\r?\n", " ", requirements.text(path)) for path in found)
+    lines = [line for text in texts for line in text.splitlines()]
+    bare = dict.fromkeys(re.split(r"\s#|\s--|^#", line.strip())[0].strip() for line in lines)
     return [line for line in bare if re.match(r"[A-Za-z0-9][\w.-]*\s*($|[\[<>=!~;@])", line)]
 
 
-def _exports(root: Path) -> list[str]:
-    """The commands that write ``requirements.txt``, by what the project is locked with."""
+def _export(root: Path) -> str:
+    """The command that writes ``requirements.txt``, by what the project is locked with."""
     for name, command in EXPORTS.items():
         if (root / name).exists():
-            return [command]
+            return command
+    if listed := _list(root):
+        return f"echo '-r {listed}' > requirements.txt"
     is_old = (root / "setup.py").exists() and "project" not in _read(root / "pyproject.toml")
     source = "setup.py" if is_old else "pyproject.toml"
-    return [systems.compiler().replace("pyproject.toml", source)]
+    return systems.compiler().replace("pyproject.toml", source)
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
@@ -223,14 +259,14 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def _ignore(file: Path) -> None:
-    before = files.source(file).decode() if file.exists() else ""
-    lines = before.splitlines()
+    before = files.source(file) if file.exists() else b""
+    lines = before.decode(errors="replace").splitlines()
     own = () if (file.parent / "instance").exists() else ("instance",)  # what setup makes
     wanted = [*IGNORED, *own, *(keep for pattern, keep in KEPT.items() if pattern in lines)]
     missing = [line for line in wanted if line not in lines]
     if not missing:
         say("kept", file.name)
         return
-    gap = "" if before.endswith("\n") or not before else "\n"
-    file.write_text(before + gap + "\n".join([*missing, ""]), encoding="utf-8")
+    gap = "" if before.endswith(b"\n") or not before else "\n"
+    file.write_bytes(before + (gap + "\n".join([*missing, ""])).encode())
     say("wrote", f"{file.name}: {' '.join(missing)}")

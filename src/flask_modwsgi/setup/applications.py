@@ -5,32 +5,35 @@ An application is named as Flask does it, https://flask.palletsprojects.com/en/s
 """
 
 import ast
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import contextlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from importlib.util import resolve_name
+from keyword import iskeyword
 from pathlib import Path
 
 from .. import problems
-from ..config.project import python_files
-from . import requirements, syntax
+from . import own_modules, requirements, syntax
 
-# Folders without an application of their own.
-PASSED_OVER = {"build", "dist", "docs", "examples", "node_modules", "test", "tests", "var"}
 # The likelier ones first.
 FACTORIES = ("create_app", "make_app")
-NAMES = ("app", "application", *FACTORIES)
+SERVED = ("application", "app")
+NAMES = (*SERVED, *FACTORIES)
 FILES = ("wsgi.py", "app.py", "__init__.py")
+# Calls that take an application and return none that Apache serves, by a part of their name.
+NOT_SERVED = re.compile("api$|asgi|celery|dash|socketio", re.IGNORECASE)
 WSGI = '''\
 """What Apache loads: the application, found by the place of this file."""
 
 import sys
-from pathlib import Path
+{imports}from pathlib import Path
 
 root = Path(__file__).resolve().parent
 sys.path[:0] = [{folder}str(root)]
 
-from {module} import {first}{end}
+{load}
 '''
 
 
@@ -57,13 +60,13 @@ class Application:
 
     @property
     def name(self) -> str:
-        """The import name of the package, or of the single module."""
-        return self.module.partition(".")[0]
+        """The import name of the package, or of the single module, as an identifier."""
+        return re.sub(r"\W", "_", self.module.partition(".")[0])
 
     @property
     def package(self) -> str:
         """Its part of the project, as a relative path: a package, a folder of modules, or a file."""
-        path = self.folder / self.name
+        path = self.folder / self.module.partition(".")[0]
         if self.file.is_relative_to(path):
             return path.as_posix()
         return (self.folder if self.folder.parts else self.file).as_posix()
@@ -73,16 +76,27 @@ class Application:
         """What Apache loads: it defines the name ``application``."""
         folder = f'str(root / "{self.folder.as_posix()}"), ' if self.folder.parts else ""
         first = self.expression.partition("(")[0].partition(".")[0]
-        if first == self.expression:
-            end = " as application"
+        imports = ""
+        if not all(part.isidentifier() and not iskeyword(part) for part in self.module.split(".")):
+            imports = "from importlib import import_module\n"
+            module = json.dumps(self.module, ensure_ascii=False)
+            load = f"application = import_module({module}).{self.expression}"
+        elif first == self.expression:
+            load = f"from {self.module} import {first} as application"
         else:
-            end = f"\n\napplication = {self.expression}"
-        return WSGI.format(folder=folder, module=self.module, first=first, end=end)
+            load = f"from {self.module} import {first}\n\napplication = {self.expression}"
+        return WSGI.format(imports=imports, folder=folder, load=load)
 
 
 def search(root: Path) -> list[Application]:
     """Everything that looks like an application, the likeliest first."""
-    return sorted((one for file in _files(root) for one in _in_file(root, file)), key=_rank)
+    found = []
+    for file in own_modules.files(root):
+        with contextlib.suppress(LookupError):
+            found += _in_file(root, file)
+    folders = {one.folder for one in found}
+    packages = {folder for folder in folders if own_modules.is_package(root, folder)}
+    return sorted((_from_root(one) if one.folder in packages else one for one in found), key=_rank)
 
 
 def named(root: Path, text: str) -> Application:
@@ -91,18 +105,20 @@ def named(root: Path, text: str) -> Application:
     :raises Problem: there is no such application, or it cannot be called.
     """
     module, _, expression = text.partition(":")
-    file = _file_of(root, module)
+    file = own_modules.file_of(root, module)
     if file is None:
         return _installed(root, text)
-    found = sorted(_in_file(root, file), key=_rank)
+    found: list[Application] = []
     try:
-        if expression:
-            return checked(_evaluated(root, file, expression.strip()))
-        if not found:
+        found = sorted(_in_file(root, file), key=_rank)
+        if not (expression or found):
             raise LookupError(f"{file} has no call of Flask()")
+        meant = _evaluated(root, file, expression.strip()) if expression else found[0]
     except LookupError as error:
         raise problems.app_not_found(text, str(error), _spelled(found)) from None
-    return checked(found[0])
+    as_typed = _from_root(meant)
+    is_package = own_modules.is_package(root, meant.folder, as_typed.module == module)
+    return checked(as_typed if is_package else meant)
 
 
 def _installed(root: Path, text: str) -> Application:
@@ -155,59 +171,47 @@ def _rank(found: Application) -> tuple[bool, int, int, int, str]:
     def place(names: tuple[str, ...], name: str) -> int:
         return names.index(name) if name in names else len(names)
 
-    name = found.expression.partition("(")[0]
+    name = re.split(r"[(.]", found.expression)[0]
     places = place(FILES, found.file.name), place(NAMES, name), len(found.file.parts)
     return bool(found.lacking), *places, str(found)
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """The project's own modules, relative to it, without tests."""
-    for file in python_files(root, PASSED_OVER):
-        if not file.name.startswith("test_") and file.name not in ("conftest.py", "setup.py"):
-            yield file.relative_to(root)
-
-
-def _file_of(root: Path, module: str) -> Path | None:
-    """The file of a module, named as a path or by dots; below ``src/`` as well."""
-    if "/" in module or module.endswith(".py"):
-        paths = [root / module]
-    else:
-        paths = [root / base / module.replace(".", "/") for base in ("", "src")]
-    for path in paths:
-        for file in (path / "__init__.py", path, path.with_suffix(".py")):
-            if file.is_file() and file.resolve().is_relative_to(root.resolve()):
-                return file.resolve().relative_to(root.resolve())
-    return None
-
-
-def _place(root: Path, file: Path) -> tuple[Path, str]:
-    """The folder that has to be on ``sys.path``, and the module's name there."""
-    path = file.parent if file.name == "__init__.py" else file.with_suffix("")
-    folder = path.parent
-    while folder.parts and (root / folder / "__init__.py").exists():
-        folder = folder.parent
-    return folder, ".".join(path.relative_to(folder).parts)
+def _from_root(found: Application) -> Application:
+    """The same, imported from the project's folder; ``src/`` is then a package."""
+    module = ".".join([*found.folder.parts, found.module])
+    return replace(found, folder=Path(), module=module)
 
 
 def _in_file(root: Path, file: Path) -> list[Application]:
-    """The names in a module that look like an application."""
-    folder, module = _place(root, file)
-    try:
-        definitions = syntax.definitions(root, file)
-    except LookupError:
-        return []
-    if not all(part.isidentifier() for part in module.split(".")):
-        return []
-    found = {}
+    """The names in a module that look like an application.
+
+    :raises LookupError: it cannot be read, or not be imported.
+    """
+    folder, module = own_modules.place(root, file)
+    definitions = syntax.definitions(root, file)
+    found: dict[str, Application] = {}
     factories = {*FACTORIES, *(name for name, node in definitions if syntax.is_factory(node))}
+    aliases: dict[str, str] = {}
+    before, first = None, ""
     for name, node in definitions:
+        if node is before:  # application = app = Flask(__name__)
+            aliases[name] = first
+            continue
+        before, first = node, name
         if isinstance(node, ast.FunctionDef) and syntax.is_factory(node):
             found[name] = Application(
                 file, folder, module, f"{name}()", syntax.required_arguments(node)
             )
         elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
             called = syntax.last_name(node.value.func)
+            named = syntax.arguments(node.value) & {*found, *aliases, *NAMES}
+            inner = {aliases.get(one, one) for one in named}
             if called.endswith("Flask") or called in factories:
+                found[name] = Application(file, folder, module, name)
+            elif called == "Dash" and not syntax.has_server(node.value):
+                found[name] = Application(file, folder, module, f"{name}.server")
+            elif name in SERVED and inner and not NOT_SERVED.search(called):  # a middleware
+                found = {key: one for key, one in found.items() if key not in inner}
                 found[name] = Application(file, folder, module, name)
     return list(found.values())
 
@@ -217,7 +221,7 @@ def _evaluated(root: Path, file: Path, expression: str) -> Application:
 
     :raises LookupError: it is nothing that can be.
     """
-    place = _place(root, file)
+    place = own_modules.place(root, file)
     name, node = syntax.parsed(expression)
     call = node if isinstance(node, ast.Call) else None
     meant = _meaning(root, file, name.partition(".")[0])
@@ -243,13 +247,13 @@ def _meaning(root: Path, file: Path, name: str, steps: int = 5) -> ast.stmt | No
     if found is None and "*" not in definitions:
         raise LookupError(f"{file} does not define {name}")
     if isinstance(found, ast.ImportFrom) and steps:
-        folder, module = _place(root, file)
-        package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-        try:
-            origin = resolve_name("." * found.level + (found.module or ""), package)
-        except ImportError as error:
-            raise LookupError(f"{file}: {error}") from None
-        path = _file_of(root, "/".join([*folder.parts, *origin.split(".")]))
+        if found.level > len(file.parent.parts):
+            raise LookupError(f"{file} imports from a folder above the project")
+        folder, _ = own_modules.place(root, file)
+        bases = [file.parents[found.level - 1]] if found.level else [folder, Path(), Path("src")]
+        places = (base.joinpath(*(found.module or "").split(".")) for base in bases)
+        paths = (own_modules.file_of(root, f"{place}/") for place in places)
+        path = next(filter(None, paths), None)
         original = next(a.name for a in found.names if (a.asname or a.name) == name)
         return _meaning(root, path, original, steps - 1) if path else None
     return None if isinstance(found, ast.Import | ast.ImportFrom) else found

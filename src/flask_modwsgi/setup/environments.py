@@ -14,11 +14,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
-from ..machine import files
+from ..machine import files, trust
 from ..problems.problem import Problem
 from . import built, interpreters, requirements, wheel_cache
 from .plan import Plan
@@ -152,11 +153,32 @@ def is_usable(project: Project) -> bool:
 def find(project: Project, wanted: Recipe) -> Path | None:
     """An environment with the recipe `wanted`, if possible the one in use."""
     for path in (project.environment, *sorted(_all(project), reverse=True)):
-        if recorded(path) == wanted:
+        if recorded(path) == wanted and _may_be_executed(path):
             with contextlib.suppress(OSError, Problem):
                 if not drift(path, built.versions(path / "bin" / "python")):
                     return path
     return None
+
+
+def interpreter(environment: Path) -> Iterator[Path]:
+    """What is executed, and ``home``, by which Python finds its own modules.
+
+    https://docs.python.org/3/library/site.html
+    """
+    yield environment / "bin" / "python"
+    for line in files.text_if_any(environment / "pyvenv.cfg").splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "home":
+            yield Path(value.strip())
+
+
+def _may_be_executed(environment: Path) -> bool:
+    """Root passes over what others can change; ``run`` looks at no other one than that in use."""
+    if os.geteuid() != 0:
+        return True
+    # Flask has the data of an installed application in var/.
+    inside = (path for path in trust.below(environment, ["var"]) if path.name != ".lock")
+    return not trust.first_foreign(chain(interpreter(environment), inside))
 
 
 def new_folder(project: Project) -> Path:
@@ -217,16 +239,21 @@ def _is_in_use(environment: Path) -> bool:
     return made is not None and (Path(made.root) / ".venv").resolve() == environment.resolve()
 
 
-def restart_reasons(running: Path, new: Path) -> list[str]:
+def restart_reasons(running: Path, new: Path, reads_configuration: bool = False) -> list[str]:
     """Why an Apache that was started from one environment cannot take the packages of another.
 
-    Empty if it can: Python and mod_wsgi are the same in both.
+    Empty if it can: Python, mod_wsgi and Apache's configuration are the same in both.
+
+    :param reads_configuration: Whether Apache takes that from the new one.
     """
     before, now = recorded(running), recorded(new)
     if before is None or now is None:
         return [f"the environment that Apache was started from, {running}, is gone"]
+    reasons = []
+    if not reads_configuration and _configuration(running) != _configuration(new):
+        reasons.append("Apache's configuration, by a new version of flask-modwsgi")
     if before.wheels == now.wheels:
-        return []
+        return reasons
     pairs = {
         "Python": (before.python_version, now.python_version),
         "Apache": (before.apache_version, now.apache_version),
@@ -234,4 +261,10 @@ def restart_reasons(running: Path, new: Path) -> list[str]:
         "Python's place": (before.python, now.python),
     }
     changes = [f"{what} ({old} is now {new})" for what, (old, new) in pairs.items() if old != new]
-    return changes or ["mod_wsgi (was rebuilt)"]
+    return [*(changes or ["mod_wsgi (was rebuilt)"]), *reasons]
+
+
+def _configuration(environment: Path) -> dict[str, bytes]:
+    """What this package has of it there."""
+    files = environment.glob("lib/python*/site-packages/flask_modwsgi/apache/conf/*.conf")
+    return {file.name: file.read_bytes() for file in files}

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ..config.project import Project
 from ..machine import accounts, trust
 
 OLDEST = (3, 11)
-NAMES = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
+NAMES = ("python3", "python3.15", "python3.14", "python3.13", "python3.12", "python3.11")
 USUAL_PLACES = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 
 # Run by each candidate; a virtual environment's Python answers for the one it was made from.
@@ -91,11 +91,17 @@ def objection(python: Interpreter, account: accounts.Account) -> str | None:
     if not python.pip.is_file() and not shutil.which("uv"):
         return "it cannot make virtual environments: its pip is missing"
     needed = [python.path, python.stdlib / "os.py", python.libpython]
-    if os.geteuid() == 0 and (found := trust.first_foreign(needed)):
-        return f"{found[0]} {found[1]}, and root would run it"
+    if reason := _distrust(needed):
+        return reason
     if obstacle := accounts.first_obstacle(account, needed):
         return f"user {account.user} cannot {obstacle.verb} {obstacle.path} ({obstacle.mode})"
     return None
+
+
+def _distrust(paths: Iterable[Path]) -> str:
+    """Why root may not run these, if it may not."""
+    found = trust.first_foreign(paths) if os.geteuid() == 0 else None
+    return f"{found[0]} {found[1]}, and root would run it" if found else ""
 
 
 def candidates(project: Project) -> Iterator[Path]:
@@ -123,8 +129,10 @@ def choose(
     # By its real path, as one Python often has several names: python3, python3.13.
     passed_over: dict[Path, tuple[str, str]] = {}
     for path in candidates(project):
-        python = probe(path)
-        reason = objection(python, account) if python else "does not run"
+        reason: str | None = _distrust([path])  # before it is asked
+        python = None if reason else probe(path)
+        if not reason:
+            reason = objection(python, account) if python else "does not run"
         if python and not reason:
             return python, list(passed_over.values())
         named = python.path if python else path

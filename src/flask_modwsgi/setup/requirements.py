@@ -3,25 +3,32 @@
 https://pip.pypa.io/en/stable/reference/requirements-file-format/
 """
 
+import codecs
 import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import unquote
 
 from .. import problems
 from ..config.project import Project
+from ..machine import trust
 from ..machine.files import source
 from . import pins
 
 # What setup installs by itself: built for the Apache of this machine, and from wheels/.
 OWN = ("flask-modwsgi", "mod-wsgi", "mod-wsgi-httpd", "mod-wsgi-standalone")
 
-_INCLUDE = re.compile(r"^\s*(?:-[rc]|--requirement|--constraint)[\s=]*(\S+)", re.MULTILINE)
+_INCLUDE = re.compile(r"^\s*(-[rc]|--requirement|--constraint)[\s=]*(\S+)", re.MULTILINE)
 _NAME = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)", re.MULTILINE)
 _MINIMUM = re.compile(r"([\w.-]+)>=([\d.]+)")
 _EDITABLE = re.compile(r"(-e|--editable)[\s=]+")
+_COMMENT = re.compile(r"(^|\s)#.*", re.MULTILINE)
+_WORD = re.compile(r"""(?:\\.|"[^"\n]*"|'[^'\n]*'|[^\s\\])+""")
+# An option, a name and a scheme, such as -f, name@ and git+file:
+_BEFORE_PLACE = re.compile(r"(--?\w[\w-]*=|-\w)?([\w.,[\]-]+@)?([\w+]+:(//(localhost)?)?)?")
 _NAMED = re.compile(r"[\w.-]+(\[[^]]*\])?\s*@\s*")  # name[extra] @ where it is
 
 
@@ -38,19 +45,24 @@ def files(project: Project, development: bool) -> list[Path]:
     return [tools, own] if development and tools.is_file() else [own]
 
 
-def with_included(paths: Iterable[Path]) -> list[Path]:
-    """The files, and those that they include by ``-r`` and ``-c``."""
+def with_included(paths: Iterable[Path], constraints: bool = True) -> list[Path]:
+    """The files, and those that they include by ``-r``, and by ``-c`` with `constraints`."""
     found = list(paths)
     for path in found:
-        for name in _INCLUDE.findall(_text(path)):
+        for option, name in _INCLUDE.findall(text(path)):
+            if option in ("-c", "--constraint") and not constraints:
+                continue
             included = Path(os.path.normpath(path.parent / name))
             if included.is_file() and included not in found:
                 found.append(included)
     return found
 
 
-def _text(path: Path) -> str:
-    return source(path).decode(errors="replace")
+def text(path: Path) -> str:
+    """What is in a requirements file, which PowerShell writes in UTF-16; pip and uv read that too."""
+    content = source(path)
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8-sig", errors="replace")
 
 
 def digest(project: Project, development: bool) -> str:
@@ -60,7 +72,7 @@ def digest(project: Project, development: bool) -> str:
     """
     found = hashlib.sha256()
     for file in with_included(files(project, development)):
-        lines = _text(file).splitlines()
+        lines = text(file).splitlines()
         for part in (file, *(part for line in lines for part in _local(project.root, line))):
             found.update(f"{part}\0{part.stat().st_size}\0".encode(errors="surrogateescape"))
             found.update(part.read_bytes())
@@ -78,6 +90,8 @@ def _local(root: Path, line: str) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
+    if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py")):
+        return  # no package for pip; such as "/", all of which would be read
     is_editable = _EDITABLE.match(line)
     endings = ("setup.py" if is_editable else ".py", ".toml", ".cfg")
     for place, folders, names in os.walk(path):
@@ -86,23 +100,53 @@ def _local(root: Path, line: str) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names) if name.endswith(endings))
 
 
+def run_by_installers(root: Path, place: Path) -> Iterator[Path]:
+    """What installers run or unpack of a place that requirements name: all in it.
+
+    Of the project itself, only that with which it is built: the rest may be the application's to write.
+    """
+    if place.resolve() not in (root, *root.parents):
+        yield from trust.below(place)
+        return
+    yield place
+    for pattern in ("*.py", "*.toml", "*.cfg", "*/__init__.py", "src/*/__init__.py"):
+        yield from place.glob(pattern)
+
+
+def local_places(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
+    """Whatever exists on this machine of the paths and URLs in requirements files."""
+    for path in with_included(paths):
+        yield from _places(root, text(path))
+
+
+def _places(root: Path, requirements: str) -> Iterator[Path]:
+    for word in _WORD.findall(_COMMENT.sub("", requirements.replace("\\\n", " "))):
+        place = os.path.expandvars(re.sub(r"\\(.)|[\"']", r"\1", word))
+        place = re.split(r"[\[;#]", _BEFORE_PLACE.sub("", place, count=1))[0]
+        for name in (place, place.rpartition("@")[0]):  # a revision
+            path = os.path.normpath(root / unquote(name))
+            is_path = "/" in name or name[:1] == "." or os.path.isfile(path)
+            if name and is_path and os.path.exists(path):
+                yield Path(path)
+
+
 def are_hashed(path: Path) -> bool:
     """Whether a requirements file has hashes, so that installers check them."""
-    return any("--hash=" in _text(file) for file in with_included([path]))
+    return any("--hash=" in text(file) for file in with_included([path]))
 
 
 def refuse_own(project: Project, development: bool) -> None:
     """:raises Problem: a file lists what setup installs by itself, in another version."""
     for file in with_included(files(project, development)):
-        names = {normalised(name) for name in _NAME.findall(_text(file))}
+        names = {normalised(name) for name in _NAME.findall(text(file))}
         if found := sorted(names.intersection(OWN)):
             raise problems.requirements_own(found, file.name)
 
 
 def named_in(path: Path) -> set[str]:
     """The normalised names of the packages that a requirements file lists, if there is one."""
-    texts = map(_text, with_included([path])) if path.is_file() else ()
-    return {normalised(name) for text in texts for name in _NAME.findall(text)}
+    texts = map(text, with_included([path])) if path.is_file() else ()
+    return {normalised(name) for listed in texts for name in _NAME.findall(listed)}
 
 
 def normalised(name: str) -> str:

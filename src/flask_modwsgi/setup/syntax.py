@@ -1,6 +1,7 @@
 """Reads Python files without running them: which names a module has, and what they are."""
 
 import ast
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,11 +13,29 @@ def definitions(root: Path, file: Path) -> list[tuple[str, ast.stmt]]:
 
     :raises LookupError: it cannot be read, or is no Python.
     """
+    body = _tree(root, file).body
+    return [(name, node) for node in _statements(body) for name in _defined(node)]
+
+
+def imports(root: Path, file: Path) -> Iterator[tuple[int, str]]:
+    """The modules that a file imports, each with the number of dots before it.
+
+    A file that cannot be read has none.
+    """
+    with contextlib.suppress(LookupError):
+        for node in ast.walk(_tree(root, file)):
+            if isinstance(node, ast.Import):
+                yield from ((0, alias.name) for alias in node.names)
+            if isinstance(node, ast.ImportFrom):
+                yield node.level, node.module or ""
+
+
+def _tree(root: Path, file: Path) -> ast.Module:
+    """:raises LookupError: the file cannot be read, or is no Python."""
     try:
-        tree = ast.parse(files.source(root / file))
+        return ast.parse(files.source(root / file), str(file))
     except (OSError, SyntaxError, ValueError, RecursionError) as error:
         raise LookupError(f"{file} cannot be read: {error}") from None
-    return [(name, node) for node in _statements(tree.body) for name in _defined(node)]
 
 
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -52,6 +71,23 @@ def required_arguments(function: ast.FunctionDef) -> tuple[str, ...]:
     named = zip(given.kwonlyargs, given.kw_defaults, strict=True)
     lacking = positional[: len(positional) - len(given.defaults)]
     return tuple(one.arg for one in [*lacking, *(arg for arg, value in named if value is None)])
+
+
+def arguments(call: ast.Call) -> set[str]:
+    """The variables in the arguments of a call, without those of which it gets an attribute only."""
+    nodes: list[ast.AST] = [*call.args, *call.keywords]
+    for node in nodes:
+        if not isinstance(node, ast.Attribute) or node.attr == "wsgi_app":
+            nodes += ast.iter_child_nodes(node)
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
+def has_server(dash: ast.Call) -> bool:
+    """Whether an application of Dash was given the Flask object that it uses.
+
+    https://dash.plotly.com/reference#dash.dash
+    """
+    return len(dash.args) > 1 or any(keyword.arg == "server" for keyword in dash.keywords)
 
 
 def last_name(node: ast.expr) -> str:

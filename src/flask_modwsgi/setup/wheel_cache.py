@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from .. import problems
 from ..config.project import Project
 from ..machine import capacity, trust
 from . import commands, installers, pins
@@ -26,6 +27,8 @@ def cache_folder(project: Project) -> Path:
     """The user's cache directory, or the project's own ``var`` where there is none to write to.
 
     https://specifications.freedesktop.org/basedir-spec/latest/
+
+    :raises Problem: others can change the project's, and root would install what is there.
     """
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folder = Path(base) / "flask-modwsgi"
@@ -34,7 +37,12 @@ def cache_folder(project: Project) -> Path:
         private = folder.stat().st_uid == os.geteuid() and os.access(folder, os.W_OK)
     except OSError:  # such as where sudo has kept the HOME of another user
         private = False
-    return folder if private else project.var / "cache"
+    if private:
+        return folder
+    own = project.var / "cache"
+    if os.geteuid() == 0 and (found := trust.first_foreign([own, *own.glob("wheels/*/*")])):
+        raise problems.project_untrusted(*found, project.root, "", rebuilt=own)
+    return own
 
 
 def key(apache: Apache, python: Interpreter) -> str:

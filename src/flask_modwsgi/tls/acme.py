@@ -28,19 +28,22 @@ def make_store(project: Project) -> None:
 
     :raises OSError: root calls, and somebody else can write there.
     """
-    for _, folders, names, here in os.fwalk(trust.made_folder(store(project))):
+    top = str(trust.made_folder(store(project)))
+    for place, folders, names, here in os.fwalk(top):
         for name in (*folders, *names):
             with suppress(FileNotFoundError):
                 mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
                 if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                     os.unlink(name, dir_fd=here)
+        if os.path.dirname(os.path.dirname(place)) == top:
+            folders.clear()  # such as those in staging/example.com: Apache looks no deeper
 
 
 def names(project: Project, settings: Settings) -> dict[str, object]:
     """The names in ``apache/conf/tls.conf``."""
     return {
         "HTTPS_NAMES": settings.https_names,
-        "HTTPS_NAME": _name(settings),
+        "HTTPS_NAME": _name(settings.https_names),
         "HTTPS_CONTACT": settings.https_contact,
         "HTTPS_AUTHORITY": settings.https_authority,
         "HTTPS_STORE": store(project),
@@ -50,24 +53,27 @@ def names(project: Project, settings: Settings) -> dict[str, object]:
 
 def certificate(project: Project, settings: Settings) -> tuple[Path, Path] | None:
     """The certificate that Apache serves and its key; None as long as there is none."""
-    folder = store(project) / "domains" / _name(settings)
+    folder = store(project) / "domains" / _name(settings.https_names)
     found = folder / "pubcert.pem", folder / "privkey.pem"
     return found if os.path.exists(found[0]) else None
 
 
-def staged(project: Project, settings: Settings) -> Path | None:
-    """A new certificate, which Apache serves after a restart; its key is encrypted."""
-    found = _staging(project, settings) / "pubcert.pem"
-    return found if _job(project, settings).get("finished") is True and found.is_file() else None
+def staged(project: Project, names: str) -> Path | None:
+    """A new certificate, which Apache serves after a restart; its key is encrypted.
+
+    :param names: ``HTTPS_NAMES``.
+    """
+    found = _staging(project, names) / "pubcert.pem"
+    return found if _job(project, names).get("finished") is True and found.is_file() else None
 
 
 def awaited(project: Project, settings: Settings) -> str:
     """What HTTPS waits for, in a sentence; empty if it waits for nothing."""
     if not settings.https_names:
         return ""
-    if staged(project, settings):
+    if staged(project, settings.https_names):
         return "a new certificate is there; ./run renew takes it"
-    job = _job(project, settings)
+    job = _job(project, settings.https_names)
     last = job.get("last")
     detail = str(last.get("detail", "")) if isinstance(last, dict) and job.get("errors") else ""
     reason = detail.partition(". ")[0]  # advice follows
@@ -78,20 +84,20 @@ def awaited(project: Project, settings: Settings) -> str:
     if not certificate(project, settings):
         return (
             f"HTTPS awaits the certificate for {name}; its authority asks for a file at"
-            f" http://{_name(settings)}/{said}"
+            f" http://{_name(settings.https_names)}/{said}"
         )
     return f"the certificate for {name} could not be renewed{said}" if reason else ""
 
 
-def _name(settings: Settings) -> str:
+def _name(names: str) -> str:
     """The first one stands for all of them."""
-    return settings.https_names.split()[0]
+    return names.split()[0]
 
 
-def _staging(project: Project, settings: Settings) -> Path:
-    return store(project) / "staging" / _name(settings)
+def _staging(project: Project, names: str) -> Path:
+    return store(project) / "staging" / _name(names)
 
 
-def _job(project: Project, settings: Settings) -> dict[str, Any]:
+def _job(project: Project, names: str) -> dict[str, Any]:
     """What mod_md notes of its attempts, as the account that it works as; empty where nothing is."""
-    return files.json_object(_staging(project, settings) / "job.json")
+    return files.json_object(_staging(project, names) / "job.json")

@@ -95,7 +95,7 @@ def _check_names(project: Project, settings: Settings) -> certificates.Certifica
     if served := acme.certificate(project, settings):
         return certificates.load(*served, settings.hosts)
     # A start has Apache serve it.
-    staged = acme.staged(project, settings)
+    staged = acme.staged(project, settings.https_names)
     return certificates.public(staged) if staged else None
 
 

@@ -11,7 +11,19 @@ from .certificates import load
 from .https import local_folder
 
 DAYS = 90
-NAMES = "subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1,IP:::1"
+# In place of the system's file, whose extensions OpenSSL 1.1.1 would add to those of an option.
+_CONFIGURATION = """\
+[req]
+distinguished_name = name
+x509_extensions = extensions
+prompt = no
+[name]
+CN = localhost
+[extensions]
+subjectAltName = DNS:localhost,DNS:*.localhost,IP:127.0.0.1,IP:::1
+basicConstraints = critical,CA:FALSE
+extendedKeyUsage = serverAuth
+"""
 
 
 def settings(project: Project) -> dict[str, str]:
@@ -34,12 +46,16 @@ def _make(certificate: Path, key: Path) -> None:
     trust.made_folder(key.parent, 0o700)
     for file in (certificate, key):  # not what links of these names lead to: openssl follows them
         files.write(file, "", 0o600)
-    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
-    about = ("-subj", "/CN=localhost", "-days", str(DAYS), "-addext", NAMES)
-    use = ("basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth")
-    words = ("openssl", "req", "-x509", *kind, *about, "-addext", *use, "-keyout", key)
+    # -nodes is deprecated since OpenSSL 3, but older versions and LibreSSL know no other word.
+    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    words = ("openssl", "req", "-x509", "-config", "/dev/stdin", *kind, "-days", str(DAYS))
     try:
-        done = subprocess.run([*words, "-out", certificate], capture_output=True, text=True)
+        done = subprocess.run(
+            [*words, "-keyout", key, "-out", certificate],
+            input=_CONFIGURATION,
+            capture_output=True,
+            text=True,
+        )
     except FileNotFoundError:
         raise problems.openssl_missing() from None
     if done.returncode != 0:

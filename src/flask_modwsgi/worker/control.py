@@ -7,11 +7,11 @@ costs nothing while nobody asks.
 import atexit
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..machine import files
+from . import native
 
 
 def listen(folder: Path, answers: Mapping[str, Callable[[Path], None]]) -> None:
@@ -30,7 +30,7 @@ def listen(folder: Path, answers: Mapping[str, Callable[[Path], None]]) -> None:
                     if question in answers:
                         answers[question](own.with_suffix(f".{question}"))
 
-    threading.Thread(target=work, name="control", daemon=True).start()
+    native.start(work, "control")
 
 
 def forget_dead(folder: Path) -> list[int]:

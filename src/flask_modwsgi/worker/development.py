@@ -10,6 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import werkzeug
+from flask.helpers import get_debug_flag
+from werkzeug import serving
 from werkzeug.debug import DebuggedApplication
 
 from flask_modwsgi import problems
@@ -22,9 +25,11 @@ from flask_modwsgi.worker import (
     dotenv_readers,
     error_pages,
     gate,
+    native,
     printed,
     reports,
     stacks,
+    trial,
 )
 
 WORKERS = Path(os.environ["MOD_WSGI_SERVER_ROOT"]) / "workers"
@@ -34,6 +39,10 @@ def load(wsgi_file: Path) -> Any:
     """The application in `wsgi_file`; one that raises what loading it raised, if it did."""
     try:
         application = runpy.run_path(str(wsgi_file))["application"]
+        if found := trial.unservable(application):
+            raise problems.app_unservable(wsgi_file, found)
+        if own := app_profile.flask_object(application):
+            own.debug = get_debug_flag()  # as under `flask run`, whatever its configuration says
         if app_profile.of(application).sends_by_header:
             raise problems.sendfile_on()
         return application
@@ -53,6 +62,18 @@ def load(wsgi_file: Path) -> Any:
     return broken
 
 
+def run_simple(own: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    """Werkzeug's, without the reloader of Flask's own server, which is not there.
+
+    :raises Problem: loading the application would never end.
+    """
+    if native.get_ident() == loading:
+        raise problems.app_serves("a port", "")
+    os.environ.pop("WERKZEUG_RUN_MAIN", None)
+    kwargs.pop("use_reloader", None)
+    own(*args, **kwargs)
+
+
 def logged(environ: Any, start_response: Any) -> Any:
     """A traceback is one entry of the log, so that no line about a request comes between."""
     environ["wsgi.errors"] = errors
@@ -67,9 +88,15 @@ control.forget_dead(WORKERS)
 answers: dict[str, Callable[[Path], None]] = {"stacks": stacks.write}
 control.listen(WORKERS, answers)
 stacks.answer_alarm(WORKERS)
-app_logging.install(os.environ["LOG_LEVEL"])
+app_logging.install(start["log_level"])
 here = Project(Path.cwd())
 dotenv_readers.give(here.env_file, start["written"])
+# As in the process in which Flask's own server runs the application under --debug: what is to start only
+# there, such as a scheduler, starts here. No program that the application starts inherits it.
+os.environ["WERKZEUG_RUN_MAIN"] = "true"
+os.unsetenv("WERKZEUG_RUN_MAIN")
+loading = native.get_ident()
+werkzeug.run_simple = serving.run_simple = partial(run_simple, serving.run_simple)
 debugger.listen(f"{start['environment']}/bin/python3")
 application = load(here.wsgi_file)
 error_pages.write(application, WORKERS / "errors")

@@ -1,4 +1,4 @@
-"""Packages that read ``.env`` themselves: python-dotenv, packages that use it, and python-decouple.
+"""Packages that read ``.env`` themselves: python-dotenv, packages that use it, python-decouple, dynaconf.
 
 Where root serves, the file is root's alone. Its values are in the environment already, so these
 packages get them from there, and everything else from the files as ever.
@@ -10,9 +10,10 @@ import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-_READERS = ("dotenv.main", "decouple")
+_READERS = ("dotenv.main", "decouple", "dynaconf.vendor.dotenv.main")
 
 
 def give(file: str | Path, names: Iterable[str]) -> None:
@@ -29,9 +30,10 @@ def give(file: str | Path, names: Iterable[str]) -> None:
             return io.StringIO(text)
         return open(path, *words, **options)
 
+    opens = {"open": opened, "io": SimpleNamespace(**{**vars(io), "open": opened})}
     for reader in _READERS:
         with contextlib.suppress(ModuleNotFoundError):
-            vars(importlib.import_module(reader))["open"] = opened
+            vars(importlib.import_module(reader)).update(opens)
 
 
 def _line(name: str) -> str:

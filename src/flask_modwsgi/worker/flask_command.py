@@ -10,12 +10,13 @@ import runpy
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from flask import Flask
 from flask.cli import FlaskGroup, NoAppException
 
 from flask_modwsgi import problems
+from flask_modwsgi.apache import app_profile
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_settings, import_failures
 from flask_modwsgi.doctor.tracebacks import tracebacks
@@ -34,7 +35,12 @@ def main(wsgi_file: str, written: str, *words: str) -> None:
         except (Exception, SystemExit) as error:
             tell(_problem(error), as_json=False)
             sys.exit(1)
-        return _flask_object(names.get("application"), wsgi_file)
+        if own := app_profile.flask_object(names.get("application")):
+            return cast(Flask, own)
+        raise NoAppException(
+            f"The application in {Path(wsgi_file).name} is no Flask object."
+            " Name it: ./run exec -- flask --app MODULE COMMAND"
+        )
 
     # The values of .env are in the environment already.
     group = FlaskGroup(create_app=load, load_dotenv=False)
@@ -46,22 +52,10 @@ def _problem(error: BaseException) -> Problem:
     if isinstance(error, Problem):
         return error
     printed = "".join(traceback.format_exception(error))
-    said = [printed, *tracebacks(events.printed(printed))][-1]
+    chain = tracebacks(events.printed(printed)) or [printed]
     if isinstance(error, SystemExit):
-        return problems.app_exits("calls sys.exit() when it is loaded", said)
-    return import_failures.from_traceback(said, getpass.getuser(), Path.cwd())
-
-
-def _flask_object(found: Any, wsgi_file: str) -> Flask:
-    """The Flask object, also where one that it is wrapped in has it as ``app``."""
-    inner = getattr(found, "app", None)
-    for one in (found, inner):
-        if isinstance(one, Flask):
-            return one
-    raise NoAppException(
-        f"The application in {Path(wsgi_file).name} is no Flask object."
-        " Name it: ./run exec -- flask --app MODULE COMMAND"
-    )
+        return problems.app_exits("calls sys.exit() when it is loaded", chain[-1])
+    return import_failures.from_traceback(chain[-1], getpass.getuser(), Path.cwd(), chain)
 
 
 if __name__ == "__main__":

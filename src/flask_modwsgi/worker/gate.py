@@ -6,6 +6,7 @@ They are many, because each may wait for a slow client; see `capacity.client_thr
 import itertools
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -27,7 +28,7 @@ from ..machine.capacity import place_wait
 from . import app_logging, runner
 from .places import Places
 from .pool import Pool
-from .stream import Chunks, Pieces, Stream
+from .stream import Pieces, Stream, chunks
 
 Headers = list[tuple[str, str]]
 _NO_SENDFILE = (
@@ -41,8 +42,20 @@ _LIMITS = {
     "MAX_FORM_MEMORY_SIZE": "bytes of a text in a form with files",
     "MAX_FORM_PARTS": "fields of a form with files",
 }
+_NO_ROOM = "%s %s got a 507: its body cannot be written to a temporary file: %s"
 _TOO_SLOW = "%s %s reached RequestReadTimeout: the client sent its body too slowly, or stopped"
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
+
+
+class InsufficientStorage(HTTPException):
+    """https://www.rfc-editor.org/rfc/rfc4918#section-11.5, of which Werkzeug has no class."""
+
+    code = 507
+    description = "The server has no room for this upload."
+
+
+class _Lost(Exception):
+    """The client does not send the rest of its body, or Apache does not take it."""
 
 
 class Gate:
@@ -71,8 +84,11 @@ class Gate:
         try:
             if not f"{environ['PATH_INFO']}/".startswith(self._streamed):
                 _complete(environ)
-        except OSError as error:
+        except _Lost as error:
             return self._cut_short(error, environ, start_response)
+        except OSError as error:
+            _log(_NO_ROOM, environ, error)
+            return self._refused(InsufficientStorage(), environ, start_response)
         self.taken = next(self._numbers)
         request_id = environ.get("REQUEST_ID", "")
         # Stays until the thread's next request, for what is logged while the answer is sent.
@@ -98,20 +114,23 @@ class Gate:
             headers = _for_apache(headers, status, environ)
         answer = work.answer
         if isinstance(answer, Stream | Pieces) and work.length is None:
-            answer, headers = _breakable(answer, headers, environ)
+            if "IS_HEAD" in environ:
+                # Nothing of it would be sent, so Apache would not notice that the client has gone.
+                answer.close()
+                answer = ()
+            else:
+                answer, headers = _breakable(answer, headers, environ)
         start_response(status, headers)
         return answer
 
     def _cut_short(
-        self, error: OSError, environ: dict[str, Any], start_response: Any
+        self, error: _Lost, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
         """The answer to a body of which there is not all."""
         if "timeout" not in str(error):
             start_response("400 BAD REQUEST", [])  # the client has gone, or has an answer of Apache
             return ()
-        asked = environ["REQUEST_METHOD"], environ["SCRIPT_NAME"] + environ["PATH_INFO"]
-        app_logging.request_id.set(environ.get("REQUEST_ID", ""))
-        app_logging.LOGGER.error(_TOO_SLOW, *asked)
+        _log(_TOO_SLOW, environ)
         return self._refused(RequestTimeout(), environ, start_response)
 
     def _without_file(self, work: runner.Work, name: str, start_response: Any) -> Iterable[bytes]:
@@ -170,7 +189,7 @@ def _breakable(
     headers = [*headers, ("Connection", "close")]
     if not environ.get("mod_wsgi.process_group"):  # in embedded mode Apache does the rest
         return answer, headers
-    return Chunks(answer), [*headers, ("Transfer-Encoding", "chunked")]
+    return chunks(answer), [*headers, ("Transfer-Encoding", "chunked")]
 
 
 def _names_a_file(headers: Headers) -> str:
@@ -198,11 +217,19 @@ def _for_apache(headers: Headers, status: str, environ: dict[str, Any]) -> Heade
     ]
 
 
+def _log(message: str, environ: dict[str, Any], *more: object) -> None:
+    """An error of a request that the application does not get."""
+    app_logging.request_id.set(environ.get("REQUEST_ID", ""))
+    path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
+    app_logging.LOGGER.error(message, environ["REQUEST_METHOD"], path, *more)
+
+
 class _Body(SpooledTemporaryFile[bytes]):
     """Goes with its last reader, which may be what streams the answer."""
 
     def __del__(self) -> None:
-        self.close()
+        with suppress(OSError):  # the disk is full, and was when it was written
+            self.close()
 
 
 def _path_as_sent(environ: dict[str, Any]) -> str:
@@ -217,7 +244,9 @@ def _path_as_sent(environ: dict[str, Any]) -> str:
         return merged
     if not sent.startswith("/"):  # http://host/path
         sent = f"/{sent.partition('://')[2].partition('/')[2]}"
-    path = unquote_to_bytes(sent).decode("latin-1").removeprefix(environ["SCRIPT_NAME"])
+    # A proxy took off its prefix, which mod_wsgi puts before the mount point: apache/conf/proxies.conf.
+    mounted_at = environ["SCRIPT_NAME"].removeprefix(environ.get("PREFIX_OUTSIDE", ""))
+    path = unquote_to_bytes(sent).decode("latin-1").removeprefix(mounted_at)
     return f"/{path.lstrip('/')}" if re.sub("//+", "/", path) == merged else merged
 
 
@@ -232,20 +261,30 @@ def _complete(environ: dict[str, Any]) -> None:
 
     A body without a length gets one: the application cannot know where it ends otherwise.
 
-    :raises OSError: the client is too slow, has gone, or sends too much.
+    :raises _Lost: the client is too slow, has gone, or sends too much.
+    :raises OSError: it cannot be written to a temporary file.
     """
     has_no_length = "HTTP_TRANSFER_ENCODING" in environ
     if not has_no_length and environ.get("CONTENT_LENGTH", "") in ("", "0"):
         return
     body = _Body(max_size=IN_MEMORY)
-    size, read = 0, environ["wsgi.input"].read
-    while True:
-        chunk = read(64 * 1024)
-        if not chunk:
-            break
+    size = 0
+    while chunk := _received(environ["wsgi.input"]):
         size += body.write(chunk)
     body.seek(0)
     environ["wsgi.input"] = body
     if has_no_length:
         environ["CONTENT_LENGTH"] = str(size)
         del environ["HTTP_TRANSFER_ENCODING"]
+
+
+def _received(stream: Any) -> bytes:
+    """The next piece of a body; empty at its end.
+
+    :raises _Lost: there is none.
+    """
+    try:
+        piece: bytes = stream.read(64 * 1024)
+    except OSError as error:
+        raise _Lost(str(error)) from None
+    return piece

@@ -4,11 +4,11 @@ Apache's own threads run the application. A thread that runs it at once, and han
 makes embedded mode fast; so a client waits for a thread that does not come back.
 """
 
-import queue
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from . import native
 from .runner import NoPlace, Runner, Work
 from .stream import Pieces
 
@@ -17,14 +17,14 @@ class Places(Runner):
     """Runs the application in the thread that asks."""
 
     def __init__(self, *arguments: Any) -> None:
-        self._free: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._free: native.SimpleQueue[None] = native.SimpleQueue()
         super().__init__(*arguments)
 
     def do(self, work: Work, patience: float) -> None:
         """See `Runner`."""
         try:
             self._free.get(timeout=patience)
-        except queue.Empty:
+        except native.Empty:
             raise NoPlace from None
         self._begin(work)
         self._answer(work)

@@ -5,11 +5,10 @@ come, first served, and sends the answer. So the application has as many threads
 its database, as the setting says; and a client has its answer when a thread does not come back.
 """
 
-import queue
-import threading
+import contextlib
 from typing import Any
 
-from . import app_logging, printed, stream
+from . import app_logging, native, printed, stream
 from .runner import NoPlace, Runner, Work
 
 
@@ -17,14 +16,14 @@ class Pool(Runner):
     """Runs the application in threads of its own."""
 
     def __init__(self, *arguments: Any) -> None:
-        self._waiting: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        self._waiting: native.SimpleQueue[Work] = native.SimpleQueue()
         super().__init__(*arguments)
 
     def take_output(self) -> None:
         """Have the log tell for which request the application prints something."""
 
         def errors() -> Any:
-            thread = threading.get_ident()
+            thread = native.get_ident()
             work = self.current.get(thread) or self.streamed.get(thread)
             return work and work.environ["wsgi.errors"]
 
@@ -32,7 +31,7 @@ class Pool(Runner):
 
     def do(self, work: Work, patience: float) -> None:
         """See `Runner`."""
-        work.done = done = threading.Lock()
+        work.done = done = native.allocate_lock()
         done.acquire()
         self._waiting.put(work)
         if not done.acquire(timeout=patience):
@@ -45,7 +44,7 @@ class Pool(Runner):
             raise work.error
 
     def _admit_one_more(self) -> None:
-        threading.Thread(target=self._run, name="application", daemon=True).start()
+        native.start(self._run, "application")
 
     def _run(self) -> None:
         """Until another thread takes the place of this one."""
@@ -70,8 +69,10 @@ class Pool(Runner):
             error = raised
         rest = stream.Stream(work.answer) if isinstance(work.answer, stream.Pieces) else None
         if rest and work.is_counted:
-            work.is_counted = False
-            self._admit_one_more()
+            # Where the system gives no more threads, this one counts until the stream has ended.
+            with contextlib.suppress(RuntimeError):
+                self._admit_one_more()
+                work.is_counted = False
         with self._lock:
             is_wanted = not work.is_answered
             if is_wanted:

@@ -36,9 +36,13 @@ class _Errors(_Raw):
         self._own = own
 
     def write(self, data: Any) -> int:
-        text = bytes(data)
-        (_errors() or self._own).write(text.decode(errors="backslashreplace"))
-        return len(text)
+        written = bytes(data)
+        text = written.decode(errors="backslashreplace")
+        try:
+            (_errors() or self._own).write(text)
+        except RuntimeError:  # the client has gone, and mod_wsgi has ended the request
+            self._own.write(text)
+        return len(written)
 
 
 class _Entries(_Raw):

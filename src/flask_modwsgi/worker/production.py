@@ -13,6 +13,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from flask.helpers import get_debug_flag
+
+from flask_modwsgi.apache import app_profile
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.worker import (
     app_logging,
@@ -51,11 +54,11 @@ answers: dict[str, Callable[[Path], None]] = {"stacks": stacks.write}
 dead = control.forget_dead(WORKERS)
 control.listen(WORKERS, answers)
 stacks.answer_alarm(WORKERS)
-app_logging.install(os.environ["LOG_LEVEL"])
+app_logging.install(start["log_level"])
 for pid in dead if start["tells_of_deaths"] else ():
     app_logging.LOGGER.error("process %d of the application died", pid)
 observe = None
-if os.environ.get("METRICS_PORT", "").strip():
+if start["counts"]:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(WORKERS / "metrics")
     from flask_modwsgi.worker import metrics
 
@@ -67,6 +70,8 @@ try:
 except BaseException:
     unloaded.wait(WORKERS, lambda: ENVIRONMENT.stat().st_mtime_ns != made)
     raise
+if own := app_profile.flask_object(loaded):
+    own.debug = get_debug_flag()  # as under `flask run`, whatever its configuration says
 static_versions.add_versions(loaded)
 error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)

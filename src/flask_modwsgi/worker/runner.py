@@ -7,7 +7,6 @@ import fcntl
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..machine.capacity import STUCK_WAIT
-from . import app_logging, stream
+from . import app_logging, native, stream
 
 # Each has a server send the file that it names, instead of the answer: lighttpd's and mod_xsendfile's, nginx'.
 SENDFILE = ("x-sendfile", "x-accel-redirect", "x-lighttpd-send-file")
@@ -85,6 +84,15 @@ class Work:
             elif known in FOR_APACHE:
                 self.is_for_apache = True
 
+    def has_events(self) -> bool:
+        """Whether the answer is a stream of server-sent events, which is not compressed."""
+        if not self.start or self.length is not None or self.method == "HEAD":
+            return False
+        status, headers = self.start
+        told = {name.lower(): value.lower() for name, value in headers}
+        is_plain = "content-encoding" not in told and status.startswith("200")
+        return is_plain and told.get("content-type", "").startswith("text/event-stream")
+
 
 @dataclass(frozen=True)
 class Eviction:
@@ -129,10 +137,10 @@ class Runner:
         self._limit = limit
         self._folder = folder
         self._eviction = eviction
-        self._lock = threading.Lock()
+        self._lock = native.allocate_lock()
         for _ in range(threads):
             self._admit_one_more()
-        threading.Thread(target=self._watch, name="request limit", daemon=True).start()
+        native.start(self._watch, "request limit")
 
     def do(self, work: Work, patience: float) -> None:
         """Have it done, and wait for that.
@@ -156,7 +164,7 @@ class Runner:
     def _begin(self, work: Work) -> None:
         """In the thread that runs it."""
         work.began, work.since = time.monotonic(), time.time()
-        work.thread = threading.get_ident()
+        work.thread = native.get_ident()
         self.current[work.thread] = work
 
     def _answer(self, work: Work) -> None:
@@ -187,7 +195,9 @@ class Runner:
 
         answer = self._application(work.environ, start_response)
         is_file = type(answer) is work.environ.get("wsgi.file_wrapper")
-        work.answer = answer if is_file else stream.made(answer, written, lambda: work.length)
+        if not is_file:
+            answer = stream.made(answer, written, lambda: work.length, work.has_events())
+        work.answer = answer
 
     def _leave(self, work: Work) -> None:
         """May be called twice, because `TimeLimit` may come while it is at work."""
@@ -201,7 +211,7 @@ class Runner:
     def _watch(self) -> None:
         is_going = False
         while True:
-            time.sleep(_LOOK)
+            native.sleep(_LOOK)
             now = time.monotonic()
             for work in list(self.current.values()):
                 late = now - work.began - self._limit

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..machine import files
+from . import native
 
 # mod_wsgi takes others for itself. By default this one is ignored, so it harms no process that
 # does not listen yet.
@@ -35,7 +36,7 @@ def write(file: Path, requests: Callable[[], dict[int, Any]] = dict) -> None:
 
     :param requests: Tells those of the threads that are at one, by thread.
     """
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    names = {thread.ident: thread.name for thread in threading.enumerate()} | native.names
     at_work = requests()
     threads = [
         {
@@ -45,6 +46,6 @@ def write(file: Path, requests: Callable[[], dict[int, Any]] = dict) -> None:
             "calls": [list(call) for call in traceback.extract_stack(frame)],
         }
         for ident, frame in sys._current_frames().items()
-        if ident != threading.get_ident()
+        if ident != native.get_ident()
     ]
     files.write(file, json.dumps({"time": time.time(), "threads": threads}))

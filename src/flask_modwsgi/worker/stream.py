@@ -6,18 +6,32 @@ them. So that thread makes every piece, and Apache's only passes them on.
 
 import contextlib
 import itertools
-import queue
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from . import native
+
+# Seconds without a piece until a client of server-sent events gets a comment instead; Apache would end the
+# connection after 12, where REQUEST_LIMIT is at its smallest.
+HEARTBEAT = 10
+# Browsers ignore it. https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes
+COMMENT = b":\n\n"
+_BETWEEN_EVENTS = (b"\n\n", b"\r\n\r\n")
 
 
 class Pieces:
     """An answer of which more is to be made."""
 
-    def __init__(self, pieces: Iterator[bytes], close: Callable[[], Any]) -> None:
-        """:param close: Is called at the end, whatever that is."""
+    def __init__(
+        self, pieces: Iterator[bytes], close: Callable[[], Any], are_events: bool = False
+    ) -> None:
+        """
+        :param close: Is called at the end, whatever that is.
+        :param are_events: Whether they are server-sent events.
+        """
         self._pieces = pieces
         self.close = close
+        self.are_events = are_events
 
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
@@ -29,30 +43,39 @@ class Stream:
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = iter(pieces)
         self._close = pieces.close
-        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._made: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
+        self._wanted: native.SimpleQueue[bool] = native.SimpleQueue()
+        self._made: native.SimpleQueue[bytes | BaseException] = native.SimpleQueue()
+        self._is_awaited = False  # whether a piece was requested that is not made yet
+        self._end = b"\n\n" if pieces.are_events else b""  # the last bytes of the events
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        return self._ask(True)
+        if not self._is_awaited:
+            self._wanted.put(True)
+        try:
+            is_between_events = self._end.endswith(_BETWEEN_EVENTS)
+            made = self._made.get(timeout=HEARTBEAT if is_between_events else None)
+        except native.Empty:
+            self._is_awaited = True
+            return COMMENT
+        self._is_awaited = False
+        piece = _returned(made)
+        if self._end:
+            self._end = (self._end + piece)[-4:]
+        return piece
 
     def close(self) -> None:
-        """Have it closed in the thread that makes it."""
-        with contextlib.suppress(StopIteration):
-            self._ask(False)
+        """Have it closed in the thread that makes it, which may still be at the next piece."""
+        self.refuse()
+        if not self._is_awaited:
+            with contextlib.suppress(StopIteration):
+                _returned(self._made.get())
 
     def refuse(self) -> None:
         """Close it: no client waits for it."""
         self._wanted.put(False)
-
-    def _ask(self, more: bool) -> bytes:
-        self._wanted.put(more)
-        made = self._made.get()
-        if isinstance(made, BaseException):
-            raise made
-        return made
 
     def feed(self) -> None:
         """Make each piece when it is requested, until the stream or the connection ends."""
@@ -68,41 +91,45 @@ class Stream:
             self._made.put(error)
 
 
-class Chunks:
-    """A stream in the chunks of HTTP/1.1, of which the last one is missing where it broke off.
+def chunks(pieces: Stream | Pieces) -> Pieces:
+    """The same in the chunks of HTTP/1.1, of which the last one is missing where it broke off.
 
     Behind daemon processes Apache would end every stream as if it were complete.
     https://www.rfc-editor.org/rfc/rfc9112#section-7.1
     """
 
-    def __init__(self, pieces: Stream | Pieces) -> None:
-        self._pieces = iter(pieces)
-        self._is_complete = False
-        self.close = pieces.close
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        if self._is_complete:
-            raise StopIteration
-        for piece in self._pieces:
+    def framed() -> Iterator[bytes]:
+        for piece in pieces:
             if piece:
-                return b"%x\r\n%b\r\n" % (len(piece), piece)
-        self._is_complete = True
-        return b"0\r\n\r\n"
+                yield b"%x\r\n%b\r\n" % (len(piece), piece)
+        yield b"0\r\n\r\n"
+
+    return Pieces(framed(), pieces.close)
+
+
+def _returned(made: bytes | BaseException) -> bytes:
+    if isinstance(made, BaseException):
+        raise made
+    return made
 
 
 def made(
-    answer: Iterable[bytes], written: list[bytes], length: Callable[[], int | None]
+    answer: Iterable[bytes],
+    written: list[bytes],
+    length: Callable[[], int | None],
+    are_events: bool = False,
 ) -> Iterable[bytes]:
     """The whole answer of a WSGI application where that is known to be one piece, or `Pieces`.
+
+    The first of server-sent events may be long in coming, so nothing waits for it here.
 
     :param written: What it has sent by the function that ``start_response`` returned.
     :param length: Says what it has declared, in bytes, once there is a first piece.
     """
-    close = getattr(answer, "close", _nothing)
+    close = getattr(answer, "close", lambda: None)
     pieces = itertools.chain(written, answer)
+    if are_events:
+        return Pieces(pieces, close, are_events)
     known: list[bytes] = []
     try:
         for piece in pieces:
@@ -114,7 +141,3 @@ def made(
         raise
     close()
     return known
-
-
-def _nothing() -> None:
-    """How an answer is closed that has no ``close``."""

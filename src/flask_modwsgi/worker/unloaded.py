@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..machine import files
-from . import app_logging, control
+from . import app_logging, control, native
 
 SUFFIX = "unloaded"  # of the file that says why; apache/processes.py reads it
 NEXT_TRY = 30.0  # seconds
@@ -37,7 +37,7 @@ def wait(folder: Path, is_outdated: Callable[[], bool], seconds: float = NEXT_TR
         if not is_told:
             app_logging.LOGGER.error("the application cannot be loaded", exc_info=error)
             is_told = True
-        time.sleep(0.2)
+        native.sleep(0.2)
     app_logging.LOGGER.warning("this process ends, so that another one tries again")
     control.forget(folder, os.getpid())
     os._exit(0)

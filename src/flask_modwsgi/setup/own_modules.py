@@ -1,0 +1,69 @@
+"""The modules of a project: their files, and how they are imported."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..config.project import python_files
+from . import syntax
+
+# Folders without an application of their own.
+PASSED_OVER = {"build", "dist", "docs", "examples", "node_modules", "test", "tests", "var"}
+
+
+def files(root: Path) -> Iterator[Path]:
+    """The project's own modules, relative to it, without tests."""
+    for file in python_files(root, PASSED_OVER):
+        if not file.name.startswith("test_") and file.name not in ("conftest.py", "setup.py"):
+            yield file.relative_to(root)
+
+
+def file_of(root: Path, module: str) -> Path | None:
+    """The file of a module, named as a path or by dots; below ``src/`` as well."""
+    if "/" in module or module.endswith(".py"):
+        paths = [root / module]
+    else:
+        paths = [root / base / module.replace(".", "/") for base in ("", "src")]
+    for path in paths:
+        for file in (path / "__init__.py", path, path.with_suffix(".py")):
+            if file.is_file() and file.resolve().is_relative_to(root.resolve()):
+                return file.resolve().relative_to(root.resolve())
+    return None
+
+
+def place(root: Path, file: Path) -> tuple[Path, str]:
+    """The folder that has to be on ``sys.path``, and the module's name there.
+
+    :raises LookupError: no module can have that name.
+    """
+    path = file.parent if file.name == "__init__.py" else file.with_suffix("")
+    if "." in path.name:
+        raise LookupError(f"{file} cannot be imported, because of the dot in {path.name}")
+    folder = path.parent
+    while folder.parts and (root / folder / "__init__.py").exists():
+        folder = folder.parent
+    return folder, ".".join(path.relative_to(folder).parts)
+
+
+def is_package(root: Path, folder: Path, is_named: bool = False) -> bool:
+    """Whether the project's files import a folder as a package, though it has no ``__init__.py``.
+
+    :param is_named: Whether the user names it as one, which counts where no file imports from it.
+    """
+    if not folder.parts:
+        return False
+    is_imported = is_named
+    for file in files(root):
+        inside = file.is_relative_to(folder)
+        for level, module in syntax.imports(root, file):
+            parts = tuple(module.split("."))
+            if level:
+                is_imported |= inside and level > len(file.relative_to(folder).parent.parts)
+            elif inside and _is_module(root / folder / parts[0]):
+                return False  # it is imported without the folder's name
+            elif parts[: len(folder.parts)] == folder.parts:
+                is_imported |= _is_module(root.joinpath(*parts))
+    return is_imported
+
+
+def _is_module(path: Path) -> bool:
+    return path.is_dir() or path.with_name(f"{path.name}.py").is_file()

@@ -1,0 +1,156 @@
+"""What ``./run dev`` watches, and does when it is saved; Apache is not started here."""
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samples import project
+
+from flask_modwsgi.config import time_zone
+from flask_modwsgi.config.project import Project
+from flask_modwsgi.doctor.facts import Facts
+from flask_modwsgi.server import foreground, import_check, launch
+
+SYSTEM = subprocess.check_output(["date", "+%z"], env={"PATH": os.defpath}, text=True).strip()
+
+
+def seen(*places: Path) -> set[str]:
+    """The names of the files that are watched."""
+    return {file.name for file, *_ in foreground._files(places)}
+
+
+def test_a_folder_may_disappear_while_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when git checks out a branch, or a build cleans its folder."""
+    dist = tmp_path / "static" / "dist"
+    dist.mkdir(parents=True)
+    (dist / "data.py").touch()
+    (tmp_path / "views.py").touch()
+    list_folder = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if str(path) == str(dist):
+            shutil.move(dist, tmp_path.with_name("elsewhere"))
+        return list_folder(path)
+
+    assert seen(tmp_path) == {"views.py", "data.py"}
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert seen(tmp_path) == {"views.py"}
+    assert not dist.exists()
+
+
+def test_files_of_the_application_are_watched_but_none_of_its_packages(tmp_path: Path) -> None:
+    for folder in ("templates", "tests", "node_modules/large", ".cache", "environment"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / f"{Path(folder).name}.py").touch()
+    (tmp_path / "environment" / "pyvenv.cfg").touch()
+    for name in (
+        "photo.png",
+        "data.json",
+        "plot.html",
+        "error.html",
+    ):  # a view may write the first three
+        (tmp_path / "templates" / name).touch()
+    assert seen(tmp_path, tmp_path / "absent") == {"templates.py", "tests.py", "error.html"}
+
+
+def test_what_the_page_for_errors_extends_is_watched(tmp_path: Path) -> None:
+    sources = {
+        "error.html": "{%- extends 'base/layout.html' %}\n{% include \"absent.html\" %}",
+        "base/layout.html": '{%from "icons.html" import icon%}{% include name %}',
+        "icons.html": '{% extends "error.html" %}{% import "../nul\0l.html" as it %}',
+        "index.html": '{% extends "base/layout.html" %}',
+    }
+    (tmp_path / "base").mkdir()
+    for name, source in sources.items():
+        (tmp_path / name).write_text(source)
+    assert seen(tmp_path) == {"error.html", "layout.html", "icons.html"}
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(1, "0.py"), (3, "0.py, 1.py, 2.py"), (500, "0.py, 1.py, 2.py and 497 more")],
+)
+def test_of_many_saved_files_some_are_named(tmp_path: Path, count: int, expected: str) -> None:
+    saved = [tmp_path / f"{number}.py" for number in range(count)]
+    assert foreground._named(saved, Project(tmp_path)) == expected
+
+
+def test_the_page_for_errors_of_a_single_file_is_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = project(tmp_path)
+    with (tmp_path / "pyproject.toml").open("a") as file:
+        file.write('package = "app.py"\n')
+    (tmp_path / "templates").mkdir()
+    for name in ("app.py", "templates/error.html", "templates/index.html"):
+        (tmp_path / name).touch()
+    found: set[str] = set()
+
+    def serve(make: Any, watched: Any, grace: float) -> int:
+        found.update(seen(*watched()))
+        return 0
+
+    monkeypatch.setenv("FLASK_DEBUG", "1")  # develop sets it
+    monkeypatch.setattr(foreground, "_serve", serve)
+    foreground.develop(served, {})
+    assert found == {"app.py", "error.html"}
+
+
+@pytest.fixture
+def zones(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What each start is given as TZ, and the offset of this process at that time."""
+    found: list[str] = []
+
+    def collect(started: Project, *_: object, **options: object) -> Any:
+        zone = Facts(started).variables.get("TZ", "none")
+        found.append(f"{zone} {time.strftime('%z')}")
+
+    monkeypatch.setenv("FLASK_DEBUG", "1")  # develop sets it
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr(launch, "collect", collect)
+    monkeypatch.setattr(import_check, "ask_application", lambda site, given_up: site)
+    monkeypatch.setattr(foreground, "Httpd", lambda site, brief: site)
+    yield found
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, ["Asia/Kolkata +0530", "Africa/Nairobi +0300", f"none {SYSTEM}"]),
+        ("Asia/Tokyo", ["Asia/Tokyo +0900"] * 3),
+    ],
+)
+def test_a_time_zone_that_is_saved_in_env_is_taken(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    zones: list[str],
+    given: str | None,
+    expected: list[str],
+) -> None:
+    served = project(tmp_path)
+    if given:
+        monkeypatch.setenv("TZ", given)
+        time.tzset()
+    else:
+        monkeypatch.delenv("TZ")
+    monkeypatch.setattr(time_zone, "_GIVEN", given)
+
+    def serve(make: Any, *_: object, **options: object) -> int:
+        for text in ("TZ=Asia/Kolkata\n", "TZ=Africa/Nairobi\n", ""):
+            served.env_file.write_text(text)
+            make(threading.Event())
+        return 0
+
+    monkeypatch.setattr(foreground, "_serve", serve)
+    foreground.develop(served, {})
+    assert zones == expected
