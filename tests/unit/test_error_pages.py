@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_modwsgi.worker import app_logging, error_pages
 
@@ -35,3 +36,11 @@ def test_a_template_that_does_not_work_is_replaced_by_a_plain_page(
         page = (tmp_path / "pages" / f"{status}.var").read_text("utf-8")
         assert ("<p>Sorry" in page) == is_own
         assert (f"<h1>{status} " in page) != is_own
+
+
+def test_a_wrapped_application_has_its_own_pages(tmp_path: Path) -> None:
+    application = Flask(__name__, root_path=str(tmp_path))
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "error.html").write_text(OWN)
+    error_pages.write(ProxyFix(application), tmp_path / "pages")
+    assert "<p>Sorry: 404</p>" in (tmp_path / "pages" / "404.var").read_text("utf-8")

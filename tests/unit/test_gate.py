@@ -18,6 +18,7 @@ import pytest
 from conftest import ROOT
 from flask import Flask, request
 from serving import wait_for
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client, EnvironBuilder, encode_multipart
 
 from flask_modwsgi.machine.capacity import place_wait
@@ -202,6 +203,14 @@ def test_a_client_that_is_gone_costs_no_place(application: Flask, tmp_path: Path
     told = []
     list(made(environ, lambda status, headers: told.append(status)))
     assert told == ["400 BAD REQUEST"]
+
+
+def test_what_the_gate_refuses_has_the_page_of_a_wrapped_application(
+    application: Flask, tmp_path: Path
+) -> None:
+    application.register_error_handler(503, lambda error: ("come back later", error.code))
+    client = Client(gate_of(ProxyFix(application), 0, 1, tmp_path))
+    assert client.get("/").text == "come back later"
 
 
 def test_an_upload_for_which_there_is_no_room(
@@ -522,6 +531,7 @@ GREEN = """
 import queue, sys, threading, time
 from pathlib import Path
 from flask_modwsgi.worker import control, gate, places, pool
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
 
 control.listen(Path(sys.argv[1]), {})

@@ -8,10 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, render_template
+from flask import render_template
 from jinja2 import TemplateNotFound
 from werkzeug.exceptions import HTTPException, default_exceptions
 
+from ..apache import app_profile
 from . import app_logging
 
 # What Apache and mod_wsgi answer by themselves; apache/errors.conf has a line for each.
@@ -46,10 +47,11 @@ def write(application: Any, folder: Path) -> None:
     """Write ``404.var`` and so on; each file is whole at every moment."""
     folder.mkdir(exist_ok=True)
     part = folder / f"{os.getpid()}.part"
+    own = app_profile.flask_object(application)
     failures: list[Exception] = []
     for status in STATUSES:
         error = default_exceptions[status]()
-        html = _html(application, error, failures)
+        html = _html(own, error, failures)
         pages = TYPE_MAP.format(status=status, html=html, json=_json(error))
         for place, echo in ECHO.items():
             pages = pages.replace(place, echo)
@@ -65,10 +67,11 @@ def write(application: Any, folder: Path) -> None:
 def _html(application: Any, error: HTTPException, failures: list[Exception]) -> str:
     """The application's ``error.html``, or a plain page where it has none that works here.
 
+    :param application: A Flask object, or None.
     :param failures: Gets the reason why it does not work.
     """
     try:
-        if isinstance(application, Flask):
+        if application is not None:
             root = PREFIX + application.config["APPLICATION_ROOT"].rstrip("/")
             with application.test_request_context(base_url=f"http://localhost{root}/"):
                 return render_template("error.html", error=error, request_id=REQUEST_ID)

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urljoin
 from wsgiref.util import is_hop_by_hop
 
-from flask import Flask
 from werkzeug.exceptions import (
     GatewayTimeout,
     HTTPException,
@@ -23,7 +22,7 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-from ..apache import proxy_status
+from ..apache import app_profile, proxy_status
 from ..machine.capacity import place_wait
 from . import app_logging, runner
 from .places import Places
@@ -72,7 +71,7 @@ class Gate:
         self.taken = 0
         self.runner = runs
         self.told = {"flask_modwsgi.threads": runs.threads}  # mod_wsgi counts all that wait, too
-        self._application = application
+        self._flask = app_profile.flask_object(application)
         self._patience = patience
         self._streamed = streamed
         self._numbers = itertools.count(1)
@@ -142,7 +141,7 @@ class Gate:
 
     def _limits(self) -> str:
         """What the application may have refused a body for."""
-        config = self._application.config if isinstance(self._application, Flask) else {}
+        config = self._flask.config if self._flask is not None else {}
         given = {name: config[name] for name in _LIMITS if config.get(name) is not None}
         told = ", ".join(f"{name}={value} ({_LIMITS[name]})" for name, value in given.items())
         return f"it has {told}" if told else "it has a limit of its own"
@@ -151,8 +150,8 @@ class Gate:
         self, error: HTTPException, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
         """The page that the application has for an error."""
-        application, response = self._application, error.get_response(environ)
-        if isinstance(application, Flask):
+        application, response = self._flask, error.get_response(environ)
+        if application is not None:
             with application.request_context(environ):
                 response = application.make_response(application.handle_http_exception(error))
         response.headers.extend(proxy_status.of(error.code))
