@@ -140,7 +140,7 @@ def test_hooks_off_and_what_to_do(defaults: Baked, tmp_path: Path) -> None:
     shutil.copytree(defaults.path, project, ignore=shutil.ignore_patterns("wheels"))
     done = subprocess.run([project / "run"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "git checkout wheels" in done.stderr
+    assert "git checkout -- wheels" in done.stderr
     command = "\n".join(re.findall("^  (.*)", done.stderr, re.MULTILINE))
     command = command.replace("PATH_OF_THE_TEMPLATE", shlex.quote(str(ROOT)))
     without_pip = shlex.quote(sys.executable) + " -B -S"

@@ -287,6 +287,24 @@ def test_a_folder_of_the_system_is_mended_in_its_place(
     assert told.remedy == (f"chown -h root: {place} && chmod go-w {place}",)
 
 
+@needs_root
+@pytest.mark.parametrize("has_environment", [True, False])
+def test_a_project_in_the_folder_of_another_user_is_moved(
+    tmp_path: Path, has_environment: bool
+) -> None:
+    """Nothing of that folder becomes root's, also before the first setup."""
+    own = project(tmp_path / "home/blog")
+    if has_environment:
+        (own.venv / "bin").mkdir(parents=True)
+    shutil.copy(TEMPLATE / "run", own.root)
+    os.chown(tmp_path / "home", 65534, 65534)
+    refused = subprocess.run(
+        ["sh", own.root / "run", "setup"], capture_output=True, text=True, timeout=60
+    )
+    assert f"others can change {tmp_path / 'home'}.\n" in refused.stderr
+    assert refused.stderr.endswith(f"mv {own.root} /srv/ && /srv/blog/run setup\n")
+
+
 PACKAGES = "blog/.venv/lib/python3/site-packages"
 LINKS = {  # each link of root, and what another user owns of where it leads
     "a wheel": ("blog/wheels/x.whl", "../../shared/x.whl", "shared/x.whl"),
