@@ -148,6 +148,17 @@ def test_no_static_folder_shows_what_is_secret(
     assert f" {root / shown}" in str(refused.value)
 
 
+def test_a_static_folder_with_links_to_what_is_secret(tmp_path: Path) -> None:
+    """As releases have them, which Flask follows."""
+    root = tmp_path / "releases/1"
+    root.mkdir(parents=True)
+    (tmp_path / "var").mkdir()
+    for shared in (".env", "var"):
+        (root / shared).symlink_to(tmp_path / shared)
+    assert Project(root).secret_in(root) == root / ".env"
+    assert Project(root).secret_in(root / "static") is None
+
+
 def test_flask_is_asked_for_its_folder_where_it_answers(tmp_path: Path) -> None:
     """A view of the application's own may know what it sends."""
     folder = str(tmp_path)

@@ -136,7 +136,9 @@ class Project:
         """What nobody else may read, of what is in a folder that everyone reads; None if it has none."""
         inner = Path(os.path.realpath(folder))
         tops = [Path(os.path.realpath(one)) for one in (self.var, self.service)]
-        for secret in (Path(os.path.realpath(self.env_file)), *tops):
+        # Flask follows links, such as those of releases that share them.
+        links = [Path(os.path.realpath(one.parent), one.name) for one in (self.env_file, self.var)]
+        for secret in (Path(os.path.realpath(self.env_file)), *tops, *links):
             if secret.is_relative_to(inner):
                 return secret
         own = (top / name for top in tops for name in _SECRET)
