@@ -1,10 +1,12 @@
 """Folders that Apache can cope with."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from flask_modwsgi.doctor import check_places
+from flask_modwsgi.machine import folders
 from flask_modwsgi.problems.problem import Problem
 
 
@@ -18,3 +20,16 @@ def test_a_folder_that_apache_cannot_cope_with(character: str) -> None:
 
 def test_folders_that_it_can_cope_with() -> None:
     check_places.check_path(Path("/srv/Ünïcode_1.0-a+b@c~d=e,f"))
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.EBUSY], ids=["overlay", "mount point"])
+def test_a_folder_that_cannot_be_renamed_is_removed_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def rename(*_: object) -> None:
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(Path, "rename", rename)
+    (tmp_path / "workers" / "deep").mkdir(parents=True)
+    folders.remove(tmp_path / "workers")
+    assert not (tmp_path / "workers").exists()
