@@ -18,6 +18,7 @@ from serving import wait_for
 from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from flask_modwsgi.apache import app_profile
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor.import_failures import Outcome, refusal
@@ -196,6 +197,7 @@ def unbound() -> Any:
 )
 def test_what_may_be_an_application_is_not_refused(application: Any) -> None:
     assert trial.unservable(application) == ""
+    app_profile.of(application)  # asks it, too
 
 
 ASGI = "async def {}scope, receive, send): ...\n"

@@ -89,7 +89,10 @@ def flask_object(served: Any) -> Any:
     for _ in range(_MOST_LAYERS):
         if any(kind.__module__ == "flask.app" for kind in type(served).__mro__):
             return served
-        served = getattr(served, "app", None)
+        try:
+            served = getattr(served, "app", None)
+        except Exception:  # a proxy that has no object yet, for example
+            return None
     return None
 
 

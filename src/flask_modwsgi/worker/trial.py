@@ -48,9 +48,8 @@ def main(wsgi_file: str, seconds: float, told: int, stuck: int, written: list[st
         if any((f.f_globals.get("__name__"), f.f_code.co_name) == server for f, _ in calls):
             for frame, line in calls:
                 code = frame.f_code
-                os.write(
-                    2, f'  File "{code.co_filename}", line {line} in {code.co_name}\n'.encode()
-                )
+                place = f'  File "{code.co_filename}", line {line} in {code.co_name}\n'
+                os.write(2, os.fsencode(place))
             tell(serves=True)
             os._exit(1)
 
