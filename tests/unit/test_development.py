@@ -154,3 +154,7 @@ def test_a_time_zone_that_is_saved_in_env_is_taken(
     monkeypatch.setattr(foreground, "_serve", serve)
     foreground.develop(served, {})
     assert zones == expected
+    served.env_file.write_text("TZ=Asia/Kolkata\n")
+    time_zone.take(served)
+    time_zone.give_back()  # the program that takes its place is given what this one was
+    assert os.environ.get("TZ") == given

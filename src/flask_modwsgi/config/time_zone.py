@@ -23,8 +23,17 @@ def take(project: Project) -> None:
         return
     with contextlib.suppress(ImportError, OSError, Problem):
         zone = env_file.read(file).get("TZ") or _GIVEN
-        if zone is None:
-            os.environ.pop("TZ", None)
-        else:
-            os.environ["TZ"] = zone
-        time.tzset()
+        _put(zone)
+
+
+def give_back() -> None:
+    """Put this process into the zone that it was given, before another program takes its place."""
+    _put(_GIVEN)
+
+
+def _put(zone: str | None) -> None:
+    if zone is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = zone
+    time.tzset()

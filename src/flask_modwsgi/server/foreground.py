@@ -114,6 +114,7 @@ def _serve(
     if server.site.is_development and _has_new_environment(project):
         say("restarting, because ./run setup made a new environment")
         check_trust.check(project, "./run dev")
+        time_zone.give_back()
         os.execv(project.root / "run", ["./run", *sys.argv[1:]])
     if server.was_stopped:
         say("stopped by another command")

@@ -67,7 +67,7 @@ def run_simple(own: Callable[..., None], *args: Any, **kwargs: Any) -> None:
 
     :raises Problem: loading the application would never end.
     """
-    if native.get_ident() == loading:
+    if (os.getpid(), native.get_ident()) == loading:
         raise problems.app_serves("a port", "")
     os.environ.pop("WERKZEUG_RUN_MAIN", None)
     kwargs.pop("use_reloader", None)
@@ -92,10 +92,11 @@ app_logging.install(start["log_level"])
 here = Project(Path.cwd())
 dotenv_readers.give(here.env_file, start["written"])
 # As in the process in which Flask's own server runs the application under --debug: what is to start only
-# there, such as a scheduler, starts here. No program that the application starts inherits it.
+# there, such as a scheduler, starts here. A program that the application starts does not inherit it, unless it
+# is given a copy of os.environ.
 os.environ["WERKZEUG_RUN_MAIN"] = "true"
 os.unsetenv("WERKZEUG_RUN_MAIN")
-loading = native.get_ident()
+loading = os.getpid(), native.get_ident()
 werkzeug.run_simple = serving.run_simple = partial(run_simple, serving.run_simple)
 debugger.listen(f"{start['environment']}/bin/python3")
 application = load(here.wsgi_file)
