@@ -293,6 +293,30 @@ def test_what_cannot_be_interrupted_is_answered_and_gives_its_place_to_others(
     lock.release()
 
 
+def test_without_another_thread_the_limit_goes_on(
+    application: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process asks for another one in its place, as always."""
+    monkeypatch.setattr(runner, "STUCK_WAIT", 1)
+    told, lock = [], threading.Lock()
+    monkeypatch.setattr(os, "kill", lambda *words: told.append(words))
+
+    @application.get("/blocks")
+    def blocks() -> str:
+        lock.acquire()
+        return "late"
+
+    def refused(*words: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lock.acquire()
+    made = gate_of(application, 1, 1, tmp_path)
+    monkeypatch.setattr(native, "start", refused)
+    assert Client(made).get("/blocks").status_code == 504
+    wait_for(lambda: told, 10, "the process to ask for another one")
+    lock.release()
+
+
 def sent(made: gate.Gate, path: str) -> tuple[list[Any], Any]:
     told: list[Any] = []
     answer = made(EnvironBuilder(path).get_environ(), lambda *words: told.append(words))

@@ -255,7 +255,8 @@ class Runner:
             if self.current.get(work.thread) is not work:
                 return
             work.is_counted = False
-            self._admit_one_more()
+            with contextlib.suppress(RuntimeError):  # the system gives no more threads
+                self._admit_one_more()
         app_logging.request_id.set(work.id)
         app_logging.LOGGER.error(
             f"{_TOO_LONG}, and could not be interrupted", work.method, work.path
