@@ -527,7 +527,7 @@ def test_the_lines_of_an_application_start_no_crowd_of_processes(
 
     monkeypatch.setattr(subprocess, "Popen", popen)
     line = b"[2026-11-22 19:31:57.288637 +0000] [md:notice] [pid 1] AH10059: it is here"
-    watch = writer.Watch("/srv/shop")
+    watch = writer.Watch("/srv/shop", "/srv/shop/log")
     for _ in range(100):
         watch.look([line])
     assert len(started) == 2

@@ -209,8 +209,25 @@ def test_a_crash_loop_is_looked_for_in_the_release_that_is_served(
 
     monkeypatch.setattr(locks, "held", held)
     monkeypatch.setattr(state, "root", root_of)
-    crash_loop.main(tmp_path)
+    crash_loop.main(tmp_path, tmp_path)
     assert looked_at == [two]
+
+
+def test_a_crash_loop_is_looked_for_without_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The logs are in the project then."""
+    one = project(tmp_path / "1")
+    looked_at: list[Path] = []
+
+    def root_of(project: Project) -> Path:
+        looked_at.append(project.root)
+        return tmp_path
+
+    monkeypatch.setattr(state, "root", root_of)
+    monkeypatch.setattr(locks, "held", lambda *_: contextlib.nullcontext())
+    crash_loop.main(tmp_path, one.logs)
+    assert looked_at == [one.root]
 
 
 def test_without_a_record_no_certificate_is_taken(

@@ -59,7 +59,7 @@ class Log:
 
     @property
     def owed(self) -> int:
-        """Bytes that came, and that are neither in the file nor told to be lost."""
+        """Bytes that came, and that are neither in the file nor told to be lost, but for a line in parts."""
         return self._lost + len(self._rest)
 
     def feed(self, chunk: bytes) -> None:
@@ -97,7 +97,7 @@ def take_certificate(root: str | Path) -> None:
     _run("flask_modwsgi.server.take_certificate", root)
 
 
-def _run(module: str, root: str | Path) -> None:
+def _run(module: str, *arguments: str | Path) -> None:
     """They know more, but need packages that this process does without.
 
     The application may write any line, and many of them. One at work, and one that waits for it and
@@ -107,7 +107,7 @@ def _run(module: str, root: str | Path) -> None:
     running[:] = [one for one in running if one.poll() is None]
     if len(running) < 2:
         with contextlib.suppress(OSError):  # the environment is gone
-            running.append(subprocess.Popen([sys.executable, "-I", "-m", module, root]))
+            running.append(subprocess.Popen([sys.executable, "-I", "-m", module, *arguments]))
 
 
 class Watch:
@@ -115,9 +115,13 @@ class Watch:
     `server.take_certificate` when there is a new certificate.
     """
 
-    def __init__(self, root: str) -> None:
-        """:param root: The server root."""
+    def __init__(self, root: str, folder: str) -> None:
+        """
+        :param root: The server root.
+        :param folder: That of the logs.
+        """
         self._root = root
+        self._folder = folder
         self._times: collections.deque[float] = collections.deque(maxlen=LOOP_DEATHS)
 
     def look(self, lines: list[bytes]) -> None:
@@ -128,7 +132,7 @@ class Watch:
         times.extend(time.monotonic() for line in lines if tells_of_death(line))
         if len(times) == times.maxlen and times[-1] - times[0] < LOOP_SECONDS:
             times.clear()
-            _run("flask_modwsgi.server.crash_loop", self._root)
+            _run("flask_modwsgi.server.crash_loop", self._root, self._folder)
 
 
 def tells_of_death(line: bytes) -> bool:
@@ -238,7 +242,7 @@ def main(
             {
                 pipes[0]: Log(rendering.access_lines(style), requests, lost[pipes[0]]),
                 pipes[1]: Log(
-                    rendering.error_lines(style), errors, lost[pipes[1]], Watch(root).look
+                    rendering.error_lines(style), errors, lost[pipes[1]], Watch(root, folder).look
                 ),
             },
             beat,

@@ -7,18 +7,21 @@ import sys
 from pathlib import Path
 
 from ..apache import processes, releases, state
+from ..config.project import Project
 from ..doctor import causes, deaths
 from ..logs import reader
+from ..problems.problem import Problem
 from . import ending, health_summary, locks
 
 
-def main(root: Path) -> None:
+def main(root: Path, logs: Path) -> None:
     """Look whether it is a loop; if so, end Apache and remember why.
 
     :param root: The server root.
+    :param logs: The folder of the logs, which shows the project where the record is lost.
     """
-    with locks.held(releases.served(root), "server"):
-        project = releases.served(root)  # a reload, which was waited for, may have changed it
+    with locks.held(_served(root, logs), "server"):
+        project = _served(root, logs)  # a reload, which was waited for, may have changed it
         root = state.root(project)  # not that of a stand-in
         parent, recorded = processes.apache(root), state.read(root)
         if not parent:
@@ -29,5 +32,12 @@ def main(root: Path) -> None:
             ending.end(project, grace=0, because=causes.crash_loop(found))
 
 
+def _served(root: Path, logs: Path) -> Project:
+    try:
+        return releases.served(root)
+    except Problem:
+        return Project(logs.parent.parent)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))
