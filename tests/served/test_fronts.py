@@ -55,6 +55,9 @@ def port() -> int:
 @pytest.fixture(scope="module")
 def standing(port: int, workplace: Path) -> Iterator[dict[str, Front]]:
     """The proxies that are installed here."""
+    if not any(map(fronts.program, fronts.PACKAGES)):
+        wanted = " ".join(fronts.PACKAGES.values())
+        pytest.skip(f"no proxy is installed; on Debian: apt-get install {wanted}")
     inner = free_port()
     with ExitStack() as stack:
         yield {
