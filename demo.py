@@ -53,13 +53,13 @@ def generate(folder: Path) -> Path:
 
 
 def port() -> int:
-    """PORT or 8000, or a free port where that is taken."""
-    for number in (int(os.environ.get("PORT") or 8000), 0):
+    """PORT or 8000, or a free port where that is taken or none."""
+    for number in (os.environ.get("PORT") or 8000, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", number))
-            except (OSError, OverflowError):
+                probe.bind(("127.0.0.1", int(number)))
+            except (OSError, OverflowError, ValueError):
                 continue
             return int(probe.getsockname()[1])
     raise AssertionError("port 0 is always free")

@@ -43,7 +43,8 @@ What `./run help VERB` prints:
 API = """\
 ## Package
 
-A project may use these names of flask-modwsgi. Everything else may change in any version.
+A project may use these names of flask-modwsgi. Other names in the package may change in any version.
+[Update](updating.md#what-a-version-may-change) says what else stays compatible.
 
 | name | what it is |
 |---|---|
@@ -53,7 +54,7 @@ A project may use these names of flask-modwsgi. Everything else may change in an
 | `request.environ["REQUEST_ID"]` | the id of the request, as in the logs and in `X-Request-ID` |
 | `request.environ["flask_modwsgi.threads"]` | how many requests each process works on at once |
 | `request.environ["flask_modwsgi.processes"]` | how many processes there are |
-| `--json` | with any verb: problems, `status` and `doctor` as JSON |
+| `--json` | with any verb, before `flask` and `exec`: problems, `status` and `doctor` as JSON |
 
 ## Section in pyproject.toml
 
@@ -61,11 +62,11 @@ A project may use these names of flask-modwsgi. Everything else may change in an
 
 | key | default | what it is |
 |---|---|---|
-| `app_name` | | the import name, and the name of the process group |
+| `app_name` | required | the import name, and the name of the process group |
 | `package` | `app_name` | the folder or file of the application, which `./run dev` watches |
 | `wsgi` | `app_name` with `.wsgi` | the file that Apache loads |
-| `apache` | | `auto`, `system` or `bundled` |
-| `made_with` | | the version that generated the project's files, for `./run --version` |
+| `apache` | required | `auto`, `system` or `bundled` |
+| `made_with` | none | the version that generated the project's files, for `./run --version` |
 """
 
 

@@ -27,7 +27,7 @@ def restore_executable_bit(script: Path) -> None:
 def close_to_groups() -> None:
     """Root runs nothing that a group can write; with a umask of 002, cookiecutter makes such files."""
     if os.geteuid() == 0:
-        os.umask(0o022)
+        os.umask(os.umask(0o022) | 0o022)
         subprocess.call(["chmod", "-R", "go-w", "."])
 
 

@@ -39,9 +39,13 @@ def apache(pytestconfig: pytest.Config) -> Iterator[Apache]:
     from .config.project import Project
     from .problems.problem import Problem
     from .server import smoke_test
+    from .setup import environments
 
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")  # each has a server of its own
-    project = Project(pytestconfig.rootpath, Path(sys.prefix))
+    made = environments.recorded(Path(sys.prefix))  # pytest's folder may be one above or below
+    is_here = made is not None and Path(made.root).is_dir()
+    root = Path(made.root) if made and is_here else pytestconfig.rootpath
+    project = Project(root, Path(sys.prefix))
     try:
         with smoke_test.running(project, f"test{worker}") as server:
             yield Apache(server.site.address)

@@ -532,7 +532,7 @@ def test_the_command_opens_what_its_owner_had_closed(
     ("code", "slug", "typed"),
     [
         (errno.EFBIG, "system-refused", "ulimit -f unlimited && ./run"),
-        (errno.EAGAIN, "threads-exhausted", "ulimit -u; "),
+        (errno.EAGAIN, "threads-exhausted", "./run doctor"),
         (errno.ENOSPC, "disk-full", ""),
         (errno.EACCES, "folder-unwritable", ""),
     ],

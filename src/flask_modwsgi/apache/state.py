@@ -112,7 +112,7 @@ def read(root: Path) -> State:
         if os.geteuid() not in (0, owner) and owner != 0:
             return State(fault=f"{file} belongs to another user")
         if owner == 0 and (root.stat().st_uid != 0 or not is_trusted(root)):
-            return State(fault=f"{file} belongs to root, and its folder does not")
+            return State(fault=f"{file} belongs to root, and others can change its folder")
         found = State(**_checked(values) | {"owner": owner, "fault": ""})
         before = Path(found.server_root)
         is_here = before == root or found.inode == root.stat().st_ino or not before.exists()

@@ -133,8 +133,9 @@ def _parsers(prog: str) -> tuple[_Parser, dict[str, _Parser]]:
             for setting in settings.NAMES:
                 spelling = f"--{setting.lower().replace('_', '-')}"
                 own.add_argument(spelling, dest=setting, metavar="VALUE", help=argparse.SUPPRESS)
-        json = "print problems, status and doctor as JSON"
-        own.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=json)
+        if not verb.passes_words:
+            json = "print problems, status and doctor as JSON"
+            own.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=json)
     return whole, verbs.choices
 
 

@@ -29,9 +29,11 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
 
     :param prog: The command as it is typed.
     """
-    is_foreign = command_line.passes_words(arguments)
-    as_json = "--json" in arguments and not is_foreign
-    words = [word for word in arguments if is_foreign or word != "--json"]
+    begins_with_json = arguments[:1] == ["--json"]
+    rest = arguments[begins_with_json:]
+    is_foreign = command_line.passes_words(rest)  # another program may have an option --json
+    as_json = begins_with_json or ("--json" in rest and not is_foreign)
+    words = [word for word in rest if is_foreign or word != "--json"]
     prepare_process()
     here = Path.cwd()
     root = here if words[:1] == ["init"] else find_root(here)
@@ -50,7 +52,8 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     except ModuleNotFoundError as error:
         tell(packages_differ([f"{error.name} is missing"]), as_json)
     except KeyboardInterrupt as interrupt:
-        print("\nInterrupted.", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print("\nInterrupted.", file=sys.stderr)
         return 128 + next(iter(interrupt.args), int(signal.SIGINT))
     except Exception as error:
         from ..doctor.finding import described
@@ -108,7 +111,8 @@ def _tell_refusal(problem: Problem, words: Sequence[str], prog: str, as_json: bo
     """Print the problem; return the exit status."""
     is_wrong_command = problem.slug == "command-wrong"
     if is_wrong_command and not as_json:
-        print(command_line.told(problem), file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print(command_line.told(problem), file=sys.stderr)
     else:
         tell(command_line.typed_again(problem, words, prog), as_json)
     return 2 if is_wrong_command else 1

@@ -21,9 +21,10 @@ END = f"""\
 # writes a random one into `.env`. Allowed: at least {SHORTEST_SECRET} characters.
 FLASK_SECRET_KEY=
 
-# Any other variable goes to the application as an environment variable. `./run start` reports a
-# name that resembles a setting. The application gets the settings above, too, but not those that
-# are empty or have their default value here, unless the word `export` is before them.
+# Any other variable goes to the application as an environment variable, except PYTHONPATH,
+# PYTHONHOME and VIRTUAL_ENV. `./run start` reports a name that resembles a setting. The
+# application gets the settings above, too, but not those that are empty or have their default
+# value here, unless the word `export` is before them.
 """
 
 

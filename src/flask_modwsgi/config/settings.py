@@ -269,8 +269,8 @@ def doubts(env_file: Path) -> list[str]:
         if name in WITHHELD:
             instead = "; put its folders on sys.path in the .wsgi file" * (name == "PYTHONPATH")
             told.append(f"{name} in .env is not used{instead}")
-        if kept := re.search(r"\$\{\w+", value):  # python-dotenv would put a value there
-            told.append(f"{name} in .env keeps its {kept[0]}}}: only flask run puts a value there")
+        if kept := re.search(r"\$\{[^}:]*(?::-[^}]*)?\}", value):  # as python-dotenv has it
+            told.append(f"{name} in .env keeps its {kept[0]}: only flask run puts a value there")
     return told
 
 

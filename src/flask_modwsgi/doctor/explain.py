@@ -196,8 +196,9 @@ def latest(file: Path, known: Known = lambda traceback: None) -> str:
 
     :param known: The problem that a traceback of the application shows, if it has a name.
     """
-    if told := _latest(reader.noted(file, reader.NOTED), known):
-        return told
+    for number in (reader.NOTED, None):  # all of it takes a second
+        if told := _latest(reader.noted(file, number), known):
+            return told
     try:
         files.opened(file).close()
     except PermissionError:  # it may have some

@@ -1,5 +1,6 @@
 """``./run logs``: the access log and the error log together, sorted by time."""
 
+import contextlib
 import heapq
 import itertools
 import os
@@ -46,7 +47,8 @@ class Line(NamedTuple):
 def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
     """Print the last `lines` lines, then new ones if `follow`; or the errors, grouped by cause."""
     if not any((project.logs / name).exists() for name in LOGS):
-        print(none_in(project.logs), file=sys.stderr)
+        with contextlib.suppress(OSError):  # its reader has gone
+            print(none_in(project.logs), file=sys.stderr)
     if errors:
         for count, moment, cause in causes(noted(project.logs / "error.log")):
             print(f"{count:>5} x  last {moment}  {cause}")

@@ -198,7 +198,7 @@ def memory_exhausted(pids: Sequence[int], size: int | None, counted: int) -> Val
     """The kernel killed {processes}{had}, because memory ran out.
     The application needs more memory than this machine or its control group has. Each process loads
     the whole application, so fewer processes need less. To keep these values, write them into .env.
-    $ PROCESSES=2 THREADS=10 ./run
+    $ PROCESSES=1 THREADS=10 ./run
     $ dmesg | grep -i 'killed process'
     """
     last = f"process {', '.join(map(str, pids[-3:]))}"
@@ -256,11 +256,17 @@ def selinux_denied(user: str, path: str, quote: str) -> Values:
     | {quote:short}
     SELinux decides by labels: httpd_sys_content_t may be read, httpd_sys_rw_content_t written, and
     code that is loaded needs httpd_sys_script_exec_t.
-    $ sudo semanage fcontext -a -t {label} '{where!q}(/.*)?' && sudo restorecon -R {where!q}
-    $ sudo ausearch -m avc -ts recent
+    $ {relabel}
+    $ {search}
     """
+    where = Path(path).parent if Path(path).suffix else Path(path)
     label = "httpd_sys_rw_content_t" if "var" in Path(path).parts[2:] else "httpd_sys_content_t"
-    return {"where": Path(path).parent if Path(path).suffix else path, "label": label}
+    rule = f"semanage fcontext -a -t {label} {shlex.quote(f'{where}(/.*)?')}"
+    restore = f"restorecon -R {shlex.quote(str(where))}"
+    return {
+        "relabel": f"{systems.as_root(rule)} && {systems.as_root(restore)}",
+        "search": systems.as_root("ausearch -m avc -ts recent"),
+    }
 
 
 @entry(5, "exited with status 3", "")

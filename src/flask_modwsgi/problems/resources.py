@@ -18,11 +18,13 @@ def disk_full(folder: Path, found: str, needed_mb: int = 100) -> None:
 
 
 @entry(Path("/srv/blog/var"))
-def disk_read_only(folder: Path) -> None:
+def disk_read_only(folder: Path) -> Values:
     """{folder} is on a file system that is mounted read-only.
     Apache writes its configuration, its logs and its sockets there.
-    $ sudo mount -o remount,rw $(df -P {folder!q} | awk 'END {{print $6}}')
+    $ {command}
     """
+    mounted = f"$(df -P {shlex.quote(str(folder))} | awk 'END {{print $6}}')"
+    return {"command": systems.as_root(f"mount -o remount,rw {mounted}")}
 
 
 @entry(Path("/srv/blog/var"), "drwxr-xr-x", "root", "ann")
@@ -67,7 +69,7 @@ def left_by_another(paths: Sequence[Path], owner: str) -> Values:
     renamed = f'for one in {words}; do mv "$one" "$one.$(date +%s)"; done'
     if any(path.name in (".env", "data") for path in paths):
         return {"take": take, "rename": "", "how": "This command makes you their owner."}
-    how = "The first command makes you their owner. The second one renames them, and needs no sudo;"
+    how = "The first command makes you their owner. The second one renames them, and needs no root;"
     return {"take": take, "rename": renamed, "how": f"{how} the next start then makes new ones."}
 
 
@@ -131,12 +133,13 @@ def limit_too_low(what: str, limit: int, needed: int, command: str) -> None:
 
 
 @entry(96, 340, 12)
-def memory_low(available_mb: int, needed_mb: int, processes: int) -> None:
+def memory_low(available_mb: int, needed_mb: int, processes: int) -> Values:
     """{available_mb} MB of memory are available; {processes} processes need {needed_mb} MB or more.
     When memory runs out, Linux kills a process, and the requests in it are lost. To keep a smaller
     number, write it into .env.
-    $ PROCESSES=2 ./run
+    $ {command}
     """
+    return {"command": f"PROCESSES={processes // 2} ./run" if processes > 1 else "free -m"}
 
 
 @entry("2026-03-01 10:00", "2019-01-01 00:00")
@@ -238,9 +241,10 @@ def files_exhausted(quote: str) -> Values:
 def threads_exhausted(quote: str) -> None:
     """The system does not let Apache start more threads.
     | {quote:short}
-    One of these limits is reached: this user's processes, a control group's (pids.max), or address
-    space.
-    $ ulimit -u; ulimit -v; PROCESSES=2 THREADS=2 ./run
+    Apache needs over 2,000, and hardly fewer with a lower PROCESSES or THREADS. One of these limits is
+    reached: this user's processes, a control group's (pids.max), or address space.
+    $ ./run doctor    # says which limit is too low, and how to raise it
+    $ ulimit -u; ulimit -v
     """
 
 

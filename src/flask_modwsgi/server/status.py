@@ -46,7 +46,7 @@ def collect(project: Project) -> dict[str, Any]:
     log, begins = reader.recent(project)
     start = parent.began - 1 if parent else started.started
     # Where the record is lost, what it logged at its start shows where it logs.
-    has_log = parent is None or bool(started.logs)
+    has_log = bool(started.logs) or (parent is None and not started.started)
     if parent and not started.started:
         has_log = bool(health_summary.lately(parent, log, start))
     told_errors = {
