@@ -8,6 +8,7 @@ with line ends as in git. `cruft update` can therefore patch the wheel of a proj
 
 import gzip
 import io
+import re
 import sys
 import tarfile
 import tomllib
@@ -88,10 +89,24 @@ def _metadata(project: dict[str, Any]) -> str:
         ("Keywords", ",".join(project["keywords"])),
     ]
     rows += [("Classifier", text) for text in project["classifiers"]]
-    rows += [("Project-URL", f"{name}, {url}") for name, url in project.get("urls", {}).items()]
+    rows += [("Project-URL", f"{name}, {url}") for name, url in project["urls"].items()]
     rows += [("Requires-Dist", text) for text in project["dependencies"]]
     for extra, needs in project["optional-dependencies"].items():
         rows.append(("Provides-Extra", extra))
         rows += [("Requires-Dist", f"{text} ; extra == '{extra}'") for text in needs]
     rows.append(("Description-Content-Type", "text/markdown"))
-    return "".join([*(f"{name}: {value}\n" for name, value in rows), "\n", _text("README.md")])
+    description = _description(project["urls"]["Source"])
+    return "".join([*(f"{name}: {value}\n" for name, value in rows), "\n", description])
+
+
+def _description(source: str) -> str:
+    """README, with links to the files of this version: a package index has none of them.
+
+    :param source: The address of the repository.
+    """
+
+    def absolute(start: re.Match[str]) -> str:
+        kind = "blob" if start[0].startswith("[") else "raw"
+        return f"{start[0]}{source}/{kind}/v{__version__}/"
+
+    return re.sub(r'(!?\[[^]]*\]\(|\bsrc(set)?=")(?![a-z]+:|#)', absolute, _text("README.md"))

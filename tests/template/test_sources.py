@@ -195,3 +195,20 @@ def test_cruft_update(template: Path, cruft_project: Path, tmp_path: Path) -> No
     assert fresh.returncode == 0, fresh.stderr
     made = tmp_path / "fresh/hello-flask/wheels" / wheel.name
     assert made.read_bytes() == wheel.read_bytes()
+
+
+def test_cruft_marks_what_both_have_changed(
+    template: Path, cruft_project: Path, tmp_path: Path
+) -> None:
+    """As docs/updating.md says: in the file, and `git status` lists it."""
+    newer = tmp_path / "newer"
+    git(tmp_path, "clone", "--quiet", str(template), str(newer))
+    edit(newer / TEMPLATE.name / "README.md", "## Run\n", "## Run it\n")
+    commit(newer)
+    edit(cruft_project / "README.md", "## Run\n", "## How to run it\n")
+    commit(cruft_project)
+    done = call(cruft_project, "cruft", "update", "--skip-apply-ask", "--template-path", newer)
+    assert done.returncode == 0, done.stderr
+    readme = (cruft_project / "README.md").read_text()
+    assert "\n<<<<<<< ours\n## How to run it\n=======\n## Run it\n>>>>>>> theirs\n" in readme
+    assert "UU README.md" in git(cruft_project, "status", "--porcelain").splitlines()

@@ -87,7 +87,14 @@ def test_the_metadata_is_that_of_pyproject(built: Path) -> None:
     assert str(found.requires_python) == project["requires-python"]
     assert found.classifiers == project["classifiers"]
     assert found.keywords == project["keywords"]
-    assert found.description == (ROOT / "README.md").read_text("utf-8")
+    assert found.project_urls == project["urls"]
+    targets = r'\]\(([^)]+)\)|\bsrc(?:set)?="([^"]+)"'
+    described, readme = found.description or "", (ROOT / "README.md").read_text("utf-8")
+    for kind in ("blob", "raw"):
+        described = described.replace(f"{project['urls']['Source']}/{kind}/v{__version__}/", "")
+    assert described == readme
+    for target in map("".join, re.findall(targets, found.description or "")):
+        assert target.startswith(("https://", "#")), target
 
 
 def test_an_index_would_take_them(built: Path) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import jinja2
 import pytest
-from conftest import QUESTIONS, ROOT, TEMPLATE, Baked, derive
+from conftest import QUESTIONS, ROOT, TEMPLATE, Baked, copy_template, derive
 
 from flask_modwsgi.cli.verbs import VERBS
 from flask_modwsgi.config import reference, settings
@@ -238,3 +238,10 @@ def test_the_example_fits_a_reader(defaults: Baked) -> None:
     assert sum(len(path.read_text("utf-8").splitlines()) for path in own) <= 250
     for path in (ROOT / "src").rglob("*.py"):
         assert len(path.read_text("utf-8").splitlines()) <= 300, path
+
+
+def test_the_repository_has_one_owner(tmp_path: Path) -> None:
+    """Whoever publishes it replaces one name everywhere, also in the addresses of the site."""
+    texts = [file.read_bytes() for file in copy_template(tmp_path).rglob("*") if file.is_file()]
+    address = re.compile(rb"(?:gh:|github\.com/|https://)([\w-]+)(?:\.github\.io)?/flask-modwsgi\b")
+    assert {owner for text in texts for owner in address.findall(text)} == {b"org"}
