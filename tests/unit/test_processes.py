@@ -670,32 +670,108 @@ def test_what_is_limited_may_fail() -> None:
         times.limited(lambda: 1 // 0, 60, 0)
 
 
+GIT = ("git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org")
+
+
+def tagged(repository: Path) -> Path:
+    """Make a repository with one commit, ``v1``; return its folder of settings."""
+    repository.mkdir()
+    for words in (["init", "-q"], ["commit", "-qm", "one", "--allow-empty"], ["tag", "v1"]):
+        subprocess.run([*GIT, "-C", repository, *words], check=True)
+    return repository / ".git"
+
+
+def settings_of_another(shop: Path, monitor: Path) -> Path:
+    git = tagged(shop)
+    subprocess.run(["git", "-C", shop, "config", "core.fsmonitor", monitor], check=True)
+    return git
+
+
+def worktree_of_another(shop: Path, monitor: Path) -> Path:
+    git = settings_of_another(shop.with_name("theirs"), monitor)
+    subprocess.run(["git", "-C", git.parent, "worktree", "add", "-q", shop], check=True)
+    return git
+
+
+def link_to_another(shop: Path, monitor: Path) -> Path:
+    git = settings_of_another(shop.with_name("theirs"), monitor)
+    shop.mkdir()
+    (shop / ".git").symlink_to(git)
+    return git
+
+
+def hooks_of_another(shop: Path, monitor: Path) -> Path:
+    hooks = tagged(shop) / "hooks"
+    hooks.mkdir(exist_ok=True)
+    (shop / "a").write_text("a")
+    for words in (["add", "a"], ["commit", "-qm", "two"]):
+        subprocess.run([*GIT, "-C", shop, *words], check=True)
+    os.utime(shop / "a", (1, 1))  # so that git looks at it, and renews what it knows of it
+    monitor.rename(hooks / "post-index-change")
+    return hooks
+
+
+def part_of_another(shop: Path, monitor: Path) -> Path:
+    """A submodule, for which git calls git: with a filter, because it is told not to monitor."""
+    tagged(shop)
+    git = tagged(shop / "part")
+    (shop / "part" / "a").write_text("a")
+    (git / "info" / "attributes").write_text("a filter=theirs\n")
+    for folder, words in (
+        (shop / "part", ["add", "a"]),
+        (shop / "part", ["commit", "-qm", "two"]),
+        (shop / "part", ["config", "filter.theirs.clean", str(monitor)]),
+        (shop, ["-c", "advice.addEmbeddedRepo=false", "add", "part"]),
+        (shop, ["commit", "-qm", "two"]),
+    ):
+        subprocess.run([*GIT, "-C", folder, *words], check=True)
+    os.utime(shop / "part" / "a", (1, 1))
+    return shop / "part"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(
+    ("attack", "shown"),
+    [
+        (settings_of_another, "shop"),
+        (worktree_of_another, "shop"),
+        (link_to_another, "shop"),
+        (hooks_of_another, "shop"),
+        (part_of_another, "v1-1-g"),
+    ],
+)
 def test_status_of_root_runs_no_program_that_a_repository_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    attack: Callable[[Path, Path], Path],
+    shown: str,
 ) -> None:
-    repository, executed = tmp_path / "shop", tmp_path / "executed"
+    shop, executed = tmp_path / "shop", tmp_path / "executed"
     script = tmp_path / "monitor"
     script.write_text(f"#!/bin/sh\ntouch {executed}\n")
     script.chmod(0o755)
-    as_somebody = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
-    for words in (
-        ("init", "--quiet", "."),
-        (*as_somebody, "commit", "--quiet", "--allow-empty", "--message=one"),
-        ("config", "core.fsmonitor", str(script)),
-    ):
-        repository.mkdir(exist_ok=True)
-        subprocess.run(["git", "-C", repository, *words], check=True)
     # As root may have set it; git itself refuses otherwise, if it is not older than 2.35.2.
     configured = {"COUNT": "1", "KEY_0": "safe.directory", "VALUE_0": "*"}
     for name, value in configured.items():
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
-    status._release(repository)
-    assert executed.exists()
-    executed.unlink()
-    os.chown(repository / ".git", 65534, 65534)
-    assert status._release(repository) == "shop"
+    theirs = attack(shop, script)
+    for path in (theirs, *theirs.rglob("*")):
+        os.chown(path, 65534, 65534)
+    executed.unlink(missing_ok=True)  # git may have run it just now
+    release = status._release(shop)
     assert not executed.exists()
+    assert release.startswith(shown)
+    subprocess.run(["git", "-C", shop, "describe", "--always", "--dirty"], capture_output=True)
+    assert executed.exists()  # git by itself runs it
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_release_that_status_of_root_shows(tmp_path: Path) -> None:
+    git = tagged(tmp_path / "shop")
+    assert status._release(git.parent) == "v1"
+    (git / "HEAD").unlink()  # then git would look for a repository above it
+    tagged(tmp_path / "theirs").rename(tmp_path / ".git")
+    assert status._release(git.parent) == "shop"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

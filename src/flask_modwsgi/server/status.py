@@ -122,14 +122,28 @@ def _awaited(project: Project, started: State) -> str:
 def _release(folder: Path) -> str:
     """The commit that is checked out there, or the name of the folder.
 
-    Where others can change the repository, its settings may name programs, which root would run.
+    Where others can change the repository, it may name programs, which root would run. What is
+    checked out may have repositories in it, so root does not ask whether it was changed.
     """
-    if os.geteuid() == 0 and trust.first_foreign([folder / ".git" / "config"]):
-        return folder.name
-    command = ["git", "-C", str(folder), "describe", "--tags", "--always", "--dirty"]
-    # Under sudo, git would obey the settings of who called that, which may name programs.
-    environ = {name: value for name, value in os.environ.items() if name != "SUDO_UID"}
-    return printed(*command, env=environ).strip() or folder.name
+    repository = folder / ".git"
+    where, asked = ["-C", str(folder)], ["describe", "--tags", "--always", "--dirty"]
+    if os.geteuid() == 0:
+        if not _is_roots(repository):
+            return folder.name
+        where = [f"--git-dir={repository}", "--no-optional-locks"]  # git looks for no other one
+        where += ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]
+        asked.remove("--dirty")
+    return printed("git", *where, *asked).strip() or folder.name
+
+
+def _is_roots(repository: Path) -> bool:
+    """Whether all of it is there, and nobody but root can change it."""
+    try:
+        content = list(repository.iterdir())
+    except OSError:  # it is elsewhere, for example, and a file says where
+        return False
+    is_elsewhere = repository / "commondir" in content
+    return not is_elsewhere and not trust.first_foreign([repository, *content])
 
 
 def reports(root: Path, threads: int) -> list[dict[str, Any]]:
