@@ -345,17 +345,48 @@ def test_a_server_that_runs_for_a_short_time_compresses_nothing(
     assert endings == ([""] if is_temporary else ["", ".gz"])
 
 
-def test_what_the_application_puts_among_the_copies_is_removed(tmp_path: Path) -> None:
-    """However deep; a reload would fail from then on."""
-    site: Any = SimpleNamespace(
-        project=SimpleNamespace(python="true", root=tmp_path),  # a program that makes no copies
-        root=tmp_path / "root",
+def compressed_by(python: Path | str, folder: Path) -> Any:
+    """A site in `folder` for which that program is to make the copies."""
+    (folder / "static").mkdir()
+    (folder / "root").mkdir()
+    return SimpleNamespace(
+        project=SimpleNamespace(python=python, root=folder),
+        root=folder / "root",
         account=me(),
         is_temporary=True,
         environ=os.environ,
     )
+
+
+def script(file: Path, line: str) -> Path:
+    file.write_text(f"#!/bin/sh\n{line}\n")
+    file.chmod(0o755)
+    return file
+
+
+def test_what_compresses_has_neither_the_input_nor_the_session_of_this_process(
+    tmp_path: Path,
+) -> None:
+    """Another process of the run user could take root's terminal from it (pidfd_getfd)."""
+    null = "os.path.samestat(os.fstat(0), os.stat(os.devnull))"
+    code = f"import os, sys; sys.exit(not ({null} and os.getsid(0) == os.getpid()))"
+    site = compressed_by(
+        script(tmp_path / "python", f"exec {sys.executable} -c '{code}'"), tmp_path
+    )
+    own, (reader, writer) = os.dup(0), os.pipe()
+    os.dup2(reader, 0)
+    try:
+        precompressed.renew(site, StaticFiles(tmp_path / "static", "/static"))
+    finally:
+        os.dup2(own, 0)
+        for end in (own, reader, writer):
+            os.close(end)
+
+
+def test_what_the_application_puts_among_the_copies_is_removed(tmp_path: Path) -> None:
+    """However deep; a reload would fail from then on."""
+    site = compressed_by("true", tmp_path)  # a program that makes no copies
     copies = site.root / "static"
-    (tmp_path / "static").mkdir()
     ways: list[Callable[[Path], None]] = [make_deep, lambda folder: os.mkfifo(folder / "pipe")]
     for spoil in ways:
         copies.mkdir(parents=True, exist_ok=True)

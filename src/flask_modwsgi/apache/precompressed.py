@@ -47,6 +47,9 @@ def renew(site: Site, static: StaticFiles) -> None:
         [site.project.python, "-I", "-m", __name__, static.folder, folder, str(largest)],
         cwd=site.project.root,
         env=dict(site.environ),
+        # Others of that user can take what it has open, such as the terminal of this process.
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
         capture_output=True,
         text=True,
         errors="replace",
