@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import signal
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,24 @@ def test_the_first_folder_in_the_way_is_named(open_folder: Path) -> None:
     finally:
         closed.chmod(0o755)
     assert found and (found.verb, found.path) == ("enter", closed)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_process_of_another_user_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    """That user can stop it, also when it has answered."""
+
+    def stop(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    monkeypatch.setattr(accounts, "LIMIT", 0.2)
+    monkeypatch.setattr(accounts, "become", lambda account: None if is_late else stop())
+    if is_late:
+        monkeypatch.setattr(os, "_exit", stop)
+    other = accounts.Account("other", os.geteuid() + 1, "other", 900)
+    if is_late:
+        assert accounts.obstacles(other, [tmp_path]) == []
+    else:
+        with pytest.raises(OSError, match="stopped"):
+            accounts.obstacles(other, [tmp_path])

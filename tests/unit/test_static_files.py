@@ -383,6 +383,16 @@ def test_what_compresses_has_neither_the_input_nor_the_session_of_this_process(
             os.close(end)
 
 
+def test_what_compresses_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process of the run user can stop it."""
+    monkeypatch.setattr(precompressed, "LIMIT", 0.2)
+    site = compressed_by(script(tmp_path / "python", "kill -STOP $$"), tmp_path)
+    with pytest.raises(Problem, match="longer than"):
+        precompressed.renew(site, StaticFiles(tmp_path / "static", "/static"))
+
+
 def test_what_the_application_puts_among_the_copies_is_removed(tmp_path: Path) -> None:
     """However deep; a reload would fail from then on."""
     site = compressed_by("true", tmp_path)  # a program that makes no copies

@@ -25,6 +25,8 @@ from .app_profile import StaticFiles
 from .sites import Site
 
 LARGEST = 16 * 1024 * 1024  # bytes of a file that is compressed before it is requested
+LIMIT = 600  # seconds for all files; the next start goes on with those that are left
+_FAILED = "Static files could not be compressed."
 
 
 def renew(site: Site, static: StaticFiles) -> None:
@@ -33,7 +35,7 @@ def renew(site: Site, static: StaticFiles) -> None:
     A server that runs for a short time gets no copies. It is done as the application's user, whose
     files are read.
 
-    :raises Problem: it failed.
+    :raises Problem: it failed, or took longer than `LIMIT`.
     """
     account, folder = site.account, site.root / "static"
     if not _is_as_made(folder, account.uid):
@@ -43,20 +45,25 @@ def renew(site: Site, static: StaticFiles) -> None:
     if not account.is_me:
         os.chown(folder, account.uid, account.gid)
     largest = 0 if site.is_temporary else LARGEST
-    done = subprocess.run(
-        [site.project.python, "-I", "-m", __name__, static.folder, folder, str(largest)],
-        cwd=site.project.root,
-        env=dict(site.environ),
-        # Others of that user can take what it has open, such as the terminal of this process.
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        preexec_fn=None if account.is_me else partial(become, account),
-    )
+    try:
+        done = subprocess.run(
+            [site.project.python, "-I", "-m", __name__, static.folder, folder, str(largest)],
+            cwd=site.project.root,
+            env=dict(site.environ),
+            # Others of that user can take what it has open, such as the terminal of this process.
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            preexec_fn=None if account.is_me else partial(become, account),
+            timeout=LIMIT,  # they can stop it, too
+        )
+    except subprocess.TimeoutExpired:
+        late = f"It took longer than {LIMIT} seconds, and was ended."
+        raise problems.server_failed(_FAILED, late) from None
     if done.returncode != 0:
-        raise problems.server_failed("Static files could not be compressed.", done.stderr)
+        raise problems.server_failed(_FAILED, done.stderr)
 
 
 def _is_as_made(folder: Path, uid: int) -> bool:

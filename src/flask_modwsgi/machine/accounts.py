@@ -3,6 +3,8 @@
 import grp
 import os
 import pwd
+import select
+import signal
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from .trust import steps
 
 # The names under which distributions ship their web user.
 WEB_USERS = ("www-data", "apache", "http", "wwwrun", "_www", "www", "nobody")
+LIMIT = 30  # seconds in which a process of another user has to answer
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def _granted(wanted: list[tuple[Path, int]]) -> bytes:
 
 
 def _granted_to(account: Account, wanted: list[tuple[Path, int]]) -> bytes:
-    """Try it in a child process that runs as the account."""
+    """Try it in a child process that runs as the account, whose other processes can stop it."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -164,11 +167,14 @@ def _granted_to(account: Account, wanted: list[tuple[Path, int]]) -> bytes:
         finally:
             os._exit(0)
     os.close(writer)
-    with os.fdopen(reader, "rb") as answer:
-        granted = answer.read()
+    granted = b""
+    with os.fdopen(reader, "rb", 0) as answer:
+        while select.select([answer], [], [], LIMIT)[0] and (part := answer.read(65536)):
+            granted += part
+    os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     if len(granted) != len(wanted):
-        raise OSError(f"this process cannot become {account.user}")
+        raise OSError(f"this process cannot become {account.user}, or that was stopped")
     return granted
 
 
