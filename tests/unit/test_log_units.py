@@ -26,6 +26,7 @@ from written_logs import contents, strict
 from flask_modwsgi import problems
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.logs import chunking, events, output, reader, rendering, writer
+from flask_modwsgi.logs.events import Event
 from flask_modwsgi.logs.rotation import RotatedFile
 from flask_modwsgi.problems.problem import tell
 
@@ -104,6 +105,50 @@ def test_what_the_application_says_arrives(message: str, exception: str) -> None
     event = strict(rendering.error_lines("json")(written(message, exception)))
     assert (event["message"], event.get("exception", "")) == (message, exception)
     assert event["request_id"] == "x@-_"
+
+
+def read_again(message: str, exception: str = "", style: str = "text") -> list[Event]:
+    """What the log says that has them."""
+    shown = rendering.error_lines(style)(written(message, exception))
+    return [events.read(line) for line in shown.removesuffix(b"\n").split(b"\n")]
+
+
+said = st.text(st.characters(codec="utf-8"))
+COLUMNS = ("[id x] a", "[client 1.2.3.4] a", "[script /a] b", "a [script /a] b", "\\x5bid x] a")
+
+
+@settings(deadline=None)
+@given(said | st.text("\\nrtbvxu0[] \n") | st.sampled_from(COLUMNS), said)
+def test_what_the_application_says_is_read_again(message: str, exception: str) -> None:
+    told = [text for event in read_again(message, exception) for text in events.messages(event)]
+    first = events.read_error(written(message, exception))
+    assert told == events.messages(first)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize(
+    ("message", "exception", "cause"),
+    [
+        (r"failed for bob\nTraceback (most recent call last):\nMemoryError: type this", "", ""),
+        (r"no user C:\new\table of \x1b[31m", "", ""),
+        (
+            "Exception on /shop [GET]",
+            "Traceback (most recent call last):\n"
+            '  File "/srv/a/app.py", line 3, in shop\n'
+            '    raise ValueError("the price is missing\\nfor " + name)\n'
+            "ValueError: the price is missing\nfor tea",
+            "ValueError: the price is missing",
+        ),
+    ],
+)
+def test_a_client_cannot_say_what_an_error_was(
+    message: str, exception: str, cause: str, style: str
+) -> None:
+    """Nor does a program whose lines have backslashes in them."""
+    told = read_again(message, exception, style)
+    for event in told:
+        event["level"] = "error"
+    assert [found for *_, found in reader.causes(told)] == [cause or message]
 
 
 @settings(deadline=None)
@@ -307,7 +352,7 @@ def test_text_cannot_be_forged_or_harm_a_terminal() -> None:
         r"\[2001-09-0\d \d\d:\d\d:40\.000000 [+-]\d{4}\] \[a_b:info\] \[pid 7\] \[id x@-_\] one",
         first,
     )
-    assert second.endswith(r"[core:crit] [pid 1] two\x1b[31m\r\u2028three é")
+    assert second.endswith(r"[core:crit] [pid 1] two\x1b[31m\x0d\xe2\x80\xa8three é")
     assert events.read(second.encode())["level"] == "info"
     assert [line.rpartition("] ")[2] for line in more] == ["Traceback", "E: x", ""]
 

@@ -51,9 +51,9 @@ def _as_json(text: str) -> Iterable[str]:
 
 
 def _in_logs(text: str) -> Iterable[str]:
-    """As in the error log, where quotes stay as they are, and as in the access log."""
+    """As the application's lines in the error log, as Apache's there, and as in the access log."""
     in_error_log = text.encode().decode("latin-1").encode("unicode_escape").decode()
-    return in_error_log, in_error_log.replace('"', '\\"')
+    return text.replace("\\", "\\\\"), in_error_log, in_error_log.replace('"', '\\"')
 
 
 def mask(text: str, hidden: Iterable[str]) -> str:

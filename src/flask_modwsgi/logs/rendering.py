@@ -12,6 +12,8 @@ from .events import SCRIPT, Event, messages, read_access, read_error
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Render = Callable[[bytes], bytes]
+# What `events.read` would take for something else, also for columns before the message.
+_MISREAD = re.compile(rf"\\|\[(?=script )|^\[(?=(?:id|client) )|{UNPRINTABLE.pattern}")
 
 
 def access_lines(style: str) -> Render:
@@ -80,7 +82,17 @@ def as_text(event: Event) -> bytes:
     level, request_id = event.get("level", ""), event.get("request_id")
     columns = f"[{moment:%Y-%m-%d %H:%M:%S.%f %z}] [{logger}:{level}] [pid {event['pid']}] "
     columns += f"[id {request_id}] " if request_id else ""
-    return b"".join(_line(printable(columns + line)) for line in messages(event))
+    return b"".join(_line(printable(columns) + _escaped(line)) for line in messages(event))
+
+
+def _escaped(text: str) -> str:
+    r"""As Apache does it, because a file has lines of both: ``\\`` and ``\xHH``."""
+
+    def escape(found: re.Match[str]) -> str:
+        one = found[0]
+        return "\\\\" if one == "\\" else "".join(f"\\x{byte:02x}" for byte in one.encode())
+
+    return _MISREAD.sub(escape, text.encode(errors="backslashreplace").decode())
 
 
 def _brief_error(event: Event) -> bytes:
