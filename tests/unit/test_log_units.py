@@ -249,6 +249,26 @@ def test_output_is_copied_on_after_a_line_that_cannot_be_shown(
     assert capfd.readouterr().out == "A\n\\x1bodd\nB\n"
 
 
+WIDE = "\U0001f600" * 50_000
+
+
+@pytest.mark.parametrize("end", [f"  {WIDE}\nKeyError: 'x'", f"  File\nKeyError: {WIDE}"])
+def test_long_lines_are_not_kept_as_a_whole(tmp_path: Path, end: str) -> None:
+    """A client would have the process above Apache grow."""
+    terminal = output.Terminal(tmp_path, "text", quiet=True)
+    traceback = f"Traceback (most recent call last):\n{end}"
+    line = written(f"begins {WIDE}", traceback).replace(b'"info"', b'"error"')
+    shown = rendering.error_lines("json", terminal._keep)(line)
+    assert strict(shown)["exception"] == traceback
+    (kept,) = terminal.lines()
+    assert kept["message"].startswith("begins ")
+    assert all(len(text) < output.MOST + 10 for text in (kept["message"], kept["exception"]))
+    ((_, _, found),) = reader.causes([kept])
+    assert found.startswith("KeyError: ")
+    assert terminal._keep(events.read_error(written("short")))
+    assert terminal.lines()[-1]["message"] == "short"
+
+
 @pytest.mark.parametrize("begun", [0, 5])
 def test_output_goes_on_after_a_disk_was_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: int

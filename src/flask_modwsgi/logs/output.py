@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from .. import systemd
 from ..config.project import Project
@@ -30,6 +30,7 @@ from .noise import is_routine
 from .writer import LOST, take_certificate
 
 KEPT = 600  # lines of a terminal that are looked at when something fails
+MOST = 8192  # characters of a text in one of them; clients can make the application log long ones
 _ROOM = 1024 * 1024  # bytes in a pipe, so that a burst of lines makes no request wait
 WRITER = "flask_modwsgi.logs.writer"
 # The time zone, and what decides where a server root is.
@@ -100,7 +101,7 @@ class Terminal:
 
     def _keep(self, event: Event) -> bool:
         """Of a line of the error log; whether it is shown, too."""
-        self._kept.append((time.monotonic(), event))
+        self._kept.append((time.monotonic(), _shortened(event)))
         if events.is_certificate_ready(event):
             take_certificate(self._root)
         return not is_routine(event)
@@ -168,6 +169,15 @@ class Files:
         if self._writer:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._writer.wait(timeout=2)
+
+
+def _shortened(event: Event) -> Event:
+    """Of long texts the beginning, and of a traceback also the end: the cause is in one of them."""
+    kept = {name: text[:MOST] if isinstance(text, str) else text for name, text in event.items()}
+    if len(traceback := event.get("exception", "")) > MOST:
+        # Lines that are indented are no causes.
+        kept["exception"] = f"{traceback[: MOST // 2]}\n  ...\n  {traceback[-MOST // 2 :]}"
+    return cast(Event, kept)
 
 
 def _write(target: int, data: bytes) -> int:
