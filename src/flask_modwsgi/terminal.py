@@ -9,8 +9,9 @@ WIDTH = 80
 PLAIN, STRONG, RED, STRONG_RED, GREEN, YELLOW, CYAN = (
     f"\033[{code}m" for code in ("0", "1", "31", "1;31", "32", "33", "36")
 )
-# What a terminal would obey, and what some programs take for the end of a line.
-UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+# What a terminal would obey, what some programs take for the end of a line, and halves of surrogate
+# pairs, which no output takes; clients can send them in JSON.
+UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # The same in UTF-8, but for ends of lines, and where it is no UTF-8.
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|(?<![\x80-\xff])[\x80-\x9f]")
 

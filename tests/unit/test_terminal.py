@@ -1,19 +1,22 @@
 """What others wrote reaches a terminal as text and as nothing else."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from samples import project
 
 from flask_modwsgi.doctor import explain, finding
 from flask_modwsgi.logs import events, reader, rendering
+from flask_modwsgi.machine import process_table
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.server import messages
+from flask_modwsgi.server import messages, status, thread_dump
 from flask_modwsgi.setup import progress
 
-BAD = "\x1b]0;owned\x07 \x1b[2J \r \x9b1m \u2028"
+BAD = "\x1b]0;owned\x07 \x1b[2J \r \x9b1m \u2028 \ud83d"
 
 
 def is_text(shown: str) -> bool:
@@ -67,6 +70,43 @@ LOGGED = (
 
 def test_a_line_of_a_log_is_text() -> None:
     assert is_text(reader.coloured(reader.Line(BAD, {"time": "2026-11-22T00:00:00"})))
+
+
+def test_half_of_a_pair_in_a_log_is_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A client sent it in JSON, and the application logged it."""
+    told = {"time": 1e9, "level": "error", "logger": "app", "pid": 1, "request_id": ""}
+    line = json.dumps({**told, "message": f"no item {BAD}", "exception": ""}).encode()
+    served = project(tmp_path)
+    served.logs.mkdir(parents=True)
+    for style in ("json", "text"):
+        log = served.logs / "error.log"
+        log.write_bytes(rendering.error_lines(style)(line))
+        reader.show(served, 10, follow=False, errors=True)
+        reader.show(served, 10, follow=False, errors=False)
+        shown = capsys.readouterr().out
+        assert is_text(shown) and "no item" in shown
+        assert is_text(explain.latest(log))
+        (error,) = reader.last_errors(reader.noted(log), 3, 0)
+        assert is_text(error)
+
+
+def test_what_status_shows_is_text() -> None:
+    trouble = {"slug": "x", "text": BAD}
+    found = {"state": "stopped", "trouble": trouble, "notes": [BAD], "errors_since": None}
+    assert is_text(status.as_text({**found, "errors": [BAD]}))
+
+
+def test_a_dump_is_text(tmp_path: Path) -> None:
+    calls = [["a.py", 1, BAD, BAD]]
+    request = {"method": "GET", "path": BAD, "id": BAD, "since": 1.0}
+    threads = [{"name": BAD, "request": one, "calls": calls} for one in (None, request)]
+    me = process_table.find(os.getpid())
+    assert me
+    told = thread_dump.account(project(tmp_path), tmp_path, me, {"time": 2.0, "threads": threads})
+    assert is_text(told) and "thread" in told
+    assert is_text(thread_dump.keep(project(tmp_path), told).read_text("utf-8"))
 
 
 def test_what_verbs_say_is_text(capsys: pytest.CaptureFixture[str]) -> None:
