@@ -81,6 +81,60 @@ def test_an_apache_without_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert f"a header is missing ({tmp_path}/include/httpd.h)" in refused.value.what
 
 
+def whole_apache(folder: Path) -> Path:
+    """An apxs with all parts of an Apache; whoever runs one of its programs leaves ``executed``."""
+    (folder / "httpd.h").parent.mkdir(parents=True)
+    for name in ("httpd.h", "mod_mpm_event.so", "apr-1-config"):
+        (folder / name).touch()
+    httpd = folder / "httpd"
+    httpd.write_text(f"#!/bin/sh\ntouch {folder}/executed\necho Server version: Apache/2.4.62\n")
+    httpd.chmod(0o755)
+    places: dict[str, Path | str] = dict.fromkeys(("SBINDIR", "INCLUDEDIR", "LIBEXECDIR"), folder)
+    apxs = fake_apxs(folder, PROGNAME="httpd", APR_CONFIG=folder / "apr-1-config", **places)
+    with apxs.open("a") as program:
+        program.write(f"touch {folder}/executed\n")
+    return apxs
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away; run it as root")
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_root_does_not_ask_the_apxs_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_chosen: bool
+) -> None:
+    """As Homebrew's is, where setup looks whatever the PATH of root is."""
+    theirs, own = tmp_path / "theirs", tmp_path / "own"
+    apxs = whole_apache(theirs)
+    os.chown(theirs, 65534, 65534)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(apaches, "USUAL_PLACES", [str(theirs), str(own)])
+    if is_chosen:
+        monkeypatch.setenv("APXS", str(apxs))
+    with pytest.raises(Problem) as refused:
+        apaches.choose("system")
+    assert f"{theirs} belongs to nobody, and root would run it" in refused.value.what
+    chosen, missing = apaches.choose("auto")
+    assert chosen == apaches.BUNDLED and "nobody" in missing[0]
+    if not is_chosen:
+        ours = whole_apache(own)
+        assert apaches.choose("system") == (apaches.Apache("system", "2.4.62", ours), [])
+    assert not (theirs / "executed").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away; run it as root")
+@pytest.mark.parametrize("part", ["httpd", "httpd.h", "apr-1-config", "mod_mpm_event.so"])
+def test_root_builds_against_no_apache_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Its program, modules and headers."""
+    apxs = whole_apache(tmp_path / "apache")
+    monkeypatch.setenv("APXS", str(apxs))
+    assert apaches.choose("system")[0].apxs == apxs
+    os.chown(apxs.parent / part, 65534, 65534)
+    with pytest.raises(Problem) as refused:
+        apaches.choose("system")
+    assert f"{part} belongs to nobody, and root would run it" in refused.value.what
+
+
 def test_a_compiler_without_the_files_of_fedora(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +177,8 @@ def test_the_apache_of_apple_is_not_taken(monkeypatch: pytest.MonkeyPatch, brew:
     monkeypatch.setenv("PATH", "/opt/homebrew/bin:/usr/bin" if brew else "/usr/bin")
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(shutil, "which", which)
-    assert apaches._find_apxs() == (Path("/opt/homebrew/bin/apxs") if brew else None)
+    found = next(apaches._candidates(), None)
+    assert found == (Path("/opt/homebrew/bin/apxs") if brew else None)
 
 
 def compiled(folder: Path, *options: str) -> Path:

@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from os.path import isfile
 from pathlib import Path
 
 from .. import problems
 from .commands import printed
-from .interpreters import Interpreter
+from .interpreters import Interpreter, distrust
 
 USUAL_PLACES = ("/usr/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 
@@ -45,9 +46,9 @@ def choose(wanted: str) -> tuple[Apache, list[str]]:
 
 def _system() -> tuple[Apache | None, list[str]]:
     """The installed Apache if it is complete, otherwise None and what it lacks."""
-    apxs = _find_apxs()
+    apxs, distrusted = _find_apxs()
     if apxs is None:
-        return None, ["no apxs was found"]
+        return None, [distrusted or "no apxs was found"]
     httpd = f"{_ask(apxs, 'SBINDIR')}/{_ask(apxs, 'PROGNAME')}"
     parts = {
         "the program": httpd,
@@ -56,23 +57,35 @@ def _system() -> tuple[Apache | None, list[str]]:
         "a module": f"{_ask(apxs, 'LIBEXECDIR')}/mod_mpm_event.so",
     }
     missing = [f"{what} is missing ({path})" for what, path in parts.items() if not isfile(path)]
+    if reason := distrust(map(Path, parts.values())):
+        missing.append(reason)
     if missing:
         return None, missing
     return Apache("system", version_in(printed(httpd, "-v")), apxs), []
 
 
-def _find_apxs() -> Path | None:
+def _find_apxs() -> tuple[Path | None, str]:
+    """The first that may be run; where there is none, why root may not run another."""
+    reason = ""
+    for path in _candidates():
+        if not (reason := distrust([path])):
+            return path, ""
+    return None, reason
+
+
+def _candidates() -> Iterator[Path]:
     """Where mod_wsgi's own ``setup.py`` would look, and Homebrew's places."""
     if insisted := os.environ.get("APXS"):
-        found = shutil.which(insisted)
-        return Path(found) if found else None
-    path = os.pathsep.join([os.environ.get("PATH", ""), *USUAL_PLACES])
+        if found := shutil.which(insisted):
+            yield Path(found)
+        return
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), *USUAL_PLACES]
     for name in ("apxs2", "apxs"):
-        found = shutil.which(name, path=path)
-        # Apple's own Apache cannot load modules of others.
-        if found and not (sys.platform == "darwin" and found.startswith("/usr/sbin/")):
-            return Path(found)
-    return None
+        for folder in filter(None, folders):
+            found = shutil.which(name, path=folder)
+            # Apple's own Apache cannot load modules of others.
+            if found and not (sys.platform == "darwin" and found.startswith("/usr/sbin/")):
+                yield Path(found)
 
 
 def _ask(apxs: Path, name: str) -> str:

@@ -91,14 +91,14 @@ def objection(python: Interpreter, account: accounts.Account) -> str | None:
     if not python.pip.is_file() and not shutil.which("uv"):
         return "it cannot make virtual environments: its pip is missing"
     needed = [python.path, python.stdlib / "os.py", python.libpython]
-    if reason := _distrust(needed):
+    if reason := distrust(needed):
         return reason
     if obstacle := accounts.first_obstacle(account, needed):
         return f"user {account.user} cannot {obstacle.verb} {obstacle.path} ({obstacle.mode})"
     return None
 
 
-def _distrust(paths: Iterable[Path]) -> str:
+def distrust(paths: Iterable[Path]) -> str:
     """Why root may not run these, if it may not."""
     found = trust.first_foreign(paths) if os.geteuid() == 0 else None
     return f"{found[0]} {found[1]}, and root would run it" if found else ""
@@ -129,7 +129,7 @@ def choose(
     # By its real path, as one Python often has several names: python3, python3.13.
     passed_over: dict[Path, tuple[str, str]] = {}
     for path in candidates(project):
-        reason: str | None = _distrust([path])  # before it is asked
+        reason: str | None = distrust([path])  # before it is asked
         python = None if reason else probe(path)
         if not reason:
             reason = objection(python, account) if python else "does not run"
