@@ -188,6 +188,9 @@ FIELDS: list[tuple[bytes, frozenset[int]]] = [
     (b"Range: lines=\xff", OK),
     (b"If-Modified-Since: \xff yesterday", OK),
     (b'If-None-Match: "a', OK),
+    # As many ETags of compressed answers as fit, in every field that Apache edits or matches.
+    (b"Accept-Encoding: br\r\nIf-None-Match: " + b'-br"' * 8000, OK),
+    (b"Accept-Encoding: gzip\r\nIf-None-Match: " + b'-gzip"' * 5300, OK),
     (b"If-Match: \xff", OK | frozenset({412})),
     (b"Accept: ;;;,,,/;q=x", OK),
     (b"Accept: " + b"a/b;q=0.1," * 900, OK),
