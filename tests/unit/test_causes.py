@@ -203,6 +203,17 @@ def test_what_a_loop_is(lines: list[str], ages: list[float], loop: bool) -> None
     assert deaths.is_loop(stamped(*lines), ages) is loop
 
 
+def test_processes_of_apache_are_no_loop_where_they_do_not_run_the_application() -> None:
+    """Nor what only the application says, or what says that a process died that runs."""
+    crashed = stamped(*(died(pid, 11, "SIGSEGV")[0] for pid in range(10, 15)))
+    forged = stamped(*(f"process {pid} of the application died" for pid in range(10, 15)))
+    daemons = stamped(*FIVE)
+    for log in (crashed, forged, daemons):
+        assert deaths.is_loop(log, [])
+        assert not deaths.is_loop(log, [], running={12})
+        assert deaths.is_loop(log, [], daemons_only=True) is (log is daemons)
+
+
 @pytest.mark.parametrize(
     "message", [died(7, 11, "SIGSEGV")[0], died(7, 9)[0], "process 7 of the application died"]
 )

@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..logs.events import Event, is_of_server, moment
@@ -35,6 +35,8 @@ class Death:
 
     ``number`` is a signal or an exit status: mod_wsgi 6.1 calls both a signal, and Apache's own
     line (AH00052), which can tell, does not come for SIGKILL, SIGTERM and SIGHUP.
+
+    :param is_daemon: Whether mod_wsgi told it, which does of daemon processes alone.
     """
 
     pid: int
@@ -42,6 +44,7 @@ class Death:
     number: int | None = None
     is_signal: bool | None = None
     limit: str = ""
+    is_daemon: bool = False
 
     @property
     def how(self) -> str:
@@ -84,7 +87,7 @@ def deaths(log: Iterable[Event]) -> list[Death]:
             pid = int(match[1])
             if pid in limits or pid not in ended:
                 died = found.get(pid) or Death(pid, moment(event))
-                found[pid] = replace(died, limit=limits.pop(pid, ""))
+                found[pid] = replace(died, limit=limits.pop(pid, ""), is_daemon=True)
             ended.discard(pid)
         elif match := _MISSED.search(line):
             pid = int(match[1])
@@ -97,22 +100,31 @@ def deaths(log: Iterable[Event]) -> list[Death]:
     return list(found.values())
 
 
-def _alone(log: Sequence[Event]) -> int:
+def _alone(died: Iterable[Death], log: Iterable[Event]) -> int:
     """How many died without a request; a process that a request killed does not count."""
     cut = [event for event in log if event.get("logger") == "wsgi"]
     cut = [event for event in cut if _CUT.match(event.get("message", ""))]
-    return sum(not one.limit for one in deaths(log)) - len(cut)
+    return sum(not one.limit for one in died) - len(cut)
 
 
-def is_loop(log: Sequence[Event], ages: Sequence[float]) -> bool:
+def is_loop(
+    log: Sequence[Event],
+    ages: Sequence[float],
+    running: Container[int] = (),
+    daemons_only: bool = False,
+) -> bool:
     """Whether processes die by themselves again and again, so that nothing can be served.
 
     An application that crashes at one URL is no loop.
 
     :param log: Of the last `WINDOW` seconds.
     :param ages: For how long, in seconds, each process that has loaded the application lives.
+    :param running: The ids of the server's processes; text of the application's may say they died.
+    :param daemons_only: In daemon mode; Apache's own processes do not run the application then.
     """
-    return _alone(log) >= LOOP_DEATHS and not any(age > SETTLED for age in ages)
+    died = [one for one in deaths(log) if one.pid not in running]
+    died = [one for one in died if one.is_daemon or not daemons_only]
+    return _alone(died, log) >= LOOP_DEATHS and not any(age > SETTLED for age in ages)
 
 
 def is_refused(log: Iterable[Event]) -> bool:
@@ -123,4 +135,4 @@ def is_refused(log: Iterable[Event]) -> bool:
 
 def no_successor(log: Sequence[Event]) -> bool:
     """Whether new processes cannot load the application: one said so, or several died."""
-    return _alone(log) >= 3 or is_refused(log)
+    return _alone(deaths(log), log) >= 3 or is_refused(log)

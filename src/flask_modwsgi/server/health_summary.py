@@ -60,8 +60,14 @@ def is_loop(root: Path, lines: Sequence[Event]) -> bool:
     with contextlib.suppress(OSError):  # it was removed while the server runs
         now, loaded = time.time(), (root / "environment.json").stat().st_mtime
         lines = within(lines, now - loaded, now)
-    # Mostly none died, which is cheaper to see than for how long each process lives.
-    return bool(deaths.deaths(lines)) and deaths.is_loop(lines, processes.ages_of_ready(root))
+    if not deaths.deaths(lines):  # as mostly, which is cheaper to see than what the processes do
+        return False
+    return deaths.is_loop(
+        lines,
+        processes.ages_of_ready(root),
+        {one.pid for one in processes.all_of(root)},
+        daemons_only=processes.mode_of(root).tells_of_deaths,
+    )
 
 
 def lately(parent: Process, lines: Sequence[Event], seconds: float) -> list[Event]:
