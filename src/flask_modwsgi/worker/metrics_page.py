@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from flask_modwsgi.config import settings
 from flask_modwsgi.machine import process_table
 from flask_modwsgi.worker import slots
+from flask_modwsgi.worker.metrics_server import Server
 
 
 class Collected(Collector):
@@ -63,8 +64,7 @@ def main() -> None:
     registry = CollectorRegistry()
     registry.register(Collected(folder))
     assert chosen.metrics_port
-    _, thread = start_http_server(chosen.metrics_port, chosen.monitoring_host, registry)
-    thread.join()
+    Server(chosen.monitoring_host, chosen.metrics_port, registry).serve_forever()
 
 
 main()
