@@ -50,6 +50,16 @@ def test_the_tree_of_the_result(defaults: Baked) -> None:
     assert inside <= shown
 
 
+def test_the_fields_that_are_always_removed() -> None:
+    page = (ROOT / "docs" / "guide" / "proxies.md").read_text("utf-8")
+    named = re.search(r"are always\sremoved: (.*?)\. ", page, re.DOTALL)
+    assert named
+    conf = (ROOT / "src" / "flask_modwsgi" / "apache" / "conf" / "proxies.conf").read_text("utf-8")
+    removed = set(re.findall(r"^RequestHeader unset (\S+)$", conf, re.MULTILINE))
+    table = {field for field in removed if f"| `{field}` |" in page}
+    assert removed - table == set(re.findall(r"`(.+?)`", named[1]))
+
+
 def outside_of_code(page: Path) -> str:
     return re.sub(
         r"^```.*?^```$|`.*?`", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE
