@@ -178,6 +178,7 @@ FIELDS: list[tuple[bytes, frozenset[int]]] = [
     (b"Proxy: http://elsewhere/", OK),  # https://httpoxy.org
     (b"Cookie: " + b"a=b; " * 1500, OK),
     (b"Cookie: " + b"a" * 8200, frozenset({431})),
+    (b"User-Agent: " + b"\xff" * 32_000, frozenset({431})),
     (b'Cookie: =; ;; a; =b; \xff=\xff; "="', OK),
     (b"Authorization: Basic \xff\xff", REFUSED),
     (b"Authorization: Basic ====", OK),

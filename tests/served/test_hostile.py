@@ -9,7 +9,7 @@ from pathlib import Path
 import hostile
 import pytest
 from hostile import Row
-from serving import Project, Running, ask, patience, running
+from serving import Project, Running, ask, patience, running, wait_for
 from test_limits import connect, pids
 
 pytestmark = pytest.mark.slow
@@ -117,6 +117,19 @@ def test_hostile_requests_are_answered_as_they_deserve(target: Running, family: 
     assert "Traceback" not in target.log[length:]
     assert ask(f"{target.url}/").status == 200
     assert pids(target) == before
+
+
+def test_no_field_that_is_refused_fills_the_log(target: Running) -> None:
+    """In the access log, a byte like these is four characters."""
+    length = len(target.log)
+    for field in (b"User-Agent", b"Referer"):
+        for path in (b"/echo", b"/static/style.css"):
+            text = answers(target, hostile.get(path, field + b": much" + b"\xff" * 32_000))
+            assert text.startswith(b"HTTP/1.1 431 ")
+    wait_for(lambda: target.log[length:].count(" 431 ") >= 4, 10, "the log")
+    lines = target.log[length:].splitlines()
+    assert sum("much" in line for line in lines) >= 4
+    assert max(map(len, lines)) < 8_000
 
 
 def test_only_the_static_folder_is_reachable(target: Running, changed: Project) -> None:

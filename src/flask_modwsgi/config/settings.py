@@ -121,8 +121,8 @@ class Settings:
     )
     max_header_kb: int = setting(
         number(1, 63, "kilobytes"),
-        "Largest URL (a longer one gets a 414), and largest size of the fields Cookie, Authorization"
-        " and Referer together (431). Any field of four times that size gets a 400.",
+        "Largest URL (a longer one gets a 414), and largest size of the fields Cookie, Authorization,"
+        " Referer and User-Agent together (431). Any field of four times that size gets a 400.",
         "8",
     )
     trusted_proxies: str = setting(
