@@ -72,7 +72,17 @@ def test_five_steps(heading: str, tmp_path: Path) -> None:
     for step in todo:
         follow(step, copy)
     assert shown in (copy / file).read_text("utf-8")
+    describe(copy / "CHANGELOG.md")
+    call(copy, ".venv/bin/python -m pytest -q -n 0 tests/unit/test_release.py")
     call(copy, *(f".venv/bin/python -m ruff {words} --no-cache ." for words in RUFF))
+
+
+def describe(changelog: Path) -> None:
+    """Add a line for users, under a heading that a release has removed."""
+    text, heading = changelog.read_text("utf-8"), "\n## [Unreleased]\n"
+    if heading not in text:
+        text = text.replace("\n## [", f"{heading}\n## [", 1)
+    changelog.write_text(text.replace(heading, f"{heading}\n### Added\n\n- It is new.\n"), "utf-8")
 
 
 def test_the_commands_exist() -> None:
