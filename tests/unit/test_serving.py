@@ -6,6 +6,7 @@ import sys
 import threading
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -46,6 +47,26 @@ def test_a_moment_of_rest_shortens_no_wait(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(serving, "patience", lambda: next(patience))
     answers = iter([False, False, True])
     assert serving.wait_for(lambda: next(answers), 1, "the third answer")
+
+
+def test_what_a_stall_has_hidden_is_seen_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(monotonic=iter([0, 0, 99, 99]).__next__, sleep=lambda _: None)
+    monkeypatch.setattr(serving, "time", clock)
+    answers = iter([False, True])
+    assert serving.wait_for(lambda: next(answers), 1, "the second answer")
+
+
+def test_a_client_waits_longer_than_any_request_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long both are is asked at different moments, between which the machine may come to rest."""
+
+    def opened(_: object, timeout: float) -> None:
+        assert timeout >= 60  # REQUEST_LIMIT
+        raise TimeoutError
+
+    monkeypatch.setattr(serving, "patience", lambda: 1.0)
+    monkeypatch.setattr(serving, "build_opener", lambda *_: SimpleNamespace(open=opened))
+    with pytest.raises(TimeoutError):
+        serving.ask("http://127.0.0.1/")
 
 
 def test_no_port_is_given_twice() -> None:
