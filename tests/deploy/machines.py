@@ -67,7 +67,10 @@ class Machine:
         return self.processes[-1]
 
     def boot(self) -> None:
-        """Start it; returns when its systemd has started everything."""
+        """Start it; returns when its systemd has started everything.
+
+        :raises AssertionError: it does not within a minute.
+        """
         for cgroup in self._cgroups():
             cgroup.mkdir(exist_ok=True)
         words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"]
@@ -88,7 +91,8 @@ class Machine:
         started = time.monotonic()
         while (state := self.call("systemctl", "is-system-running").stdout.strip()) not in states:
             if nspawn.poll() is not None or time.monotonic() > started + 60 * patience():
-                pytest.skip(f"no systemd boots here ({state}): {self.console.read_text()[-300:]}")
+                end = self.console.read_text()[-2000:]
+                raise AssertionError(f"{self.name} does not boot ({state}): {end}")
             time.sleep(0.1)
 
     def _cgroups(self) -> list[Path]:
@@ -100,7 +104,10 @@ class Machine:
             (cgroup / "cgroup.procs").write_text(str(os.getpid()), "ascii")
 
     def reboot(self) -> None:
-        """What a power button does, gently; returns when it is up again."""
+        """What a power button does, gently; returns when it is up again.
+
+        :raises AssertionError: it does not come up.
+        """
         self.call("systemctl", "reboot")
         # systemd-nspawn ends with this status when the machine wants to boot again.
         assert self._nspawn.wait(60 * patience()) == 133, self.console.read_text()[-2000:]
@@ -199,7 +206,10 @@ def machine(name: str, number: int, folder: Path, *below: Path) -> Iterator[Mach
         _trust_as_here(root)
         made = Machine(name, root, folder / "console", address)
         ends.callback(made.end)
-        made.boot()
+        try:
+            made.boot()
+        except AssertionError as error:
+            pytest.skip(f"no systemd boots here: {error}")
         yield made
 
 
