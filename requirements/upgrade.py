@@ -52,6 +52,17 @@ def contenders() -> None:
     (ROOT / "benchmarks" / "requirements.txt").write_text(text, "utf-8")
 
 
+def applications() -> None:
+    """What the tests of applications install; without hashes, which all lists would need then."""
+    folder = ROOT / "tests/apps"
+    lists = sorted(folder.glob("applications/*/requirements.txt"))
+    unpinned = [str(file) for file in lists if "--hash=" not in file.read_text("utf-8")]
+    options = (*UNIVERSAL, "--no-generate-hashes", "--no-annotate")
+    for name, others in {"constraints": unpinned, "ihatemoney": []}.items():
+        text = compiled(*options, f"{name}.in", *others, folder=folder)
+        (folder / f"{name}.txt").write_text(text, "utf-8")
+
+
 def package() -> None:
     """What flask-modwsgi installs: the same packages as before, and nothing that they need."""
     for file in (ROOT / "src/flask_modwsgi/setup/pins").glob("*.txt"):
@@ -82,5 +93,6 @@ if __name__ == "__main__":
     tools()
     deployment()
     contenders()
+    applications()
     package()
     project()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, copy_template
 from documented import blocks, follow, shell
+from pinned import pinned
 from serving import free_port, wait_for
 
 pytestmark = pytest.mark.slow
@@ -33,11 +34,20 @@ def command(workplace: Path, wheel: Path) -> str:
     return block.text.replace("PATH_OF_THE_CLONE", str(clone))
 
 
+def listed(text: str, folder: Path) -> str:
+    """A block of the page; if it is a list of packages, with what pins them in `folder`."""
+    if not text.startswith("# requirements.txt\n"):
+        return text
+    files = pinned(text)
+    for name, content in files.items():
+        (folder / name).write_text(content, "utf-8")
+    return files["requirements.txt"]
+
+
 @pytest.mark.parametrize("title", APPLICATIONS)
 def test_an_application_of_the_guide(workplace: Path, command: str, title: str) -> None:
     folder = workplace / re.sub(r"\W+", "-", title.lower())
     folder.mkdir()
-    (folder / "requirements.txt").write_text("Flask\n")
     port = str(free_port())
 
     def at_night(text: str) -> None:
@@ -68,9 +78,10 @@ def test_an_application_of_the_guide(workplace: Path, command: str, title: str) 
         assert "MainProcess" in log.read_text()
 
     page = [
-        block._replace(text=block.text.replace(":8000", f":{port}"))
+        block._replace(text=listed(block.text.replace(":8000", f":{port}"), folder))
         for block in APPLICATIONS[title]
     ]
+    listed("# requirements.txt\nFlask\n", folder)
     others = {"cron": at_night, "ini": a_worker_gets_ready}
     try:
         follow(page, folder, command, others, PORT=port)

@@ -22,6 +22,7 @@ from conftest import ROOT
 from documented import blocks, follow, shell
 from editor import attached
 from person import Person
+from pinned import CONSTRAINTS
 from serving import free_port, wait_for
 from test_packages import path_with_uv
 
@@ -35,6 +36,9 @@ PROGRAMS = (
     "usr/libexec/postgresql*",
     "opt/homebrew/opt/postgresql@*/bin",
 )
+
+# uv, and the versions that it takes.
+UV = {"PATH": path_with_uv(), "UV_CONSTRAINT": CONSTRAINTS.as_uri()}
 
 Recipe = Callable[..., str]
 
@@ -60,7 +64,7 @@ def recipe(workplace: Path, kind: str) -> Iterator[Recipe]:
         text = PAGES[name].replace("/var/www/hello-flask", str(project.path))
         for usual, free in {8000: port, **(ports or {})}.items():
             text = re.sub(rf"(?<=:|=){usual}\b", str(free), text)
-        follow(blocks(text), project.path, commands, others, PATH=path_with_uv())
+        follow(blocks(text), project.path, commands, others, **UV)
         shell(
             project.path,
             ".venv/bin/ruff check hello_flask",
@@ -76,6 +80,15 @@ def recipe(workplace: Path, kind: str) -> Iterator[Recipe]:
 
 def test_every_recipe_is_followed() -> None:
     assert {f"test_{name}" for name in PAGES} <= globals().keys()
+
+
+def test_every_package_has_a_version() -> None:
+    pinned = set(re.findall(r"^([\w-]+)==", CONSTRAINTS.read_text("utf-8"), re.MULTILINE))
+    pages = "\n".join(PAGES.values())
+    lists = re.findall(r"^\+(?:dependencies|dev) = (.*)$", pages, re.MULTILINE)
+    named = re.findall(r'"([\w-]+)', " ".join(lists)) + re.findall(r"uvx ([\w-]+)", pages)
+    assert len(named) > 10
+    assert {name.lower().replace("_", "-") for name in named} <= pinned
 
 
 def test_database(recipe: Recipe, postgres: tuple[int, str]) -> None:
@@ -117,7 +130,7 @@ def test_mail(recipe: Recipe, redis: int, tmp_path: Path) -> None:
 
         def start(text: str) -> None:
             command = shlex.split(text.removeprefix("$ "))
-            env = os.environ | {"PATH": path_with_uv(), "PYTHONUNBUFFERED": "1"}
+            env = os.environ | UV | {"PYTHONUNBUFFERED": "1"}
             services.enter_context(server(log, *command, env=env))
             wait_for(lambda: listens(port), 60, "the mail server")
 
@@ -136,7 +149,7 @@ def test_events(recipe: Recipe, redis: int) -> None:
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="make test-apps PYTHON=python3.12 or newer")
 def test_debugger(workplace: Path, kind: str) -> None:
     project = serving.generate(workplace / "debugger", f"apache={kind}", f"port={free_port()}")
-    follow(blocks(PAGES["debugger"]), project.path, PATH=path_with_uv())
+    follow(blocks(PAGES["debugger"]), project.path, **UV)
     port, views = free_port(), project.path / "hello_flask" / "views.py"
     (line,) = (n for n, text in enumerate(views.read_text().splitlines(), 1) if "return" in text)
     with serving.running(project, "dev", "--debugger", str(port)) as served:
