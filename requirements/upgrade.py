@@ -83,7 +83,7 @@ def project() -> None:
             "requirements.txt": ("pyproject.toml",),
             "requirements-dev.txt": ("-c", "requirements.txt", "--group", "dev"),
         }.items():
-            text = compiled(*words, folder=folder)
+            text = compiled(*UNIVERSAL, *words, folder=folder)
             (folder / list_name).write_text(text, "utf-8")
             own = text.replace("via project (", "via {{ cookiecutter.project_slug }} (")
             (TEMPLATE / list_name).write_text(own, "utf-8")
