@@ -31,7 +31,7 @@ import psutil
 
 from flask_modwsgi.config.project import Project as Site
 from flask_modwsgi.machine import accounts, capacity
-from flask_modwsgi.setup import interpreters
+from flask_modwsgi.setup import interpreters, refusals
 
 ROOT = Path(__file__).parents[2]
 LOADAVG = Path("/proc/loadavg")
@@ -99,6 +99,21 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     if value := condition():  # the test itself may have been held up
         return value
     raise AssertionError(f"waited {time.monotonic() - started:.0f} seconds for {what}")
+
+
+def can_unshare(*options: str) -> bool:
+    """Whether a command can have namespaces of its own; root of a container may not give any."""
+    command = ["unshare", *options, "true"]
+    return (
+        bool(shutil.which("unshare"))
+        and subprocess.run(command, capture_output=True).returncode == 0
+    )
+
+
+def is_unreachable(output: str) -> bool:
+    """Whether pip, uv or setup says that it could not reach the package index."""
+    reason = refusals.reason("Installing", output, Path("log"))
+    return "network-unreachable" in (reason.slug, *output.split())
 
 
 def survivors(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:

@@ -132,3 +132,17 @@ def test_more_views_are_gone_when_a_test_has_failed(tmp_path: Path) -> None:
         assert views.read_text() == "before\nmore\n"
         raise ZeroDivisionError
     assert views.read_text() == "before\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "found"),
+    [
+        ("Problem  network-unreachable\n", True),
+        ("error: Failed to fetch\n  cause: dns error\n", True),
+        ("NewConnectionError: Failed to establish a new connection\nERROR: No matching", True),
+        ("error: No solution found when resolving dependencies\n", False),
+        ("Problem  package-unknown\n", False),
+    ],
+)
+def test_what_is_skipped_as_unreachable(output: str, found: bool) -> None:
+    assert serving.is_unreachable(output) == found
