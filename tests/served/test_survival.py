@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from load import load
-from serving import Project, ask, free_port, patience, running, survivors, wait_for
+from serving import Project, ask, can_unshare, free_port, patience, running, survivors, wait_for
 from test_background import Service, all_respond
 from written_logs import contents
 
@@ -155,7 +155,7 @@ def test_a_reload_makes_the_log_folder_again(service: Service) -> None:
 
 def test_as_the_first_process_of_a_container(changed: Project) -> None:
     """PID 1 gets no default signal handling and has nobody above it."""
-    if os.geteuid() != 0 or not shutil.which("unshare"):
+    if not can_unshare("--pid", "--fork", "--mount-proc"):
         pytest.skip("a process namespace needs root and unshare (util-linux)")
     port = free_port()
     container = subprocess.Popen(
