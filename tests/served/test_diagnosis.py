@@ -195,6 +195,12 @@ def small_memory(megabytes: int) -> Iterator[Path]:
         limits = {"memory.limit_in_bytes", "memory.max"}
         (limit,) = (folder / name for name in limits if (folder / name).exists())
         limit.write_text(f"{megabytes}M")
+        for name, swapped in {
+            "memory.swap.max": 0,
+            "memory.memsw.limit_in_bytes": megabytes,
+        }.items():
+            if (folder / name).exists():
+                (folder / name).write_text(f"{swapped}M")
     except OSError as error:
         pytest.skip(f"a control group needs root on a machine of one's own: {error}")
     try:
