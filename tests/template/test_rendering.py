@@ -1,7 +1,9 @@
 """What is generated: the exact files, complete, tidy and the same without hooks."""
 
+import grp
 import io
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -183,7 +185,7 @@ def test_unrendered_patterns_are_all_needed() -> None:
         {},
         {"project_slug": "Other.Name-1"},
         {"project_slug": "on"},
-        {"project_slug": "root"},
+        {"project_slug": "news"},
         {"project_slug": "2048"},
         {"project_name": "The quarterly financial reporting portal"},
         {"project_slug": "1e3", "root_path": "/srv/a.b-c_d+e@f~g=h,i"},
@@ -217,8 +219,8 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     assert f"\nReadWritePaths=-{expected['root_path']}/var/data -" in unit
     # What useradd takes, and systemd does not take for a number.
     [account] = re.findall("^User=([a-z][a-z0-9-]{0,31})$", unit, re.MULTILINE)
-    assert account != "root"
     assert f"\n    useradd --system --home-dir /nonexistent {account}\n" in baked.read("README.md")
+    assert account == derive(**answers)["__account"]
     assert f" user={account} group={account} " in baked.read("deploy/vhost.conf")
     settings = dict(re.findall(r"^(\w+)=(.*)$", baked.read(".env.example"), re.MULTILINE))
     assert settings["PORT"] == expected["port"]
@@ -229,6 +231,28 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     assert check.returncode == 0, check.stdout
     check = ruff(baked.path, "format", "--check")
     assert check.returncode == 0, check.stdout
+
+
+@pytest.mark.parametrize(
+    "slug",
+    ["root", "mail", "News", "list", "messagebus", "www-data", "systemd-network", "ssl-cert"],
+)
+def test_the_account_is_none_of_the_system(slug: str) -> None:
+    """Its owner removes it with userdel."""
+    account = derive(project_slug=slug)["__account"]
+    assert account == f"app-{slug.lower()}"
+    assert account not in {one.pw_name for one in pwd.getpwall()}
+    assert account not in {one.gr_name for one in grp.getgrall()}
+
+
+def test_the_account_of_a_long_name_has_both_its_ends() -> None:
+    """Two sites must not share one because their names begin alike."""
+    slug = "my-company-internal-website"
+    names = [f"{slug}-staging", f"{slug}-production", f"other-{slug}-staging", f"2nd-{slug}"]
+    accounts = {derive(project_slug=name)["__account"] for name in names}
+    assert len(accounts) == len(names)
+    assert all(re.fullmatch("[a-z]([a-z0-9]|-(?!-)){0,31}", account) for account in accounts)
+    assert derive(project_slug="x" * 64)["__account"] == f"{'x' * 13}-{'x' * 14}"
 
 
 def test_the_site_of_a_shared_apache_has_the_defaults_of_the_settings(defaults: Baked) -> None:
