@@ -32,6 +32,8 @@ DEVELOP = ["colorama", "iniconfig", "pluggy", "py", "pygments", "pytest", "ruff"
 OWN = ["deploy", "run", "tests", "var", "wheels"]
 # ProtectHome and PrivateTmp of the service, man 5 systemd.exec.
 HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
+# The service finds its sockets in that folder (LONGEST of apache/server_root.py).
+LONGEST_ROOT = 85 - len("/var/stand-in")
 TAKEN = {name.lower() for name in (*STDLIB, *FLASK, *SERVER, *BUILD, *DEVELOP, *OWN)}
 
 
@@ -52,10 +54,10 @@ def check_project_slug(slug: str) -> str | None:
 
     https://packaging.python.org/en/latest/specifications/name-normalization/#name-format
     """
-    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", slug):
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", slug):
         return None
     return (
-        "1 to 64 ASCII letters, digits, dots, hyphens and underscores, the first and the last "
+        "1 to 63 ASCII letters, digits, dots, hyphens and underscores, the first and the last "
         "a letter or digit; for example: bobs-blog"
     )
 
@@ -78,9 +80,9 @@ def check_app_name(name: str) -> str | None:
 def check_root_path(path: str) -> str | None:
     """A directory that needs no quoting in Apache, systemd, shell and TOML files."""
     plain = re.fullmatch(r"(/[A-Za-z0-9._+@~=,-]+)+", path)
-    if not plain or len(path) > 200 or {".", ".."} & set(path.split("/")):
+    if not plain or len(path) > LONGEST_ROOT or {".", ".."} & set(path.split("/")):
         return (
-            "an absolute path of at most 200 ASCII letters, digits and /._-+@~=, "
+            f"an absolute path of at most {LONGEST_ROOT} ASCII letters, digits and /._-+@~=, "
             "that is not / itself, does not end in / and has no empty, . or .. part; "
             "for example: /srv/bobs-blog"
         )

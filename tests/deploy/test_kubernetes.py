@@ -287,7 +287,7 @@ def test_what_selects_pods_selects_these(production: Manifests) -> None:
     [
         {"project_slug": "on", "mount_point": "/"},
         {"project_slug": "1e3", "mount_point": "/~me/v1.0", "root_path": "/srv/a.b-c_d+e@f~g=h,i"},
-        {"project_slug": "A.b_c-d" + "x" * 57, "app_name": "app", "mount_point": "null"},
+        {"project_slug": "A.b_c-d" + "x" * 56, "app_name": "app", "mount_point": "null"},
         {"project_name": "it's \"#: {a} & *b", "project_slug": "x"},
     ],
     ids=str,

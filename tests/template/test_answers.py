@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from conftest import CHECKS, QUESTIONS, ROOT, TEMPLATE, Bake, Baked, Built, Refuse, derive, typed
 
+from flask_modwsgi.apache import server_root
+
 PRE_GEN: dict[str, Any] = runpy.run_path(str(ROOT / "hooks/pre_gen_project.py"))
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -50,7 +52,7 @@ REFUSED: dict[str, dict[str, Any]] = {
         "not ASCII": "héllo",
         "byte that is not UTF-8": "hello\udcff",
         "NUL": "hello\0",
-        "too long": "x" * 65,
+        "too long": "x" * 64,
         "too long for a file system": "x" * 300,
     },
     "app_name": {
@@ -93,7 +95,7 @@ REFUSED: dict[str, dict[str, Any]] = {
         "backslash": "C:\\app",
         "not ASCII": "/srv/é",
         "newline": "/srv/app\n",
-        "too long": "/" + "x" * 200,
+        "too long": "/" + "x" * 72,
     },
     "mount_point": {
         "double slash": "/a//b",
@@ -129,9 +131,9 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 ACCEPTED: dict[str, list[Any]] = {
     "project_name": [" x ", "}}", "%}", "#}", "{", "{ {", "%s$HOME`id`", "x" * 200, "\u202eabc"],
-    "project_slug": ["x", "9", "A.b_c-d", "a--b", "x" * 64],
+    "project_slug": ["x", "9", "A.b_c-d", "a--b", "x" * 63],
     "app_name": ["x", "X9_", "match", "x" * 64],
-    "root_path": ["/x", "/srv/a.b-c_d+e@f~g=h,i", "/srv/..x", "/homes/x", "/" + "x" * 199],
+    "root_path": ["/x", "/srv/a.b-c_d+e@f~g=h,i", "/srv/..x", "/homes/x", "/" + "x" * 71],
     "mount_point": ["/a/b", "/~me", "/v1.0", "/a_b-c", "/" + "x" * 199],
     "port": ["1", "80", "65535", 8080],
 }
@@ -200,6 +202,15 @@ def test_accepted(bake: Bake, row: int) -> None:
     settings = baked.read(".env.example").splitlines()
     assert f"PORT={right['port']}" in settings
     assert f"MOUNT_POINT={right['mount_point']}" in settings
+
+
+def test_the_service_keeps_its_server_root_below_the_longest_root_path(defaults: Baked) -> None:
+    """Elsewhere, it could not put a link to it into `var/`, which belongs to root."""
+    folders = re.findall(r"/var/(apache|stand-in)\b", defaults.read("deploy/hello-flask.service"))
+    longest = max(len(f"/var/{name}") for name in folders)
+    allowed = max(len(path) for path in ACCEPTED["root_path"])
+    assert allowed + longest == server_root.LONGEST
+    assert CHECKS["root_path"](derive(project_slug="x" * 63)["root_path"]) is None
 
 
 def test_every_question_is_checked() -> None:
