@@ -73,14 +73,6 @@ server {{
 }}
 }}
 """
-HAPROXY = """\
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-{blocks}
-"""
 APACHE = """\
 ServerName example.com
 ServerRoot {folder}
@@ -186,7 +178,7 @@ def configuration(
             folder=folder, blocks=joined, inner=inner, application=application, INNER=INNER
         )
     if front.name == "haproxy":
-        return HAPROXY.format(blocks=joined)
+        return joined
     if front.name == "caddy":
         return CADDY.format(folder=folder, blocks=joined)
     ports = "".join(f"Listen {address}\n" for address in re.findall(r"Host (\S+)>", joined))
