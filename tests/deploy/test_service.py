@@ -63,6 +63,22 @@ def test_it_writes_its_own_folders_only(host: Machine) -> None:
         assert "Read-only file system" in done.stderr or "Permission denied" in done.stderr, place
 
 
+def test_data_behind_a_link_is_left_as_it_is(host: Machine) -> None:
+    """So that others can share it, such as a group that uploads files."""
+    data, elsewhere = f"{PROJECT}/var/data", "/srv/shared"
+    host.type(f"install -d -m 2770 -o hello-flask -g www-data {elsewhere}")
+    host.type(f"mv {data} {data}.aside; ln -s {elsewhere} {data}; systemctl restart {UNIT}")
+    try:
+        assert host.type(f"stat -c '%U %G %a' {elsewhere}").split() == [
+            *("hello-flask", "www-data", "2770")
+        ]
+        inside = f"nsenter -t {main_process(host)} -m setpriv --reuid hello-flask --clear-groups"
+        host.type(f"{inside} --regid hello-flask touch {data}/own")
+    finally:
+        host.type(f"rm {data}; mv {data}.aside {data}; systemctl restart {UNIT}")
+    assert host.type(f"stat -c '%U %G %a' {data}").split() == ["hello-flask", "hello-flask", "700"]
+
+
 def test_what_it_logs_has_its_level(host: Machine) -> None:
     get(host, "/")
     host.wait_for_journal("GET / HTTP", UNIT, "-p", "6..6")
