@@ -216,6 +216,7 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     assert web["environment"]["MOUNT_POINT"] == expected["__mount_point"]
     assert f"{expected['root_path']}/var:mode=1777" in web["tmpfs"]
     assert f"\nExecStart={expected['root_path']}/run serve " in unit
+    assert f"\nRequiresMountsFor={expected['root_path']}\n" in unit
     assert f"\nReadWritePaths=-{expected['root_path']}/var/data -" in unit
     # What useradd takes, and systemd does not take for a number.
     [account] = re.findall("^User=([a-z][a-z0-9-]{0,31})$", unit, re.MULTILINE)
