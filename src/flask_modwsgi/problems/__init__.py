@@ -6,6 +6,7 @@ from .application import *
 from .building import *
 from .configuring import *
 from .encrypting import *
+from .importing import *
 from .resources import *
 from .serving import *
 from .upgrading import *

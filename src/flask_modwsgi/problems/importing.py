@@ -1,0 +1,89 @@
+"""What can be missing or in the way where the application imports a module."""
+
+from pathlib import Path
+
+from .catalogue import Values, entry
+
+
+@entry("yaml", "ModuleNotFoundError: No module named 'yaml'")
+def package_missing(module: str, traceback: str) -> None:
+    """The application imports {module}, which no package in .venv provides.
+    | {traceback:short}
+    Add the package that provides {module} to {dependencies} (the names of a package and of its
+    module may differ), then:
+    $ {change_and_setup}
+    """
+
+
+@entry("werkzeug.contrib", "werkzeug", "ModuleNotFoundError: No module named 'werkzeug.contrib'")
+def module_lacking(module: str, package: str, traceback: str) -> None:
+    """The application imports {module}, and {package} has no such module.
+    | {traceback:short}
+    It may be misspelt, or belong to another version. Change the import, or the version of {package}
+    in {dependencies}, then:
+    $ {change_and_setup}
+    """
+
+
+@entry("blog", "importlib.metadata.PackageNotFoundError: No package metadata was found for blog")
+def project_uninstalled(name: str, traceback: str, is_hashed: bool = False) -> Values:
+    """The application asks for the version of {name}, this project, which is not installed in .venv.
+    | {traceback:short}
+    {how}
+    $ {command}
+    """
+    if is_hashed:
+        how = "pip and uv install no local folder if requirements.txt has hashes. Write the version into the code; this finds the place:"
+        return {"how": how, "command": "grep -rn metadata --include='*.py' --exclude-dir=var ."}
+    add = r"printf '\n-e .\n' >> requirements.txt && ./run setup"
+    return {"how": "setup installs the project if requirements.txt lists it.", "command": add}
+
+
+@entry(
+    Path("/srv/blog/blog.py"),
+    Path("/srv/blog/blog.wsgi"),
+    "ModuleNotFoundError: No module named 'blog'",
+)
+def app_gone(package: Path, wsgi: Path, traceback: str) -> None:
+    """The application is not there: {package}.
+    | {traceback:short}
+    It was renamed, moved or not copied. If it has another name now, write that into {wsgi.name} and
+    into [tool.flask-modwsgi] in pyproject.toml.
+    $ ls {package.parent!q}
+    $ ${{EDITOR:-vi}} {wsgi.name!q} pyproject.toml
+    """
+
+
+@entry("models", Path("shop/models.py"), "ModuleNotFoundError: No module named 'models'")
+def module_misplaced(module: str, found: Path, traceback: str) -> Values:
+    """The application imports {module}, which Python does not find, although {found} exists.
+    | {traceback:short}
+    Python looks for modules in the project's folder and in .venv. Import it as {package}.{module},
+    or install {found.parent} as a package.
+    $ grep -rnE '(import|from) {module}' --include='*.py' --exclude-dir=var .
+    """
+    return {"package": ".".join(found.parent.parts)}
+
+
+@entry("tools", Path("/opt/shared/tools"), "ModuleNotFoundError: No module named 'tools'")
+def pythonpath_ignored(module: str, found: Path, traceback: str) -> None:
+    """The application imports {module}, which is in PYTHONPATH: {found}.
+    | {traceback:short}
+    The server ignores PYTHONPATH, in the shell and in .env, because Python would search it before all
+    packages. Copy the module, or put its folder on sys.path in the .wsgi file.
+    $ cp -r {found!q} .
+    """
+
+
+@entry(
+    Path("/srv/blog/token.py"),
+    "ImportError: cannot import name 'EXACT_TOKEN_TYPES' from 'token' (/srv/blog/token.py)",
+)
+def module_hidden(file: Path, traceback: str) -> Values:
+    """{file} hides another module named {file.stem}.
+    | {traceback:short}
+    The project's folder comes first on sys.path, so Python and its packages import this file
+    instead of the module they need. Rename the file, and change the imports of it.
+    $ mv {file!q} {renamed!q}
+    """
+    return {"renamed": file.with_name(f"own_{file.name}")}
