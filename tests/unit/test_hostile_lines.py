@@ -48,6 +48,7 @@ READERS: list[tuple[Callable[[str], object], str]] = [
     (said, "Cannot load x into server: "),
     (lambda text: told_by(f"PermissionError: [Errno 13] {text}"), "x: '"),
     (lambda text: told_by(f"OSError: [Errno 28] {text}"), "x: '"),
+    (lambda text: told_by(f"OSError: [Errno 30] {text}"), "x: '"),
     (told_by, "OperationalError "),
     *((refused, word) for word in ("Collecting a\n", "The conflict is caused by:\nx\n")),
     *((refused, f"{word} ") for word in ("Collecting", "editable requirement", "Failed to build")),

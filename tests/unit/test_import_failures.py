@@ -433,6 +433,52 @@ def test_tracebacks_of_two_threads_are_told_apart() -> None:
     assert tracebacks.tracebacks(mixed) == ["\n".join(one), "\n".join(two)]
 
 
+def raised_by(own: Path, source: str) -> str:
+    """What Python prints of it, in the folder `own`."""
+    command = [sys.executable, "-c", source]
+    return subprocess.run(command, cwd=own, capture_output=True, text=True).stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("{own}/uploads/2026/a.png", "uploads"),
+        ("uploads/a.png", "uploads"),
+        ("/etc/shop/cache", "shop"),
+    ],
+)
+def test_a_folder_that_the_unit_or_the_container_keeps_read_only(
+    tmp_path: Path, path: str, names: str
+) -> None:
+    """While it is loaded, and in what `./run explain` knows of an error that it has now."""
+    path = path.format(own=tmp_path)
+    source = f"import os\nraise OSError(30, os.strerror(30), {path!r})"
+    traceback = raised_by(tmp_path, source)
+    found = import_failures.denied(traceback, "blog", tmp_path)
+    assert found and found.slug == "folder-read-only"
+    assert str(import_failures.from_traceback(traceback, "blog", tmp_path)) == str(found)
+    assert path in found.what
+    assert "var/data" in found.why and "ReadWritePaths=" in found.why
+    (tmp_path / "shop.py").write_text(f"FOLDER = '/srv/{names}'\n")
+    done = subprocess.run(found.remedy[0], shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("./shop.py:1:")
+
+
+def test_a_data_folder_that_is_read_only_is_the_disks(tmp_path: Path) -> None:
+    path = tmp_path / "var/data/a.png"
+    last = f"OSError: [Errno 30] Read-only file system: '{path}' -> '{path}.old'"
+    assert raised(tmp_path, last).slug == "disk-read-only"
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES])
+def test_a_file_that_the_application_may_not_use(tmp_path: Path, number: int) -> None:
+    """Such as one of another user, whose permissions it changes."""
+    source = f"import os\nraise OSError({number}, os.strerror({number}), '/srv/a.txt')"
+    found = import_failures.denied(raised_by(tmp_path, source), "blog", tmp_path)
+    assert found and found.slug == "permission-denied"
+    assert "/srv/a.txt" in found.what
+
+
 @pytest.mark.parametrize(
     "last",
     [

@@ -27,7 +27,8 @@ _UNSET = re.compile(
     r'^  File "(?:<frozen os>|.*/os\.py)", line \d+, in __getitem__\n(?: .*\n)*KeyError: \'(\w+)\'\Z',
     re.MULTILINE,
 )
-_DENIED = re.compile(r"^PermissionError: \[Errno 13\] [^'\n]*: '(.+)'$", re.MULTILINE)
+_DENIED = re.compile(r"^PermissionError: \[Errno (?:1|13)\] [^'\n]*: '(.+)'$", re.MULTILINE)
+_READ_ONLY = re.compile(r"^OSError: \[Errno 30\] [^'\n]*: '([^'\n]+)'", re.MULTILINE)
 _FULL = re.compile(r"^OSError: \[Errno (?:28|122)\] [^'\n]*(?:'(.+)')?$", re.MULTILINE)
 _RUN = re.compile(r'^  File ".*/flask/app\.py", line \d+, in run$', re.MULTILINE)
 _DATABASE = re.compile(
@@ -159,9 +160,23 @@ def denied(traceback: str, user: str, own: Path) -> Problem | None:
         if is_it and file.exists() and not file.stat().st_mode & stat.S_IRGRP:
             return problems.env_file_closed(user, file, traceback)
         return problems.permission_denied(user, match[1], traceback)
+    if match := _READ_ONLY.search(traceback):
+        return _read_only(Path(match[1]), user, own, traceback)
     if _DATABASE.search(traceback):
         return problems.database_unwritable(user, str(Project(own).data), traceback)
     return None
+
+
+def _read_only(path: Path, user: str, own: Path, traceback: str) -> Problem:
+    """The folder that may not be written: one of the project's own, or that of any other file."""
+    data = Project(own).data
+    here = Path(os.path.realpath(own / path))
+    if here.is_relative_to(os.path.realpath(data)):
+        return problems.disk_read_only(data)
+    root = Path(os.path.realpath(own))
+    inside = here.parent.is_relative_to(root) and here.parent != root
+    folder = root / here.relative_to(root).parts[0] if inside else here.parent
+    return problems.folder_read_only(str(path), folder, user, str(data), traceback)
 
 
 def _written(own: Path) -> Mapping[str, str]:

@@ -139,8 +139,27 @@ def permission_denied(user: str, path: str, quote: str) -> None:
     """User {user} may not use {path}.
     | {quote:short}
     The application runs as {user}. That user must be able to read the application's files and to
-    enter each folder above them. It may write to var/data. This command shows all permissions:
+    enter each folder above them. It may write to var/data. Only its owner may change the permissions
+    of a file. This command shows all permissions:
     $ namei -l {path!q}
+    """
+
+
+@entry(
+    "/srv/blog/uploads/a.png",
+    Path("/srv/blog/uploads"),
+    "blog",
+    "/srv/blog/var/data",
+    "OSError: [Errno 30] Read-only file system: '/srv/blog/uploads/a.png'",
+)
+def folder_read_only(path: str, folder: Path, user: str, data: str, quote: str) -> None:
+    """The application cannot write to {path}, which is read-only for it.
+    | {quote:short}
+    The unit of systemd and the container in deploy/ let the application write to var/data only. Keep
+    such files in {data}, which is Flask's app.instance_path. To allow another folder, give it to
+    {user}, and add it to ReadWritePaths= in the unit, or as a volume of the container. This finds
+    where the code names the folder:
+    $ grep -rnF -e {folder.name!q} --include='*.py' --exclude-dir=var .
     """
 
 
