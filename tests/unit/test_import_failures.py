@@ -44,6 +44,36 @@ def test_a_module_that_no_package_provides(tmp_path: Path) -> None:
     assert problem.remedy[0].endswith("./run setup")
 
 
+@pytest.mark.parametrize("module", ["_sqlite3", "_ctypes", "_lzma"])
+def test_a_part_of_python_that_this_one_was_built_without(tmp_path: Path, module: str) -> None:
+    problem = raised(tmp_path, f"ModuleNotFoundError: No module named '{module}'")
+    assert problem.slug == "python-incomplete"
+    assert "No package provides it" in problem.why
+    assert problem.remedy == ("PYTHON=/usr/bin/python3 ./run setup",)
+
+
+def test_parts_of_python_that_another_python_does_not_help_with(tmp_path: Path) -> None:
+    for_windows = raised(tmp_path, "ModuleNotFoundError: No module named 'winreg'")
+    assert "Windows" in for_windows.why and "PYTHON=" not in "".join(for_windows.remedy)
+    packaged = raised(tmp_path, "ModuleNotFoundError: No module named 'tkinter'")
+    assert packaged.slug == for_windows.slug == "python-incomplete"
+    assert packaged.remedy == (f"{systems.install('tkinter')} && ./run setup",)
+
+
+@pytest.mark.parametrize(
+    ("module", "package"), [("distutils", "setuptools"), ("cgi", "legacy-cgi")]
+)
+def test_a_module_that_python_no_longer_has(tmp_path: Path, module: str, package: str) -> None:
+    """But one of the project's own may have that name."""
+    last = f"ModuleNotFoundError: No module named '{module}'"
+    problem = raised(tmp_path, last)
+    assert problem.slug == "module-removed"
+    assert f"The package {package} provides it" in problem.why
+    (tmp_path / "old").mkdir()
+    (tmp_path / f"old/{module}.py").touch()
+    assert raised(tmp_path, last).slug == "module-misplaced"
+
+
 def test_a_variable_that_is_not_set(tmp_path: Path) -> None:
     """But not one that the application expects, or that another mapping lacks."""
     program = "import os\nos.environ['MAIL_SERVER']\n"
@@ -227,6 +257,18 @@ def test_a_file_that_hides_another_module(tmp_path: Path, name: str, last: str) 
     assert problem.what.startswith(f"{file} hides another module named {name}.")
     subprocess.run(problem.remedy[0], shell=True, check=True)
     assert not file.exists() and (tmp_path / f"own_{name}.py").exists()
+
+
+@pytest.mark.parametrize("file", ["peewee.py", "peewee.cpython-311-x86_64-linux-gnu.so", "peewee"])
+def test_a_file_that_hides_a_package_of_any_form(tmp_path: Path, file: str) -> None:
+    """One file, an extension module, or a folder."""
+    installed = tmp_path / ".venv/lib/python3.11/site-packages" / file
+    installed.parent.mkdir(parents=True)
+    (tmp_path / "peewee.py").touch()
+    last = "ImportError: cannot import name 'Model' from 'peewee' (/x/peewee.py)"
+    assert raised(tmp_path, last).slug == "app-broken"  # no package is installed
+    installed.touch()
+    assert raised(tmp_path, last).slug == "module-hidden"
 
 
 @pytest.mark.parametrize("package", ["src/blog", "backend"])

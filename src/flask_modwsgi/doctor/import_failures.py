@@ -193,7 +193,9 @@ def _hides_another(own: Path, name: str) -> Path | None:
 
 def _is_provided(own: Path, name: str) -> bool:
     """Whether Python or an installed package has the module `name`."""
-    installed = own.glob(f".venv/lib/python*/site-packages/{name}")
+    folders = list(own.glob(".venv/lib/python*/site-packages"))
+    forms = (name, f"{name}.py", f"{name}.*.so")
+    installed = (file for folder in folders for form in forms for file in folder.glob(form))
     return name in sys.stdlib_module_names or any(installed)
 
 
@@ -212,6 +214,10 @@ def _not_found(module: str, traceback: str, own: Path) -> Problem:
             return problems.pythonpath_ignored(name, found, traceback)
     if found := next(_within(own, name), None):
         return problems.module_misplaced(name, found.relative_to(own), traceback)
+    if provider := problems.REMOVED.get(name):
+        return problems.module_removed(name, provider, traceback)
+    if name in sys.stdlib_module_names:
+        return problems.python_incomplete(name, traceback)
     with contextlib.suppress(Problem):  # pyproject.toml cannot be read
         project = Project(own)
         if project.package.stem == name and not project.package.exists():

@@ -2,7 +2,20 @@
 
 from pathlib import Path
 
+from . import systems
 from .catalogue import Values, entry
+
+# Modules that Python 3.12 and 3.13 come without (https://peps.python.org/pep-0594/), and what provides them.
+REMOVED = {
+    "distutils": "setuptools",
+    "pkg_resources": "setuptools<81",
+    "cgi": "legacy-cgi",
+    "cgitb": "legacy-cgi",
+    "audioop": "audioop-lts",
+    "imghdr": "standard-imghdr",
+    "telnetlib": "standard-telnetlib",
+}
+_OF_WINDOWS = {"_msi", "_winapi", "msilib", "msvcrt", "nt", "winreg", "winsound"}
 
 
 @entry("yaml", "ModuleNotFoundError: No module named 'yaml'")
@@ -13,6 +26,39 @@ def package_missing(module: str, traceback: str) -> None:
     module may differ), then:
     $ {change_and_setup}
     """
+
+
+@entry("distutils", "setuptools", "ModuleNotFoundError: No module named 'distutils'")
+def module_removed(module: str, package: str, traceback: str) -> None:
+    """The application imports {module}, which newer versions of Python come without.
+    | {traceback:short}
+    The package {package} provides it. Update the package that imports it, or add {package} to
+    {dependencies}, then:
+    $ {change_and_setup}
+    """
+
+
+@entry("_sqlite3", "ModuleNotFoundError: No module named '_sqlite3'")
+def python_incomplete(module: str, traceback: str) -> Values:
+    """The application imports {module}, which is a part of Python, but not of this one.
+    | {traceback:short}
+    {why}
+    $ {command}
+    """
+    if module in _OF_WINDOWS:
+        why = "Only Python for Windows has it. This finds where the code imports it:"
+        return {
+            "why": why,
+            "command": f"grep -rnw {module} --include='*.py' --exclude-dir=var .",
+        }
+    if module in ("tkinter", "_tkinter"):
+        why = "Most systems have it in a package of their own."
+        return {"why": why, "command": f"{systems.install('tkinter')} && ./run setup"}
+    why = (
+        "No package provides it. This Python was built without it, because a library or its headers"
+        " were missing then. Install them and build that Python again, or choose another Python:"
+    )
+    return {"why": why, "command": "PYTHON=/usr/bin/python3 ./run setup"}
 
 
 @entry("werkzeug.contrib", "werkzeug", "ModuleNotFoundError: No module named 'werkzeug.contrib'")

@@ -65,6 +65,14 @@ _PACKAGES = {
         "alpine": "python3 python3-dev",
         "suse": "python3 python3-devel",
     },
+    "tkinter": {
+        "debian": "python3-tk",
+        "fedora": "python3-tkinter",
+        "alpine": "python3-tkinter",
+        "arch": "tk",
+        "suse": "python3-tk",
+        "macos": "python-tk",
+    },
 }
 
 # Where a command is another one than on most systems.
