@@ -14,6 +14,7 @@ from conftest import ROOT
 from log_lines import stamped
 from samples import project
 
+from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_settings, check_trust, import_failures, tracebacks
 from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.doctor.import_failures import Outcome
@@ -534,3 +535,34 @@ def test_a_database_that_cannot_be_written(last: str, tmp_path: Path) -> None:
     )
     assert found.slug == "database-unwritable"
     assert found.remedy == (systems.as_root(f"chown -Rh me: {tmp_path}/var/data"),)
+
+
+@pytest.mark.parametrize("package", ["shop.py", "src/shop"])
+def test_a_database_in_an_instance_folder_that_the_project_already_had(
+    tmp_path: Path, package: str
+) -> None:
+    """The command moves its files to where the application may write, and setup makes the link."""
+    table = f'[tool.flask-modwsgi]\napp_name = "shop"\npackage = "{package}"\n'
+    (tmp_path / "pyproject.toml").write_text(table)
+    own = Project(tmp_path)
+    instance = own.import_folder / "instance"
+    instance.mkdir(parents=True)
+    (instance / "app.db").write_text("rows")
+    (tmp_path / "run").write_text(
+        f"#!/bin/sh\n[ $1 = setup ] && ln -s {own.data} {instance}\n", "utf-8"
+    )
+    (tmp_path / "run").chmod(0o755)
+    own.data.mkdir(parents=True)
+    me = accounts.by_id(os.geteuid()).user
+    last = "sqlite3.OperationalError: attempt to write a readonly database"
+
+    def shown() -> Problem:
+        return import_failures.from_traceback(f"Traceback:\n{last}", me, tmp_path)
+
+    move, change = shown().remedy
+    assert move.endswith(change)
+    if os.geteuid() == 0:  # others are asked for root's password
+        subprocess.run(move, shell=True, cwd=tmp_path, check=True)
+        assert (own.data / "app.db").read_text() == (instance / "app.db").read_text() == "rows"
+        assert instance.with_name("instance.before").is_dir()
+        assert shown().remedy == (change,)

@@ -163,7 +163,7 @@ def denied(traceback: str, user: str, own: Path) -> Problem | None:
     if match := _READ_ONLY.search(traceback):
         return _read_only(Path(match[1]), user, own, traceback)
     if _DATABASE.search(traceback):
-        return problems.database_unwritable(user, str(Project(own).data), traceback)
+        return problems.database_unwritable(user, str(Project(own).data), traceback, _instance(own))
     return None
 
 
@@ -177,6 +177,16 @@ def _read_only(path: Path, user: str, own: Path, traceback: str) -> Problem:
     inside = here.parent.is_relative_to(root) and here.parent != root
     folder = root / here.relative_to(root).parts[0] if inside else here.parent
     return problems.folder_read_only(str(path), folder, user, str(data), traceback)
+
+
+def _instance(own: Path) -> str:
+    """Flask's instance folder from that of the project, if setup found one and made no link; or empty."""
+    folders = [own]
+    with contextlib.suppress(Problem):  # pyproject.toml cannot be read
+        folders.insert(0, Project(own).import_folder)
+    places = (folder / "instance" for folder in folders)
+    found = (place for place in places if place.is_dir() and not place.is_symlink())
+    return next((os.path.relpath(place, own) for place in found), "")
 
 
 def _written(own: Path) -> Mapping[str, str]:

@@ -174,15 +174,33 @@ def env_file_closed(user: str, file: Path, quote: str) -> None:
 
 
 @entry("www-data", "/srv/blog/var/data", "sqlite3.OperationalError: unable to open database file")
-def database_unwritable(user: str, folder: str, quote: str) -> Values:
+def database_unwritable(user: str, folder: str, quote: str, instance: str = "") -> Values:
     """SQLite cannot write its database as user {user}.
     | {quote:short}
     SQLite also writes files beside the database, so the folder has to be writable, too. Keep the
-    database in {folder}, where the application may write. Flask's instance folder is a link to it,
-    unless the project already had that folder. If another user made the database, change its owner:
-    $ {command}
+    database in {folder}, where the application may write. {link}
+    $ {commands}
     """
-    return {"command": systems.as_root(f"chown -Rh {user}: {shlex.quote(folder)}")}
+    # The instance folder is the project's own, from its root.
+    place = shlex.quote(folder)
+    own = systems.as_root(f"chown -Rh {user}: {place}")
+    if not instance:
+        link = (
+            "Flask's instance folder is a link to it, unless the project already had that folder. If"
+            " another user made the database, change its owner:"
+        )
+        return {"link": link, "commands": own}
+    link = (
+        f"Flask's instance folder is usually a link to it, but this project already had a folder {instance}."
+        " The first command copies its files there and makes the link; the second one is for a database"
+        " that is there already, and belongs to another user:"
+    )
+    name = shlex.quote(instance)
+    copy = systems.as_root(f"cp -a {name}/. {place}/")
+    return {
+        "link": link,
+        "commands": [f"{copy} && mv {name} {name}.before && ./run setup && {own}", own],
+    }
 
 
 @entry("apache", "/srv/blog/blog.wsgi", "(13)Permission denied: WSGI0106")
