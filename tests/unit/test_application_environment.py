@@ -1,5 +1,7 @@
 """The environment variables that the application gets."""
 
+import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,10 @@ from conftest import ROOT
 from samples import project
 
 from flask_modwsgi.config import settings
+from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import import_failures
 from flask_modwsgi.doctor.facts import Facts
+from flask_modwsgi.machine import accounts
 from flask_modwsgi.server import launch
 
 
@@ -87,3 +91,39 @@ def test_an_option_wins_over_a_real_variable(
     monkeypatch.setenv("METRICS_PORT", "9100")
     monkeypatch.setenv("THREADS", "3")
     assert given_to_it(tmp_path, "", METRICS_PORT="", THREADS="4") == {"THREADS": "4"}
+
+
+def home_of(own: Project) -> str:
+    """That of an application that this user serves."""
+    facts = Facts(own)
+    facts.account = accounts.by_id(os.geteuid())
+    return launch.environment_of(facts)["HOME"]
+
+
+@pytest.mark.parametrize("home", ["none", "a file", "unset"])
+def test_a_home_that_cannot_be_used_is_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    """As of the account that the documentation makes for the service, or of a number without a name."""
+    own = project(tmp_path / "own")
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / home))
+    if home == "unset":
+        monkeypatch.delenv("HOME")
+        entry = pwd.getpwuid(os.geteuid())
+        nowhere = pwd.struct_passwd((*entry[:5], "/nonexistent", entry[6]))
+        monkeypatch.setattr(pwd, "getpwuid", lambda uid: nowhere)
+    assert home_of(own) == str(own.data)
+    own.env_file.write_text("HOME=/srv/mine\n")
+    assert home_of(own) == "/srv/mine"
+
+
+def test_a_home_that_is_only_read_is_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container, where a user without a name has the root folder."""
+    own = project(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert home_of(own) == str(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert home_of(own) == str(own.data)

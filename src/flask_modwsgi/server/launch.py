@@ -89,10 +89,15 @@ def environment_of(facts: Facts) -> dict[str, str]:
 
 
 def _login(project: Project, account: Account, path: str) -> dict[str, str]:
-    """The variables that a login sets. If the user changes, none is kept, as in ``su -``."""
+    """The variables that a login sets. If the user changes, none is kept, as in ``su -``.
+
+    An account that only a service has may have a home folder that does not exist, or none.
+    """
     programs = str(project.environment / "bin")
     if account.is_me:
-        return {"PATH": f"{programs}:{path}"}
+        home = os.path.expanduser("~")
+        is_usable = os.path.isdir(home) and os.access(home, os.W_OK | os.X_OK)
+        return {"PATH": f"{programs}:{path}"} | ({} if is_usable else {"HOME": str(project.data)})
     names = {"USER": account.user, "LOGNAME": account.user, "HOME": str(project.data)}
     return names | {"PATH": f"{programs}:{_SYSTEM_PATH}"}
 
