@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from samples import me, project
+from samples import complete_python, me, project
 
 from flask_modwsgi.apache import releases, state
 from flask_modwsgi.apache.state import State
@@ -20,6 +20,8 @@ from flask_modwsgi.machine import process_table
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import crash_loop, launch, locks, prepare, renewal, take_certificate
 from flask_modwsgi.setup import environments
+from flask_modwsgi.setup.apaches import Apache
+from flask_modwsgi.setup.plan import Plan
 from flask_modwsgi.tls import acme
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: sudo")
@@ -81,6 +83,25 @@ def test_a_project_without_an_example_gets_the_defaults(tmp_path: Path) -> None:
     written = env_file.read(own.env_file)
     assert written["PORT"] == "8000"
     assert len(written["FLASK_SECRET_KEY"]) == 64
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_an_example_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    """It is told before anything is built, and the command mends it."""
+    own = project(tmp_path)
+    example = tmp_path / ".env.example"
+    example.write_bytes("A=1\nB=für\n".encode(encoding))
+    plan = Plan(own, complete_python(tmp_path), Apache("bundled", "2.4"), True, False)
+    with pytest.raises(Problem) as refused:
+        prepare._check_build(plan, [])
+    assert refused.value.slug == "env-file-broken"
+    assert str(example) in refused.value.what
+    with pytest.raises(Problem):
+        prepare.make_env_file(own, me())
+    assert not own.env_file.exists()
+    subprocess.run(["sh", "-c", refused.value.remedy[0]], check=True)
+    prepare.make_env_file(own, me())
+    assert env_file.read(own.env_file)["B"] == "für"
 
 
 def test_a_setup_leaves_what_another_release_runs_from(tmp_path: Path) -> None:

@@ -232,6 +232,24 @@ def test_a_file_that_cannot_be_read(text: bytes, line: int, reason: str) -> None
     assert "never closed" not in str(broken.value)  # it may be a secret
 
 
+@pytest.mark.parametrize(("text", "line"), [("A: 1\n", 1), ("B=1\nif true; then\n  C=1\nfi\n", 2)])
+def test_a_line_that_the_example_has_too(text: str, line: int, tmp_path: Path) -> None:
+    """Where setup has copied it, it is to be changed in both."""
+    file = tmp_path / ".env"
+    file.write_text(text)
+
+    def told() -> str:
+        with pytest.raises(Problem) as broken:
+            env_file.read(file)
+        return broken.value.what
+
+    assert ".env.example" not in told()
+    file.with_name(".env.example").write_text(text)
+    assert f"{file} cannot be read: line {line} is not NAME=value, as in .env.example." == told()
+    file.with_name(".env.example").write_bytes("é".encode("cp1252"))
+    assert ".env.example" not in told()
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
 def test_the_remedy_for_another_encoding_works(encoding: str, tmp_path: Path) -> None:
     file = tmp_path / "my project" / ".env"

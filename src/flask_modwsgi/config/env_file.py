@@ -1,5 +1,6 @@
 """Reads ``.env`` as python-dotenv does; but a line that it would skip is a problem here."""
 
+import contextlib
 import io
 import re
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from .. import problems
 from ..machine import files
+from ..problems.problem import Problem
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -56,18 +58,31 @@ def _assignments(file: Path) -> Iterator[tuple[str, str, int, bool]]:
     # Not at the top: this module is also imported before python-dotenv is installed.
     from dotenv.parser import parse_stream
 
-    for binding in parse_stream(io.StringIO(_decoded(file), newline=None)):
+    for binding in parse_stream(io.StringIO(decoded(file), newline=None)):
         text = binding.original.string
         blank = text[: len(text) - len(text.lstrip())]
         line = binding.original.line + blank.count("\n")
         if binding.error:
-            raise problems.env_file_broken(file, line, "is not NAME=value")
+            origin = ", as in .env.example" if _is_in_example(file, text) else ""
+            raise problems.env_file_broken(file, line, f"is not NAME=value{origin}")
         if binding.key is not None:
             is_exported = re.match(r"export[^\S\r\n]", text.lstrip()) is not None
             yield binding.key, binding.value or "", line, is_exported
 
 
-def _decoded(file: Path) -> str:
+def _is_in_example(file: Path, text: str) -> bool:
+    """Whether the project's example, from which setup makes the file, has the same lines."""
+    example = file.with_name(".env.example")
+    with contextlib.suppress(Problem):
+        return example.exists() and text.strip() in decoded(example)
+    return False
+
+
+def decoded(file: Path) -> str:
+    """The text of the file.
+
+    :raises Problem: it is not text in UTF-8.
+    """
     data = files.source(file)
     if data.startswith(UTF_16):
         raise problems.env_file_broken(file, 1, "is in UTF-16", encoding="UTF-16")

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import problems
 from ..apache import processes, state
-from ..config import reference
+from ..config import env_file, reference
 from ..config.project import Project
 from ..doctor import check_places
 from ..doctor.checklist import SETUP, before
@@ -101,6 +101,8 @@ def _chosen(
 def _check_build(plan: Plan, lacking: list[str]) -> None:
     """Make room, and check that everything is there that a build needs."""
     project, kind = plan.project, plan.apache.kind
+    if not project.env_file.exists():
+        _example(project)
     environments.prune(project, _served(project))  # what a killed setup left
     check_places.check_build_space(project)
     if wheel_cache.kept(plan):
@@ -182,8 +184,7 @@ def make_env_file(project: Project, account: Account) -> None:
     file = project.env_file.resolve()  # releases share one through a link
     if file.exists():
         return
-    example = project.root / ".env.example"
-    text = files.source(example).decode() if example.exists() else reference.env_example(8000, "/")
+    text = _example(project)
     own = {"FLASK_SECRET_KEY": secrets.token_hex(32)}
     is_named = bool(os.environ.get("RUN_USER")) and not account.is_me
     if is_named:
@@ -196,6 +197,15 @@ def make_env_file(project: Project, account: Account) -> None:
     if is_named and accounts.has_own_group(account):
         os.chown(file, -1, account.gid)
         file.chmod(0o640)
+
+
+def _example(project: Project) -> str:
+    """What ``.env`` is made from.
+
+    :raises Problem: it is no text in UTF-8.
+    """
+    file = project.root / ".env.example"
+    return env_file.decoded(file) if file.exists() else reference.env_example(8000, "/")
 
 
 def _prove(project: Project) -> dict[str, Any]:
