@@ -26,6 +26,10 @@ def told_by(traceback: str) -> object:
     return import_failures.from_traceback(traceback, "www-data", OWN)
 
 
+def levelled(text: str) -> object:
+    return events.read_error(f"[2026-11-22 19:31:20.1] [wsgi:error] [pid 7] {text}".encode())
+
+
 def refused(output: str) -> object:
     return refusals.reason("Installing requirements.txt", output, OWN)
 
@@ -42,6 +46,13 @@ READERS: list[tuple[Callable[[str], object], str]] = [
         ),
         "[script ",
     ),
+    *((levelled, word) for word in ("{", "a=", 'a="')),
+    (lambda text: levelled(f"{{{text}"), '"level":   '),
+    (lambda text: levelled(f'a="{text}'), 'a=" '),
+    (lambda text: levelled(f"a={text}"), "a "),
+    (levelled, "a=b "),
+    (levelled, "a - "),
+    (levelled, "\x1b[0"),
     (lambda text: noise.is_routine(event(text)), "Adding '"),
     (lambda text: noise.is_routine(event(text)), "AH00489: "),
     (said, "(98)AH00072:  address a:"),

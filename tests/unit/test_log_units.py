@@ -203,6 +203,27 @@ def test_an_error_has_the_time_zone_it_was_written_in() -> None:
         ("2026-11-30 03:00:00,123 x failed", "error"),
         ("2026-11-30 03:00:00,123 it said that there is no INFO here", "error"),
         ("2026-11-30 03:00:00,123 KeyError: 'INFO '", "error"),
+        ("11/30/2026 03:00:00 AM INFO x", "info"),
+        ("30.11.2026 03:00:00 INFO x", "info"),
+        ("Nov 30 03:00:00 INFO x", "info"),
+        ("03:00:00,123 shop DEBUG x", "debug"),
+        ("11/30/2026 03:00:00 PM ERROR INFO x", "error"),
+        ("12:00 is no INFO x", "error"),
+        ("root - INFO - x", "info"),
+        ("shop.cart | WARNING | x", "warning"),
+        ("shop - ERROR - INFO - x", "error"),
+        ("it - so it said - was an INFO x", "error"),
+        ("\x1b[32mINFO\x1b[0m x", "info"),
+        ("\x1b[31mERROR\x1b[0m INFO x", "error"),
+        ('{"asctime": "2026", "levelname": "INFO", "message": "x"}', "info"),
+        ('{"event": "the \\"level\\": \\"info\\"", "level": "error"}', "error"),
+        ("{'severity' : 'Warning', 'message': 'x'}", "warning"),
+        ('{"level": "critical", "message": "level=info"}', "error"),
+        ('{"message": "level=info"}', "error"),
+        ("level=info msg=x", "info"),
+        ('ts=2026-11-30T03:00:00Z msg="a level=info" level=error', "error"),
+        ('ts=2026-11-30T03:00:00Z msg="it is \\"late\\"" level=warn', "warning"),
+        ("it was level=info", "error"),
         ("/srv/x/app.py:3: DeprecationWarning: use another", "warning"),
         ("ERROR:shop:it failed", "error"),
         ("INFORMATION is lost", "error"),
@@ -212,20 +233,23 @@ def test_an_error_has_the_time_zone_it_was_written_in() -> None:
 )
 def test_what_says_itself_that_it_is_no_error_is_none(message: str, level: str) -> None:
     """By a logging of the application's own, on sys.stderr; of other parts nothing is believed."""
-    line = b"[2026-11-22 19:31:57.288637 +0000] [%s:error] [pid 3] " + message.encode()
+    escaped = message.encode().replace(b"\\", b"\\\\")
+    line = b"[2026-11-22 19:31:57.288637 +0000] [%s:error] [pid 3] " + escaped
     assert events.read_error(line % b"wsgi")["level"] == level
     assert events.read_error(line % b"core")["level"] == "error"
 
 
 @pytest.mark.parametrize(
-    "piece", ["-", " ", "- ", "a-", "a", "a ", "[", "[]", "1", "1 ", "|", "x["]
+    "piece",
+    ["-", " ", "- ", "a-", "a", "a ", "[", "[]", "1", "1 ", "|", "x[", "a - ", "\x1b[", "1:11:"],
 )
 def test_no_line_takes_long_to_read(piece: str) -> None:
     """Its writer may have words of a client in it."""
     words = piece * (8000 // len(piece))
     started = time.process_time()
     for end in ("", " ", "!"):
-        assert events._level_of(f"2026-11-30 03:00:00,123 {words}{end}") == "error"
+        for start in ("2026-11-30 03:00:00,123 ", "", "{", "a=", 'a="'):
+            assert events._level_of(f"{start}{words}{end}") == "error"
     assert time.process_time() - started < 1
 
 

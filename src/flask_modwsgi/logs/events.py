@@ -32,16 +32,33 @@ _ERROR = re.compile(
 # mod_wsgi puts this before every line of the application; it is always the same path.
 SCRIPT = re.compile(rb"\[script [^][]*\] ")
 # How logging that an application set up itself begins its lines on sys.stderr, as alembic and loguru do, and
-# what Python warns of. Up to three words, such as the logger and the thread, may be before the level. Where
-# one ends is certain, so that no line takes long to read.
+# what Python warns of. Up to three words, such as the logger and the thread, may be before the level: after a
+# time, or each with a hyphen or a bar behind it. Where one ends is certain, so that no line takes long to read.
 _LOGGED_LEVEL = re.compile(
-    r"""(?:\[?\d{4}-\d\d-\d\d[ T][\d:,.]++(?:\ ?(?:Z|[+-]\d\d:?\d\d))?\]?(?:[\s|:]|-(?=\s))*
+    r"""(?:\[?(?:(?:\d{1,4}[-/.]\d\d?[-/.]\d{2,4}|\d{8}|[A-Z][a-z]{2}\ [ \d]\d)[ T][\d:,.]++|\d\d?:\d\d:[\d,.]++)
+        (?:\ ?[AP]M\b)?(?:\ ?(?:Z|[+-]\d\d:?\d\d))?\]?(?:[\s|:]|-(?=\s))*
         (?:(?!\[?(?:ERROR|CRITICAL|FATAL)\b)
            (?:\[[^][]*\]|[^\s|:[\]-][^\s|:[\]]*(?:\[\d+\]|\ \(\w+\))?)(?:[\s|:]|-(?=\s))+){0,3}?
+      |(?:(?!(?:ERROR|CRITICAL|FATAL)\b)[^\s|]++\ [|-]\ ){1,3}?
     )?\[?(TRACE|DEBUG|INFO|SUCCESS|WARN)(?:I|ING)?\b[]:|\s]""",
     re.VERBOSE,
 )
-_LEVELS = {"TRACE": "debug", "SUCCESS": "info", "WARN": "warning"}  # the others have their own name
+# A field of JSON, of what Python shows of a dictionary, or of logfmt, where other fields may have any text.
+_LEVEL_FIELD = re.compile(
+    r"""\{.*?(?P<quote>["'])(?:level(?:name)?|severity)(?P=quote)\s*+:\s*+["'](?P<named>\w+)
+    |(?:\w++=(?:"(?:[^"\\]|\\.)*+"|[^\s"]*+)\s++)*?(?:level(?:name)?|severity)="?(?P<assigned>\w+)""",
+    re.VERBOSE | re.DOTALL,
+)
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_LESSER = {
+    "trace": "debug",
+    "debug": "debug",
+    "info": "info",
+    "success": "info",
+    "notice": "notice",
+    "warn": "warning",
+    "warning": "warning",
+}
 _WARNED = re.compile(r"\S+:\d+: \w*Warning: ")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _CONTROLS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
@@ -187,8 +204,12 @@ def _of_apache(line: bytes) -> Event:
 
 def _level_of(message: str) -> str:
     """Of what is written to ``sys.stderr``: error, unless it says itself that it is none."""
+    if "\x1b" in message:
+        message = _COLOUR.sub("", message)
+    if found := _LEVEL_FIELD.match(message):
+        return _LESSER.get((found["named"] or found["assigned"]).lower(), "error")
     if found := _LOGGED_LEVEL.match(message):
-        return _LEVELS.get(found[1], found[1].lower())
+        return _LESSER[found[1].lower()]
     return "warning" if _WARNED.match(message) else "error"
 
 
