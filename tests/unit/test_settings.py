@@ -365,7 +365,11 @@ def test_the_remedy_for_a_wrong_value_mends_where_it_is(
         subprocess.run(["sh", "-c", refused.value.remedy[0]], cwd=tmp_path, check=True)
     found = Facts(Project(tmp_path)).settings
     assert (found.port, found.content_security_policy) == (8080, "default-src 'self'")
-    assert "HTTPS_PORT=1\n" in file.read_text()
+    assert file.read_text() == (
+        "HTTPS_PORT=1\n# export PORT = 80x\nexport PORT=8080\n"
+        f"# TLS_KEY=a b\nTLS_KEY={settings.SETTINGS['TLS_KEY'].example}\n"
+        f"# {policy}='$x'\n{policy}=\"default-src 'self'\"\n"
+    )
     assert env_file.exported(file) == {"PORT"}
     monkeypatch.setenv("PORT", "80y")
     with pytest.raises(Problem, match="PORT=80y is not valid") as refused:
@@ -376,6 +380,30 @@ def test_the_remedy_for_a_wrong_value_mends_where_it_is(
     with pytest.raises(Problem) as refused:
         _ = Facts(Project(tmp_path)).settings
     assert shlex.split(refused.value.remedy[0]) == [f"{policy}=default-src 'self'", "./run"]
+
+
+@pytest.mark.parametrize(
+    "line", ["MODE=production", "THREADS=auto", "LOG_FORMAT=%(message)s", "LOG_LEVEL=verbose"]
+)
+def test_a_variable_of_the_application_with_the_name_of_a_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """Its value is kept, and the way out is to rename it in the code."""
+    name = line.partition("=")[0]
+    monkeypatch.delenv(name, raising=False)
+    file = tmp_path / ".env"
+    file.write_text(f" {line}\nA=1\n")
+    with pytest.raises(Problem) as refused:
+        _ = Facts(Project(tmp_path)).settings
+    assert f"means something else by {name}, choose another name" in refused.value.why
+    subprocess.run(["sh", "-c", refused.value.remedy[0]], cwd=tmp_path, check=True)
+    assert file.read_text().startswith(f"#  {line}\n {name}=")
+    _ = Facts(Project(tmp_path)).settings
+
+
+@pytest.mark.parametrize(("given", "level"), [("WARN", "warning"), ("fatal", "critical")])
+def test_levels_have_the_names_that_logging_has(given: str, level: str) -> None:
+    assert settings.load({"LOG_LEVEL": given}).log_level == level
 
 
 def test_remedies_that_add_a_line_add_one_where_the_last_has_no_end(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """How the text of a setting becomes its value. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -51,6 +51,13 @@ def one_of(*words: str) -> Parser[str]:
     return Parser(f"{', '.join(words[:-1])} or {words[-1]}", lambda text: parse(text.lower()))
 
 
+def also(parser: Parser[Value], names: Mapping[str, str]) -> Parser[Value]:
+    """The same parser, which takes other names, in capital letters or not, for some of its words."""
+    return Parser(
+        parser.allowed, lambda text: parser.parse(names.get(text.lower(), text)), parser.unit
+    )
+
+
 def if_empty(parser: Parser[Value], value: Callable[[], Other]) -> Parser[Value | Other]:
     """The same parser, but `value()` for an empty text."""
     return Parser(parser.allowed, lambda text: parser.parse(text) if text else value(), parser.unit)
@@ -66,6 +73,11 @@ def url_paths(text: str) -> str:
     return " ".join(map(normal_url_path, text.replace(",", " ").split()))
 
 
+# Python's logging has two names for some levels.
+log_level = also(
+    one_of("debug", "info", "warning", "error", "critical"),
+    {"warn": "warning", "fatal": "critical"},
+)
 port = number(1, 65535)
 address = Parser("an address of this machine", matching(r"[\w.:-]+"))
 url_path = Parser("a URL path of letters, digits and . _ ~ -", normal_url_path)

@@ -145,7 +145,7 @@ class Settings:
         "text",
     )
     log_level: str = setting(
-        one_of("debug", "info", "warning", "error", "critical"),
+        parsers.log_level,
         "Lowest level of the application's messages that is logged.",
         "info",
         at_reload=True,

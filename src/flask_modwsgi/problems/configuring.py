@@ -23,14 +23,17 @@ def setting_invalid(
 ) -> Values:
     """{name}={given}{where} is not valid.
     {name} takes {allowed}.
+    If the application means something else by {name}, choose another name in its code.{kept}
     $ {remedy}
     """
     if not in_file:
-        return {"where": "", "remedy": f"{name}={shlex.quote(example)} ./run"}
+        return {"where": "", "kept": "", "remedy": f"{name}={shlex.quote(example)} ./run"}
     value = f'"{example}"' if " " in example else example
-    # As python-dotenv has it: spaces before the sign, and a word for shells.
-    replaced = systems.replace_in(".env", rf"s|^(export +)?{name} *=.*|\1{name}={value}|")
-    return {"where": " in .env", "remedy": replaced}
+    # As python-dotenv has it: spaces before the name and the sign, and a word for shells.
+    line = f"^ *(export +)?{name} *="
+    script = f"/{line}/{{h;s|^|# |;p;g;s| *=.*|={value}|;}}"
+    kept = " This command keeps the line as a comment, and adds one with a value that is possible:"
+    return {"where": " in .env", "kept": kept, "remedy": systems.replace_in(".env", script)}
 
 
 @entry("has only 6 characters")
