@@ -40,6 +40,8 @@ READERS: list[tuple[Callable[[str], object], str]] = [
     (lambda text: deaths.is_loop([event(text)], []), "WSGI0146: "),
     (lambda text: tracebacks.without_scaffold([f"  {text}x"]), "^"),
     (lambda text: tracebacks.without_scaffold([f"  {text}"]), 'File "'),
+    (lambda text: tracebacks.last_chain([event(text)]), "  + Exception Group "),
+    (lambda text: told_by(f"  {text}"), "| "),
     (
         lambda text: events.read_error(
             f"[2026-11-22 19:31:20.1] [wsgi:error] [pid 7] {text}".encode()

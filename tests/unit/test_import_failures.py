@@ -391,6 +391,44 @@ def test_an_error_that_was_only_logged_before_is_not_the_reason(tmp_path: Path) 
     assert problem and problem.slug == "app-broken"
 
 
+GROUP = """
+def fail():
+    raise ValueError("of two\\nlines")
+
+def both():
+    failures = []
+    for number in range(2):
+        try:
+            fail()
+        except ValueError as failure:
+            failures.append(ExceptionGroup("inner", [failure, KeyError("key")]))
+    raise ExceptionGroup("both", failures)
+
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["both()", "try:\n    {}['a']\nexcept KeyError:\n    both()"],
+    ids=["alone", "in a chain"],
+)
+def test_a_group_of_exceptions(tmp_path: Path, call: str) -> None:
+    """All that is in it is shown, and the file is that of the last one."""
+    own = tmp_path.resolve()
+    (own / "grouped.py").write_text(GROUP + call)
+    done = subprocess.run([sys.executable, "grouped.py"], cwd=own, capture_output=True, text=True)
+    assert "  + Exception Group Traceback" in done.stderr
+    problem = rehearsed(f"before\n{done.stderr}")
+    assert problem and problem.slug == "app-broken"
+    assert "\nException Group Traceback (most recent call last):\n" in problem.what
+    assert problem.what.endswith("\n      +------------------------------------")
+    *_, group = done.stderr.partition("  + Exception Group")
+    (found,) = tracebacks.tracebacks(events.printed(f"Loading ...  + Exception Group{group}"))
+    assert "\nExceptionGroup: both (2 sub-exceptions)\n" in found
+    assert found.count("ValueError: of two\nlines") == 2
+    assert "${EDITOR:-vi} +3 shop.py" in loaded_with(own, GROUP + call).stderr
+
+
 def test_the_errors_of_the_flask_command_are_its_own(tmp_path: Path) -> None:
     done = loaded_with(tmp_path, "application = 5\n")
     assert done.stderr.startswith("Usage: ./run flask routes")
@@ -487,7 +525,8 @@ def raised_by(own: Path, source: str) -> str:
     [
         ("{own}/uploads/2026/a.png", "uploads"),
         ("uploads/a.png", "uploads"),
-        ("/etc/shop/cache", "shop"),
+        ("uploads", "uploads"),  # to be made
+        ("/var/cache/shop", "shop"),
     ],
 )
 def test_a_folder_that_the_unit_or_the_container_keeps_read_only(

@@ -34,7 +34,7 @@ _RUN = re.compile(r'^  File ".*/flask/app\.py", line \d+, in run$', re.MULTILINE
 _DATABASE = re.compile(
     r"OperationalError\W.{0,99}(?:unable to open database file|attempt to write a readonly database)"
 )
-_FRAME = re.compile(r'^  File "(.+?)", line (\d+)', re.MULTILINE)
+_FRAME = re.compile(r'^  [ |]*File "(.+?)", line (\d+)', re.MULTILINE)
 _TAKEN = re.compile(r"^OSError: \[Errno (?:98|48)\]", re.MULTILINE)
 # What Python says where a file is not the module that was meant.
 _MISTAKEN = re.compile(
@@ -168,14 +168,16 @@ def denied(traceback: str, user: str, own: Path) -> Problem | None:
 
 
 def _read_only(path: Path, user: str, own: Path, traceback: str) -> Problem:
-    """The folder that may not be written: one of the project's own, or that of any other file."""
+    """What may not be written: one of the project's own folders, or that of any other file."""
     data = Project(own).data
     here = Path(os.path.realpath(own / path))
     if here.is_relative_to(os.path.realpath(data)):
         return problems.disk_read_only(data)
     root = Path(os.path.realpath(own))
-    inside = here.parent.is_relative_to(root) and here.parent != root
-    folder = root / here.relative_to(root).parts[0] if inside else here.parent
+    if root in here.parents:
+        folder = root / here.relative_to(root).parts[0]
+    else:
+        folder = here.parent if here.suffix else here
     return problems.folder_read_only(str(path), folder, user, str(data), traceback)
 
 

@@ -12,15 +12,19 @@ _SCAFFOLD = re.compile(
     r'  File "(<frozen (runpy|importlib)|.*/flask_modwsgi/worker/\w+\.py|.*/mod_wsgi/express/'
     r"|.*/handler\.wsgi)"
 )
-# Also after a line that the application did not finish; not that of an exception group, which is indented.
-_HEAD = re.compile(r"^(?:\S.*)?(Traceback \(most recent call last\):?)$")
+# Also after a line that the application did not finish; not that of an exception in a group, which has a margin.
+_HEAD = re.compile(
+    r"^(?:\S.*?)?(?:  \+ (?=Exception Group ))?((?:Exception Group )?Traceback \(most recent call last\):?)$"
+)
+_MARGIN = "  | "  # of a group
+_GROUP_END = re.compile(r"^    [ ]*\+-+$")
 _UNDERLINING = re.compile(r"^\s*[\^~][\s\^~]*$")
 _SYNTAX = re.compile(r"(Syntax|Indentation|Tab)Error:")
 # The first of several, each of which led to the next one.
 _FIRST = re.compile(
     r"(?<!^The above exception was the direct cause of the following exception:\n\n)"
     r"(?<!^During handling of the above exception, another exception occurred:\n\n)"
-    r"^(?:\S.*)?Traceback \(most recent call last\):?$",
+    r"^(?:\S.*)?(?:  \+ Exception Group )?Traceback \(most recent call last\):?$",
     re.MULTILINE,
 )
 _Writer = tuple[int | None, str | None]
@@ -37,10 +41,19 @@ def tracebacks(log: Iterable[Event]) -> list[str]:
         if head := _HEAD.search(text):
             open_ones[writer] = [head[1]]
         elif writer in open_ones and text.strip():
-            open_ones[writer].append(text)
-            if not text.startswith(" "):
+            one = open_ones[writer]
+            if _GROUP_END.match(one[-1]) and not text.startswith("    "):
+                del open_ones[writer]
+                continue
+            one.append(text)
+            if one[0].startswith("Exception Group"):
+                # Another exception of the group, or of one around it, may follow.
+                if _GROUP_END.match(text) and not any(one is other for other in found):
+                    found.append(one)
+            elif not text.startswith(" "):
                 found.append(open_ones.pop(writer))
-    return ["\n".join(without_scaffold(one)) for one in found]
+    plain = ([line.removeprefix(_MARGIN) for line in one] for one in found)
+    return ["\n".join(without_scaffold(one)) for one in plain]
 
 
 def last_chain(log: Iterable[Event]) -> list[str]:
