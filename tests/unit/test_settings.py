@@ -1,11 +1,13 @@
 """Settings: what they may be, where they come from, how they are shown, and ``.env``."""
 
+import io
 import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import dotenv
 import pytest
 from conftest import ROOT
 
@@ -175,7 +177,7 @@ def written(text: str | bytes) -> dict[str, str]:
         ('A="x \\" \\\\ ${HOME} $B"  # why\n', {"A": 'x " \\ ${HOME} $B'}),
         ('A="two\nlines"\nB=\n', {"A": "two\nlines", "B": ""}),
         ("# only a comment\n\n", {}),
-        ("A", {"A": ""}),
+        ("A", {}),
         ("A=é\nA=ü", {"A": "ü"}),
     ],
 )
@@ -204,6 +206,17 @@ def test_a_name_with_several_values(text: str, told: str, tmp_path: Path) -> Non
     file.write_text(text)
     assert env_file.repeated(file) == told
     assert env_file.repeated(tmp_path / "none") == env_file.missing(file) == ""
+
+
+@pytest.mark.parametrize("text", ["D\n", "A=1\nexport D\n", "D # later\n"])
+def test_a_name_without_a_value_is_not_set(text: str, tmp_path: Path) -> None:
+    """So that the application's own default counts, as under flask run."""
+    assert "D" not in written(text)
+    assert written(f"{text}D=\n")["D"] == ""
+    assert written(f"D=1\n{text}")["D"] == "1"  # as in a shell, where only export says more
+    (tmp_path / ".env").write_text(f"D=1\n{text}")
+    assert env_file.repeated(tmp_path / ".env") == ""
+    assert dotenv.dotenv_values(stream=io.StringIO(text))["D"] is None
 
 
 def test_no_file_has_no_variables(tmp_path: Path) -> None:

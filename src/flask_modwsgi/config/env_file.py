@@ -16,9 +16,11 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 def read(file: Path) -> dict[str, str]:
     """The variables in the file, with every character unchanged; none if there is no file.
 
+    A name without an equals sign has no value, as for python-dotenv, and is no variable.
+
     :raises Problem: it is not text in UTF-8, or a line is no assignment.
     """
-    return {name: value for name, value, *_ in _assignments(file)}
+    return {name: value for name, value, *_ in _assignments(file) if value is not None}
 
 
 def exported(file: Path) -> set[str]:
@@ -41,6 +43,8 @@ def repeated(file: Path) -> str:
     """
     lines: dict[str, list[int]] = {}
     for name, value, line, _ in _assignments(file):
+        if value is None:
+            continue
         # One that is empty, as in .env.example, is no other value.
         lines[name] = [*lines.get(name, []), line] if value or name in lines else []
     told = [
@@ -51,8 +55,8 @@ def repeated(file: Path) -> str:
     return f"{'; '.join(told)}: the last line counts" if told else ""
 
 
-def _assignments(file: Path) -> Iterator[tuple[str, str, int, bool]]:
-    """Each name with its value, the number of its line, and whether ``export`` is before it."""
+def _assignments(file: Path) -> Iterator[tuple[str, str | None, int, bool]]:
+    """Each name with its value, if it has one, the number of its line, and whether ``export`` is before it."""
     if not file.exists():
         return
     # Not at the top: this module is also imported before python-dotenv is installed.
@@ -67,7 +71,7 @@ def _assignments(file: Path) -> Iterator[tuple[str, str, int, bool]]:
             raise problems.env_file_broken(file, line, f"is not NAME=value{origin}")
         if binding.key is not None:
             is_exported = re.match(r"export[^\S\r\n]", text.lstrip()) is not None
-            yield binding.key, binding.value or "", line, is_exported
+            yield binding.key, binding.value, line, is_exported
 
 
 def _is_in_example(file: Path, text: str) -> bool:
