@@ -44,3 +44,33 @@ def test_a_wrapped_application_has_its_own_pages(tmp_path: Path) -> None:
     (tmp_path / "templates" / "error.html").write_text(OWN)
     error_pages.write(ProxyFix(application), tmp_path / "pages")
     assert "<p>Sorry: 404</p>" in (tmp_path / "pages" / "404.var").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("template", "is_own"),
+    [
+        ("<p>Sorry: {{ code }} {{ message }}</p>", False),
+        ("<p>Sorry: {{ status|string }}</p>", False),
+        ("<p>Sorry</p>", True),
+        ("<p>Sorry{{ name|default('.') }}{% if user %} {{ user.name }}{% endif %}</p>", True),
+        ("<title>{{ title }}</title><p>Sorry: {{ error.code }}</p>", True),
+        ("{% include 'inner.html' %}", True),
+        ("{% extends 'layout.html' %}{% block main %}{{ error.code }}{% endblock %}", True),
+    ],
+)
+def test_a_template_with_variables_that_are_not_there_is_replaced(
+    tmp_path: Path, template: str, is_own: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the page would be blank; not where only a part of it is."""
+    caplog.set_level("INFO")
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "error.html").write_text(template)
+    (folder / "inner.html").write_text("<p>Sorry: {{ error.code }}</p>")
+    (folder / "layout.html").write_text("{{ title }}<p>Sorry: {% block main %}{% endblock %}</p>")
+    application = Flask(__name__, root_path=str(tmp_path))
+    error_pages.write(application, tmp_path / "pages")
+    page = (tmp_path / "pages" / "413.var").read_text("utf-8")
+    assert ("<p>Sorry" in page) == is_own
+    assert ("<h1>413 " in page) != is_own
+    assert ("is undefined" in caplog.text) != is_own

@@ -8,8 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from flask import render_template
-from jinja2 import TemplateNotFound
+from jinja2 import Environment, Template, TemplateNotFound, meta
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from ..apache import app_profile
@@ -59,7 +58,8 @@ def write(application: Any, folder: Path) -> None:
         part.replace(folder / f"{status}.var")
     if failures:
         app_logging.LOGGER.info(
-            "error.html does not work without a request, so Apache's own errors have plain pages: %r",
+            "error.html does not work with only error and request_id, without a request, so Apache's own"
+            " errors have plain pages: %r",
             failures[0],
         )
 
@@ -74,7 +74,9 @@ def _html(application: Any, error: HTTPException, failures: list[Exception]) -> 
         if application is not None:
             root = PREFIX + application.config["APPLICATION_ROOT"].rstrip("/")
             with application.test_request_context(base_url=f"http://localhost{root}/"):
-                return render_template("error.html", error=error, request_id=REQUEST_ID)
+                context: dict[str, Any] = {"error": error, "request_id": REQUEST_ID}
+                application.update_template_context(context)
+                return str(_template(application.jinja_env).render(context))
     except TemplateNotFound:
         pass
     except Exception as failure:  # it may need a user who is logged in, for example
@@ -84,6 +86,23 @@ def _html(application: Any, error: HTTPException, failures: list[Exception]) -> 
         f'<!doctype html>\n<html lang="en">\n<title>{title}</title>\n<h1>{title}</h1>\n'
         f"<p>{error.description}</p>\n<p>Request {REQUEST_ID}</p>\n"
     )
+
+
+def _template(environment: Environment) -> Template:
+    """The application's ``error.html``.
+
+    If it does not use ``error``, as where the application gives it other variables, it fails where it would
+    show one that is not there: the page would be blank.
+    """
+    template = environment.get_template("error.html")
+    if environment.loader is None:
+        return template
+    source, *_ = environment.loader.get_source(environment, "error.html")
+    if "error" in meta.find_undeclared_variables(environment.parse(source)):
+        return template
+    fails = {"__str__": environment.undefined._fail_with_undefined_error, "__slots__": ()}
+    shown = type("Shown", (environment.undefined,), fails)
+    return environment.overlay(undefined=shown).get_template("error.html")
 
 
 def _json(error: HTTPException) -> str:
