@@ -200,6 +200,9 @@ def test_an_error_has_the_time_zone_it_was_written_in() -> None:
         ("2026-11-30 03:00:00,123 - my-shop - WARNING - x", "warning"),
         ("2026-11-30 03:00:00,123 ERROR INFO x", "error"),
         ("2026-11-30 03:00:00,123 shop CRITICAL INFO x", "error"),
+        ("2026-11-30 03:00:00 [error    ] INFO endpoint is down", "error"),  # structlog
+        ("2026-11-30 03:00:00 [critical ] DEBUG must be off", "error"),
+        ("2026-11-30 03:00:00,123 my_app: error INFO x", "error"),
         ("2026-11-30 03:00:00,123 x failed", "error"),
         ("2026-11-30 03:00:00,123 it said that there is no INFO here", "error"),
         ("2026-11-30 03:00:00,123 KeyError: 'INFO '", "error"),

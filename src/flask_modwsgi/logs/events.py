@@ -37,7 +37,7 @@ SCRIPT = re.compile(rb"\[script [^][]*\] ")
 _LOGGED_LEVEL = re.compile(
     r"""(?:\[?(?:(?:\d{1,4}[-/.]\d\d?[-/.]\d{2,4}|\d{8}|[A-Z][a-z]{2}\ [ \d]\d)[ T][\d:,.]++|\d\d?:\d\d:[\d,.]++)
         (?:\ ?[AP]M\b)?(?:\ ?(?:Z|[+-]\d\d:?\d\d))?\]?(?:[\s|:]|-(?=\s))*
-        (?:(?!\[?(?:ERROR|CRITICAL|FATAL)\b)
+        (?:(?!\[?(?i:ERROR|CRITICAL|FATAL|EXCEPTION)\b)
            (?:\[[^][]*\]|[^\s|:[\]-][^\s|:[\]]*(?:\[\d+\]|\ \(\w+\))?)(?:[\s|:]|-(?=\s))+){0,3}?
       |(?:(?!(?:ERROR|CRITICAL|FATAL)\b)[^\s|]++\ [|-]\ ){1,3}?
     )?\[?(TRACE|DEBUG|INFO|SUCCESS|WARN)(?:I|ING)?\b[]:|\s]""",
