@@ -191,6 +191,26 @@ def test_a_cluster_accepts_scaling_by_busy_threads(defaults: Baked, tmp_path: Pa
     assert_valid(kustomize(folder / "production"), tmp_path)
 
 
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_a_cluster_accepts_a_class_and_an_issuer(
+    defaults: Baked, tmp_path: Path, name: str
+) -> None:
+    """The part of the overlays that is commented out, which docs/containers.md describes."""
+    shutil.copytree(defaults.path, tmp_path / "project")
+    folder = tmp_path / "project" / "deploy" / "kubernetes"
+    prepare(folder)
+    file = folder / name / "kustomization.yaml"
+    before = loaded(kustomize(folder / name))["Ingress", "web"]
+    text = file.read_text("utf-8")
+    assert text.count("      # - {op: add") == 2
+    file.write_text(text.replace("      # - {op: add", "      - {op: add"), "utf-8")
+    found = loaded(kustomize(folder / name))["Ingress", "web"]
+    assert set(differences(before, found)) == {"/metadata/annotations", "/spec/ingressClassName"}
+    assert found["spec"]["ingressClassName"] == "nginx"
+    assert found["metadata"]["annotations"] == {"cert-manager.io/cluster-issuer": "letsencrypt"}
+    assert_valid(kustomize(folder / name), tmp_path)
+
+
 def assert_valid(text: str, folder: Path, *options: str) -> list[str]:
     """Valid against the schemas of Kubernetes; what the validation says."""
     file = folder / "all.yaml"
