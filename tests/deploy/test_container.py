@@ -163,7 +163,7 @@ def test_it_serves_with_the_defaults_of_the_image(store: Images, image: str) -> 
     file.write_text(f'{SECRET}\nHOST=127.0.0.2\nCONTENT_SECURITY_POLICY="default-src *"\n')
     file.chmod(0o440)
     shutil.chown(file, 0, 10001)
-    options = ("--volume", f"{file}:{ROOT}/.env:ro", "--env", f"PORT={port}")
+    options = ("--volume", f"{file}:{ROOT}/.env:ro,Z", "--env", f"PORT={port}")
     cluster = (
         "--env",
         "KUBERNETES_SERVICE_HOST=10.0.0.1",
