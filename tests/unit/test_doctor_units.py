@@ -92,6 +92,9 @@ def test_commands_follow_the_system(family: str, monkeypatch: pytest.MonkeyPatch
     assert ("lsof" in systems.port_owner(80)) == (family == "macos")
     assert ("sed -i ''" in systems.replace_in(".env", "s/a/b/")) == (family == "macos")
     assert ("adduser" in systems.new_user("app")) == (family == "alpine")
+    assert ("useradd --system --user-group " in systems.new_user("app")) == (
+        family not in ("alpine", "macos")
+    )
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     line = systems.install("bash")
     assert line.endswith(" bash")

@@ -150,7 +150,7 @@ def port_owner(port: int) -> str:
 
 def new_user(name: str) -> str:
     """The line that makes a system user without a login, and serves as that user."""
-    usual = "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin {name}"
+    usual = "useradd --system --user-group --home-dir /nonexistent --shell /usr/sbin/nologin {name}"
     return _NEW_USER.get(family(), f"{usual} && RUN_USER={{name}} ./run").format(name=name)
 
 
