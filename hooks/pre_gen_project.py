@@ -27,14 +27,15 @@ STDLIB = getattr(sys, "stdlib_module_names", ())  # since Python 3.10
 FLASK = ["blinker", "click", "flask", "itsdangerous", "jinja2", "markupsafe", "werkzeug"]
 SERVER = ["brotli", "dotenv", "flask_modwsgi", "mod_wsgi", "mod_wsgi_packages"]
 SERVER += ["prometheus_client"]
-BUILD = ["packaging", "pip", "pkg_resources", "setuptools", "wheel"]
+BUILD = ["build", "dist", "packaging", "pip", "pkg_resources", "setuptools", "wheel"]
 DEVELOP = ["colorama", "iniconfig", "pluggy", "py", "pygments", "pytest", "ruff"]
-OWN = ["deploy", "run", "tests", "var", "wheels"]
+BY_NAME = ["conftest", "sitecustomize", "usercustomize"]  # what pytest and Python import themselves
+OWN = ["deploy", "instance", "run", "tests", "var", "wheels"]
 # ProtectHome and PrivateTmp of the service, man 5 systemd.exec.
 HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 # The service finds its sockets in that folder (LONGEST of apache/server_root.py).
 LONGEST_ROOT = 85 - len("/var/stand-in")
-TAKEN = {name.lower() for name in (*STDLIB, *FLASK, *SERVER, *BUILD, *DEVELOP, *OWN)}
+TAKEN = {name.lower() for name in (*STDLIB, *FLASK, *SERVER, *BUILD, *DEVELOP, *BY_NAME, *OWN)}
 
 
 def check_project_name(name: str) -> str | None:

@@ -220,7 +220,9 @@ def test_answers_reach_the_files(bake: Bake, answers: dict[str, Any]) -> None:
     assert f"\nReadWritePaths=-{expected['root_path']}/var/data -" in unit
     # What useradd takes, and systemd does not take for a number.
     [account] = re.findall("^User=([a-z][a-z0-9-]{0,31})$", unit, re.MULTILINE)
-    assert f"\n    useradd --system --user-group --home-dir /nonexistent {account}\n" in baked.read("README.md")
+    assert f"\n    useradd --system --user-group --home-dir /nonexistent {account}\n" in baked.read(
+        "README.md"
+    )
     assert account == derive(**answers)["__account"]
     assert f" user={account} group={account} " in baked.read("deploy/vhost.conf")
     settings = dict(re.findall(r"^(\w+)=(.*)$", baked.read(".env.example"), re.MULTILINE))
