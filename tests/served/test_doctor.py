@@ -371,7 +371,8 @@ def test_a_python_that_is_gone(well: Project) -> None:
 def other_python(version: str) -> Path | None:
     """A Python of another minor version than this one, such as 3.13.5."""
     places = [*Path("/usr/bin").glob("python3.1?"), *Path("/usr/local/bin").glob("python3.1?")]
-    places += Path("~/.pyenv/versions").expanduser().glob("3.1?.*/bin/python3")
+    own = Path(pwd.getpwuid(os.geteuid()).pw_dir)  # HOME is a folder of the tests
+    places += own.glob(".pyenv/versions/3.1?.*/bin/python3")
     mine = int(version.split(".")[1])
     for place in places:
         said = subprocess.run([place, "-V"], capture_output=True, text=True).stdout
@@ -384,7 +385,7 @@ def other_python(version: str) -> Path | None:
 def test_a_python_of_another_version(well: Project) -> None:
     """What an upgrade of the system leaves: the link leads to a Python without the packages."""
     python = well.path / ".venv" / "bin" / "python"
-    made = json.loads((well.path / ".venv" / "setup.json").read_text())["python_version"]
+    made = json.loads((well.path / ".venv" / "setup.json").read_text())["recipe"]["python_version"]
     other = other_python(made)
     if other is None:
         pytest.skip("there is one Python only; on Debian: apt-get install python3.13")
