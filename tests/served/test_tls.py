@@ -589,6 +589,9 @@ def test_a_mount_point_and_an_expired_certificate(service: Service, folder: Path
             answer = ask(service.http + path, Host="example.org")
             there = f"https://example.org:{service.env['HTTPS_PORT']}{path}"
             assert (answer.status, answer.headers["Location"]) == (308, there)
+        # The access log would have all of it.
+        for url in (serving.url, f"{service.http}/app/"):
+            assert ask(url, anybody, **{"User-Agent": "a" * 9000}).status == 431
 
 
 def warning(log: str) -> str:
