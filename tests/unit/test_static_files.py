@@ -256,6 +256,8 @@ def test_a_file_is_looked_at_once_a_second(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("time.monotonic", lambda: now)
     versions = static_versions.Versions(tmp_path)
     first = versions.of("a.css")
+    assert {versions.of("a/../" * number + "a.css") for number in range(100)} == {first}
+    assert list(versions._known) == ["a.css"]
     file.write_text("green")
     now += 0.9
     assert versions.of("a.css") == first

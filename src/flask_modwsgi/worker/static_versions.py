@@ -27,6 +27,8 @@ class Versions:
         if known and now < known[0]:
             return known[2]
         path = Path(safe_join(str(self.folder), name) or self.folder)
+        own = str(path.relative_to(self.folder))  # `name` may be any other spelling
+        known = self._known.get(own)
         try:
             status = path.lstat()
             if not stat.S_ISREG(status.st_mode):
@@ -36,10 +38,10 @@ class Versions:
                 version = known[2]
             else:
                 with path.open("rb") as content:
-                    version = fingerprint.of(str(path.relative_to(self.folder)), content)
+                    version = fingerprint.of(own, content)
         except (OSError, ValueError):
             return None
-        self._known[name] = now + FRESH, look, version
+        self._known[own] = now + FRESH, look, version
         return version
 
 
