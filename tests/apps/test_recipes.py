@@ -149,7 +149,7 @@ def test_events(recipe: Recipe, redis: int) -> None:
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="make test-apps PYTHON=python3.12 or newer")
 def test_debugger(workplace: Path, kind: str) -> None:
     project = serving.generate(workplace / "debugger", f"apache={kind}", f"port={free_port()}")
-    follow(blocks(PAGES["debugger"]), project.path, **UV)
+    follow(blocks(PAGES["debugger"]), project.path, "", None, **UV)
     port, views = free_port(), project.path / "hello_flask" / "views.py"
     (line,) = (n for n, text in enumerate(views.read_text().splitlines(), 1) if "return" in text)
     with serving.running(project, "dev", "--debugger", str(port)) as served:
