@@ -59,7 +59,9 @@ def shared(host: Machine, cookies_session: Cookies) -> Iterator[Machine]:
     """The machine, whose Apache serves another site and two projects."""
     shop = bake_with(cookies_session, project_name="Shop", mount_point="/shop")
     shutil.copytree(shop.path, host.root / "var/www/shop", symlinks=True)
-    host.type("chown -R root: /var/www/shop; useradd --system --user-group --home-dir /nonexistent shop")
+    host.type(
+        "chown -R root: /var/www/shop; useradd --system --user-group --home-dir /nonexistent shop"
+    )
     host.type("RUN_USER=shop /var/www/shop/run setup --no-dev", timeout=300)
     (host.root / "var/www/other").mkdir()
     (host.root / "var/www/other/index.html").write_text("another site\n", "utf-8")
