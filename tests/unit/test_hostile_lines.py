@@ -1,11 +1,13 @@
-"""Lines that somebody wrote to keep those busy who read the logs."""
+"""Lines that somebody wrote to keep those busy who read the logs, and paths to keep Apache busy."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from flask_modwsgi.apache import content_types
 from flask_modwsgi.doctor import causes, deaths, import_failures, redaction, tracebacks
 from flask_modwsgi.logs import chunking, events, noise
 from flask_modwsgi.logs.events import Event
@@ -63,6 +65,7 @@ READERS: list[tuple[Callable[[str], object], str]] = [
     (lambda text: told_by(f"OSError: [Errno 28] {text}"), "x: '"),
     (lambda text: told_by(f"OSError: [Errno 30] {text}"), "x: '"),
     (told_by, "OperationalError "),
+    (lambda text: re.search(content_types.PRIVATE, f"{text}x"), "/#"),
     *((refused, word) for word in ("Collecting a\n", "The conflict is caused by:\nx\n")),
     *((refused, f"{word} ") for word in ("Collecting", "editable requirement", "Failed to build")),
 ]

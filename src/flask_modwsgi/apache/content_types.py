@@ -17,7 +17,7 @@ WEB = {
 
 # What is no page, but often a secret, for Apache and Python, in a path that begins with a slash: what is
 # hidden, and copies that editors and tools leave.
-PRIVATE = r"/\.|/#.*#$|~$|\.(?i:bak|orig|rej|sw[a-p]|tmp)$"
+PRIVATE = r"/\.|/#[^/]*#$|~$|\.(?i:bak|orig|rej|sw[a-p]|tmp)$"
 
 # What gets smaller when it is compressed.
 COMPRESSIBLE = (
