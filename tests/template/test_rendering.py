@@ -297,6 +297,42 @@ def test_python_compiles(defaults: Baked) -> None:
         compile(defaults.read(name), name, "exec")
 
 
+ONLY_PINNED = r"""
+import re, runpy, sys
+from importlib import metadata
+from pathlib import Path
+
+pinned = set(re.findall(r"^([\w-]+)==", Path("requirements.txt").read_text(), re.MULTILINE))
+lacking = {
+    module
+    for module, packages in metadata.packages_distributions().items()
+    if pinned.isdisjoint(map(str.lower, packages))
+}
+assert {"dotenv", "pytest"} <= lacking
+
+class Lacking:
+    def find_spec(name, path=None, target=None):
+        if name in lacking:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Lacking)
+sys.path.insert(0, "")
+runpy.run_module("hello_flask", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_without_apache_it_needs_only_what_is_pinned(defaults: Baked, tmp_path: Path) -> None:
+    """With requirements.txt alone, Flask says that it does not read .env."""
+    project = tmp_path / "project"
+    shutil.copytree(defaults.path, project)
+    shutil.copy(project / ".env.example", project / ".env")
+    command = [sys.executable, "-I", "-B", "-c", ONLY_PINNED, "--help"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "flask run [OPTIONS]" in done.stdout
+    assert "Install python-dotenv" in done.stderr
+
+
 def test_only_run_is_executable(defaults: Baked) -> None:
     executable = {name for name, (_, can_run) in contents(defaults.path).items() if can_run}
     assert executable == {"run"}
