@@ -15,13 +15,15 @@ from keyword import iskeyword
 from pathlib import Path
 
 from .. import problems
-from . import own_modules, requirements, syntax
+from . import origins, own_modules, requirements, syntax
+from .syntax import FACTORIES
 
 # The likelier ones first.
-FACTORIES = ("create_app", "make_app")
 SERVED = ("application", "app")
 NAMES = (*SERVED, *FACTORIES)
 FILES = ("wsgi.py", "app.py", "__init__.py")
+# Modules that are made to be started, and may add to an application that they import.
+ENTRIES = ("application", "index", "main", "passenger_wsgi", "run", "server", "wsgi")
 # Calls that take an application and return none that Apache serves, by a part of their name.
 NOT_SERVED = re.compile("api$|asgi|celery|dash|socketio", re.IGNORECASE)
 WSGI = '''\
@@ -59,6 +61,11 @@ class Application:
         return f"{path if self.folder.parts else self.module}:{self.expression}"
 
     @property
+    def variable(self) -> str:
+        """The name in the module with which the expression begins."""
+        return re.split(r"[(.]", self.expression)[0]
+
+    @property
     def name(self) -> str:
         """The import name of the package, or of the single module, as an identifier."""
         return re.sub(r"\W", "_", self.module.partition(".")[0])
@@ -75,7 +82,7 @@ class Application:
     def wsgi_file(self) -> str:
         """What Apache loads: it defines the name ``application``."""
         folder = f'str(root / "{self.folder.as_posix()}"), ' if self.folder.parts else ""
-        first = self.expression.partition("(")[0].partition(".")[0]
+        first = self.variable
         imports = ""
         if not all(part.isidentifier() and not iskeyword(part) for part in self.module.split(".")):
             imports = "from importlib import import_module\n"
@@ -90,10 +97,19 @@ class Application:
 
 def search(root: Path) -> list[Application]:
     """Everything that looks like an application, the likeliest first."""
-    found = []
+    found: list[Application] = []
+    inner: list[Application] = []
     for file in own_modules.files(root):
         with contextlib.suppress(LookupError):
-            found += _in_file(root, file)
+            own = _in_file(root, file)
+            if file.stem in ENTRIES:
+                others = _passed_on(root, file)
+                own = own or [
+                    here for here, there in others if own_modules.adds(root, file, there.file)
+                ]
+                inner += [there for _, there in others if own]
+            found += own
+    found = [one for one in found if one not in inner]
     folders = {one.folder for one in found}
     packages = {folder for folder in folders if own_modules.is_package(root, folder)}
     return sorted((_from_root(one) if one.folder in packages else one for one in found), key=_rank)
@@ -111,9 +127,10 @@ def named(root: Path, text: str) -> Application:
     found: list[Application] = []
     try:
         found = sorted(_in_file(root, file), key=_rank)
-        if not (expression or found):
-            raise LookupError(f"{file} has no call of Flask()")
-        meant = _evaluated(root, file, expression.strip()) if expression else found[0]
+        if expression:
+            meant = _evaluated(root, file, expression.strip())
+        else:
+            meant = found[0] if found else _conventional(root, file)
     except LookupError as error:
         raise problems.app_not_found(text, str(error), _spelled(found)) from None
     as_typed = _from_root(meant)
@@ -171,8 +188,7 @@ def _rank(found: Application) -> tuple[bool, int, int, int, str]:
     def place(names: tuple[str, ...], name: str) -> int:
         return names.index(name) if name in names else len(names)
 
-    name = re.split(r"[(.]", found.expression)[0]
-    places = place(FILES, found.file.name), place(NAMES, name), len(found.file.parts)
+    places = place(FILES, found.file.name), place(NAMES, found.variable), len(found.file.parts)
     return bool(found.lacking), *places, str(found)
 
 
@@ -182,7 +198,7 @@ def _from_root(found: Application) -> Application:
     return replace(found, folder=Path(), module=module)
 
 
-def _in_file(root: Path, file: Path) -> list[Application]:
+def _in_file(root: Path, file: Path, steps: int = origins.STEPS) -> list[Application]:
     """The names in a module that look like an application.
 
     :raises LookupError: it cannot be read, or not be imported.
@@ -190,7 +206,6 @@ def _in_file(root: Path, file: Path) -> list[Application]:
     folder, module = own_modules.place(root, file)
     definitions = syntax.definitions(root, file)
     found: dict[str, Application] = {}
-    factories = {*FACTORIES, *(name for name, node in definitions if syntax.is_factory(node))}
     aliases: dict[str, str] = {}
     before, first = None, ""
     for name, node in definitions:
@@ -204,16 +219,56 @@ def _in_file(root: Path, file: Path) -> list[Application]:
             )
         elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
             called = syntax.last_name(node.value.func)
-            named = syntax.arguments(node.value) & {*found, *aliases, *NAMES}
-            inner = {aliases.get(one, one) for one in named}
-            if called.endswith("Flask") or called in factories:
+            given = syntax.arguments(node.value)
+            inner = {aliases.get(one, one) for one in given & {*found, *aliases, *NAMES}}
+            is_served = name in SERVED and not NOT_SERVED.search(called)
+            if called in FACTORIES or origins.gives_flask(root, file, ast.unparse(node.value.func)):
                 found[name] = Application(file, folder, module, name)
             elif called == "Dash" and not syntax.has_server(node.value):
                 found[name] = Application(file, folder, module, f"{name}.server")
-            elif name in SERVED and inner and not NOT_SERVED.search(called):  # a middleware
+            elif is_served and (inner or _imported(root, file, given, steps)):  # a middleware
                 found = {key: one for key, one in found.items() if key not in inner}
                 found[name] = Application(file, folder, module, name)
     return list(found.values())
+
+
+def _imported(
+    root: Path, file: Path, names: Iterable[str], steps: int = origins.STEPS
+) -> list[tuple[Application, Application]]:
+    """The applications of other files behind `names` of a file: as they are called here, and there."""
+    found = []
+    for name in names if steps else ():
+        with contextlib.suppress(LookupError):
+            place = own_modules.place(root, file)
+            origin = origins.of(root, file, name)
+            if origin is None or origin.file == file:
+                continue
+            for there in _in_file(root, origin.file, steps - 1):
+                if there.variable == origin.name:
+                    expression = name + there.expression.removeprefix(origin.name)
+                    found.append((Application(file, *place, expression, there.lacking), there))
+    return found
+
+
+def _passed_on(root: Path, file: Path) -> list[tuple[Application, Application]]:
+    """The application objects that a file imports by name."""
+    definitions = syntax.definitions(root, file)
+    names = [name for name, node in definitions if isinstance(node, ast.ImportFrom)]
+    found = _imported(root, file, names)
+    return [pair for pair in found if not pair[0].expression.endswith("()")]
+
+
+def _conventional(root: Path, file: Path) -> Application:
+    """What Flask would take of a module that makes no application itself.
+
+    :raises LookupError: nothing.
+    """
+    defined = dict(syntax.definitions(root, file))
+    found = [here for here, _ in _passed_on(root, file)]
+    found += [_evaluated(root, file, name) for name in NAMES if name in defined]
+    if not found:
+        raise LookupError(f"{file} has no call of Flask(), and none of {', '.join(NAMES)}")
+    return found[0]
 
 
 def _evaluated(root: Path, file: Path, expression: str) -> Application:
@@ -224,7 +279,8 @@ def _evaluated(root: Path, file: Path, expression: str) -> Application:
     place = own_modules.place(root, file)
     name, node = syntax.parsed(expression)
     call = node if isinstance(node, ast.Call) else None
-    meant = _meaning(root, file, name.partition(".")[0])
+    origin = origins.of(root, file, name.partition(".")[0])
+    meant = origin and origin.statement
     if "." not in name and isinstance(meant, ast.FunctionDef):
         required = syntax.required_arguments(meant)
         if call:
@@ -235,25 +291,3 @@ def _evaluated(root: Path, file: Path, expression: str) -> Application:
             return Application(file, *place, f"{name}()", required)
     is_factory = not call and meant is None and name in FACTORIES
     return Application(file, *place, ast.unparse(node) + "()" * is_factory)
-
-
-def _meaning(root: Path, file: Path, name: str, steps: int = 5) -> ast.stmt | None:
-    """The statement that gives `name` its value; None where that is outside of the project.
-
-    :raises LookupError: none does.
-    """
-    definitions = dict(syntax.definitions(root, file))
-    found = definitions.get(name)
-    if found is None and "*" not in definitions:
-        raise LookupError(f"{file} does not define {name}")
-    if isinstance(found, ast.ImportFrom) and steps:
-        if found.level > len(file.parent.parts):
-            raise LookupError(f"{file} imports from a folder above the project")
-        folder, _ = own_modules.place(root, file)
-        bases = [file.parents[found.level - 1]] if found.level else [folder, Path(), Path("src")]
-        places = (base.joinpath(*(found.module or "").split(".")) for base in bases)
-        paths = (own_modules.file_of(root, f"{place}/") for place in places)
-        path = next(filter(None, paths), None)
-        original = next(a.name for a in found.names if (a.asname or a.name) == name)
-        return _meaning(root, path, original, steps - 1) if path else None
-    return None if isinstance(found, ast.Import | ast.ImportFrom) else found

@@ -1,5 +1,6 @@
 """The modules of a project: their files, and how they are imported."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,44 @@ def place(root: Path, file: Path) -> tuple[Path, str]:
     while folder.parts and (root / folder / "__init__.py").exists():
         folder = folder.parent
     return folder, ".".join(path.relative_to(folder).parts)
+
+
+def imported(root: Path, file: Path, level: int, module: str) -> Path | None:
+    """The file of a module that `file` imports; None for one outside of the project.
+
+    :param level: The number of dots before its name.
+    :raises LookupError: the dots lead out of the project, or `file` cannot be imported.
+    """
+    if level > len(file.parent.parts):
+        raise LookupError(f"{file} imports from a folder above the project")
+    folder, _ = place(root, file)
+    bases = [file.parents[level - 1]] if level else [folder, Path(), Path("src")]
+    places = (base.joinpath(*module.split(".")) for base in bases)
+    return next(filter(None, (file_of(root, f"{place}/") for place in places)), None)
+
+
+def reached(root: Path, file: Path) -> set[Path]:
+    """The project's files that may be run if one is imported, with itself."""
+    found = [file]
+    for one in found:
+        for level, module in syntax.imports(root, one):
+            with contextlib.suppress(LookupError):
+                path = imported(root, one, level, module)
+                if path and path not in found:
+                    found.append(path)
+    return set(found)
+
+
+def adds(root: Path, file: Path, inner: Path) -> bool:
+    """Whether a file that imports the application of `inner` does more than that.
+
+    Routes may be in modules that only this file imports.
+
+    :raises LookupError: it cannot be read.
+    """
+    others = reached(root, file) - reached(root, inner)
+    uses = (inner in reached(root, one) for one in others - {file})
+    return file in others and (syntax.acts(root, file) or any(uses))
 
 
 def is_package(root: Path, folder: Path, is_named: bool = False) -> bool:

@@ -2,10 +2,19 @@
 
 import ast
 import contextlib
+import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from ..machine import files
+
+# The ends of the names of Flask's class, and of those that are derived from it elsewhere.
+FLASK = ("Flask", "FlaskApp", "OpenAPI", "connexion.App")
+# The likelier one first.
+FACTORIES = ("create_app", "make_app")
+# What a module may do for no other reason than to be started by itself.
+_STARTS = re.compile(r"sys\.path|\b(run|run_server|serve|serve_forever)\(")
 
 
 def definitions(root: Path, file: Path) -> list[tuple[str, ast.stmt]]:
@@ -20,22 +29,48 @@ def definitions(root: Path, file: Path) -> list[tuple[str, ast.stmt]]:
 def imports(root: Path, file: Path) -> Iterator[tuple[int, str]]:
     """The modules that a file imports, each with the number of dots before it.
 
-    A file that cannot be read has none.
+    A name that it imports from one may be a module, too. A file that cannot be read has none.
     """
     with contextlib.suppress(LookupError):
         for node in ast.walk(_tree(root, file)):
             if isinstance(node, ast.Import):
                 yield from ((0, alias.name) for alias in node.names)
             if isinstance(node, ast.ImportFrom):
-                yield node.level, node.module or ""
+                module = node.module or ""
+                yield node.level, module
+                yield from ((node.level, f"{module}.{one.name}".strip(".")) for one in node.names)
+
+
+def acts(root: Path, file: Path) -> bool:
+    """Whether an import of the file does more than to give names their values: it calls or sets something.
+
+    :raises LookupError: it cannot be read, or is no Python.
+    """
+    return any(map(_acts, _statements(_tree(root, file).body)))
+
+
+def _acts(node: ast.stmt) -> bool:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return bool(node.decorator_list)
+    if isinstance(node, ast.Assign):
+        acts = any(isinstance(one, ast.Attribute | ast.Subscript) for one in node.targets)
+    else:
+        is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        acts = is_call or isinstance(node, ast.With | ast.For)
+    return acts and not _STARTS.search(ast.unparse(node))
 
 
 def _tree(root: Path, file: Path) -> ast.Module:
     """:raises LookupError: the file cannot be read, or is no Python."""
     try:
-        return ast.parse(files.source(root / file), str(file))
+        return _parsed(files.source(root / file), str(file))
     except (OSError, SyntaxError, ValueError, RecursionError) as error:
         raise LookupError(f"{file} cannot be read: {error}") from None
+
+
+@lru_cache(1000)  # imports lead to the same files
+def _parsed(source: bytes, name: str) -> ast.Module:
+    return ast.parse(source, name)
 
 
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -57,10 +92,13 @@ def _defined(node: ast.stmt) -> list[str]:
     return [n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
-def is_factory(node: ast.stmt) -> bool:
-    """Whether the node is a function that calls Flask() and returns something."""
-    nodes = list(ast.walk(node)) if isinstance(node, ast.FunctionDef) else []
-    makes = any(isinstance(n, ast.Call) and last_name(n.func).endswith("Flask") for n in nodes)
+def is_factory(node: ast.stmt | None) -> bool:
+    """Whether the node is a function that returns something, and calls Flask() or has a factory's name."""
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    nodes = list(ast.walk(node))
+    calls = (ast.unparse(n.func) for n in nodes if isinstance(n, ast.Call))
+    makes = node.name in FACTORIES or any(called.endswith(FLASK) for called in calls)
     return makes and any(isinstance(n, ast.Return) and n.value for n in nodes)
 
 
@@ -74,12 +112,15 @@ def required_arguments(function: ast.FunctionDef) -> tuple[str, ...]:
 
 
 def arguments(call: ast.Call) -> set[str]:
-    """The variables in the arguments of a call, without those of which it gets an attribute only."""
+    """The variables in the arguments of a call, and the attributes, such as ``blog.app``.
+
+    Of an attribute, the variable is none of them, but for ``app.wsgi_app``.
+    """
     nodes: list[ast.AST] = [*call.args, *call.keywords]
     for node in nodes:
         if not isinstance(node, ast.Attribute) or node.attr == "wsgi_app":
             nodes += ast.iter_child_nodes(node)
-    return {node.id for node in nodes if isinstance(node, ast.Name)}
+    return {ast.unparse(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute)}
 
 
 def has_server(dash: ast.Call) -> bool:
@@ -87,7 +128,8 @@ def has_server(dash: ast.Call) -> bool:
 
     https://dash.plotly.com/reference#dash.dash
     """
-    return len(dash.args) > 1 or any(keyword.arg == "server" for keyword in dash.keywords)
+    given = [*dash.args[1:2], *(one.value for one in dash.keywords if one.arg == "server")]
+    return any(not (isinstance(one, ast.Constant) and one.value is True) for one in given)
 
 
 def last_name(node: ast.expr) -> str:

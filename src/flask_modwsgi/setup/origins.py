@@ -1,0 +1,58 @@
+"""Where a name of a module gets its value, followed through the imports of the project."""
+
+import ast
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import own_modules, syntax
+
+STEPS = 5  # from one file to the next
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A statement that gives a name its value, and the file and the name there."""
+
+    file: Path
+    name: str
+    statement: ast.stmt | None  # None below an import of all
+
+
+def of(root: Path, file: Path, name: str, steps: int = STEPS) -> Origin | None:
+    """Where a name of a file gets its value; None where that is outside of the project.
+
+    :param name: Also an attribute of an imported module, such as ``blog.app``.
+    :raises LookupError: nothing gives it one.
+    """
+    definitions = dict(syntax.definitions(root, file))
+    module, _, attribute = name.rpartition(".")
+    if name in definitions or module not in definitions:
+        module, attribute = name, ""
+    found = definitions.get(module)
+    if found is None and "*" not in definitions:
+        raise LookupError(f"{file} does not define {name}")
+    if not isinstance(found, ast.Import | ast.ImportFrom):
+        return Origin(file, name, found)
+    original = next(a.name for a in found.names if (a.asname or a.name) == module)
+    parts = [original, attribute] if attribute else [original]
+    level = 0
+    if isinstance(found, ast.ImportFrom):
+        level, parts = found.level, [found.module or "", *parts]
+    if not steps or len(parts) == 1:
+        return None
+    path = own_modules.imported(root, file, level, ".".join(parts[:-1]).strip("."))
+    return of(root, path, parts[-1], steps - 1) if path else None
+
+
+def gives_flask(root: Path, file: Path, called: str, steps: int = STEPS) -> bool:
+    """Whether a call returns an application: of Flask, of a class that is derived from it, or of a factory."""
+    if called.endswith(syntax.FLASK):
+        return True
+    with contextlib.suppress(LookupError):
+        found = of(root, file, called) if steps else None
+        if found and isinstance(found.statement, ast.ClassDef):
+            bases = map(ast.unparse, found.statement.bases)
+            return any(gives_flask(root, found.file, base, steps - 1) for base in bases)
+        return found is not None and syntax.is_factory(found.statement)
+    return False

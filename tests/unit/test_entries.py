@@ -1,0 +1,121 @@
+"""`flask-modwsgi init` takes the application that people mean, not one inside of it."""
+
+from pathlib import Path
+
+import pytest
+from test_init import FACTORY, FLASK, OBJECT, project, slug
+
+from flask_modwsgi.setup import applications
+
+IMPORTS = "from app import app\n"
+ROUTES = f"{IMPORTS}@app.get('/')\ndef index():\n    return 'x'\n"
+WRAPPED = "from wrappers import Outer\n"
+CLASS = f"{FLASK}class Site(Flask):\n    pass\n"
+MADE = "    site = Site('x')\n    return site\n"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        # A factory that calls another one, and what calls that.
+        (
+            {
+                "pkg___init_": "from .factory import make\ndef create_app():\n"
+                "    app = make()\n    return app\n",
+                "pkg__factory": FACTORY.replace("create_app", "make"),
+            },
+            ["pkg:create_app()", "pkg.factory:make()"],
+        ),
+        (
+            {
+                "pkg___init_": "from .factory import make\nsite = make()\n",
+                "pkg__factory": FACTORY.replace("create_app", "make"),
+            },
+            ["pkg:site", "pkg.factory:make()"],
+        ),
+        # A middleware around what is imported.
+        (
+            {"wsgi": f"{WRAPPED}from app import app as blog\napp = Outer(blog)\n", "app": OBJECT},
+            ["wsgi:app"],
+        ),
+        (
+            {"wsgi": f"{WRAPPED}import app\napplication = Outer(app.app)\n", "app": OBJECT},
+            ["wsgi:application", "app:app"],
+        ),
+        (
+            {
+                "wsgi": f"{WRAPPED}from shop import web\napplication = Outer(x=web.app)\n",
+                "shop___init_": "",
+                "shop__web": OBJECT,
+            },
+            ["wsgi:application", "shop.web:app"],
+        ),
+        # Routes that only another module loads, or has.
+        ({"wsgi": f"{IMPORTS}from app import views\n", "app__views": ROUTES, "app___init_": OBJECT},
+         ["wsgi:app"]),
+        ({"main": f"{IMPORTS}import routes\n", "routes": ROUTES, "app": OBJECT}, ["main:app"]),
+        ({"server": ROUTES, "app": OBJECT}, ["server:app"]),
+        ({"wsgi": f"import os\nos.environ['A'] = 'b'\n{IMPORTS}", "app": OBJECT}, ["wsgi:app"]),
+        (
+            {
+                "index": f"{IMPORTS}from app import server\napp.layout = None\n",
+                "app": "from dash import Dash\napp = Dash(__name__, server=True)\n"
+                "server = app.server\n",
+            },
+            ["index:app.server"],
+        ),
+        # Modules that only use an application.
+        (
+            {
+                "app___init_": f"{OBJECT}db = 1\nfrom app import main, models\n",
+                "app__main": ROUTES,
+                "app__models": "from app import app, db\n",
+                "run": f"import sys\nsys.path.insert(0, '.')\n{IMPORTS}app.run()\n",
+                "manage": f"{IMPORTS}cli = max(app)\n@cli.command('x')\ndef x(): ...\n",
+                "worker": f"{IMPORTS}import tasks\napp.app_context().push()\n",
+                "tasks": ROUTES,
+            },
+            ["app:app"],
+        ),
+        ({"wsgi": "from app import app as application\n", "app": OBJECT}, ["app:app"]),
+        ({"main": f"{IMPORTS}import options\n", "options": "PORT = 1\n", "app": OBJECT},
+         ["app:app"]),
+        # Classes that are derived from Flask's.
+        ({"app": f"{CLASS}app = Site(__name__)\n"}, ["app:app"]),
+        ({"app": "from core import Site\nsite = Site('x')\n", "core": CLASS}, ["app:site"]),
+        ({"app": f"{CLASS}def create_app():\n{MADE}"}, ["app:create_app()"]),
+        ({"app": "class A(A):\n    pass\napp = A()\n"}, []),
+        ({"app": "from flask_openapi3 import OpenAPI\napp = OpenAPI(__name__)\n"}, ["app:app"]),
+        ({"app": "import connexion\nsite = connexion.FlaskApp(__name__)\n"}, ["app:site"]),
+    ],
+)  # fmt: skip
+def test_the_outermost_application_is_found(
+    tmp_path: Path, texts: dict[str, str], expected: list[str]
+) -> None:
+    found = applications.search(project(tmp_path, **texts))
+    assert [str(one) for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from blog import app\n", "wsgi:app"),
+        ("from blog import app as site\n", "wsgi:site"),
+        ("from blog import create_app\n", "wsgi:create_app()"),
+        ("from board import panel\n", "wsgi:panel.server"),
+        ("from elsewhere import app\n", "wsgi:app"),
+        ("from elsewhere import build\napp, db = build()\n", "wsgi:app"),
+        ("from blog import *\n", ""),
+        ("import blog\n", ""),
+    ],
+)
+def test_a_module_that_is_named_has_what_it_imports(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    board = "from dash import Dash\npanel = Dash(__name__)\n"
+    project(tmp_path, wsgi=text, blog=FACTORY + OBJECT, board=board)
+    for name in ("wsgi", "wsgi.py"):
+        if expected:
+            assert str(applications.named(tmp_path, name)) == expected
+        else:
+            assert slug(tmp_path, name) == "app-not-found"
