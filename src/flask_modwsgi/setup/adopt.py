@@ -17,7 +17,7 @@ from ..config.project import Project
 from ..machine import files
 from ..problems import systems
 from ..problems.problem import Problem
-from . import applications, requirements, wheel_file
+from . import applications, declared, requirements, wheel_file
 from .applications import Application
 from .progress import say
 
@@ -133,7 +133,12 @@ def _read(pyproject: Path) -> dict[str, Any]:
 
 
 def _chosen(root: Path) -> Application:
-    """The application: the user's choice at a terminal, otherwise the only one there is."""
+    """The application: as the project itself names it, or the user's choice at a terminal, otherwise
+    the only one there is.
+    """
+    if named := declared.application(root):
+        say("", f"{named[0]} is named in {named[1]}")
+        return named[0]
     found = applications.search(root)
     if not found:
         raise problems.app_not_found("", f"no file in {root} has a call of Flask()", [])

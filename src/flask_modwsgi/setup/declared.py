@@ -1,0 +1,45 @@
+"""The application that a project names for another server, or for Flask's own command."""
+
+import contextlib
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..machine import files
+from ..problems.problem import Problem
+from . import applications
+
+_SERVER = re.compile(r"\b(?:gunicorn|uwsgi|waitress-serve)\s+(.*)")
+_FLASK_APP = re.compile(r"^\s*(?:export\s+)?FLASK_APP\s*=(.*)", re.MULTILINE)
+_NAMED = re.compile(r"[^\W\d][\w.]*:[^\W\d].*")  # no address
+_ELSEWHERE = ("--chdir", "--pythonpath")
+
+
+def application(root: Path) -> tuple[applications.Application, str] | None:
+    """The application, and where it is named; None where nothing names one that is there."""
+    for text, place in _named(root):
+        with contextlib.suppress(Problem):
+            return applications.named(root, text), place
+    return None
+
+
+def _named(root: Path) -> Iterator[tuple[str, str]]:
+    """What is served elsewhere is first, then in the order in which Flask reads ``FLASK_APP``."""
+    for command in _SERVER.findall(files.text_if_any(root / "Procfile")):
+        words = _words(command)
+        if not any(word.startswith(_ELSEWHERE) for word in words):
+            yield from ((word, "the Procfile") for word in words if _NAMED.fullmatch(word))
+            yield from ((f"{word}:application", "the Procfile") for word in words[:1])
+    if value := os.environ.get("FLASK_APP"):
+        yield value, "FLASK_APP"
+    for name in (".env", ".flaskenv"):
+        for value in _FLASK_APP.findall(files.text_if_any(root / name)):
+            yield from ((word, f"FLASK_APP in {name}") for word in _words(value)[:1] if word)
+
+
+def _words(line: str) -> list[str]:
+    with contextlib.suppress(ValueError):
+        return shlex.split(line, comments=True)
+    return []
