@@ -715,6 +715,34 @@ def test_without_requirements_it_says_what_writes_them(root: Path, lock: str, co
     assert (root / "app.wsgi").exists()
 
 
+@pytest.mark.parametrize(
+    ("app", "name", "command"),
+    [
+        ("backend__app", "backend/requirements.txt", "echo '-r backend/requirements.txt' > "),
+        ("src__blog___init_", "src/requirements.in", "src/requirements.in"),
+        ("app", "requirements.in", "requirements.in"),
+        ("app", "requirements/requirements.txt", "echo '-r requirements/requirements.txt' > "),
+        ("app", "requirements/common.txt", "echo '-r requirements/common.txt' > "),
+        ("app", "requirements_prod.txt", "echo '-r requirements_prod.txt' > "),
+        ("backend__app", "frontend/requirements.txt", ""),
+        ("app", "environment.yml", ""),
+    ],
+)
+def test_a_list_beside_the_application_is_read(
+    root: Path, app: str, name: str, command: str
+) -> None:
+    project(root, **{app: OBJECT})
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_text("Flask\nredis\n")
+    with pytest.raises(Problem) as caught:
+        adopt.adopt(root, None)
+    table = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert table["dependencies"] == (["Flask", "redis"] if command else ["Flask"])
+    assert (command or "pyproject.toml") in caught.value.remedy[0]
+    reason = f"from {name}:" if command else "init found no list of the project's packages"
+    assert reason in caught.value.why
+
+
 def test_requirements_in_a_folder_are_included(root: Path) -> None:
     """And named in ``pyproject.toml``, which a compiler may read later; constraints are none."""
     project(root, app=OBJECT)

@@ -66,14 +66,17 @@ def run_taken(file: Path) -> Values:
 
 @entry(
     Path("/srv/blog/requirements.txt"),
+    "pdm.lock",
     "pdm export --prod --output requirements.txt && ./run setup",
 )
-def requirements_unlocked(file: Path, command: str) -> None:
+def requirements_unlocked(file: Path, source: str, command: str) -> Values:
     """All files were written, but there is no {file}.
-    setup installs the packages that are listed there. This makes it from the lists that the project
-    has:
+    setup installs the packages that are listed there. {advice}
     $ {command}
     """
+    found = f"This makes it from {source}:"
+    none = "init found no list of the project's packages. Add them to dependencies in"
+    return {"advice": found if source else f"{none} pyproject.toml; then this makes it:"}
 
 
 def _init(names: Sequence[str]) -> list[str]:

@@ -31,11 +31,15 @@ EXPORTS = {
     "pdm.lock": "pdm export --prod --output requirements.txt",
     "Pipfile": "pipenv requirements --hash > requirements.new && mv requirements.new requirements.txt",
 }
-# Where the packages are listed, if not in requirements.txt; the likeliest first.
+# Where the packages are listed, if not in a requirements.txt in the project's folder; the likeliest first.
 LISTS = [
-    f"requirements{mark}{name}.txt"
-    for name in ("prod", "production", "main", "base")
-    for mark in "/-"
+    "requirements.txt",
+    *(
+        f"requirements{mark}{name}.txt"
+        for name in ("prod", "production", "main", "base", "common", "default", "requirements")
+        for mark in "/-_"
+    ),
+    "requirements.in",
 ]
 
 
@@ -75,6 +79,7 @@ def adopt(root: Path, app: str | None) -> int:
     run, listed = root / "run", root / "requirements.txt"
     if run.exists() and not (run.is_file() and b"flask_modwsgi" in files.source(run)):
         raise problems.run_taken(run)
+    source = _source(root)
     _add_application(root, app)
     _write(run, run_script(), 0o755)
     _write(root / ".env.example", reference.env_example(8000, "/"))
@@ -84,7 +89,9 @@ def adopt(root: Path, app: str | None) -> int:
     else:
         say("wrote", f"wheels/{wheel_file.put(root / 'wheels').name}")
     if not listed.exists():
-        raise problems.requirements_unlocked(listed, f"{_export(root)} && ./run setup")
+        source = source or _list(root, str(Project(root).package.relative_to(root)))
+        command = f"{_export(source)} && ./run setup"
+        raise problems.requirements_unlocked(listed, source, command)
     if (root / ".venv").is_dir() and not (root / ".venv").is_symlink():
         say("", "./run setup renames .venv to .venv.before")
     say("runs", "./run setup, which makes .venv, var/ and .env")
@@ -169,7 +176,7 @@ def with_section(pyproject: Path, found: Application) -> bytes:
     )
     if not pyproject.exists():
         # Beside a setup.py, a table [project] would take its place.
-        project = "" if _is_packaged(pyproject) else _project_table(pyproject.parent)
+        project = "" if _is_packaged(pyproject) else _project_table(pyproject.parent, found)
         return f"{project}{section}".encode()
     before = pyproject.read_bytes()
     end = b"\r\n" if b"\r\n" in before else b"\n"
@@ -182,9 +189,9 @@ def with_section(pyproject: Path, found: Application) -> bytes:
     return text
 
 
-def _project_table(root: Path) -> str:
+def _project_table(root: Path, found: Application) -> str:
     name = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-") or "app"
-    needs = _needs(root / (_list(root) or "requirements.txt")) or ["Flask"]
+    needs = _needs(root / (_list(root, found.package) or "requirements.txt")) or ["Flask"]
     rows = "".join(f"  {json.dumps(need, ensure_ascii=False)},\n" for need in needs)
     return (
         f'[project]\nname = "{name}"\nversion = "0.1.0"\nrequires-python = ">=3.11"\n'
@@ -224,11 +231,11 @@ def _is_packaged(pyproject: Path) -> bool:
     return any(pyproject.with_name(name).exists() for name in ("setup.py", "setup.cfg", "Pipfile"))
 
 
-def _list(root: Path) -> str:
-    """The requirements file that there is instead of ``requirements.txt``; empty for none."""
-    if (root / "requirements.txt").exists():
-        return ""
-    return next((name for name in LISTS if (root / name).is_file()), "")
+def _list(root: Path, package: str) -> str:
+    """The requirements file of the project, or of the folders that lead to the application; empty for none."""
+    folders = [*reversed(Path(package).parents), Path(package)]
+    names = ((folder / name).as_posix() for folder in folders for name in LISTS)
+    return next((name for name in names if (root / name).is_file()), "")
 
 
 def _needs(listed: Path) -> list[str]:
@@ -242,16 +249,21 @@ def _needs(listed: Path) -> list[str]:
     return [line for line in bare if re.match(r"[A-Za-z0-9][\w.-]*\s*($|[\[<>=!~;@])", line)]
 
 
-def _export(root: Path) -> str:
-    """The command that writes ``requirements.txt``, by what the project is locked with."""
-    for name, command in EXPORTS.items():
-        if (root / name).exists():
-            return command
-    if listed := _list(root):
-        return f"echo '-r {listed}' > requirements.txt"
-    is_old = (root / "setup.py").exists() and "project" not in _read(root / "pyproject.toml")
-    source = "setup.py" if is_old else "pyproject.toml"
-    return systems.compiler().replace("pyproject.toml", source)
+def _source(root: Path) -> str:
+    """What the project's packages are locked with, or where a list of them is besides requirements files."""
+    table = _read(root / "pyproject.toml")
+    is_listed = "project" in table or "poetry" in table.get("tool", {})
+    others = ["pyproject.toml"] if is_listed else ["setup.py", "setup.cfg"]
+    lock = next((name for name in EXPORTS if (root / name).exists()), "")
+    return lock or _list(root, "") or next((name for name in others if (root / name).exists()), "")
+
+
+def _export(source: str) -> str:
+    """The command that writes ``requirements.txt`` from where the packages are listed."""
+    if source.endswith(".txt"):
+        return f"echo '-r {source}' > requirements.txt"
+    made = systems.compiler().replace("pyproject.toml", source or "pyproject.toml")
+    return EXPORTS.get(source, made)
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
