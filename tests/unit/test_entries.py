@@ -11,6 +11,7 @@ IMPORTS = "from app import app\n"
 ROUTES = f"{IMPORTS}@app.get('/')\ndef index():\n    return 'x'\n"
 WRAPPED = "from wrappers import Outer\n"
 CLASS = f"{FLASK}class Site(Flask):\n    pass\n"
+MAIN = "from app import create_app\napp = create_app()\n"
 MADE = "    site = Site('x')\n    return site\n"
 
 
@@ -80,6 +81,9 @@ MADE = "    site = Site('x')\n    return site\n"
         ({"wsgi": "from app import app as application\n", "app": OBJECT}, ["app:app"]),
         ({"main": f"{IMPORTS}import options\n", "options": "PORT = 1\n", "app": OBJECT},
          ["app:app"]),
+        # What Python does not import.
+        ({"app___init_": FACTORY, "app": MAIN}, ["app:create_app()"]),
+        ({"web__blog___init_": OBJECT, "web__blog": OBJECT}, ["web/blog:app"]),
         # Classes that are derived from Flask's.
         ({"app": f"{CLASS}app = Site(__name__)\n"}, ["app:app"]),
         ({"app": "from core import Site\nsite = Site('x')\n", "core": CLASS}, ["app:site"]),
@@ -119,3 +123,22 @@ def test_a_module_that_is_named_has_what_it_imports(
             assert str(applications.named(tmp_path, name)) == expected
         else:
             assert slug(tmp_path, name) == "app-not-found"
+
+
+@pytest.mark.parametrize("folder", ["", "blog"])
+def test_a_program_is_no_module(tmp_path: Path, folder: str) -> None:
+    """``from __main__ import app`` would look in the server's own process."""
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / "__main__.py").write_text(OBJECT)
+    assert applications.search(tmp_path) == []
+    (tmp_path / folder / "__init__.py").touch()
+    assert slug(tmp_path, "__main__.py") == "app-not-found"
+    assert [str(one) for one in applications.search(tmp_path)] == ["blog.__main__:app"] * bool(
+        folder
+    )
+
+
+def test_a_file_beside_a_package_of_its_name_is_refused(tmp_path: Path) -> None:
+    project(tmp_path, app___init_=FACTORY, app=MAIN)
+    assert slug(tmp_path, "app.py:app") == "app-not-found"
+    assert str(applications.named(tmp_path, "app")) == "app:create_app()"

@@ -34,14 +34,18 @@ def file_of(root: Path, module: str) -> Path | None:
 def place(root: Path, file: Path) -> tuple[Path, str]:
     """The folder that has to be on ``sys.path``, and the module's name there.
 
-    :raises LookupError: no module can have that name.
+    :raises LookupError: no module can have that name, or another one has it.
     """
     path = file.parent if file.name == "__init__.py" else file.with_suffix("")
     if "." in path.name:
         raise LookupError(f"{file} cannot be imported, because of the dot in {path.name}")
+    if path != file.parent and (root / path / "__init__.py").exists():
+        raise LookupError(f"{file} cannot be imported, because Python takes the package {path}/")
     folder = path.parent
     while folder.parts and (root / folder / "__init__.py").exists():
         folder = folder.parent
+    if path == folder / "__main__":
+        raise LookupError(f"{file} cannot be imported, because the server itself is __main__")
     return folder, ".".join(path.relative_to(folder).parts)
 
 
