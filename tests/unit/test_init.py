@@ -542,6 +542,21 @@ def test_another_application_replaces_no_file(root: Path) -> None:
     assert "from other import app" in (root / "app.wsgi").read_text()
 
 
+@pytest.mark.parametrize("line", ["from other import app as application", "application = None"])
+def test_a_wsgi_file_that_people_bring_is_looked_at(
+    root: Path, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    project(root, app=OBJECT, other=OBJECT)
+    (root / "requirements.txt").touch()
+    (root / "app.wsgi").write_text(f"{line}\n")
+    before = written(root)
+    with pytest.raises(Problem) as refused:
+        adopt.adopt(root, "app:app")
+    assert (refused.value.slug, written(root)) == ("app-kept", before)
+    adopt.adopt(root, "other:app")
+    assert "app.wsgi is not used; Apache loads other.wsgi\n" in capsys.readouterr().out
+
+
 def test_each_file_is_named_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project(root, app=OBJECT)
     (root / "requirements.txt").touch()

@@ -117,7 +117,11 @@ def _add_application(root: Path, app: str | None) -> None:
     say("found", str(found))
     text = None if has_section else with_section(pyproject, found)
     wanted = Project(root).wsgi_file.name if has_section else f"{found.name}.wsgi"
+    if app and (root / wanted).exists() and not _loads(root / wanted, found):
+        raise problems.app_kept(root / wanted, app)
     _write(root / wanted, found.wsgi_file)
+    for other in sorted({one.name for one in root.glob("*.wsgi")} - {wanted}):
+        say("", f"{other} is not used; Apache loads {wanted}")
     if text:
         pyproject.write_bytes(text)
         say("wrote", "pyproject.toml: [tool.flask-modwsgi]")
