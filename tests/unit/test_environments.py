@@ -67,14 +67,33 @@ def test_nothing_is_removed_where_a_link_leads(project: Project, tmp_path: Path)
     assert other.is_dir()
 
 
-def test_a_folder_of_the_users_is_never_removed(project: Project) -> None:
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_folder_of_the_users_is_never_removed(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, is_link: bool
+) -> None:
     new = made(project, "1")
     for expected in (".venv.before", ".venv.before.before"):
+        assert not environments.is_foreign(project)
         project.venv.unlink(missing_ok=True)
-        project.venv.mkdir()
+        if is_link:
+            project.venv.symlink_to(tmp_path_factory.mktemp("elsewhere"))
+        else:
+            project.venv.mkdir()
         (project.venv / "mine").touch()
+        assert environments.is_foreign(project)
         assert environments.put_to_use(project, new) == project.root / expected
         assert (project.root / expected / "mine").exists()
+        assert project.venv.resolve() == new
+
+
+def test_a_link_to_nowhere_or_to_what_setup_made_is_replaced(
+    project: Project, tmp_path: Path
+) -> None:
+    new, moved = made(project, "1"), made(Project(tmp_path / "before"), "1")
+    for target in (tmp_path / "nowhere", moved, made(project, "half", None)):
+        project.venv.unlink(missing_ok=True)
+        project.venv.symlink_to(target)
+        assert environments.put_to_use(project, new) is None
         assert project.venv.resolve() == new
 
 

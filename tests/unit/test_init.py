@@ -542,6 +542,20 @@ def test_another_application_replaces_no_file(root: Path) -> None:
     assert "from other import app" in (root / "app.wsgi").read_text()
 
 
+@pytest.mark.parametrize("is_link", [False, True])
+def test_an_environment_that_people_bring_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str], is_link: bool
+) -> None:
+    project(root, app=OBJECT)
+    (root / "requirements.txt").touch()
+    theirs = root.with_name("theirs") if is_link else root / ".venv"
+    theirs.mkdir()
+    if is_link:
+        (root / ".venv").symlink_to(theirs)
+    adopt.adopt(root, None)
+    assert "./run setup renames .venv to .venv.before\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("line", ["from other import app as application", "application = None"])
 def test_a_wsgi_file_that_people_bring_is_looked_at(
     root: Path, capsys: pytest.CaptureFixture[str], line: str

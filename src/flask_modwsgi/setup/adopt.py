@@ -17,7 +17,7 @@ from ..config.project import Project
 from ..machine import files
 from ..problems import systems
 from ..problems.problem import Problem
-from . import applications, declared, requirements, wheel_file
+from . import applications, declared, environments, requirements, wheel_file
 from .applications import Application
 from .progress import say
 
@@ -92,7 +92,7 @@ def adopt(root: Path, app: str | None) -> int:
         source = source or _list(root, str(Project(root).package.relative_to(root)))
         command = f"{_export(source)} && ./run setup"
         raise problems.requirements_unlocked(listed, source, command)
-    if (root / ".venv").is_dir() and not (root / ".venv").is_symlink():
+    if environments.is_foreign(Project(root)):
         say("", "./run setup renames .venv to .venv.before")
     say("runs", "./run setup, which makes .venv, var/ and .env")
     # Where no other Python is found, this one is.

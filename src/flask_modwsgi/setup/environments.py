@@ -202,23 +202,27 @@ def _all(project: Project) -> Iterator[Path]:
 def put_to_use(project: Project, environment: Path) -> Path | None:
     """Make ``.venv`` lead to `environment`, and remember where it led to before.
 
-    A folder that is no link was made by somebody else. It is put aside, and its new place
-    returned.
+    What setup has not made, a folder or a link to one, is put aside, and its new place returned.
     """
     link, aside = project.venv, None
-    if link.is_symlink():
-        before = link.resolve()
-        if before == environment.resolve():
-            return None
-        if recorded(before):
-            _link(folder(project) / "previous", before)
-    elif link.exists():
+    if link.resolve() == environment.resolve():
+        return None
+    if is_foreign(project):
         aside = link.with_name(".venv.before")
-        while aside.exists():
+        while os.path.lexists(aside):
             aside = aside.with_name(f"{aside.name}.before")
         link.rename(aside)
+    elif recorded(before := link.resolve()):
+        _link(folder(project) / "previous", before)
     _link(link, environment)
     return aside
+
+
+def is_foreign(project: Project) -> bool:
+    """Whether ``.venv`` is there, but setup has not made it."""
+    target = project.venv.resolve()
+    is_own = target.is_relative_to(folder(project).resolve()) or recorded(target)
+    return project.venv.exists() and not (project.venv.is_symlink() and is_own)
 
 
 def _link(link: Path, target: Path) -> None:
