@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from test_init import FACTORY, FLASK, OBJECT, project, slug
 
+from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import applications
 
 IMPORTS = "from app import app\n"
@@ -142,3 +143,22 @@ def test_a_file_beside_a_package_of_its_name_is_refused(tmp_path: Path) -> None:
     project(tmp_path, app___init_=FACTORY, app=MAIN)
     assert slug(tmp_path, "app.py:app") == "app-not-found"
     assert str(applications.named(tmp_path, "app")) == "app:create_app()"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values"),
+    [
+        ("config, *, debug", '"production", debug="production"'),
+        ("*, a, b=1, c", 'a="production", c="production"'),
+        ("a, /, b, c=1", '"production", "production"'),
+    ],
+)
+def test_the_printed_call_of_a_factory_can_be_typed(
+    tmp_path: Path, arguments: str, values: str
+) -> None:
+    project(tmp_path, app=FACTORY.replace("config=None", arguments))
+    with pytest.raises(Problem) as caught:
+        applications.named(tmp_path, "app")
+    assert caught.value.remedy == (f"flask-modwsgi init --app 'app:create_app({values})'",)
+    assert "=" not in caught.value.what
+    assert applications.named(tmp_path, f"app:create_app({values})").lacking == ()

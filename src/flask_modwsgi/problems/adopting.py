@@ -38,12 +38,14 @@ def app_ambiguous(found: Sequence[str]) -> Values:
 
 @entry("blog:create_app", ["config_name"])
 def factory_needs_arguments(factory: str, arguments: Sequence[str]) -> Values:
-    """{factory} cannot be called without {arguments: and }.
+    """{factory} cannot be called without {names: and }.
     Apache loads a file that calls this function. Write the call with plain values, such as a name:
     $ {command}
     """
-    values = ", ".join('"production"' for _ in arguments)
-    return {"command": _init([f"{factory}({values})"])}
+    # One that can be given by name only ends in "=".
+    values = ", ".join(f'{name if name[-1] == "=" else ""}"production"' for name in arguments)
+    names = [name.rstrip("=") for name in arguments]
+    return {"names": names, "command": _init([f"{factory}({values})"])}
 
 
 @entry(Path("/srv/blog/blog.wsgi"), "blog:create_app")

@@ -103,12 +103,12 @@ def is_factory(node: ast.stmt | None) -> bool:
 
 
 def required_arguments(function: ast.FunctionDef) -> tuple[str, ...]:
-    """The arguments without a default."""
+    """The arguments without a default; those that can be given by name only end in ``=``."""
     given = function.args
     positional = [*given.posonlyargs, *given.args]
+    lacking = [one.arg for one in positional[: len(positional) - len(given.defaults)]]
     named = zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    lacking = positional[: len(positional) - len(given.defaults)]
-    return tuple(one.arg for one in [*lacking, *(arg for arg, value in named if value is None)])
+    return (*lacking, *(f"{one.arg}=" for one, value in named if value is None))
 
 
 def arguments(call: ast.Call) -> set[str]:
