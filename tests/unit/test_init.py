@@ -633,6 +633,11 @@ def test_a_section_that_exists_is_kept(root: Path) -> None:
         ),
         ({"app": OBJECT}, "app:app", {"py-modules": ["app"]}),
         (
+            {"app": OBJECT, "tests___init_": "", "tools___init_": ""},
+            "app:app",
+            {"py-modules": ["app"]},
+        ),
+        (
             {"shop___init_": FACTORY, "wsgi": "from shop import create_app\napp = create_app()\n"},
             "wsgi:app",
             {"packages": {"find": {"include": ["shop", "shop.*"]}}},

@@ -17,7 +17,7 @@ from ..config.project import Project
 from ..machine import files
 from ..problems import systems
 from ..problems.problem import Problem
-from . import applications, declared, environments, requirements, wheel_file
+from . import applications, declared, environments, own_modules, requirements, wheel_file
 from .applications import Application
 from .progress import say
 
@@ -220,7 +220,8 @@ def _setuptools_table(pyproject: Path, found: Application) -> str:
     where = f'where = ["{folder}"]\n' if found.folder.parts else ""
     packages = [name]
     if not found.file.is_relative_to(found.folder / name):
-        where, packages = "", sorted(one.parent.name for one in root.glob("*/__init__.py"))
+        others = {one.parent.name for one in root.glob("*/__init__.py")}
+        where, packages = "", sorted(others - own_modules.NO_PACKAGES)
     if packages:
         patterns = [pattern for one in packages for pattern in (one, f"{one}.*")]
         find = json.dumps(patterns, ensure_ascii=False)
