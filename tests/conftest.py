@@ -104,20 +104,23 @@ def _fixtures(item: pytest.Item) -> set[str]:
     return set(getattr(item, "fixturenames", ()))
 
 
+# Variables that redirect what the tests call, or change what it prints.
+OTHERS = ("COLUMNS", "FLASK_APP", "FORCE_COLOR", "PYTHON_COLORS", "VIRTUAL_ENV")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Leave nothing behind and let nothing in.
 
     cookiecutter never removes the rendered hooks from the temporary directory, Python would
-    write `__pycache__` into the template, and VIRTUAL_ENV redirects what installs packages. A proxy
-    is for packages, not for the servers of the tests. A terminal has its own width.
+    write `__pycache__` into the template. A proxy is for packages, not for the servers of the tests.
     """
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("hooks")))
         patch.setattr(sys, "dont_write_bytecode", True)
         patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-        for name in ("VIRTUAL_ENV", "COLUMNS"):
+        for name in (*OTHERS, *(f"GIT_{what}" for what in ("DIR", "INDEX_FILE", "WORK_TREE"))):
             patch.delenv(name, raising=False)
         patch.setenv("no_proxy", ",".join(filter(None, [direct, "localhost,127.0.0.1,::1"])))
         yield

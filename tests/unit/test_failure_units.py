@@ -87,12 +87,12 @@ def whole_apache(folder: Path) -> Path:
     for name in ("httpd.h", "mod_mpm_event.so", "apr-1-config"):
         (folder / name).touch()
     httpd = folder / "httpd"
-    httpd.write_text(f"#!/bin/sh\ntouch {folder}/executed\necho Server version: Apache/2.4.62\n")
+    httpd.write_text(f"#!/bin/sh\n: >{folder}/executed\necho Server version: Apache/2.4.62\n")
     httpd.chmod(0o755)
     places: dict[str, Path | str] = dict.fromkeys(("SBINDIR", "INCLUDEDIR", "LIBEXECDIR"), folder)
     apxs = fake_apxs(folder, PROGNAME="httpd", APR_CONFIG=folder / "apr-1-config", **places)
     with apxs.open("a") as program:
-        program.write(f"touch {folder}/executed\n")
+        program.write(f": >{folder}/executed\n")
     return apxs
 
 
@@ -117,6 +117,7 @@ def test_root_does_not_ask_the_apxs_of_another_user(
     if not is_chosen:
         ours = whole_apache(own)
         assert apaches.choose("system") == (apaches.Apache("system", "2.4.62", ours), [])
+        assert (own / "executed").exists()
     assert not (theirs / "executed").exists()
 
 

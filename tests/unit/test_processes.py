@@ -716,6 +716,7 @@ def part_of_another(shop: Path, monitor: Path) -> Path:
     tagged(shop)
     git = tagged(shop / "part")
     (shop / "part" / "a").write_text("a")
+    (git / "info").mkdir(exist_ok=True)
     (git / "info" / "attributes").write_text("a filter=theirs\n")
     for folder, words in (
         (shop / "part", ["add", "a"]),

@@ -13,7 +13,9 @@ _UNREACHABLE = re.compile(
     "Temporary failure in name resolution|Name or service not known|NameResolutionError"
     "|Failed to establish a new connection|Network is unreachable|ConnectTimeoutError"
     "|didn't respond within|confirming the ssl certificate|Tunnel connection failed"
-    "|is not a trusted or secure host|dns error|error sending request"
+    "|is not a trusted or secure host|dns error|error sending request|Read timed out|timed out$"
+    "|Connection aborted|Connection reset by peer|network timeout|HTTP error 5\\d\\d|HTTP status server error",
+    re.MULTILINE,
 )
 _NO_LOGIN = re.compile(
     r"^User for (\S+):|401 Error, Credentials not correct for (\S+)"
