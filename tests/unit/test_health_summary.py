@@ -74,6 +74,19 @@ def test_what_died_before_a_reload_is_no_loop(tmp_path: Path) -> None:
     assert health_summary.is_loop(tmp_path, log)
 
 
+@pytest.mark.parametrize(("mode", "is_loop"), [("", True), ("embedded", True), ("daemon", False)])
+def test_processes_of_apache_alone_are_a_loop_but_in_daemon_mode(
+    tmp_path: Path, mode: str, is_loop: bool
+) -> None:
+    """Where the record is lost, the mode is not known."""
+    if mode:
+        state.write(tmp_path, State(settings={"mode": mode}))
+    log = stamped(
+        *(line for pid in range(10, 15) for line in died(pid, 11, "Segmentation fault")[:1])
+    )
+    assert health_summary.is_loop(tmp_path, log) == is_loop
+
+
 def test_a_server_has_not_died_before_it_runs_nor_when_it_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..apache import processes
+from ..apache import processes, state
 from ..apache.state import State
 from ..doctor import deaths
 from ..logs.events import Event, is_of_server, moment, within
@@ -66,7 +66,7 @@ def is_loop(root: Path, lines: Sequence[Event]) -> bool:
         lines,
         processes.ages_of_ready(root),
         {one.pid for one in processes.all_of(root)},
-        daemons_only=processes.mode_of(root).tells_of_deaths,
+        daemons_only=state.read(root).setting("mode", "") == "daemon",  # where that is known
     )
 
 
