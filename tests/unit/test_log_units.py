@@ -139,6 +139,16 @@ def test_what_the_application_says_is_read_again(message: str, exception: str) -
             "ValueError: the price is missing\nfor tea",
             "ValueError: the price is missing",
         ),
+        (
+            "Exception on / [GET]",
+            "Traceback (most recent call last):\n  File\nKeyError: 'before'\n\n"
+            "During handling of the above exception, another exception occurred:\n\n"
+            "  + Exception Group Traceback (most recent call last):\n  |   File\n"
+            "  | ExceptionGroup: of a TaskGroup (1 sub-exception)\n"
+            "  +-+---------------- 1 ----------------\n    | ValueError: inner\n"
+            "    +------------------------------------",
+            "ExceptionGroup: of a TaskGroup (1 sub-exception)",
+        ),
     ],
 )
 def test_a_client_cannot_say_what_an_error_was(
@@ -216,6 +226,8 @@ def test_an_error_has_the_time_zone_it_was_written_in() -> None:
         ("shop.cart | WARNING | x", "warning"),
         ("shop - ERROR - INFO - x", "error"),
         ("it - so it said - was an INFO x", "error"),
+        ("[ERROR] - INFO of user is missing", "error"),
+        ("app - error - INFO is missing", "error"),
         ("\x1b[32mINFO\x1b[0m x", "info"),
         ("\x1b[31mERROR\x1b[0m INFO x", "error"),
         ('{"asctime": "2026", "levelname": "INFO", "message": "x"}', "info"),
@@ -223,6 +235,9 @@ def test_an_error_has_the_time_zone_it_was_written_in() -> None:
         ("{'severity' : 'Warning', 'message': 'x'}", "warning"),
         ('{"level": "critical", "message": "level=info"}', "error"),
         ('{"message": "level=info"}', "error"),
+        ("""{"message": "bad body {'level': 'info'}", "level": "ERROR"}""", "error"),
+        ('{"ctx": {"level": "debug"}, "severity": "ERROR", "msg": "x"}', "error"),
+        ('{"ctx": {"level": "error"}, "severity": "INFO", "msg": "x"}', "info"),
         ("level=info msg=x", "info"),
         ('ts=2026-11-30T03:00:00Z msg="a level=info" level=error', "error"),
         ('ts=2026-11-30T03:00:00Z msg="it is \\"late\\"" level=warn', "warning"),
@@ -279,7 +294,11 @@ def test_output_is_copied_on_after_a_line_that_cannot_be_shown(
 WIDE = "\U0001f600" * 50_000
 
 
-@pytest.mark.parametrize("end", [f"  {WIDE}\nKeyError: 'x'", f"  File\nKeyError: {WIDE}"])
+@pytest.mark.parametrize(
+    "end",
+    [f"  {WIDE}\nKeyError: 'x'", f"  File\nKeyError: {WIDE}"],
+    ids=["a line of the stack", "the last line"],
+)
 def test_long_lines_are_not_kept_as_a_whole(tmp_path: Path, end: str) -> None:
     """A client would have the process above Apache grow."""
     terminal = output.Terminal(tmp_path, "text", quiet=True)

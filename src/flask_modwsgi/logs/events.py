@@ -39,13 +39,13 @@ _LOGGED_LEVEL = re.compile(
         (?:\ ?[AP]M\b)?(?:\ ?(?:Z|[+-]\d\d:?\d\d))?\]?(?:[\s|:]|-(?=\s))*
         (?:(?!\[?(?i:ERROR|CRITICAL|FATAL|EXCEPTION)\b)
            (?:\[[^][]*\]|[^\s|:[\]-][^\s|:[\]]*(?:\[\d+\]|\ \(\w+\))?)(?:[\s|:]|-(?=\s))+){0,3}?
-      |(?:(?!(?:ERROR|CRITICAL|FATAL)\b)[^\s|]++\ [|-]\ ){1,3}?
+      |(?:(?!\[?(?i:ERROR|CRITICAL|FATAL|EXCEPTION)\b)[^\s|]++\ [|-]\ ){1,3}?
     )?\[?(TRACE|DEBUG|INFO|SUCCESS|WARN)(?:I|ING)?\b[]:|\s]""",
     re.VERBOSE,
 )
 # A field of JSON, of what Python shows of a dictionary, or of logfmt, where other fields may have any text.
 _LEVEL_FIELD = re.compile(
-    r"""\{.*?(?P<quote>["'])(?:level(?:name)?|severity)(?P=quote)\s*+:\s*+["'](?P<named>\w+)
+    r"""\{(?:"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|\{[^{}]*+\}|[^"'{}])*?(?P<quote>["'])(?:level(?:name)?|severity)(?P=quote)\s*+:\s*+["'](?P<named>\w+)
     |(?:\w++=(?:"(?:[^"\\]|\\.)*+"|[^\s"]*+)\s++)*?(?:level(?:name)?|severity)="?(?P<assigned>\w+)""",
     re.VERBOSE | re.DOTALL,
 )

@@ -172,11 +172,12 @@ class Files:
 
 
 def _shortened(event: Event) -> Event:
-    """Of long texts the beginning, and of a traceback also the end: the cause is in one of them."""
+    """Of long texts the beginning, and of those that may have a traceback also the end, where the cause is."""
     kept = {name: text[:MOST] if isinstance(text, str) else text for name, text in event.items()}
-    if len(traceback := event.get("exception", "")) > MOST:
-        # Lines that are indented are no causes.
-        kept["exception"] = f"{traceback[: MOST // 2]}\n  ...\n  {traceback[-MOST // 2 :]}"
+    for name in ("message", "exception"):
+        text = str(event.get(name, ""))
+        if len(text) > MOST:  # lines that are indented are no causes
+            kept[name] = f"{text[: MOST // 2]}\n  ...\n  {text[-MOST // 2 :]}"
     return cast(Event, kept)
 
 

@@ -35,6 +35,7 @@ _OF_NOTE = re.compile(
     rb'|\{.*"(?:level": "(?:%(level)b|unknown)|logger": "(?:%(server)b))"'
     % {b"level": _SERIOUS, b"server": _SERVER}
 )
+_MARGIN = re.compile(r"^  [|+] ")  # of an exception group
 
 
 class Line(NamedTuple):
@@ -254,7 +255,7 @@ def _columns(event: Event) -> tuple[object, ...]:
 
 
 def begins_traceback(text: str) -> bool:
-    return text.startswith("Traceback (")
+    return _MARGIN.sub("", text).startswith(("Traceback (", "Exception Group Traceback ("))
 
 
 def said_in(lines: Sequence[str]) -> list[str]:
@@ -263,6 +264,7 @@ def said_in(lines: Sequence[str]) -> list[str]:
     Of tracebacks, only the line that names the last exception. Its message may have more lines, and
     those before led to it.
     """
+    lines = [_MARGIN.sub("", text) for text in lines]
     starts = [number for number, text in enumerate(lines) if begins_traceback(text)]
     if not starts:
         return list(filter(_is_cause, lines))
@@ -273,6 +275,7 @@ def said_in(lines: Sequence[str]) -> list[str]:
 def _is_cause(text: str) -> bool:
     around_it = (
         "Traceback (",
+        "Exception Group Traceback (",
         " ",
         "During handling",
         "The above exception",

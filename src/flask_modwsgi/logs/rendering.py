@@ -109,5 +109,4 @@ def _brief_access(event: Event) -> bytes:
 
 
 def _line(text: str) -> bytes:
-    r"""Half of a surrogate pair becomes ``\udXXX``, which JSON allows."""
-    return text.encode(errors="backslashreplace") + b"\n"
+    return text.encode() + b"\n"
