@@ -42,9 +42,9 @@ def apache(pytestconfig: pytest.Config) -> Iterator[Apache]:
     from .setup import environments
 
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")  # each has a server of its own
-    made = environments.recorded(Path(sys.prefix))  # pytest's folder may be one above or below
-    is_here = made is not None and Path(made.root).is_dir()
-    root = Path(made.root) if made and is_here else pytestconfig.rootpath
+    root, made = pytestconfig.rootpath, environments.recorded(Path(sys.prefix))
+    if made and (root.is_relative_to(made.root) or Path(made.root).is_relative_to(root)):
+        root = Path(made.root)  # pytest's own folder may be one above or below
     project = Project(root, Path(sys.prefix))
     try:
         with smoke_test.running(project, f"test{worker}") as server:
