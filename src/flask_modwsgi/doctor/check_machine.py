@@ -82,7 +82,8 @@ def memory(facts: Facts) -> str | None:
         return None
     available_mb, needed = available // 1024**2, APACHE_MB + PROCESS_MB * processes_wanted
     if processes.apache(state.root(facts.project)) is None and available_mb < needed:
-        raise problems.memory_low(available_mb, needed, processes_wanted)
+        fitting = max(1, (available_mb - APACHE_MB) // PROCESS_MB)
+        raise problems.memory_low(available_mb, needed, processes_wanted, fitting)
     return f"{available_mb} MB available, {processes_wanted} processes"
 
 

@@ -27,7 +27,7 @@ _UNSET = re.compile(
     r'^  File "(?:<frozen os>|.*/os\.py)", line \d+, in __getitem__\n(?: .*\n)*KeyError: \'(\w+)\'\Z',
     re.MULTILINE,
 )
-_DENIED = re.compile(r"^PermissionError: \[Errno (?:1|13)\] [^'\n]*: '(.+)'$", re.MULTILINE)
+_DENIED = re.compile(r"^PermissionError: \[Errno (?:1|13)\] [^'\n]*: '([^'\n]+)'", re.MULTILINE)
 _READ_ONLY = re.compile(r"^OSError: \[Errno 30\] [^'\n]*: '([^'\n]+)'", re.MULTILINE)
 _FULL = re.compile(r"^OSError: \[Errno (?:28|122)\] [^'\n]*(?:'(.+)')?$", re.MULTILINE)
 _RUN = re.compile(r'^  File ".*/flask/app\.py", line \d+, in run$', re.MULTILINE)

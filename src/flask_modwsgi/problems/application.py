@@ -152,15 +152,16 @@ def permission_denied(user: str, path: str, quote: str) -> None:
     "/srv/blog/var/data",
     "OSError: [Errno 30] Read-only file system: '/srv/blog/uploads/a.png'",
 )
-def folder_read_only(path: str, folder: Path, user: str, data: str, quote: str) -> None:
+def folder_read_only(path: str, folder: Path, user: str, data: str, quote: str) -> Values:
     """The application cannot write to {path}, which is read-only for it.
     | {quote:short}
     The unit of systemd and the container in deploy/ let the application write to var/data only. Keep
     such files in {data}, which is Flask's app.instance_path. To allow another folder, give it to
     {user}, and add it to ReadWritePaths= in the unit, or as a volume of the container. This finds
     where the code names the folder:
-    $ grep -rnF -e {folder.name!q} --include='*.py' --exclude-dir=var .
+    $ grep -rnF -e {word!q} --include='*.py' --exclude-dir=var .
     """
+    return {"word": folder.name or Path(path).name}
 
 
 @entry("www-data", Path("/srv/blog/.env"), "PermissionError: [Errno 13] Permission denied: '.env'")

@@ -30,8 +30,9 @@ def setting_invalid(
         return {"where": "", "kept": "", "remedy": f"{name}={shlex.quote(example)} ./run"}
     value = f'"{example}"' if " " in example else example
     # As python-dotenv has it: spaces before the name and the sign, and a word for shells.
-    line = f"^ *(export +)?{name} *="
-    script = f"/{line}/{{h;s|^|# |;p;g;s| *=.*|={value}|;}}"
+    blank = "[[:space:]]"
+    line = f"^{blank}*(export{blank}+)?{name}{blank}*="
+    script = f"/{line}/{{h;s|^|# |;p;g;s|{blank}*=.*|={value}|;}}"
     kept = " This command keeps the line as a comment, and adds one with a value that is possible:"
     return {"where": " in .env", "kept": kept, "remedy": systems.replace_in(".env", script)}
 

@@ -132,14 +132,16 @@ def limit_too_low(what: str, limit: int, needed: int, command: str) -> None:
     """
 
 
-@entry(96, 340, 12)
-def memory_low(available_mb: int, needed_mb: int, processes: int) -> Values:
+@entry(96, 340, 12, 2)
+def memory_low(available_mb: int, needed_mb: int, processes: int, fitting: int) -> Values:
     """{available_mb} MB of memory are available; {processes} processes need {needed_mb} MB or more.
-    When memory runs out, Linux kills a process, and the requests in it are lost. To keep a smaller
-    number, write it into .env.
+    When memory runs out, Linux kills a process, and the requests in it are lost.{advice}
     $ {command}
     """
-    return {"command": f"PROCESSES={processes // 2} ./run" if processes > 1 else "free -m"}
+    if processes == 1:
+        return {"advice": "", "command": "free -m"}
+    advice = " To keep a smaller number, write it into .env."
+    return {"advice": advice, "command": f"PROCESSES={fitting} ./run"}
 
 
 @entry("2026-03-01 10:00", "2019-01-01 00:00")

@@ -3,6 +3,7 @@
 Written by every process of the application when it has loaded, so that a reload renews them.
 """
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -88,6 +89,7 @@ def _html(application: Any, error: HTTPException, failures: list[Exception]) -> 
     )
 
 
+@functools.cache
 def _template(environment: Environment) -> Template:
     """The application's ``error.html``.
 
@@ -95,7 +97,7 @@ def _template(environment: Environment) -> Template:
     show one that is not there: the page would be blank.
     """
     template = environment.get_template("error.html")
-    if environment.loader is None:
+    if not (environment.loader and environment.loader.has_source_access):
         return template
     source, *_ = environment.loader.get_source(environment, "error.html")
     if "error" in meta.find_undeclared_variables(environment.parse(source)):
