@@ -22,7 +22,7 @@ from . import images, tools
 from .images import Images
 
 # What podman needs beside its own programs for a network with names.
-PROGRAMS = ("/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns")
+PROGRAMS = ("/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns", "/usr/sbin/iptables")
 # What the official images make of the variables in the file.
 DATABASE = r"""
 FROM ${BASE}
