@@ -14,6 +14,7 @@ MADE = "from app import create_app\napp = create_app()\n"
     ("name", "text", "expected"),
     [
         (".flaskenv", "FLASK_APP=microblog.py\n", "microblog:app"),
+        (".flaskenv", "FLASK_APP=run.py\n", "application:application"),
         (".flaskenv", "A=b\nexport FLASK_APP='app:create_app' # it\n", "app:create_app()"),
         (".env", 'FLASK_APP = "needy:create_app(1, debug=True)"\n', "needy:create_app(1, debug=True)"),
         ("Procfile", "web: flask db upgrade; gunicorn microblog:app\n", "microblog:app"),
@@ -34,6 +35,7 @@ def test_the_project_names_its_application(
     monkeypatch.delenv("FLASK_APP", raising=False)
     named = OBJECT.replace("app =", "application =")
     project(tmp_path, app___init_=FACTORY, microblog=MADE, needy=NEEDY, application=named)
+    project(tmp_path, run="from application import application as app\napp.run(debug=True)\n")
     (tmp_path / name).write_text(text)
     found = declared.application(tmp_path)
     assert (str(found[0]) if found else "") == expected

@@ -82,6 +82,17 @@ MADE = "    site = Site('x')\n    return site\n"
         ({"wsgi": "from app import app as application\n", "app": OBJECT}, ["app:app"]),
         ({"main": f"{IMPORTS}import options\n", "options": "PORT = 1\n", "app": OBJECT},
          ["app:app"]),
+        # Modules that serve while they are imported.
+        ({"run": f"{IMPORTS}app.secret_key = 'x'\napp.run(debug=True)\n", "app": OBJECT}, ["app:app"]),
+        ({"run": f"{IMPORTS}load()\nif True:\n    app.run()\n", "app": OBJECT}, ["app:app"]),
+        (
+            {"server": f"from waitress import serve\n{IMPORTS}init()\nserve(app)\n", "app": OBJECT},
+            ["app:app"],
+        ),
+        (
+            {"wsgi": f"import subprocess\n{IMPORTS}subprocess.run(['x'])\napp.a = 1\n", "app": OBJECT},
+            ["wsgi:app"],
+        ),
         # What Python does not import.
         ({"app___init_": FACTORY, "app": MAIN}, ["app:create_app()"]),
         ({"web__blog___init_": OBJECT, "web__blog": OBJECT}, ["web/blog:app"]),
@@ -110,6 +121,7 @@ def test_the_outermost_application_is_found(
         ("from board import panel\n", "wsgi:panel.server"),
         ("from elsewhere import app\n", "wsgi:app"),
         ("from elsewhere import build\napp, db = build()\n", "wsgi:app"),
+        ("from blog import app\nif app:\n    app.run()\n", "blog:app"),
         ("from blog import *\n", ""),
         ("import blog\n", ""),
     ],

@@ -264,7 +264,8 @@ def _conventional(root: Path, file: Path) -> Application:
     :raises LookupError: nothing.
     """
     defined = dict(syntax.definitions(root, file))
-    found = [here for here, _ in _passed_on(root, file)]
+    serves = syntax.serves(root, file)  # an import of it would not end
+    found = [there if serves else here for here, there in _passed_on(root, file)]
     found += [_evaluated(root, file, name) for name in NAMES if name in defined]
     if not found:
         raise LookupError(f"{file} has no call of Flask(), and none of {', '.join(NAMES)}")

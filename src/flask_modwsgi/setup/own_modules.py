@@ -106,10 +106,13 @@ def reached(root: Path, file: Path) -> set[Path]:
 def adds(root: Path, file: Path, inner: Path) -> bool:
     """Whether a file that imports the application of `inner` does more than that.
 
-    Routes may be in modules that only this file imports.
+    Routes may be in modules that only this file imports. One that serves by itself adds nothing,
+    because Apache could not load it.
 
     :raises LookupError: it cannot be read.
     """
+    if syntax.serves(root, file):
+        return False
     others = reached(root, file) - reached(root, inner)
     uses = (inner in reached(root, one) for one in others - {file})
     return file in others and (syntax.acts(root, file) or any(uses))

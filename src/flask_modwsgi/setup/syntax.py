@@ -15,6 +15,9 @@ FLASK = ("Flask", "FlaskApp", "OpenAPI", "connexion.App")
 FACTORIES = ("create_app", "make_app")
 # What a module may do for no other reason than to be started by itself.
 _STARTS = re.compile(r"sys\.path|\b(run|run_server|serve|serve_forever)\(")
+_SERVES = re.compile(
+    r"(?!subprocess\.|asyncio\.)[\w.]+\.(run|run_server|serve_forever)|([\w.]+\.)?serve"
+)
 
 
 def definitions(root: Path, file: Path) -> list[tuple[str, ast.stmt]]:
@@ -47,6 +50,17 @@ def acts(root: Path, file: Path) -> bool:
     :raises LookupError: it cannot be read, or is no Python.
     """
     return any(map(_acts, _statements(_tree(root, file).body)))
+
+
+def serves(root: Path, file: Path) -> bool:
+    """Whether an import of the file starts a server, which keeps it from returning.
+
+    :raises LookupError: it cannot be read, or is no Python.
+    """
+    nodes = _statements(_tree(root, file).body)
+    calls = [one.value for one in nodes if isinstance(one, ast.Expr)]
+    called = [ast.unparse(call.func) for call in calls if isinstance(call, ast.Call)]
+    return any(map(_SERVES.fullmatch, called))
 
 
 def _acts(node: ast.stmt) -> bool:
