@@ -66,6 +66,28 @@ MADE = "    site = Site('x')\n    return site\n"
             },
             ["index:app.server"],
         ),
+        # One entry that imports another one, also in a circle.
+        (
+            {"wsgi": "from main import app\n", "main": ROUTES, "app___init_": OBJECT},
+            ["wsgi:app"],
+        ),
+        (
+            {"wsgi": ROUTES, "run": "from wsgi import app as site\n", "app": OBJECT},
+            ["run:site"],
+        ),
+        (
+            {"wsgi": f"{ROUTES}import main\n", "main": f"{ROUTES}import wsgi\n", "app": OBJECT},
+            ["wsgi:app"],
+        ),
+        ({"wsgi": ROUTES, "main": ROUTES, "app": OBJECT}, ["wsgi:app", "main:app"]),
+        (
+            {
+                "wsgi": "from main import app\n",
+                "main": f"from app import admin\nadmin.a = 1\n{ROUTES}",
+                "app": f"{OBJECT}admin = Flask('x')\n",
+            },
+            ["wsgi:app", "main:admin"],
+        ),
         # Modules that only use an application.
         (
             {

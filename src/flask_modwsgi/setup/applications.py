@@ -98,17 +98,23 @@ class Application:
 def search(root: Path) -> list[Application]:
     """Everything that looks like an application, the likeliest first."""
     found: list[Application] = []
+    passed_on: dict[Application, Application] = {}
     inner: list[Application] = []
     for file in own_modules.files(root):
         with contextlib.suppress(LookupError):
             own = _in_file(root, file)
             if file.stem in ENTRIES:
                 others = _passed_on(root, file)
-                own = own or [
-                    here for here, there in others if own_modules.adds(root, file, there.file)
-                ]
+                if not own:
+                    added = [pair for pair in others if own_modules.adds(root, file, pair[1].file)]
+                    own = [here for here, _ in added]
+                    passed_on.update(added)
                 inner += [there for _, there in others if own]
             found += own
+    for there in set(passed_on.values()):
+        here = sorted((one for one in passed_on if passed_on[one] == there), key=_rank)
+        outer = own_modules.outermost(root, [one.file for one in here])
+        inner += [one for one in here if one.file not in outer]
     found = [one for one in found if one not in inner]
     folders = {one.folder for one in found}
     packages = {folder for folder in folders if own_modules.is_package(root, folder)}

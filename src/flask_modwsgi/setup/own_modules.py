@@ -118,6 +118,15 @@ def adds(root: Path, file: Path, inner: Path) -> bool:
     return file in others and (syntax.acts(root, file) or any(uses))
 
 
+def outermost(root: Path, files: list[Path]) -> list[Path]:
+    """The files that no other one of them imports; of a circle the first."""
+    left = list(files)
+    for file in reversed(files):
+        if any(file in reached(root, other) for other in left if other != file):
+            left.remove(file)
+    return left
+
+
 def is_package(root: Path, folder: Path, is_named: bool = False) -> bool:
     """Whether the project's files import a folder as a package, though it has no ``__init__.py``.
 
