@@ -36,7 +36,13 @@ def _named(root: Path) -> Iterator[tuple[str, str]]:
         yield value, "FLASK_APP"
     for name in (".env", ".flaskenv"):
         for value in _FLASK_APP.findall(files.text_if_any(root / name)):
-            yield from ((word, f"FLASK_APP in {name}") for word in _words(value)[:1] if word)
+            yield from ((text, f"FLASK_APP in {name}") for text in _value(value) if text)
+
+
+def _value(text: str) -> list[str]:
+    """The value in a line of a file of variables: a shell's words only where it is quoted."""
+    text = text.strip()
+    return _words(text)[:1] if text[:1] in ("'", '"') else [re.split(r"(?:^|\s+)#", text)[0]]
 
 
 def _words(line: str) -> list[str]:
