@@ -11,7 +11,7 @@ from ..machine import files
 from ..problems.problem import Problem
 from . import applications
 
-_SERVER = re.compile(r"\b(?:gunicorn|uwsgi|waitress-serve)\s+(.*)")
+_SERVER = re.compile(r"^\s*[\w-]+:.*?\b(?:gunicorn|uwsgi|waitress-serve)[^\S\n]+(.*)", re.MULTILINE)
 _FLASK_APP = re.compile(r"^\s*(?:export\s+)?FLASK_APP\s*=(.*)", re.MULTILINE)
 _NAMED = re.compile(r"[^\W\d][\w.]*:[^\W\d].*")  # no address
 _ELSEWHERE = ("--chdir", "--pythonpath")
