@@ -47,6 +47,37 @@ def test_the_project_names_its_application(
     assert (str(found[0]) if found else "") == expected
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            "api: gunicorn -k uvicorn.workers.UvicornWorker api:app\nweb: gunicorn app:app\n",
+            "app:app",
+        ),
+        ("api: gunicorn -k uvicorn_worker.UvicornWorker api:app\n", ""),
+        ("web: gunicorn site1.wsgi\nsvc: gunicorn svc.app:app\n", "svc.app:app"),
+        ("web: gunicorn wsgi\nadmin: gunicorn admin:app\n", "wsgi:application"),
+        ("web: gunicorn wsgi:site\nadmin: gunicorn admin:app\n", "admin:app"),
+        ("web: gunicorn site1.wsgi\n", "site1.wsgi:application"),
+        ("web: gunicorn api:app\nnext: gunicorn site1.wsgi\n", "api:app"),
+    ],
+)
+def test_among_several_commands_the_one_of_a_flask_application_counts(
+    tmp_path: Path, lines: str, expected: str
+) -> None:
+    project(
+        tmp_path,
+        **dict.fromkeys(("app", "admin", "svc__app"), OBJECT),
+        wsgi="from app import app as application\nfrom other import site\n",
+        site1__wsgi="from django import serve\napplication = serve()\n",
+        api="from fastapi import FastAPI\napp = FastAPI()\n",
+    )
+    (tmp_path / ".flaskenv").write_text("FLASK_APP=gone\n")
+    (tmp_path / "Procfile").write_text(lines)
+    found = declared.application(tmp_path)
+    assert (str(found[0]) if found else "") == expected
+
+
 def test_what_is_served_is_before_what_the_environment_and_its_files_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
