@@ -17,7 +17,7 @@ from flask_modwsgi import __version__
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import adopt, applications, requirements, wheel_file
+from flask_modwsgi.setup import adopt, applications, own_modules, requirements, wheel_file
 
 FLASK = "from flask import Flask\n"
 OBJECT = f"{FLASK}app = Flask(__name__)\n"
@@ -540,6 +540,19 @@ def test_another_application_replaces_no_file(root: Path) -> None:
     (root / "app.wsgi").unlink()
     adopt.adopt(root, "other:app")
     assert "from other import app" in (root / "app.wsgi").read_text()
+
+
+def test_a_module_may_have_the_name_of_init_s_own_command(root: Path) -> None:
+    project(root, run=OBJECT, other="from run import app\napp.config['A'] = 1\n")
+    (root / "requirements.txt").touch()
+    adopt.adopt(root, "run:app")
+    before = written(root)
+    for app in ("run:app", "run.py:app", "run", None):
+        adopt.adopt(root, app)
+    assert written(root) == before
+    assert (root / "run").is_file()
+    assert str(applications.named(root, "run:app")) == "run:app"
+    assert own_modules.imported(root, Path("other.py"), 0, "run") == Path("run.py")
 
 
 @pytest.mark.parametrize("is_link", [False, True])

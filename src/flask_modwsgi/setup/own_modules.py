@@ -53,7 +53,8 @@ def file_of(root: Path, module: str) -> Path | None:
     else:
         paths = [root / base / module.replace(".", "/") for base in ("", "src")]
     for path in paths:
-        for file in (path / "__init__.py", path, path.with_suffix(".py")):
+        # Not a file without a suffix: init itself writes one with the name run.
+        for file in (path / "__init__.py", path.with_suffix(".py")):
             if file.is_file() and file.resolve().is_relative_to(root.resolve()):
                 return file.resolve().relative_to(root.resolve())
     return None
