@@ -6,7 +6,7 @@ import pytest
 from test_init import FACTORY, FLASK, OBJECT, project, slug
 
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import applications
+from flask_modwsgi.setup import applications, own_modules, syntax
 
 IMPORTS = "from app import app\n"
 ROUTES = f"{IMPORTS}@app.get('/')\ndef index():\n    return 'x'\n"
@@ -132,6 +132,25 @@ def test_the_outermost_application_is_found(
 ) -> None:
     found = applications.search(project(tmp_path, **texts))
     assert [str(one) for one in found] == expected
+
+
+def test_each_file_s_imports_are_followed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once for each of the others, which takes seconds where there are many."""
+    names = [f"view{number}" for number in range(20)]
+    views = dict.fromkeys(names, "from flask import current_app\nimport common\n")
+    main = "".join(f"import {name}\n" for name in names)
+    project(tmp_path, main=IMPORTS + main, app=OBJECT, common="import re\n", **views)
+    read: list[Path] = []
+    imports = syntax.imports
+    monkeypatch.setattr(
+        syntax, "imports", lambda root, one: (read.append(one), imports(root, one))[1]
+    )
+    assert not own_modules.adds(tmp_path, Path("main.py"), Path("app.py"))
+    assert max(map(read.count, read)) <= 2
+    (tmp_path / "common.py").write_text(IMPORTS)
+    assert own_modules.adds(tmp_path, Path("main.py"), Path("app.py"))
 
 
 @pytest.mark.parametrize(

@@ -92,16 +92,22 @@ def imported(root: Path, file: Path, level: int, module: str) -> Path | None:
     return next(filter(None, (file_of(root, f"{place}/") for place in places)), None)
 
 
-def reached(root: Path, file: Path) -> set[Path]:
-    """The project's files that may be run if one is imported, with itself."""
-    found = [file]
-    for one in found:
-        for level, module in syntax.imports(root, one):
-            with contextlib.suppress(LookupError):
-                path = imported(root, one, level, module)
-                if path and path not in found:
-                    found.append(path)
-    return set(found)
+def reached(root: Path, file: Path) -> dict[Path, set[Path]]:
+    """The project's files that may be run if one is imported, with itself: each with those it imports."""
+    found: dict[Path, set[Path]] = {}
+    left = [file]
+    while left:
+        if (one := left.pop()) not in found:
+            found[one] = set(_imports(root, one))
+            left += found[one]
+    return found
+
+
+def _imports(root: Path, file: Path) -> Iterator[Path]:
+    for level, module in dict.fromkeys(syntax.imports(root, file)):
+        with contextlib.suppress(LookupError):
+            if path := imported(root, file, level, module):
+                yield path
 
 
 def adds(root: Path, file: Path, inner: Path) -> bool:
@@ -114,9 +120,13 @@ def adds(root: Path, file: Path, inner: Path) -> bool:
     """
     if syntax.serves(root, file):
         return False
-    others = reached(root, file) - reached(root, inner)
-    uses = (inner in reached(root, one) for one in others - {file})
-    return file in others and (syntax.acts(root, file) or any(uses))
+    imports = reached(root, file)
+    others = imports.keys() - reached(root, inner)
+    users = more = {inner}
+    while more:
+        more = {one for one in imports if imports[one] & users} - users
+        users = users | more
+    return file in others and (syntax.acts(root, file) or bool(users & others - {file}))
 
 
 def outermost(root: Path, files: list[Path]) -> list[Path]:
