@@ -790,6 +790,22 @@ def test_a_list_beside_the_application_is_read(
     assert reason in caught.value.why
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [("", "backend/requirements.txt"), ("description = 'x'\n", "pyproject.toml")],
+)
+def test_a_second_run_names_the_same_list(root: Path, given: str, named: str) -> None:
+    """Although there is a table [project] then, which the first run may have written."""
+    project(root, backend__app=OBJECT)
+    (root / "backend" / "requirements.txt").write_text("Flask\n")
+    if given:
+        (root / "pyproject.toml").write_text(f"[project]\nname = 'x'\n{given}")
+    for _ in range(2):
+        with pytest.raises(Problem) as caught:
+            adopt.adopt(root, None)
+        assert f"from {named}:" in caught.value.why
+
+
 def test_requirements_in_a_folder_are_included(root: Path) -> None:
     """And named in ``pyproject.toml``, which a compiler may read later; constraints are none."""
     project(root, app=OBJECT)

@@ -41,6 +41,8 @@ LISTS = [
     ),
     "requirements.in",
 ]
+# What init writes of a project that has no pyproject.toml.
+OF_PROJECT = {"name", "version", "requires-python", "dependencies"}
 
 
 def init(project: Project, app: str | None) -> int:
@@ -257,10 +259,17 @@ def _needs(listed: Path) -> list[str]:
 def _source(root: Path) -> str:
     """What the project's packages are locked with, or where a list of them is besides requirements files."""
     table = _read(root / "pyproject.toml")
-    is_listed = "project" in table or "poetry" in table.get("tool", {})
+    tool = table.get("tool", {})
+    is_listed = "project" in table or "poetry" in tool
+    is_own = "flask-modwsgi" in tool and table.get("project", {}).keys() == OF_PROJECT
+    package = Project(root).package.relative_to(root).as_posix() if is_own else ""
     others = ["pyproject.toml"] if is_listed else ["setup.py", "setup.cfg"]
     lock = next((name for name in EXPORTS if (root / name).exists()), "")
-    return lock or _list(root, "") or next((name for name in others if (root / name).exists()), "")
+    return (
+        lock
+        or _list(root, package)
+        or next((name for name in others if (root / name).exists()), "")
+    )
 
 
 def _export(source: str) -> str:
