@@ -90,9 +90,10 @@ def test_a_link_to_nowhere_or_to_what_setup_made_is_replaced(
     project: Project, tmp_path: Path
 ) -> None:
     new, moved = made(project, "1"), made(Project(tmp_path / "before"), "1")
-    for target in (tmp_path / "nowhere", moved, made(project, "half", None)):
+    for target in (tmp_path / "nowhere", project.venv, moved, made(project, "half", None)):
         project.venv.unlink(missing_ok=True)
         project.venv.symlink_to(target)
+        assert not environments.is_foreign(project)
         assert environments.put_to_use(project, new) is None
         assert project.venv.resolve() == new
 

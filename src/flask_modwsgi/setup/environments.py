@@ -205,14 +205,15 @@ def put_to_use(project: Project, environment: Path) -> Path | None:
     What setup has not made, a folder or a link to one, is put aside, and its new place returned.
     """
     link, aside = project.venv, None
-    if link.resolve() == environment.resolve():
+    before = _target(link)
+    if before == environment.resolve():
         return None
     if is_foreign(project):
         aside = link.with_name(".venv.before")
         while os.path.lexists(aside):
             aside = aside.with_name(f"{aside.name}.before")
         link.rename(aside)
-    elif recorded(before := link.resolve()):
+    elif recorded(before):
         _link(folder(project) / "previous", before)
     _link(link, environment)
     return aside
@@ -220,9 +221,14 @@ def put_to_use(project: Project, environment: Path) -> Path | None:
 
 def is_foreign(project: Project) -> bool:
     """Whether ``.venv`` is there, but setup has not made it."""
-    target = project.venv.resolve()
+    target = _target(project.venv)
     is_own = target.is_relative_to(folder(project).resolve()) or recorded(target)
     return project.venv.exists() and not (project.venv.is_symlink() and is_own)
+
+
+def _target(link: Path) -> Path:
+    """Where a link leads; Path.resolve() raises RuntimeError where that is the link itself."""
+    return Path(os.path.realpath(link))
 
 
 def _link(link: Path, target: Path) -> None:
