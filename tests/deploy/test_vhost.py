@@ -60,9 +60,9 @@ def shared(host: Machine, cookies_session: Cookies) -> Iterator[Machine]:
     shop = bake_with(cookies_session, project_name="Shop", mount_point="/shop")
     shutil.copytree(shop.path, host.root / "var/www/shop", symlinks=True)
     host.type(
-        "chown -R root: /var/www/shop; useradd --system --user-group --home-dir /nonexistent shop"
+        "chown -R root: /var/www/shop; useradd --system --user-group --home-dir /nonexistent app-shop"
     )
-    host.type("RUN_USER=shop /var/www/shop/run setup --no-dev", timeout=300)
+    host.type("RUN_USER=app-shop /var/www/shop/run setup --no-dev", timeout=300)
     (host.root / "var/www/other").mkdir()
     (host.root / "var/www/other/index.html").write_text("another site\n", "utf-8")
     host.type(f"systemctl stop {UNIT}")
@@ -146,7 +146,7 @@ def test_nothing_of_a_project_is_reachable_as_a_file(
 
 
 def test_each_has_an_account_of_its_own(shared: Machine) -> None:
-    for project, other in (("hello-flask", "shop"), ("shop", "hello-flask")):
+    for project, other in (("hello-flask", "app-shop"), ("shop", "hello-flask")):
         for reader in ("www-data", other):
             for secret in (f"/var/www/{project}/.env", f"/var/www/{project}/var/data"):
                 done = shared.call(
@@ -156,7 +156,7 @@ def test_each_has_an_account_of_its_own(shared: Machine) -> None:
                 assert "Permission denied" in done.stderr
     found = "grep -l ^.wsgi: /proc/[0-9]*/cmdline | cut -d/ -f3 | xargs -I@ stat -c %U /proc/@"
     users = shared.call("sh", "-c", found).stdout  # grep finds itself, and it is gone then
-    assert set(users.split()) == {"hello-flask", "shop"}
+    assert set(users.split()) == {"hello-flask", "app-shop"}
 
 
 def test_a_reload_of_apache_takes_new_code(shared: Machine) -> None:
