@@ -265,11 +265,8 @@ def _source(root: Path) -> str:
     package = Project(root).package.relative_to(root).as_posix() if is_own else ""
     others = ["pyproject.toml"] if is_listed else ["setup.py", "setup.cfg"]
     lock = next((name for name in EXPORTS if (root / name).exists()), "")
-    return (
-        lock
-        or _list(root, package)
-        or next((name for name in others if (root / name).exists()), "")
-    )
+    other = next((name for name in others if (root / name).exists()), "")
+    return lock or _list(root, package) or other
 
 
 def _export(source: str) -> str:
