@@ -1,5 +1,6 @@
 """`flask-modwsgi init` takes the application that people mean, not one inside of it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -144,9 +145,12 @@ def test_each_file_s_imports_are_followed_once(
     project(tmp_path, main=IMPORTS + main, app=OBJECT, common="import re\n", **views)
     read: list[Path] = []
     imports = syntax.imports
-    monkeypatch.setattr(
-        syntax, "imports", lambda root, one: (read.append(one), imports(root, one))[1]
-    )
+
+    def noted(root: Path, one: Path) -> Iterator[tuple[int, str]]:
+        read.append(one)
+        return imports(root, one)
+
+    monkeypatch.setattr(syntax, "imports", noted)
     assert not own_modules.adds(tmp_path, Path("main.py"), Path("app.py"))
     assert max(map(read.count, read)) <= 2
     (tmp_path / "common.py").write_text(IMPORTS)
