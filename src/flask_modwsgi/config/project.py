@@ -62,7 +62,7 @@ class Project:
 
         A server must not go through the link, or it would mix two environments when that moves.
         """
-        return (self._chosen_environment or self.venv).resolve()
+        return Path(os.path.realpath(self._chosen_environment or self.venv))
 
     @property
     def python(self) -> Path:

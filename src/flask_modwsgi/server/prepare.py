@@ -154,7 +154,7 @@ def _say_outcome(plan: Plan, mod_wsgi: str, proof: dict[str, Any], seconds: floa
 
 def _put_to_use(project: Project, environment: Path) -> None:
     """Switch to an environment, and keep the one before and those that a server runs from."""
-    if environment == project.venv.resolve():
+    if environment == Path(os.path.realpath(project.venv)):
         return
     if aside := environments.put_to_use(project, environment):
         say("", f".venv was not made by setup; it is renamed to {aside.name}")

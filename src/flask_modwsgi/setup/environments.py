@@ -237,16 +237,16 @@ def _link(link: Path, target: Path) -> None:
 
 def prune(project: Project, others: Iterable[Path]) -> None:
     """Remove all environments but those in use by a release, the previous one and `others`."""
-    kept = {path.resolve() for path in (project.venv, folder(project) / "previous", *others)}
+    kept = {_target(path) for path in (project.venv, folder(project) / "previous", *others)}
     for path in _all(project):
-        if path.resolve() not in kept and not _is_in_use(path):
+        if _target(path) not in kept and not _is_in_use(path):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_in_use(environment: Path) -> bool:
     """Whether it is in use by another release, which shares ``var/``."""
     made = recorded(environment)
-    return made is not None and (Path(made.root) / ".venv").resolve() == environment.resolve()
+    return made is not None and _target(Path(made.root) / ".venv") == _target(environment)
 
 
 def restart_reasons(running: Path, new: Path, reads_configuration: bool = False) -> list[str]:
