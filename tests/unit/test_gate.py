@@ -265,23 +265,29 @@ def test_the_limit(
     assert client.get("/").text == "hello"
 
 
-def test_what_cannot_be_interrupted_is_answered_and_gives_its_place_to_others(
-    application: Flask,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """One process at a time is replaced: the second waits for its turn."""
+@pytest.fixture
+def told(application: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
+    """The signals that the process sends itself, where ``/blocks`` does not return to Python."""
     monkeypatch.setattr(runner, "STUCK_WAIT", 2)
-    told, lock = [], threading.Lock()
-    monkeypatch.setattr(os, "kill", lambda *words: told.append(words))
+    sent, lock = list[tuple[int, int]](), threading.Lock()
+    monkeypatch.setattr(os, "kill", lambda *words: sent.append(words))
 
     @application.get("/blocks")
     def blocks() -> str:
-        lock.acquire()  # one call, which does not return to Python
+        lock.acquire()
         return "late"
 
-    lock.acquire()
+    with lock:
+        yield sent
+
+
+def test_what_cannot_be_interrupted_is_answered_and_gives_its_place_to_others(
+    application: Flask,
+    tmp_path: Path,
+    told: list[tuple[int, int]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One process at a time is replaced: the second waits for its turn."""
     made = gate_of(application, 1, 1, tmp_path)
     assert Client(made).get("/blocks").status_code == 504
     assert "GET /blocks took longer than REQUEST_LIMIT" in caplog.text
@@ -290,31 +296,23 @@ def test_what_cannot_be_interrupted_is_answered_and_gives_its_place_to_others(
     assert "GET /blocks took longer than REQUEST_LIMIT, and could not be interrupted" in caplog.text
     assert Client(made).get("/").text == "hello"
     assert not runner._is_my_turn(tmp_path)
-    lock.release()
 
 
 def test_without_another_thread_the_limit_goes_on(
-    application: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    application: Flask,
+    tmp_path: Path,
+    told: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The process asks for another one in its place, as always."""
-    monkeypatch.setattr(runner, "STUCK_WAIT", 1)
-    told, lock = [], threading.Lock()
-    monkeypatch.setattr(os, "kill", lambda *words: told.append(words))
-
-    @application.get("/blocks")
-    def blocks() -> str:
-        lock.acquire()
-        return "late"
 
     def refused(*words: Any) -> None:
         raise RuntimeError("can't start new thread")
 
-    lock.acquire()
     made = gate_of(application, 1, 1, tmp_path)
     monkeypatch.setattr(native, "start", refused)
     assert Client(made).get("/blocks").status_code == 504
     wait_for(lambda: told, 10, "the process to ask for another one")
-    lock.release()
 
 
 def sent(made: gate.Gate, path: str) -> tuple[list[Any], Any]:

@@ -12,30 +12,10 @@ PASSED_OVER = {"build", "dist", "docs", "examples", "node_modules", "test", "tes
 # Folders that setuptools takes for no packages of a project whose packages are beside them.
 # https://setuptools.pypa.io/en/stable/userguide/package_discovery.html#flat-layout
 NO_PACKAGES = {
-    *(
-        "benchmark",
-        "benchmarks",
-        "bin",
-        "build",
-        "changelog",
-        "ci",
-        "debian",
-        "dist",
-        "doc",
-        "docs",
-    ),
-    *(
-        "documentation",
-        "example",
-        "examples",
-        "exercise",
-        "exercises",
-        "htmlcov",
-        "manpages",
-        "news",
-    ),
-    *("newsfragments", "node_modules", "python", "scripts", "tasks", "test", "tests", "tools"),
-    *("unit_test", "unit_tests", "util", "utils"),
+    *("benchmark", "benchmarks", "bin", "build", "changelog", "ci", "debian", "dist", "doc"),
+    *("docs", "documentation", "example", "examples", "exercise", "exercises", "htmlcov"),
+    *("manpages", "news", "newsfragments", "node_modules", "python", "scripts", "tasks", "test"),
+    *("tests", "tools", "unit_test", "unit_tests", "util", "utils"),
 }
 
 
