@@ -1,5 +1,6 @@
 """Three hosts on one: network namespaces on a bridge, and HAProxy in front of them."""
 
+import csv
 import os
 import signal
 import socket
@@ -166,11 +167,22 @@ class Hosts:
             connection.sendall(f"{command}\n".encode())
             return connection.makefile().read()
 
+    def row(self, host: Host) -> dict[str, str]:
+        """What HAProxy knows about that host, by the names of its columns."""
+        rows = csv.DictReader(self.balancer("show stat").removeprefix("# ").splitlines())
+        return next(row for row in rows if row["svname"] == f"h{host.number}")
+
     def is_up(self, host: Host) -> bool:
         """Whether that host gets requests."""
-        rows = self.balancer("show stat").splitlines()
-        (row,) = [row for row in rows if row.startswith(f"hosts,h{host.number},")]
-        return ",UP" in row
+        return self.row(host)["status"].startswith("UP")
+
+    def is_down(self, host: Host) -> bool:
+        """Whether the checks have found it down; a host that drains is neither up nor down."""
+        return self.row(host)["status"].startswith("DOWN")
+
+    def is_idle(self, host: Host) -> bool:
+        """Whether none of its requests is under way."""
+        return self.row(host)["scur"] == "0"
 
     def endpoint(self, host: Host, state: str) -> None:
         """Add a host to those that get requests (`ready`), or remove it (`drain`)."""

@@ -157,8 +157,9 @@ def test_a_host_that_starts_gets_nothing_before_it_is_ready(hosts: Hosts) -> Non
     host = hosts.all[2]
     with load(FRONT) as record:
         hosts.endpoint(host, "drain")
+        wait_for(lambda: hosts.is_idle(host), 20, "the end of what is under way there")
         host.terminate(30)
-        wait_for(lambda: not hosts.is_up(host), 20, "the host to be down")
+        wait_for(lambda: hosts.is_down(host), 20, "the host to be down")
         hosts.endpoint(host, "ready")
         host.start(SLEEP="2")
         restored(hosts, host)
