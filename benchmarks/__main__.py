@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from . import contenders, limit, measure, project, report, slow_clients, workloads
+from . import contenders, limit, measure, project, report, slow_clients, verbs, workloads
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -99,9 +99,8 @@ def run(
                         slow[contender.name] = with_slow_clients(address)
     rates = {name: report.summary(found).rate for name, found in results.get("page", {}).items()}
     plot = report.plot(rates, "Welcome page, 32 connections, requests per second")
-    return written(
-        results, slow, f"{rounds} rounds, in which each server is measured for {seconds:g} seconds"
-    ), plot
+    how = f"{rounds} rounds, in which each server is measured for {seconds:g} seconds"
+    return written(results, slow, verbs.table(served, contenders.free_port(), rounds), how), plot
 
 
 def installed(wanted: list[contenders.Contender]) -> Iterator[contenders.Contender]:
@@ -151,6 +150,7 @@ def with_slow_clients(address: str) -> dict[str, str]:
 def written(
     results: Results,
     slow: dict[str, dict[str, str]],
+    verb_times: str,
     rounds: str,
 ) -> str:
     """The report in Markdown."""
@@ -173,6 +173,8 @@ def written(
         report.table(results, contenders.REFERENCE).rstrip(),
         "## Normal requests beside 200 slow clients, median / p99 in milliseconds",
         "\n".join(rows),
+        "## The verbs of `./run`",
+        verb_times,
     )
     return "\n\n".join(parts) + "\n"
 

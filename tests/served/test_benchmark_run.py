@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import copy_template
 
+from benchmarks import verbs
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.daemon_mode,
@@ -19,7 +21,7 @@ pytestmark = [
 
 
 def test_every_way_to_measure(tmp_path: Path) -> None:
-    """The plain page, more processes, TLS, HTTP/2, slow clients, and the application alone."""
+    """The plain page, more processes, TLS, HTTP/2, slow clients, the verbs, the application alone."""
     copy = copy_template(tmp_path / "template")
     options = ("--workload", "page", "--seconds", "1", "--rounds", "1")
     command = [sys.executable, "-m", "benchmarks", "as generated", *options]
@@ -44,5 +46,8 @@ def test_every_way_to_measure(tmp_path: Path) -> None:
         assert int(errors) == 0
         assert float(cpu) > 0
         assert float(memory) > 0
+    taken = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| `./run ")]
+    assert [row[1].strip() for row in taken] == [f"`./run {verb}`" for verb in verbs.VERBS]
+    assert all(0 < float(row[2]) < 100 for row in taken)
     assert "| Flask in one process, without a server |" in done.stdout
     assert (copy / "benchmarks/results/benchmarks.svg").exists()
