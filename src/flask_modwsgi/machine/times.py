@@ -29,10 +29,12 @@ def duration(seconds: float) -> str:
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether it comes true in that time."""
+    """Whether it comes true in that time; asked often at first, because most waits are short."""
     deadline = time.monotonic() + seconds
+    pause = 0.005
     while not (true := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
     return true
 
 
