@@ -68,7 +68,7 @@ def run(
     tools = project.install_tools(served, folder / "tools")
     certificate = project.make_certificate(folder)
     results: Results = {}
-    slow: dict[str, dict[str, str]] = {}
+    slow: dict[str, list[report.Beside]] = {}
     present = list(installed(wanted))
     for number in range(rounds):
         print(f"round {number + 1}", file=sys.stderr, flush=True)
@@ -95,12 +95,13 @@ def run(
                         contender, asked, address, seconds, str(folder), variant
                     ):
                         results.setdefault(name, {}).setdefault(contender.name, []).append(figures)
-                    if number == 0 and not variant.name and not contender.is_static:
-                        slow[contender.name] = with_slow_clients(address)
+                    if not variant.name and not contender.is_static:
+                        slow.setdefault(contender.name, []).append(with_slow_clients(address))
     rates = {name: report.summary(found).rate for name, found in results.get("page", {}).items()}
     plot = report.plot(rates, "Welcome page, 32 connections, requests per second")
     how = f"{rounds} rounds, in which each server is measured for {seconds:g} seconds"
-    return written(results, slow, verbs.table(served, contenders.free_port(), rounds), how), plot
+    beside = {name: report.beside(found) for name, found in slow.items()}
+    return written(results, beside, verbs.table(served, contenders.free_port(), rounds), how), plot
 
 
 def installed(wanted: list[contenders.Contender]) -> Iterator[contenders.Contender]:
@@ -138,12 +139,12 @@ def measured(
         )
 
 
-def with_slow_clients(address: str) -> dict[str, str]:
-    """Median and p99, in milliseconds, of normal requests beside 200 slow clients of each kind."""
+def with_slow_clients(address: str) -> report.Beside:
+    """How long normal requests take beside 200 slow clients of each kind."""
     found = {}
     for name, client in slow_clients.CLIENTS.items():
         times = slow_clients.latencies(address, client, 200, 5)
-        found[name] = f"{times[len(times) // 2]:.1f} / {times[int(len(times) * 0.99)]:.1f}"
+        found[name] = times[len(times) // 2], times[int(len(times) * 0.99)]
     return found
 
 

@@ -8,6 +8,8 @@ from .measure import Figures
 
 # By workload and contender, the figures of each round.
 Results = Mapping[str, Mapping[str, Sequence[Figures]]]
+# By kind of slow clients, the median and p99 of normal requests, in milliseconds.
+Beside = Mapping[str, tuple[float, float]]
 
 
 def summary(rounds: Sequence[Figures]) -> Figures:
@@ -25,6 +27,15 @@ def ratio(rounds: Sequence[Figures], reference: Sequence[Figures]) -> float:
     """The median of the ratios within each round."""
     pairs = zip(rounds, reference, strict=True)
     return median(one.rate / other.rate for one, other in pairs if other.rate)
+
+
+def beside(rounds: Sequence[Beside]) -> dict[str, str]:
+    """The medians of all rounds, for each kind of slow clients: median / p99 in milliseconds."""
+    told = {}
+    for kind in rounds[0]:
+        middles, ends = zip(*(one[kind] for one in rounds), strict=True)
+        told[kind] = f"{median(middles):.1f} / {median(ends):.1f}"
+    return told
 
 
 def short(results: Results, slow: Mapping[str, Mapping[str, str]], reference: str) -> str:

@@ -40,7 +40,7 @@ def table(project: Path, port: int, rounds: int) -> str:
 
 
 def _import(project: Path) -> float:
-    words = [project / ".venv/bin/python", "-c", IMPORT]
+    words = [str(project / ".venv/bin/python"), "-c", IMPORT]
     env = os.environ | {"FLASK_SECRET_KEY": "only for benchmarks", "PYTHONPATH": str(project)}
     done = subprocess.run(words, cwd=project, env=env, stdout=subprocess.PIPE, check=True)
     return float(done.stdout)

@@ -33,6 +33,7 @@ WORKLOADS = (
     WAIT,
     Workload("upload of 100 kB", "/benchmark/upload", 32, HERE / "upload.lua"),
     SMALL_FILE,
+    Workload("static file, small, 1,000 connections", SMALL_FILE.path, 1000),
     Workload("static file, 1 MB", "/static/large.bin", 32),
 )
 

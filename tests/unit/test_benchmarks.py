@@ -71,6 +71,11 @@ def test_the_short_table_has_the_rates_of_the_page() -> None:
     ]
 
 
+def test_what_is_measured_beside_slow_clients_is_the_median_of_the_rounds() -> None:
+    rounds = [{"uploads": (2.0, 9.0)}, {"uploads": (3.0, 120.0)}, {"uploads": (2.5, 8.0)}]
+    assert report.beside(rounds) == {"uploads": "2.5 / 9.0"}
+
+
 def test_the_plot_is_well_formed_and_names_every_contender() -> None:
     from xml.etree import ElementTree
 
