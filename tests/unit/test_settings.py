@@ -321,6 +321,15 @@ def test_config_shows_value_unit_and_source(
     assert "hidden-value" not in " ".join(rows["API_KEY"])
 
 
+@pytest.mark.parametrize("mode", ["daemon", "embedded"])
+def test_config_says_how_many_connections_are_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setenv("MODE", mode)
+    show_settings.show(Project(tmp_path))
+    assert "threads, 2048 connections" in capsys.readouterr().out
+
+
 def test_config_fits_a_terminal_and_a_long_value_moves_no_other_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

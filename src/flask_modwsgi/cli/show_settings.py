@@ -72,7 +72,7 @@ def consequences(chosen: settings.Settings) -> list[str]:
     alone = chosen.processes == 1
     price = "With 1 process, all requests wait while it is stuck, or loads new code at a reload."
     return [
-        f"{summary.workers(chosen)}: {chosen.processes * chosen.threads} requests at once"
+        f"{summary.capacity(chosen)}: {chosen.processes * chosen.threads} requests at once"
         f" ({capacity.cores()} cores here); more wait in line.",
         *[price] * alone,
         f"A stuck request gets its 504 after {chosen.request_limit} s; if its code cannot be"
