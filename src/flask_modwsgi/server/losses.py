@@ -7,8 +7,6 @@ from ..apache import processes, state
 from ..apache.state import State
 from ..config.project import Project
 from ..doctor import check_settings
-from ..doctor.checklist import SERVE, before
-from ..doctor.facts import Facts
 from ..machine import files
 from ..problems.problem import Problem
 from ..setup import environments
@@ -58,6 +56,9 @@ def _needed(root: Path, started: State, unready: str) -> str:
 def _obstacle(project: Project, started: State) -> str:
     """Why a start would be refused, according to the checks before it."""
     with suppress(ImportError, OSError):  # some need packages, and files that not everybody reads
+        from ..doctor.checklist import SERVE, before  # here, because it is much, and seldom needed
+        from ..doctor.facts import Facts
+
         try:
             before(SERVE, Facts(project, started.given))
         except Problem as problem:
