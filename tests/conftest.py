@@ -19,6 +19,7 @@ import serving
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
+from hypothesis import settings
 from pytest_cookies.plugin import Cookies
 
 ROOT = Path(__file__).parents[1]
@@ -59,6 +60,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # The same examples each time, however long one takes on a busy machine.
+    settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+    settings.load_profile("tests")
     os.umask(0o022)  # others may read what is made here, as some tests try
     if mode := config.getoption("--mode"):
         os.environ["MODE"] = mode

@@ -100,7 +100,7 @@ answers = st.fixed_dictionaries(
         )
     },
 )
-few = settings(max_examples=50, derandomize=True, deadline=None, database=None)
+few = settings(max_examples=50)
 many = settings(few, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 Test = Callable[[str], None]

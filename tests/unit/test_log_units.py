@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from written_logs import contents, strict
 
@@ -65,7 +65,6 @@ def test_far_out_lines_are_json_soon(line: bytes) -> None:
     assert time.monotonic() - started < 10  # a tenth of a second, but minutes if it were quadratic
 
 
-@settings(deadline=None)
 @given(lines_of_anything)
 def test_every_line_is_json_whatever_it_was(line: bytes) -> None:
     for render in (rendering.access_lines("json"), rendering.error_lines("json")):
@@ -75,7 +74,6 @@ def test_every_line_is_json_whatever_it_was(line: bytes) -> None:
         strict(shown)
 
 
-@settings(deadline=None)
 @given(lines_of_anything, st.sampled_from(["text", "brief"]))
 def test_every_line_is_shown_as_text_and_can_be_read(line: bytes, style: str) -> None:
     for render in (rendering.access_lines(style), rendering.error_lines(style)):
@@ -99,7 +97,6 @@ def apache_escaped(text: bytes) -> bytes:
     )
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), max_size=50), st.text())
 def test_what_the_application_says_arrives(message: str, exception: str) -> None:
     event = strict(rendering.error_lines("json")(written(message, exception)))
@@ -117,7 +114,6 @@ said = st.text(st.characters(codec="utf-8"))
 COLUMNS = ("[id x] a", "[client 1.2.3.4] a", "[script /a] b", "a [script /a] b", "\\x5bid x] a")
 
 
-@settings(deadline=None)
 @given(said | st.text("\\nrtbvxu0[] \n") | st.sampled_from(COLUMNS), said)
 def test_what_the_application_says_is_read_again(message: str, exception: str) -> None:
     told = [text for event in read_again(message, exception) for text in events.messages(event)]
@@ -161,7 +157,6 @@ def test_a_client_cannot_say_what_an_error_was(
     assert [found for *_, found in reader.causes(told)] == [cause or message]
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8")), st.binary())
 def test_what_the_client_says_arrives(agent: str, referer: bytes) -> None:
     fields = b'"GET / HTTP/1.1" 200 - "%b" "%b" 12 id' % (
@@ -423,7 +418,6 @@ def test_text_cannot_be_forged_or_harm_a_terminal() -> None:
     assert [line.rpartition("] ")[2] for line in more] == ["Traceback", "E: x", ""]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 20_000), max_size=4), max_size=4),
     st.randoms(use_true_random=False),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_modwsgi.config.project import Project
@@ -105,7 +105,6 @@ def test_status_says_from_when_on_there_are_no_errors(project: Project) -> None:
     assert (len(found), begins) == (reader.NOTED, BEGAN.timestamp() + 7200)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.lists(st.binary(max_size=9).map(lambda line: line.replace(b"\n", b""))), max_size=3
