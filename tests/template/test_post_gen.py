@@ -146,7 +146,8 @@ def test_the_template_stays_clean(project: Path, tmp_path: Path) -> None:
     (checkout / "src").mkdir(parents=True)
     for name in ("build_wheel.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout)
-    shutil.copytree(ROOT / "src", checkout / "src", dirs_exist_ok=True)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src", checkout / "src", ignore=ignored, dirs_exist_ok=True)
     before = set(checkout.rglob("*"))
     assert finish(start(project, {"PYTHONDONTWRITEBYTECODE": ""}, checkout)) == ("", "")
     assert set(checkout.rglob("*")) == before

@@ -38,7 +38,7 @@ def run(*words: str, code: str = "", cwd: Path = ROOT) -> subprocess.CompletedPr
     )
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); {code}"
     return subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, *words],
+        [sys.executable, "-B", "-I", "-S", "-c", code, *words],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -258,7 +258,17 @@ def test_closed_streams_are_no_obstacle(tmp_path: Path, verb: str) -> None:
     )
     code += "; m.tell = lambda problem, as_json: print(problem.what, file=open('told', 'w'))"
     code += f"; sys.exit(m.main([{verb!r}]))"
-    command = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', sys.executable, "-I", "-S", "-c", code]
+    command = [
+        "sh",
+        "-c",
+        'exec "$0" "$@" <&- >&- 2>&-',
+        sys.executable,
+        "-B",
+        "-I",
+        "-S",
+        "-c",
+        code,
+    ]
     subprocess.run(command, cwd=tmp_path)
     told = tmp_path / "told"
     assert not told.exists() or "NoneType" not in told.read_text()
@@ -410,7 +420,7 @@ def unwritten(words: str, stdout: int, cwd: Path) -> tuple[int, str]:
     """The exit status and the errors of a command that cannot write its output."""
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r})"
     code += "; from flask_modwsgi.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-I", "-S", "-c", code, *words.split()]
+    command = [sys.executable, "-B", "-I", "-S", "-c", code, *words.split()]
     with os.fdopen(stdout, "w") as stream:
         done = subprocess.run(command, cwd=cwd, stdout=stream, stderr=subprocess.PIPE, text=True)
     return done.returncode, done.stderr

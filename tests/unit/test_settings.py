@@ -288,7 +288,7 @@ def test_settings_are_read_with_the_standard_library_alone() -> None:
         "from flask_modwsgi.config import env_file, reference, settings\n"
         "print(settings.load(env_file.read(Path('/nonexistent/.env'))).https_port)"
     )
-    command = [sys.executable, "-I", "-S", "-c", code, str(ROOT / "src")]
+    command = [sys.executable, "-B", "-I", "-S", "-c", code, str(ROOT / "src")]
     assert subprocess.run(command, capture_output=True, text=True).stdout == "8443\n"
 
 

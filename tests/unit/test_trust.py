@@ -193,7 +193,7 @@ def test_root_executes_no_python_of_another_user(
 def installed(calling: str) -> list[str]:
     """A command of root's own copy of the package, which is in no project."""
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); sys.argv[0] = 'flask-modwsgi'"
-    return [sys.executable, "-I", "-c", f"{code}; {calling}"]
+    return [sys.executable, "-B", "-I", "-c", f"{code}; {calling}"]
 
 
 PAST_RUN = {

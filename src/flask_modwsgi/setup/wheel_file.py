@@ -47,7 +47,10 @@ def package() -> dict[str, bytes]:
     return {
         path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes().replace(b"\r\n", b"\n")
         for path in PACKAGE.rglob("*")
-        if path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
+        if path.is_file()
+        # Not by their suffix: another process may be writing `name.pyc.NUMBER`.
+        and "__pycache__" not in path.relative_to(PACKAGE).parts
+        and not path.name.startswith(".")
     }
 
 
