@@ -50,6 +50,7 @@ def terminal(tmp_path: Path) -> pexpect.spawn:
 
 def finish(terminal: pexpect.spawn) -> str:
     terminal.expect(pexpect.EOF)
+    terminal.wait()  # close() would end what has only closed its output
     terminal.close()
     assert terminal.exitstatus == 0, terminal.before
     return str(terminal.before)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from samples import complete_python, me, project
+from serving import wait_for
 
 from flask_modwsgi.apache import releases, state
 from flask_modwsgi.apache.state import State
@@ -17,6 +18,7 @@ from flask_modwsgi.config import env_file
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_trust
 from flask_modwsgi.machine import process_table
+from flask_modwsgi.machine.process_table import Process
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import crash_loop, launch, locks, prepare, renewal, take_certificate
 from flask_modwsgi.setup import environments
@@ -144,8 +146,13 @@ def test_a_server_is_told_by_the_folder_its_link_leads_to(tmp_path: Path) -> Non
     root.mkdir(parents=True)
     command = ["sh", "-c", "read wait", "sh", "-f", f"{root}/httpd.conf", "-k"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as server:
-        found = process_table.find(server.pid)
-        assert found
+
+        def started() -> Process | None:
+            """With its command line, which it lacks for a moment."""
+            found = process_table.find(server.pid)
+            return found if found and f"{root}/httpd.conf" in found.command else None
+
+        found = wait_for(started, 10, "the program")
         about = State(project=str(one), link=str(link), var=str(one / "var"))
         state.write(root, replace(about, pid=found.pid, start=found.start))
         assert releases.recognised(Project(two)).service == one / "var"
