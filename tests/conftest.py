@@ -250,7 +250,7 @@ def built(common: Path, home: Path) -> Callable[[str], serving.Project]:
 
     @cache
     def build(kind: str) -> serving.Project:
-        return ready(serving.generate(common / kind, f"apache={kind}"))
+        return set_up(common / kind, kind)
 
     return build
 
@@ -258,8 +258,12 @@ def built(common: Path, home: Path) -> Callable[[str], serving.Project]:
 Built = Callable[[str], serving.Project]
 
 
-def ready(project: serving.Project) -> serving.Project:
-    """The same, whose setup succeeded: cookiecutter succeeds in any case."""
+def set_up(folder: Path, kind: str) -> serving.Project:
+    """A project with the default answers, whose setup succeeded: cookiecutter succeeds in any case."""
+    project = serving.generate(folder, f"apache={kind}")
+    if serving.is_unreachable(project.output):  # once more
+        shutil.rmtree(folder)
+        project = serving.generate(folder, f"apache={kind}")
     assert "\nReady " in project.output, project.output
     return project
 
@@ -283,7 +287,7 @@ def project(pytestconfig: pytest.Config, built: Built) -> serving.Project:
 def changed(project: serving.Project, common: Path) -> serving.Project:
     """A second project of the same kind, with more views to ask for."""
     kind = project.path.parent.name
-    second = ready(serving.generate(common / f"{kind}-changed", f"apache={kind}"))
+    second = set_up(common / f"{kind}-changed", kind)
     second.add_views()
     return second
 
