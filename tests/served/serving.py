@@ -1,6 +1,7 @@
 """Generate real projects, run them, and ask them over HTTP."""
 
 import atexit
+import fcntl
 import os
 import re
 import shutil
@@ -281,6 +282,14 @@ def with_views(project: Project, source: str) -> Iterator[None]:
         yield
     finally:
         views.write_text(before, "utf-8")
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Others who take the lock of this file wait so long."""
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

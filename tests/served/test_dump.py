@@ -5,37 +5,48 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from serving import Project, Running, ask, patience, running, wait_for
+from serving import Project, Running, ask, locked, running, wait_for
 from test_background import Service
 
 pytestmark = pytest.mark.slow
 
 PROCESSES, THREADS = 1, 4  # as many as requests get stuck; no process has a free one
+# Each is stuck until the test has seen it. No other function of Python's is called meanwhile.
 VIEWS = """
 
 @bp.get("/wait/<name>")
 def waits_for_somebody(name: str) -> str:
-    time.sleep(float(request.args["seconds"]))
+    sign = request.args["while"]
+    while os.access(sign, os.F_OK):
+        time.sleep(0.02)
     return name
 
 
 @bp.get("/spin")
 def spins_in_python() -> str:
-    end = time.monotonic() + float(request.args["seconds"])
-    while time.monotonic() < end:
-        pass
+    sign = request.args["while"]
+    while os.access(sign, os.F_OK):
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end:
+            pass
     return "done"
 
 
 @bp.get("/stream")
 def stream() -> Any:
+    sign = request.args["while"]
+
     def yields_slowly() -> Any:
         yield "a"
-        time.sleep(float(request.args["seconds"]))
+        while os.access(sign, os.F_OK):
+            time.sleep(0.02)
         yield "b"
 
     from flask import stream_with_context
@@ -53,9 +64,11 @@ def modules() -> Any:
 @bp.get("/block")
 def blocks_in_c() -> str:
     import ctypes
+    import fcntl
 
-    # Unlike CDLL, it keeps the interpreter's lock.
-    ctypes.PyDLL(None).sleep(int(request.args["seconds"]))
+    with open(request.args["locked"]) as file:
+        # Unlike CDLL, it keeps the interpreter's lock.
+        ctypes.PyDLL(None).flock(file.fileno(), fcntl.LOCK_EX)
     return "done"
 """
 
@@ -70,9 +83,14 @@ def stuck(changed: Project) -> Iterator[Project]:
     views.write_text(before)
 
 
-def long() -> int:
-    """Seconds that a request is stuck: for longer than it takes to see it, also on a busy machine."""
-    return min(50, round(8 * patience()))  # REQUEST_LIMIT is 60
+@contextmanager
+def existing(sign: Path) -> Iterator[None]:
+    """What waits for its end goes on afterwards."""
+    sign.touch()
+    try:
+        yield
+    finally:
+        sign.unlink()
 
 
 def paragraph(text: str, word: str) -> str:
@@ -103,38 +121,44 @@ def test_nothing_runs(stuck: Project) -> None:
 
 def test_every_request_while_all_threads_are_stuck(stuck: Project) -> None:
     service = Service(stuck)
-    env = {"PROCESSES": str(PROCESSES), "THREADS": str(THREADS), "STOP_LIMIT": "3"}
-    assert service.run("start", **env).returncode == 0
-    seconds = long()
+    env = {"PROCESSES": str(PROCESSES), "THREADS": str(THREADS), "REQUEST_LIMIT": "600"}
+    assert service.run("start", **env, STOP_LIMIT="3").returncode == 0
+    sign = stuck.path / "sign"  # where the application's user sees it
     # The last one occupies no thread of the application's while it is sent.
     paths = ["/wait/a%1b%5b31m", "/wait/b", "/wait/c", "/spin", "/stream"]
 
-    def wait_until_seen(number: int) -> str:
+    functions = [*["waits_for_somebody"] * 3, "spins_in_python", "yields_slowly"]
+
+    def wait_until_seen(*functions: str) -> str:
         def found() -> str:
             text = dump(stuck)
-            return text if text.count("request id") == number else ""
+            about = [part for part in text.split("\n\n") if "request id" in part]
+            inside = [part.splitlines()[-1].split()[1] for part in about]
+            return text if sorted(inside) == sorted(functions) else ""
 
-        return str(wait_for(found, 8, f"{number} requests"))
+        return str(wait_for(found, 20, f"requests in {functions}"))
 
     try:
+        began = time.monotonic()
         with ThreadPoolExecutor(len(paths) + 1) as pool:
-            urls = [f"{service.url}{path}?seconds={seconds}" for path in paths]
-            streamed = pool.submit(ask, urls.pop())
-            wait_until_seen(1)
-            asked = [*(pool.submit(ask, url) for url in urls), streamed]
-            text = wait_until_seen(5)
-            assert wait([pool.submit(ask, service.url)], 0.3).not_done
+            with existing(sign):
+                urls = [f"{service.url}{path}?while={sign}" for path in paths]
+                streamed = pool.submit(ask, urls.pop())
+                wait_until_seen(functions[-1])
+                asked = [*(pool.submit(ask, url) for url in urls), streamed]
+                text = wait_until_seen(*functions)
+                assert wait([pool.submit(ask, service.url)], 0.3).not_done
+            took = time.monotonic() - began
             ids = [answer.result().headers["X-Request-ID"] for answer in asked]
     finally:
         assert service.run("stop").returncode == 0
-    functions = [*["waits_for_somebody"] * 3, "spins_in_python", "yields_slowly"]
     for path, id, function in zip(paths, ids, functions, strict=True):
         about = paragraph(text, f"request id {id}")
         assert f" {function}  " in about.splitlines()[-1]
         name = path.replace("%1b", r"\x1b").replace("%5b", "[")
         told = re.search(rf"^  GET {re.escape(name)} for (\d+\.\d) s$", about, re.MULTILINE)
         assert told, about
-        assert 0 <= float(told[1]) <= seconds + 1
+        assert 0 <= float(told[1]) <= took + 1
     assert "\x1b" not in text
 
 
@@ -175,9 +199,11 @@ def test_a_process_that_cannot_run_python(stuck: Project, foreground: Running) -
             else ""
         )
 
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(ask, f"{foreground.url}/block?seconds={long()}")
-        text = wait_for(silent, 8, "the block in one of two processes")
+    lock = stuck.path / "lock"
+    with ThreadPoolExecutor(1) as pool, locked(lock):
+        blocked = pool.submit(ask, f"{foreground.url}/block?locked={lock}")
+        text = wait_for(silent, 20, "the block in one of two processes")
+    assert blocked.result().text == "done"
     assert "it is inside C code" in text
     assert re.search(r"hello_flask/views\.py:\d+ blocks_in_c\n", text)
     if sys.platform == "linux":

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from load import load
-from serving import Project, ask, patience, wait_for, with_views
+from serving import Project, ask, locked, wait_for, with_views
 from test_background import Service, change
 from test_ending import remove
 
@@ -21,6 +21,15 @@ VIEWS = """
 def spin() -> str:
     while True:
         pass
+
+
+@bp.get("/blocks")
+def blocks() -> str:
+    import fcntl
+
+    with open(request.args["locked"]) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return "done"
 
 
 @bp.get("/exit")
@@ -138,11 +147,13 @@ def test_the_limit(embedded: Service) -> None:
 
 def test_the_limit_of_what_blocks_in_one_call(embedded: Service) -> None:
     """Its thread is Apache's: the client waits for the call, and the log says for which."""
+    lock = embedded.project.path / "lock"
     with ThreadPoolExecutor(1) as pool:
-        seconds = min(50, round(8 * patience()))
-        answer = pool.submit(ask, f"{embedded.url}/slow?seconds={seconds}")
-        told = "GET /slow took longer than REQUEST_LIMIT; it is here"
-        wait_for(lambda: told in log(embedded), 8, "the log")
+        with locked(lock):
+            answer = pool.submit(ask, f"{embedded.url}/blocks?locked={lock}")
+            told = "GET /blocks took longer than REQUEST_LIMIT; it is here"
+            wait_for(lambda: told in log(embedded), 15, "the log")
+            assert not answer.done()
         assert answer.result().status == 504
 
 
