@@ -182,7 +182,12 @@ class Project:
     def call(self, *words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the project to its end."""
         return subprocess.run(
-            words, cwd=self.path, env=os.environ | env, capture_output=True, text=True, timeout=900
+            words,
+            cwd=self.path,
+            env=os.environ | env,
+            capture_output=True,
+            text=True,
+            timeout=900 * patience(),
         )
 
     def add_views(self) -> None:
@@ -203,7 +208,7 @@ def generate(folder: Path, *answers: str, **env: str) -> Project:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=900,
+        timeout=900 * patience(),
     )
     assert done.returncode == 0, done.stdout
     (path,) = (path for path in folder.iterdir() if (path / "run").exists())
