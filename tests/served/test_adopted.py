@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Adopt
-from serving import ask, running
+from serving import ask, running, wait_for
 from test_background import Service
 
 pytestmark = pytest.mark.slow
@@ -245,7 +245,7 @@ def test_any_answer_is_a_proof(
         reloaded = service.run("reload")
         assert reloaded.returncode == 0, reloaded.stderr
         assert (told in reloaded.stderr) == is_error
-        assert service.status()["state"] == "running"
+        wait_for(lambda: service.status()["state"] == "running", 10, "its processes to respond")
         if name == "root":
             assert ask(f"{service.url}/index.html").text == "<p>static"
         if name == "failing":

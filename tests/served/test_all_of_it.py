@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from serving import Project, ask, free_port, running, wait_for
+from test_metrics import answers
 from test_tls import make
 from written_logs import contents, strict
 
@@ -65,6 +66,7 @@ def test_six_lines_turn_all_of_it_on(project: Project, tmp_path: Path) -> None:
 
             (access,) = wait_for(logged, 5, "the line of the access log")
             assert (access["client"], access["status"]) == ("203.0.113.9", 200)
+            wait_for(lambda: answers(metrics), 10, "the metrics")
             text = ask(f"http://127.0.0.1:{metrics}/metrics").text
             counted = re.findall(r'^wsgi_requests_total{.*status="2xx"} (\S+)$', text, re.MULTILINE)
             assert sum(map(float, counted)) >= 1
