@@ -40,6 +40,7 @@ def echo(rest: str = "") -> Any:
     }
 """
 SECRETS = re.compile(rb"root:x:0|FLASK_SECRET_KEY=|tool\.flask-modwsgi|bp = Blueprint")
+HANGS = 12  # seconds, less than RequestReadTimeout
 FAMILIES = {row.name.split()[0] for row in hostile.rows()}
 
 
@@ -68,7 +69,7 @@ def target(changed: Project) -> Iterator[Running]:
 def answers(serving: Running, data: bytes) -> bytes:
     """All that comes back until the connection ends, which these bytes need not wait for."""
     with connect(serving) as connection:
-        connection.settimeout(5 * patience())
+        connection.settimeout(max(HANGS, 3 * patience()))
         received = []
         try:
             connection.sendall(data)
@@ -94,7 +95,7 @@ def complaint(serving: Running, row: Row) -> str:
     first = statuses[0] if statuses else 0
     if first not in row.allowed:
         return f"{row.name}: {first}, not {sorted(row.allowed)}"
-    if time.monotonic() - started > 3 * patience():
+    if time.monotonic() - started > max(HANGS, 3 * patience()):
         return f"{row.name}: late"
     if secret := SECRETS.search(text):
         return f"{row.name}: {secret[0]!r}"

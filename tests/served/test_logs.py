@@ -185,7 +185,7 @@ def test_durations_are_in_microseconds(server: Logging) -> None:
     took = (time.monotonic() - started) * 1e6
     (line,) = server.find("access", url="/slow?seconds=0.2")
     # Apache may take a moment more, to write the line, than the client waits for the answer.
-    assert 200_000 <= line["microseconds"] <= 2 * took
+    assert 200_000 <= line["microseconds"] <= 10 * took
 
 
 @pytest.mark.slow
@@ -462,8 +462,8 @@ if "mod_wsgi" in sys.modules:
     time.sleep(60)
 """
     views.write_text(before + slow, "utf-8")
-    limit = min(50, round(6 * patience()))  # less than it sleeps, and enough to try it before
-    env = {"LOG_FORMAT": "json", "START_LIMIT": str(limit), "STOP_LIMIT": "0"}
+    # Less than it sleeps, and enough to try it before.
+    env = {"LOG_FORMAT": "json", "START_LIMIT": "30", "STOP_LIMIT": "0"}
     try:
         failed = Logging(other).run("start", **env)
     finally:
