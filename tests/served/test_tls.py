@@ -196,7 +196,6 @@ class Service:
             "HTTPS_PORT": str(free_port()),
             "TLS_CERTIFICATE": str(self.certificate),
             "TLS_KEY": str(self.key),
-            "KEEP_ALIVE": "1",
         }
         self.http = f"http://127.0.0.1:{self.env['PORT']}"
         self.https = f"https://127.0.0.1:{self.env['HTTPS_PORT']}"
