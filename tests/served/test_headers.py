@@ -4,6 +4,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
 
@@ -280,7 +281,8 @@ def test_answers_for_an_application_that_does_not_answer(face: Face, changed: Pr
         slow = pool.submit(get, face.serving, "/dying")
         wait_for(lambda: "under way" in face.serving.log, 4, "the request")
         for pid in pids(face.serving):
-            psutil.Process(pid).send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).send_signal(signal.SIGKILL)
         assert slow.result().status == 502
         tells_everything(slow.result())
 
