@@ -156,7 +156,8 @@ def test_sums_go_on_through_reloads_and_kills(watched: Watched) -> None:
                 orders += 1
                 expected += 1
             wait_for(counted, 5, "every request to be counted")
-            old = set(watched.workers())
+            # Five kills in a few seconds would be a crash loop.
+            old = set(sorted(watched.workers())[: 2 if command == "reload" else 1])
             for victim in old:
                 os.kill(victim, signal.SIGKILL)
             wait_for(lambda old=old: len(set(watched.workers()) - old) == PROCESSES, 10, "others")  # type: ignore[misc]
@@ -170,7 +171,7 @@ def test_sums_go_on_through_reloads_and_kills(watched: Watched) -> None:
 
 
 def assert_few_files(watched: Watched) -> None:
-    """After eight processes hardly more than after two."""
+    """After seven processes hardly more than after two."""
     folder = watched.project.path / "var" / "apache" / "workers"
     files = {path.name for path in folder.rglob("*") if path.is_file()}
     kept = [name for name in files if name.endswith(".db")]  # counter, gauge, histogram
