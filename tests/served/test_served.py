@@ -307,6 +307,14 @@ def put_back(*files: Path) -> Iterator[None]:
             file.write_bytes(content)
 
 
+def save(file: Path, text: str) -> None:
+    """As editors do: whoever reads it meanwhile never finds a part of it."""
+    new = file.with_name(f"{file.name}~")
+    new.write_text(text)
+    shutil.copymode(file, new)
+    new.replace(file)
+
+
 def test_development_reloads_what_is_saved(changed: Project) -> None:
     template = changed.package / "templates" / "index.html"
     layout = template.with_name("layout.html")
@@ -320,9 +328,9 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
             except OSError:  # Apache restarts for a new .env
                 return ""
 
-        template.write_text(template.read_text().replace("love Flask", "love templates"))
+        save(template, template.read_text().replace("love Flask", "love templates"))
         wait_for(lambda: "love templates" in page(), 10, "the template")
-        layout.write_text(layout.read_text().replace("<main", "<p>New layout</p><main"))
+        save(layout, layout.read_text().replace("<main", "<p>New layout</p><main"))
         wait_for(
             lambda: "New layout" in ask(f"{serving.url}/{'a' * 9000}", Accept="text/html").text,
             10,
@@ -333,35 +341,35 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         good = views.read_text()
         index = 'render_template("index.html", served_by=served_by())'
         assert index in good
-        views.write_text(good.replace(index, "1 / 0"))
+        save(views, good.replace(index, "1 / 0"))
         wait_for(lambda: "ZeroDivisionError" in page(), 10, "the traceback in the browser")
-        views.write_text(good + "\nsyntax error\n")
+        save(views, good + "\nsyntax error\n")
         wait_for(lambda: "SyntaxError" in page(), 10, "the syntax error in the browser")
         shown = page()
         assert "SyntaxError" in shown
         assert len(page()) == len(shown)
-        views.write_text(good + "\nraise SystemExit('enough')\n")
+        save(views, good + "\nraise SystemExit('enough')\n")
         wait_for(lambda: "SystemExit: enough" in page(), 10, "the exit in the browser")
         sends = "bp.record(lambda made: made.app.config.update(USE_X_SENDFILE=True))"
-        views.write_text(f"{good}\n{sends}\n")
+        save(views, f"{good}\n{sends}\n")
         wait_for(lambda: "sendfile-on" in page(), 10, "the problem in the browser")
         loads = wsgi.read_text()
-        wsgi.write_text(f"{loads}\napplication = create_app\n")
+        save(wsgi, f"{loads}\napplication = create_app\n")
         wait_for(lambda: "app-unservable" in page(), 10, "that it has to be called")
-        wsgi.write_text(loads)
+        save(wsgi, loads)
         code = "f\"code {os.environ['WERKZEUG_RUN_MAIN']}\""
-        views.write_text(good.replace(index, code))
+        save(views, good.replace(index, code))
         wait_for(lambda: page() == "code true", 10, "the new code")
-        views.write_text(good.replace(index, 'os.environ["GREETING"]'))
-        with env_file.open("a") as file:
-            file.write("GREETING=\"from $HOME, 100% 'sure'\"\n")
+        save(views, good.replace(index, 'os.environ["GREETING"]'))
+        greeting = "GREETING=\"from $HOME, 100% 'sure'\"\n"
+        save(env_file, env_file.read_text() + greeting)
         wait_for(lambda: page() == "from $HOME, 100% 'sure'", 15, "the new setting")
         settings = env_file.read_text()
-        env_file.write_text(f"{settings}THREADS=many\n")
+        save(env_file, f"{settings}THREADS=many\n")
         wait_for(lambda: "nothing was restarted" in serving.log, 15, "what is wrong with .env")
         assert "setting-invalid" in serving.log
         assert page() == "from $HOME, 100% 'sure'"
-        env_file.write_text(settings)
+        save(env_file, settings)
         wait_for(lambda: serving.log.count("restarting, because") == 2, 15, "a restart")
         beside = changed.path / "beside.py"
         beside.write_text("")
