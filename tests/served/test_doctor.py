@@ -125,11 +125,21 @@ def assert_well(done: subprocess.CompletedProcess[str]) -> None:
 
 
 def test_nothing_is_wrong_where_nothing_runs(well: Project) -> None:
-    """And finding that out takes well under two seconds, counted so that a busy machine is none."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """And finding that out takes no longer than to import Flask ten times."""
+
+    def seconds(*words: str) -> float:
+        """Of the processor, at best."""
+        taken = []
+        for _ in range(3):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            done = well.call(*words)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            assert done.returncode == 0, done.stdout + done.stderr
+            taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return min(taken)
+
     assert_well(well.call("./run", "doctor"))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
+    assert seconds("./run", "doctor") < 10 * seconds(".venv/bin/python", "-c", "import flask")
 
 
 def test_nothing_is_wrong_while_it_serves_below_a_path(well: Project, port: str) -> None:
