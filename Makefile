@@ -20,7 +20,7 @@ test-bundled: .venv/test.txt ## run the tests that depend on Apache with the bun
 test-embedded: .venv/test.txt ## run the tests that depend on Apache in embedded mode
 	$(bin)/python -m pytest $(parallel) --mode embedded tests/served
 
-test-apps: .venv/test.txt ## test real applications from the package index
+test-apps: .venv/test.txt ## test real applications from the package index, and the benchmarks
 	$(bin)/python -m pytest tests/apps
 
 test-deploy: .venv/test.txt ## test deploy/ for real: systemd, HTTPS, containers; as root, up to 30 minutes

@@ -12,7 +12,6 @@ from benchmarks import verbs
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.daemon_mode,
     pytest.mark.skipif(
         not shutil.which("wrk") or not shutil.which("h2load"),
         reason="wrk or h2load is missing; on Debian: apt-get install wrk nghttp2-client",
