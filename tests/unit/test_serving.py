@@ -43,8 +43,18 @@ def test_patience_grows_with_what_runs(
 
 
 def test_a_moment_of_rest_shortens_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    patience = iter([10.0, *[0.0] * 1000])
+    patience = iter([10.0, 1.0, 1.0])
     monkeypatch.setattr(serving, "patience", lambda: next(patience))
+    clock = SimpleNamespace(monotonic=iter([0, 0, 5, 6, 7]).__next__, sleep=lambda _: None)
+    monkeypatch.setattr(serving, "time", clock)
+    answers = iter([False, False, True])
+    assert serving.wait_for(lambda: next(answers), 1, "the third answer")
+
+
+def test_a_slow_computer_without_a_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "patience", lambda: 1.0)
+    clock = SimpleNamespace(monotonic=iter([0, 0, 2, 2.9, 4, 4]).__next__, sleep=lambda _: None)
+    monkeypatch.setattr(serving, "time", clock)
     answers = iter([False, False, True])
     assert serving.wait_for(lambda: next(answers), 1, "the third answer")
 
