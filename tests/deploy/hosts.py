@@ -110,7 +110,8 @@ class Host:
 
     def signal(self, number: int) -> None:
         for pid in self.pids():
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     @contextmanager
     def starved(self) -> Iterator[None]:
@@ -120,8 +121,7 @@ class Host:
         def halt() -> None:
             while not done.is_set():
                 for number, seconds in ((signal.SIGSTOP, 0.9), (signal.SIGCONT, 0.1)):
-                    with suppress(ProcessLookupError):
-                        self.signal(number)
+                    self.signal(number)
                     done.wait(seconds)
 
         thread = threading.Thread(target=halt)
@@ -159,7 +159,7 @@ class Hosts:
 
     folder: Path
     all: list[Host]
-    check: int = 2  # seconds in which HAProxy expects an answer
+    check: int = 4  # seconds in which HAProxy expects an answer
 
     def balancer(self, command: str) -> str:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -179,6 +179,17 @@ class Hosts:
     def is_down(self, host: Host) -> bool:
         """Whether the checks have found it down; a host that drains is neither up nor down."""
         return self.row(host)["status"].startswith("DOWN")
+
+    def all_up(self) -> bool:
+        """Whether every host gets requests; not before HAProxy listens."""
+        try:
+            return all(map(self.is_up, self.all))
+        except OSError:
+            return False
+
+    def downs(self) -> list[int]:
+        """How many times each host was marked down."""
+        return [int(self.row(host)["chkdown"]) for host in self.all]
 
     def is_idle(self, host: Host) -> bool:
         """Whether none of its requests is under way."""
@@ -209,7 +220,7 @@ def three(project: Project, folder: Path) -> Iterator[Hosts]:
         servers = "".join(f"    server h{h.number} {h.address}:8000\n" for h in hosts.all)
         file = folder / "haproxy.cfg"
         # A request outlives the two checks that find its host down, or one more would be lost.
-        hosts.check = round(2 * patience())
+        hosts.check = max(4, round(2 * patience()))
         limits = {"check": hosts.check, "server": 4 * hosts.check}
         file.write_text(HAPROXY.format(folder=folder, network=NETWORK, servers=servers, **limits))
         with (folder / "haproxy.log").open("wb") as log:
@@ -218,8 +229,7 @@ def three(project: Project, folder: Path) -> Iterator[Hosts]:
             )
         ends.callback(balancer.wait)
         ends.callback(balancer.kill)
-        wait_for((folder / "socket").exists, 10, "HAProxy")
-        wait_for(lambda: all(map(hosts.is_up, hosts.all)), 10, "every host to be up")
+        wait_for(hosts.all_up, 20, "every host to be up")
         yield hosts
 
 
