@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import load
 import pytest
 
 from . import images, tools
@@ -104,7 +103,7 @@ class Composed:
     def load(self) -> Iterator[list[tuple[int, list[str]]]]:
         """Clients that get and clients that send; at the end, how many answers and which failures."""
         command = ["nsenter", "--target", str(self.holder), "--net", sys.executable, "-c", LOAD]
-        environ = os.environ | {"PYTHONPATH": str(Path(load.__file__).parent)}
+        environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         pipe = subprocess.PIPE
         records: list[tuple[int, list[str]]] = []
         with subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, text=True) as clients:

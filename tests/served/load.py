@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from serving import patience
+
 PAUSE = 0.02  # seconds between a client's requests, which leave the server some of the processor
 
 
@@ -60,12 +62,13 @@ def load(
 
 
 def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+    limit = 60 * patience()
     if scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=60)
+        return http.client.HTTPConnection(host, port, timeout=limit)
     anybody = ssl.create_default_context()
     anybody.check_hostname = False
     anybody.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(host, port, timeout=60, context=anybody)
+    return http.client.HTTPSConnection(host, port, timeout=limit, context=anybody)
 
 
 def _client(
