@@ -22,6 +22,11 @@ def get(host: Machine, path: str = "/") -> Answer:
     return ask(f"http://{host.address}{path}")
 
 
+def now(host: Machine) -> tuple[str, str]:
+    """What leaves out of a journal what was logged before."""
+    return "--since", host.type("date +@%s.%6N").strip()
+
+
 @contextmanager
 def broken(host: Machine) -> Iterator[None]:
     """The project with an application that cannot be loaded."""
@@ -80,8 +85,9 @@ def test_data_behind_a_link_is_left_as_it_is(host: Machine) -> None:
 
 
 def test_what_it_logs_has_its_level(host: Machine) -> None:
+    since = now(host)
     get(host, "/")
-    host.wait_for_journal("GET / HTTP", UNIT, "-p", "6..6")
+    host.wait_for_journal("GET / HTTP", UNIT, "-p", "6..6", *since)
     assert "GET / HTTP" not in host.journal(UNIT, "-p", "5")
     with broken(host):
         assert host.call("systemctl", "reload", UNIT).returncode != 0
@@ -129,9 +135,10 @@ def test_a_broken_application_does_not_start(host: Machine) -> None:
     host.type(f"systemctl daemon-reload; systemctl stop {UNIT}")
     try:
         with broken(host):
+            since = now(host)
             done = host.call("systemctl", "start", UNIT)
             assert done.returncode != 0
-            host.wait_for_journal("package-missing", UNIT, "-p", "3..3")
+            host.wait_for_journal("package-missing", UNIT, "-p", "3..3", *since)
             is_failed = ("systemctl", "is-failed", UNIT)  # not between two attempts
             wait_for(lambda: host.call(*is_failed).stdout == "failed\n", 60, "the last attempt")
             assert host.type(f"systemctl show --value --property NRestarts {UNIT}") == "5\n"
