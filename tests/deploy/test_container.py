@@ -180,6 +180,13 @@ def test_it_serves_with_the_defaults_of_the_image(store: Images, image: str) -> 
 
 def test_a_signal_during_the_start_ends_it(store: Images, image: str) -> None:
     with store.running(image, *STRICT, "--env", f"PORT={free_port()}") as name:
+
+        def has_begun() -> bool:
+            """Whether tini has started something; before there is a tini, a signal is lost."""
+            pid = store.podman("inspect", "--format", "{{.State.Pid}}", name).stdout
+            return bool(psutil.Process(int(pid)).children())
+
+        wait_for(has_begun, 20, "the start")
         store.podman("kill", "--signal", "TERM", name)
         store.podman("wait", name)
         assert ended_with(store, name) in (0, 128 + signal.SIGTERM)
