@@ -1,6 +1,7 @@
 """Machines with a booted systemd: Debian 13 under systemd-nspawn, each with an address of its own."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 # With the hybrid hierarchy, systemd wants one in each of these.
 HYBRID = ("unified", "systemd")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Of a process, in its namespaces from the outermost that is visible here.
+NUMBERS = re.compile(r"^NSpid:(.*)$", re.MULTILINE)
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -115,12 +118,17 @@ class Machine:
 
     @property
     def _leader(self) -> str:
-        """Its first process, by its number here; empty where it does not run."""
+        """Its first process, by its number here; empty where it does not run, or not yet.
+
+        systemd-nspawn has another child at first, which makes that one.
+        """
         pid = self.processes[-1].pid if self.processes else 0
         try:
-            return Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").strip()
-        except OSError:
+            (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+            (numbers,) = NUMBERS.findall(Path(f"/proc/{child}/status").read_text("utf-8"))
+        except (OSError, ValueError):
             return ""
+        return child if numbers.split()[1:] == ["1"] else ""
 
     def call(self, *command: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command as its root."""
