@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -228,6 +229,8 @@ def front(
     def accepts() -> bool:
         assert process.poll() is None, log.read_text() + file.read_text()
         try:
+            for port in (here.tls, here.prefixed, here.double):  # Caddy starts one after the other
+                socket.create_connection(("127.0.0.1", port), 20).close()
             return fetch(here.plain, "/").status > 0
         except OSError:
             return False
