@@ -21,6 +21,7 @@ from ..config.project import Project
 from ..machine import files, trust
 from ..problems import no_project, packages_differ, unforeseen
 from ..problems.problem import Problem, tell
+from ..server import still_serving
 from . import command_line
 
 
@@ -80,18 +81,20 @@ def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> in
         from ..setup import adopt
 
         raise no_project(project.root, adopt.command())
-    if verb.needs_trust:
-        from ..doctor import check_trust
-
-        check_trust.check(project, shlex.join([prog, *words]))
-    time_zone.take(project)
-    if verb.needs_environment:
-        from ..setup import environments
-
-        environments.verify(project)
     if verb.prints_json:
         options["as_json"] = as_json
-    return verb.run(project, options)
+    told = still_serving.told(project) if verb.tells_what_serves else contextlib.nullcontext()
+    with told:
+        if verb.needs_trust:
+            from ..doctor import check_trust
+
+            check_trust.check(project, shlex.join([prog, *words]))
+        time_zone.take(project)
+        if verb.needs_environment:
+            from ..setup import environments
+
+            environments.verify(project)
+        return verb.run(project, options)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ class Verb:
     :param needs_project: Outside of a project, the verb is refused.
     :param needs_environment: Without the environment, the verb is refused.
     :param needs_trust: Root may not call it where others can change the project.
+    :param tells_what_serves: After a problem, a line says what is served now.
     :param passes_words: The function takes all that follows the verb, as `words`.
     """
 
@@ -42,6 +43,7 @@ class Verb:
     needs_project: bool = True
     needs_environment: bool = True
     needs_trust: bool = True
+    tells_what_serves: bool = False
     passes_words: bool = False
 
     def run(self, project: Project, options: dict[str, Any]) -> int:
@@ -119,6 +121,7 @@ VERBS = (
             ),
         ),
         needs_environment=False,
+        tells_what_serves=True,
     ),
     Verb(
         "init",
@@ -172,11 +175,13 @@ VERBS = (
         "stop and start: a short outage, and all settings are read again",
         "restart --threads 10",
         takes_settings=True,
+        tells_what_serves=True,
     ),
     Verb(
         "reload",
         "server.rolling_reload:reload",
         "load new code, packages and app settings without a failed request",
+        tells_what_serves=True,
     ),
     Verb("renew", "server.renewal:renew", "serve a new certificate without a failed request"),
     Verb(
