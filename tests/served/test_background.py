@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -130,6 +131,33 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(service: Service) -> Non
     assert "app-broken" in failed.stderr
     assert "RuntimeError: at import" in failed.stderr
     assert service.run("status").returncode == 3
+
+
+def test_a_start_that_is_refused_after_a_stop_is_no_death(service: Service) -> None:
+    service.run("stop")
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        for port in ("x", str(taken.getsockname()[1])):
+            assert service.run("start", PORT=port).returncode == 1
+            found = service.run("status")
+            assert (found.returncode, "was killed" in found.stdout) == (3, False), found.stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "slug"),
+    [("directives", "server-failed"), ("port", "port-in-use")],
+)
+def test_a_restart_that_cannot_start_stops_nothing(service: Service, fault: str, slug: str) -> None:
+    own, found = service.project.path / "own.conf", service.status()
+    own.write_text("Nonsense on\n")
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        given = {"APACHE_INCLUDE": own.name} if fault == "directives" else {}
+        port = service.port if given else str(taken.getsockname()[1])
+        refused = service.run("restart", PORT=port, **given)
+    own.unlink()
+    assert (refused.returncode, slug in refused.stderr) == (1, True), refused.stderr
+    assert f"* process {found['pid']} serves as before at {service.url}/\n" in refused.stderr
+    assert service.workers() == [row["pid"] for row in found["processes"]]
+    assert ask(f"{service.url}/").status == 200
 
 
 WAITS = """
@@ -420,6 +448,18 @@ def test_where_no_process_can_load_the_code_that_is_told(service: Service) -> No
     assert service.status()["state"] == "not answering"
 
 
+def test_a_restart_that_fails_after_the_stop_says_that_nothing_is_served(
+    service: Service,
+) -> None:
+    views = service.project.package / "views.py"
+    views.write_text(views.read_text() + REFUSES_APACHE)
+    failed = service.run("restart", "--json")
+    *lines, problem = failed.stderr.splitlines()
+    assert json.loads(problem)["problem"] == "app-broken"
+    assert lines[-1] == "* nothing is served now"
+    assert service.run("status").returncode == 3
+
+
 def test_broken_code_is_refused_and_the_old_serves_on(service: Service) -> None:
     workers = service.workers()
     change(service, INDEX, INDEX + "\n\n\nsyntax error")
@@ -427,6 +467,7 @@ def test_broken_code_is_refused_and_the_old_serves_on(service: Service) -> None:
         refused = service.run("reload")
     assert refused.returncode == 1
     assert "SyntaxError" in refused.stderr
+    assert f" serves as before at {service.url}/\n" in refused.stderr
     assert record.failures == []
     assert service.workers() == workers
 

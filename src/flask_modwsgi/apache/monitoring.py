@@ -1,5 +1,6 @@
 """The two pages of live figures: their part of Apache's configuration, and what they need."""
 
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,8 +41,11 @@ def addresses(settings: Settings) -> list[str]:
     return [f"{what}: http://{host}:{port}/{path}" for what, (port, path) in pages.items() if port]
 
 
-def check(settings: Settings) -> None:
-    """:raises Problem: a page that is on could not be served."""
+def check(settings: Settings, own: Collection[int] = ()) -> None:
+    """:raises Problem: a page that is on could not be served.
+
+    :param own: As for `neighbours.check_ports`.
+    """
     if settings.telemetry_port and not find_spec("mod_wsgi.telemetry"):
         raise problems.telemetry_missing(settings.telemetry_port)
     taken = {settings.port, settings.https_port} if settings.has_https else {settings.port}
@@ -51,4 +55,5 @@ def check(settings: Settings) -> None:
                 allowed = "a port that no other setting has"
                 raise problems.setting_invalid(name, str(port), allowed, str(max(taken) + 1))
             taken.add(port)
-            check_port(settings.monitoring_host, port, name, "MONITORING_HOST")
+            tried = 0 if port in own else port
+            check_port(settings.monitoring_host, tried, name, "MONITORING_HOST")

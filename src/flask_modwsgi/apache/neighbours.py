@@ -1,11 +1,25 @@
 """Servers of other projects on this machine."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from .. import problems
+from ..config.settings import Settings
 from ..machine import ports, process_table
 from ..problems.problem import Problem
-from . import processes, state
+from . import monitoring, processes, state
+
+
+def check_ports(settings: Settings, own: Collection[int] = ()) -> None:
+    """Whether Apache could listen wherever its settings say.
+
+    :param own: The ports of a server that ends first; of these only the address is tried.
+    :raises Problem: it could not.
+    """
+    for name in ("PORT", *(["HTTPS_PORT"] if settings.has_https else [])):
+        port = getattr(settings, name.lower())
+        check_port(settings.host, 0 if port in own else port, name)
+    monitoring.check(settings, own)
 
 
 def check_port(host: str, port: int, name: str = "PORT") -> None:
@@ -30,7 +44,6 @@ def project_on(port: int) -> Path | None:
         file = processes.configuration_of(process)
         if file and file.name == "httpd.conf":
             found = state.read_trusted(file.parent)
-            https = found.setting("https_port", 0) if "https:" in found.address else 0
-            if found.project and port in (found.setting("port", 0), https):
+            if found.project and port in found.ports:
                 return Path(found.project)
     return None

@@ -56,6 +56,13 @@ class State:
         return value if type(value) is type(otherwise) else otherwise
 
     @property
+    def ports(self) -> set[int]:
+        """Those that its settings give to the server; none where the record is lost."""
+        has_https = "https:" in self.address or self.setting("https_names", "")
+        names = ("port", "metrics_port", "telemetry_port", *(["https_port"] if has_https else []))
+        return {port for port in (self.setting(name, 0) for name in names) if port}
+
+    @property
     def log_folder(self) -> Path | None:
         """The folder of its log files, if it has any."""
         return Path(self.logs) if self.logs else None

@@ -48,14 +48,16 @@ def _say_what_runs(server: Httpd) -> None:
 def restart(project: Project, given: Mapping[str, str]) -> int:
     """Stop and start: a short outage, and everything is read again.
 
-    :raises Problem: the application could not be loaded, and nothing was stopped; or Apache does
-        not start.
+    :raises Problem: it could not start, and nothing was stopped; or Apache does not start.
     """
     with locks.held(project, "server"):
-        if parent := processes.apache(state.root(project)):
+        root = state.root(project)
+        if parent := processes.apache(root):
             processes.refuse_others(parent, "restart")
         # Its own place, also where the server that is stopped is in that of another release.
         server = _checked(Project(project.root, link=project.link), given)
+        if processes.all_of(root):
+            server.rehearse(state.read(root))
         end(project)
         server.start()
         _say_what_runs(server)

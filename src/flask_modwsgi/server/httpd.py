@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,14 +15,14 @@ from ..apache import (
     configuration,
     content_types,
     modes,
-    monitoring,
     precompressed,
     processes,
     server_root,
     state,
 )
-from ..apache.neighbours import check_port
+from ..apache.neighbours import check_ports
 from ..apache.sites import Site
+from ..apache.state import State
 from ..doctor import causes, deaths
 from ..logs import events
 from ..logs.events import Event
@@ -68,6 +69,20 @@ class Httpd:
     def was_stopped(self) -> bool:
         """Whether Apache has ended as it does at a SIGTERM."""
         return self.process is not None and self.process.poll() == 0
+
+    def rehearse(self, running: State) -> None:
+        """Try as much of a start as a server that will be ended first allows; that is not touched.
+
+        :param running: What is recorded of that server.
+        :raises Problem: the configuration is refused, or Apache could not listen.
+        """
+        if ports := running.ports:
+            check_ports(self.site.settings, ports)
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "nothing").mkdir()
+            (root / "stand-in").touch()
+            Httpd(replace(self.site, root=root, logs=None)).configure()
 
     def prepare(self) -> None:
         """Write the server root and have Apache read it.
@@ -156,11 +171,7 @@ class Httpd:
             raise
 
     def _start(self) -> None:
-        settings = self.site.settings
-        check_port(settings.host, settings.port, "PORT")
-        if settings.has_https:
-            check_port(settings.host, settings.https_port, "HTTPS_PORT")
-        monitoring.check(settings)
+        check_ports(self.site.settings)
         capacity.allow_open_files()
         # The titles of Apache's children have to fit into it: (wsgi:APP_NAME), (wsgi:service:telemetry).
         title = f"apache2 (flask-modwsgi {self.site.project.app_name})"
