@@ -143,6 +143,7 @@ def test_a_reload_makes_the_log_folder_again(service: Service) -> None:
     """Somebody moved it away while the server runs."""
     logs = service.project.path / "var" / "log"
     logs.rename(logs.with_name("moved"))
+    assert f"{logs} is gone" in " ".join(service.run("doctor").stdout.split())
     reloaded = service.run("reload")
     assert reloaded.returncode == 0, reloaded.stderr
     assert f"{logs} was gone and is made again" in reloaded.stderr

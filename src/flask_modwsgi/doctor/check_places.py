@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from .. import problems
-from ..apache import server_root
+from ..apache import processes, server_root, state
 from ..config.project import Project
 from ..machine import accounts
 from ..problems.problem import Problem
@@ -192,7 +192,10 @@ def sockets(facts: Facts) -> str:
 
 
 def logs(facts: Facts) -> str:
-    place = facts.project.logs
+    place, root = facts.project.logs, state.root(facts.project)
+    logged = state.read(root).log_folder
+    if logged and not logged.exists() and processes.apache(root):
+        return Note(f"{logged} is gone, and what is logged is lost; ./run reload makes it again")
     if not place.exists() or _written_place(facts.project) != facts.project.var:
         return "none yet"
     check_ownership(facts.project, logs=True)
