@@ -263,6 +263,7 @@ def test_a_setup_that_fails_changes_nothing(project: Project, installer: str) ->
             told = json.loads(done.stderr.strip().splitlines()[-1])
             assert (done.returncode, told["problem"]) == (1, slug), done.stderr
             assert words in told["what"], slug
+            assert f" serves as before at {url}/\n" in done.stderr, slug
             assert (in_use(project), all_of(project)) == before, slug
         assert project.call("./run", "status").returncode == 0
         assert ask(f"{url}/where/flask.sansio.scaffold").text.startswith(f"{before[0]}/")
@@ -376,6 +377,16 @@ def test_what_pip_changed_in_place_is_built_anew(project: Project) -> None:
     before = in_use(project)
     (gone,) = before.glob("lib/python*/site-packages/click-*.dist-info")
     gone.rename(gone.with_suffix(".aside"))
+    set_up(project)
+    assert in_use(project) != before
+
+
+def test_an_environment_without_flask_is_built_anew(project: Project) -> None:
+    set_up(project)
+    before = in_use(project)
+    (packages,) = before.glob("lib/python*/site-packages")
+    for gone in (packages / "flask", *packages.glob("[Ff]lask-*.dist-info")):
+        shutil.rmtree(gone)
     set_up(project)
     assert in_use(project) != before
 
