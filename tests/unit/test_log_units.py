@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.logs import chunking, events, output, reader, rendering, writer
 from flask_modwsgi.logs.events import Event
 from flask_modwsgi.logs.rotation import RotatedFile
+from flask_modwsgi.machine import times
 from flask_modwsgi.problems.problem import tell
 
 # --- Lines
@@ -177,6 +178,56 @@ def test_an_error_has_the_time_zone_it_was_written_in() -> None:
     assert events.moment(event) == 1795393917.288637
     without = events.read(f"[2026-11-22 19:31:57.288637] {columns}".encode())
     assert (without["level"], without["message"]) == ("error", "late")
+
+
+@pytest.fixture
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine's time zone is another one."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2026-11-22 19:31:57.288637",  # of an Apache that does not know the offset
+        "Sun Nov 22 19:31:57.288637 2026",  # before Apache has read its configuration
+        "2026-11-22 19:31:57.288637 OFFSET",
+        "2026-11-23 00:31:57.288637 MOVED",  # of a process that has a time zone of its own
+    ],
+)
+@pytest.mark.parametrize(
+    ("zone", "offset", "moved"),
+    [("America/New_York", "-0500", "+0000"), ("Asia/Kolkata", "+0530", "+1030")],
+    indirect=["zone"],
+)
+def test_every_line_of_text_has_its_time_in_one_form(
+    zone: None, at: str, offset: str, moved: str
+) -> None:
+    at = at.replace("OFFSET", offset).replace("MOVED", moved)
+    line = f"[{at}] [core:error] [pid 3] of [2026-11-22 19:31:57]".encode()
+    shown = rendering.error_lines("text")(line).decode()
+    right = f"2026-11-22 19:31:57.288637 {offset}"
+    assert shown == f"[{right}] [core:error] [pid 3] of [2026-11-22 19:31:57]\n"
+    event = events.read(line)
+    assert event["time"] == f"2026-11-22T19:31:57.288637{offset[:3]}:{offset[3:]}"
+    assert rendering.as_text(event).decode().startswith(f"[{right}] [core:error]")
+    assert times.clock(events.moment(event)) == f"2026-11-22 19:31:57 {offset}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[2026-11-22 19:31:57.288637] printed by a library",
+        "[2026-99-22 19:31:57.288637] [core:error] [pid 3] no such month",
+        "[0001-01-01 00:00:00.000000] [core:error] [pid 3] of another age",
+    ],
+)
+def test_a_line_without_apaches_columns_or_a_possible_time_stays(line: str) -> None:
+    assert rendering.error_lines("text")(line.encode()).decode() == f"{line}\n"
 
 
 @pytest.mark.parametrize(

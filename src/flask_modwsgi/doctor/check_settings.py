@@ -14,7 +14,7 @@ from .. import problems
 from ..apache import content_types, precompressed, processes, state
 from ..config import safety
 from ..config.settings import NAMES, doubts, source
-from ..machine import files
+from ..machine import files, times
 from ..setup import environments, syntax
 from ..tls import acme, https
 from .facts import Facts
@@ -148,12 +148,8 @@ def mime_types(facts: Facts) -> str:
 def clock(facts: Facts) -> str:
     record, now = environments.record(facts.project.environment), time.time()
     if record.exists() and (made := record.stat().st_mtime) > now + 86400:
-        raise problems.clock_wrong(_minute(made), _minute(now))
-    return _minute(now)
-
-
-def _minute(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+        raise problems.clock_wrong(times.clock(made), times.clock(now))
+    return times.clock(now)
 
 
 def timezone(facts: Facts) -> str:

@@ -190,16 +190,36 @@ def _of_apache(line: bytes) -> Event:
     match = _ERROR.fullmatch(line)
     if not match:
         raise ValueError(line)
-    found = {name: text or b"" for name, text in match.groupdict().items()}
-    if early := found.pop("early").decode():
-        written = datetime.strptime(early, "%a %b %d %H:%M:%S.%f %Y")
-    else:
-        written = datetime.fromisoformat(found["time"].decode())
+    written = _written(match)
+    found = {name: text or b"" for name, text in match.groupdict().items() if name != "early"}
     found["message"] = SCRIPT.sub(b"", found["message"], count=1)
     event = {name: unescaped(text) for name, text in found.items()}
     if (event["logger"], event["level"]) == ("wsgi", "error"):
         event["level"] = _level_of(event["message"])
     return _known(event | {"time": _iso(written)})
+
+
+def _written(match: re.Match[bytes]) -> datetime:
+    """When Apache wrote a line; without an offset, in the zone of this machine."""
+    if early := match["early"]:
+        return datetime.strptime(early.decode(), "%a %b %d %H:%M:%S.%f %Y")
+    return datetime.fromisoformat(match["time"].decode())
+
+
+def with_offset(line: bytes) -> bytes:
+    """A line of the error log whose time has the form of all others (`shown_time`)."""
+    if not (match := _ERROR.fullmatch(line)):
+        return line
+    try:
+        moment = _written(match).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return line
+    return f"[{shown_time(moment)}".encode() + line[line.index(b"]") :]
+
+
+def shown_time(moment: datetime) -> str:
+    """As Apache writes it in the error log where it knows the offset."""
+    return f"{moment:%Y-%m-%d %H:%M:%S.%f %z}"
 
 
 def _level_of(message: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from .. import systemd
 from ..terminal import UNPRINTABLE, printable, printable_bytes
 from .chunking import Joined
-from .events import SCRIPT, Event, messages, read_access, read_error
+from .events import SCRIPT, Event, messages, read_access, read_error, shown_time, with_offset
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Render = Callable[[bytes], bytes]
@@ -63,7 +63,7 @@ def error_lines(
 
 def _as_it_is(line: bytes) -> bytes:
     """What Apache wrote, or what a library printed, which may steer a terminal."""
-    return printable_bytes(SCRIPT.sub(b"", line, count=1)) + b"\n"
+    return printable_bytes(SCRIPT.sub(b"", with_offset(line), count=1)) + b"\n"
 
 
 def as_json(event: Event) -> bytes:
@@ -80,7 +80,7 @@ def as_text(event: Event) -> bytes:
     moment = datetime.fromisoformat(event["time"])
     logger = re.sub(r"[^\w.-]", "_", event.get("logger", ""), flags=re.ASCII)
     level, request_id = event.get("level", ""), event.get("request_id")
-    columns = f"[{moment:%Y-%m-%d %H:%M:%S.%f %z}] [{logger}:{level}] [pid {event['pid']}] "
+    columns = f"[{shown_time(moment)}] [{logger}:{level}] [pid {event['pid']}] "
     columns += f"[id {request_id}] " if request_id else ""
     return b"".join(_line(printable(columns) + _escaped(line)) for line in messages(event))
 

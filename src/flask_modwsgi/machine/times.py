@@ -11,9 +11,14 @@ _Result = TypeVar("_Result")
 
 
 def clock(moment: float | None) -> str:
-    """``11-26 01:31:34`` in local time, of seconds since 1970; ``?`` where it is unknown."""
+    """``2026-11-26 01:31:34 +0100`` in local time, as in the error log; ``?`` where it is unknown.
+
+    :param moment: Seconds since 1970.
+    """
+    if not moment:
+        return "?"
     try:
-        return datetime.fromtimestamp(moment or 0).strftime("%m-%d %H:%M:%S") if moment else "?"
+        return f"{datetime.fromtimestamp(moment).astimezone():%Y-%m-%d %H:%M:%S %z}"
     except (OSError, OverflowError, ValueError):  # no date that a calendar has
         return "?"
 
