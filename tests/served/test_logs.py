@@ -14,9 +14,11 @@ import termios
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
+from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
@@ -449,6 +451,59 @@ def test_the_default_is_text_for_people(other: Project) -> None:
             is_there = re.compile(pattern, re.MULTILINE).search
             wait_for(lambda found=is_there: found(serving.log), 5, pattern)  # type: ignore[misc]
         assert "not said" not in serving.log
+
+
+# A time of day, and the offset that may be behind it.
+TIMED = re.compile(r"(?<!\d)\d\d:\d\d:\d\d(?:\.\d+)?(?: ?([+-]\d\d:?\d\d))?")
+
+
+def offsets(text: str) -> set[str]:
+    """Of the first time in each line; empty for a time that has none."""
+    found = filter(None, map(TIMED.search, text.splitlines()))
+    return {(match[1] or "").replace(":", "") for match in found}
+
+
+def with_text(log: Path, part: str) -> str:
+    """What is in a log, as soon as this is."""
+
+    def found() -> str:
+        text = log.read_text("utf-8") if log.exists() else ""
+        return text if part in text else ""
+
+    return str(wait_for(found, 10, f"{part} in {log.name}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+def test_one_zone_in_all_logs_and_verbs(
+    other: Project, zone: str, style: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Always with its offset, whoever wrote the line."""
+    monkeypatch.delenv("TZ", raising=False)
+    right = datetime.now(ZoneInfo(zone)).strftime("%z")
+    service = Logging(other)
+    for file in service.log("x").parent.glob("*.log*"):
+        file.unlink()
+    env_file = other.path / ".env"
+    before = env_file.read_text("utf-8")
+    env_file.write_text(f"{before}\nTZ={zone}\n", "utf-8")
+    try:
+        started = service.run("start", LOG_FORMAT=style)
+        assert started.returncode == 0, started.stderr
+        assert ask(f"{service.url}/boom").status == 500
+        logs = {
+            "access": with_text(service.log("access"), "/boom"),
+            "error": with_text(service.log("error"), "RuntimeError: a detail"),
+        }
+        assert re.search(r'\[mpm_\w+:|"logger": "mpm_', logs["error"])  # Apache itself
+        verbs = ("status", "logs", "logs --errors", "explain")
+        shown = {verb: service.run(*verb.split()).stdout for verb in verbs}
+        found = {name: offsets(text) for name, text in (logs | shown).items()}
+        assert found == {name: {right} for name in found}
+    finally:
+        service.run("stop")
+        env_file.write_text(before, "utf-8")
 
 
 @pytest.mark.slow
