@@ -1,13 +1,17 @@
 """What an application answers arrives as it would from another server, in both modes."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
+from email.message import Message
 from http.client import HTTPConnection, IncompleteRead
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from serving import Project, ask, wait_for, with_views
+from serving import Project, ask, patience, wait_for, with_views
 from test_background import Service
 
 pytestmark = [pytest.mark.slow, pytest.mark.daemon_mode]
@@ -27,6 +31,21 @@ def breaks() -> Response:
         raise KeyError("late")
 
     return Response(pieces())
+
+
+@bp.get("/waits")
+def waits() -> Response:
+    def pieces():
+        yield f"{os.getpid()}\\n"
+        time.sleep(600)
+        yield "the rest"
+
+    return Response(pieces())
+
+
+@bp.get("/method")
+def method() -> tuple:
+    return request.method * 500, {"X-Method": request.method}
 
 
 @bp.get("/rows")
@@ -106,7 +125,7 @@ def service(request: pytest.FixtureRequest, changed: Project) -> Iterator[Servic
     service = Service(changed)
     error_log(service).unlink(missing_ok=True)  # what another mode logged is no proof
     with with_views(changed, VIEWS):
-        started = service.run("start", "--mode", request.param)
+        started = service.run("start", "--mode", request.param, STOP_LIMIT="1")
         assert started.returncode == 0, started.stderr
         yield service
         service.run("stop")
@@ -138,6 +157,61 @@ def test_a_stream_that_fails_breaks_off(service: Service) -> None:
     assert broken.value.partial == b"first"
     connection.close()
     wait_for(lambda: "KeyError: 'late'" in log(service), 5, "the log")
+
+
+@pytest.mark.parametrize("end", ["a signal", "a reload"])
+def test_a_stream_breaks_off_with_its_process(service: Service, end: str) -> None:
+    """Which is killed, or which a reload cuts off after STOP_LIMIT."""
+    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=60 * patience())
+    connection.request("GET", "/waits")
+    response = connection.getresponse()
+    pid = int(response.readline())
+    if end == "a signal":
+        os.kill(pid, signal.SIGKILL)
+    else:
+        reloaded = service.run("reload", STOP_LIMIT="1")
+        assert reloaded.returncode == 0, reloaded.stderr
+    with pytest.raises(IncompleteRead) as broken:
+        response.read()
+    assert broken.value.partial == b""
+    connection.close()
+    assert ask(f"{service.url}/").status == 200
+
+
+class Answered(NamedTuple):
+    status: int
+    headers: Message
+    body: bytes
+
+
+def answered(service: Service, method: str, path: str) -> Answered:
+    """What somebody gets who takes it compressed."""
+    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=60 * patience())
+    connection.request(method, path, headers={"Accept-Encoding": "gzip"})
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    return Answered(response.status, response.headers, body)
+
+
+# The answer to HEAD may say its length where that to GET comes in chunks (RFC 9110, 8.6).
+CHANGING = ("Date", "X-Request-ID", "Transfer-Encoding", "Content-Length")
+
+
+@pytest.mark.parametrize("path", ["/method", "/static/style.css"])
+def test_head_has_the_headers_of_get(service: Service, path: str) -> None:
+    """Of a compressed answer, too, for which Apache needs all of it: so a view sees GET."""
+    got, asked = (answered(service, method, path) for method in ("GET", "HEAD"))
+    assert (got.status, got.headers["Content-Encoding"]) == (200, "gzip")
+    assert (asked.status, asked.body) == (200, b"")
+    assert stable(asked.headers) == stable(got.headers)
+    assert asked.headers.get("X-Method", "GET") == "GET"
+    assert asked.headers.get("Content-Length") in (None, str(len(got.body)))
+
+
+def stable(headers: Message) -> dict[str, str]:
+    """Without what changes from answer to answer."""
+    return {name: value for name, value in headers.items() if name not in CHANGING}
 
 
 def test_a_stream_may_use_what_belongs_to_its_thread(service: Service) -> None:
