@@ -299,9 +299,10 @@ def test_status_stands_every_record(service: Service) -> None:
 def test_a_pipe_holds_up_no_verb(service: Service) -> None:
     for file in reports(service):
         for name in (file, file.with_suffix(".stacks"), file.with_suffix(".stuck")):
-            name.unlink(missing_ok=True)
-            os.mkfifo(name)
-            os.chown(name, run_user().uid, -1)
+            pipe = name.with_name(f"{name.name}.attack")
+            os.mkfifo(pipe)
+            os.chown(pipe, run_user().uid, -1)
+            pipe.replace(name)  # at once, as its process may write it meanwhile
     for verb in ("status", "dump", "reload", "stop"):
         started = time.monotonic()
         assert is_text(service.run(verb))
@@ -442,7 +443,8 @@ def test_the_writer_of_the_logs_follows_no_link(service: Service, kind_of_file: 
     LEFT_BEHIND.unlink(missing_ok=True)
     with given_to(NOBODY, logs):
         make = f"ln -s {LEFT_BEHIND}" if kind_of_file == "link" else "mkfifo"
-        as_nobody(f"cd {logs} && rm -f access.log && {make} access.log")
+        # At once, as the writer makes a log that is gone.
+        as_nobody(f"cd {logs} && {make} planted && mv -f planted access.log")
         assert ask(f"{service.url}/?attack").status == 200
         log = logs / "access.log"
         wait_for(lambda: log.is_file() and "?attack" in log.read_text(), 10, "the line")
