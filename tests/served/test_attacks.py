@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,10 @@ import pytest
 from conftest import Built
 from serving import Project, ask, free_port, generate
 
+from flask_modwsgi.apache import server_root
+
 NOBODY = 65534
+STRANGER = 54321  # who cannot be whom the application runs as
 LEFT_BEHIND = Path(f"/run/flask-modwsgi-attack-{os.getpid()}")
 
 pytestmark = [
@@ -157,6 +161,73 @@ def test_a_folder_above_that_others_can_write(project: Project, place: str, mode
     finally:
         os.chown(above, before.st_uid, before.st_gid)
         above.chmod(before.st_mode)
+
+
+def test_a_server_root_that_others_prepared_is_not_taken(
+    built: Built, kind: str, workplace: Path
+) -> None:
+    """Of a project whose own folder has too long a path: the one of root is where only root can write."""
+    made = generate(workplace / ("x" * 80), f"apache={kind}")
+    folder = made.path / "var" / "apache"
+    prepared = next(server_root._short_places("/tmp", folder))
+    links = ("httpd.conf", "environment.json", "setup.json", "workers", "static", "nothing")
+    LEFT_BEHIND.unlink(missing_ok=True)
+    as_nobody(
+        f"mkdir -m 0777 {prepared}; cd {prepared}; mkfifo state.json httpd.pid;"
+        f"for name in {' '.join(links)}; do ln -s {LEFT_BEHIND} $name; done"
+    )
+    try:
+        before = everything_in(prepared)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PORT", str(free_port()))
+            try:
+                for verb, status in (("status", 3), ("start", 0), ("status", 0), ("reload", 0)):
+                    done = made.call("./run", verb)
+                    assert done.returncode == status, done.stderr
+                assert ask(f"http://127.0.0.1:{os.environ['PORT']}/").status == 200
+                assert folder.resolve().parent == Path("/run").resolve()
+                assert folder.resolve().stat().st_uid == 0
+            finally:
+                stopped = made.call("./run", "stop")
+        assert stopped.returncode == 0, stopped.stderr
+        assert everything_in(prepared) == before
+        assert not LEFT_BEHIND.exists()
+    finally:
+        shutil.rmtree(prepared)
+        shutil.rmtree(folder.resolve(), ignore_errors=True)
+        LEFT_BEHIND.unlink(missing_ok=True)
+
+
+def everything_in(folder: Path) -> dict[str, tuple[int, int, int, int]]:
+    """Whose it is and of which kind, and when somebody changed it."""
+    found = {path.name: path.lstat() for path in (folder, *folder.iterdir())}
+    return {
+        name: (one.st_ino, one.st_mode, one.st_uid, one.st_mtime_ns) for name, one in found.items()
+    }
+
+
+def test_no_other_user_can_hold_up_the_verbs(project: Project) -> None:
+    """Whoever can open the file of a lock can take it, and then no verb goes on."""
+    try:
+        assert project.call("./run", "start").returncode == 0
+        locks = [*(project.path / "var").glob("*.lock")]
+        assert locks
+        for lock in locks:
+            assert lock.stat().st_mode & 0o777 in (0o600, 0o640)
+            for how in ("<", ">>"):
+                tried = subprocess.run(
+                    ["sh", "-c", f"true {how} {shlex.quote(str(lock))}"],
+                    env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+                    user=STRANGER,
+                    group=STRANGER,
+                    extra_groups=[],
+                    capture_output=True,
+                    text=True,
+                )
+                assert tried.returncode != 0
+                assert "ermission denied" in tried.stderr
+    finally:
+        project.call("./run", "stop")
 
 
 def test_a_python_of_another_user_is_passed_over(project: Project) -> None:
