@@ -89,6 +89,7 @@ LINES: list[tuple[bytes, frozenset[int]]] = [
     (b"GET ? HTTP/1.1", OK | REFUSED),  # no path again
     (b"GET # HTTP/1.1", REFUSED),
     (b"GET * HTTP/1.1", REFUSED | MISSING),
+    (b"OPTIONS * HTTP/1.1", OK),  # of the server, not of a page (RFC 9110, 9.3.7)
     (b"GET  HTTP/1.1", REFUSED),
     (b"GET HTTP/1.1", REFUSED),
     (b"GET /echo", REFUSED),

@@ -133,6 +133,16 @@ def test_no_field_that_is_refused_fills_the_log(target: Running) -> None:
     assert max(map(len, lines)) < 8_000
 
 
+def test_what_the_server_can_do_is_no_page(target: Running) -> None:
+    """Apache answers it, as docs/guide/headers.md says: no body, and no more headers than it needs."""
+    head, _, body = answers(target, hostile.request(b"OPTIONS * HTTP/1.1")).partition(b"\r\n\r\n")
+    status, *fields = head.decode().split("\r\n")
+    assert (status, body) == ("HTTP/1.1 200 OK", b"")
+    names = {field.partition(":")[0] for field in fields}
+    assert names <= {"Date", "Server", "Allow", "Content-Length", "Connection", "Upgrade"}
+    assert "Server: Apache" in fields
+
+
 def test_only_the_static_folder_is_reachable(target: Running, changed: Project) -> None:
     """Every file of the project, asked for by its path from many places."""
     files = [

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 from load import load
-from serving import Project, ask, free_port, running, wait_for
+from serving import Project, ask, free_port, running, wait_for, with_views
 
 from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project as Site
@@ -229,10 +229,25 @@ def service(
     if not (service.modules() / "mod_ssl.so").exists():
         pytest.skip("this Apache has no mod_ssl; on Debian, before it is built: libssl-dev")
     service.put(*pair)
-    started = service.run("start")
-    assert started.returncode == 0, started.stderr
-    yield service
-    service.run("stop")
+    with with_views(changed, COUNTS):
+        started = service.run("start")
+        assert started.returncode == 0, started.stderr
+        yield service
+        service.run("stop")
+
+
+COUNTS = """
+
+@bp.post("/count")
+def count() -> str:
+    sent = request.stream
+    if request.mimetype == "multipart/form-data":
+        sent = request.files["sent"].stream
+    read = 0
+    while part := sent.read(65536):
+        read += len(part)
+    return str(read)
+"""
 
 
 def test_http_leads_to_https(service: Service) -> None:
@@ -311,6 +326,35 @@ def test_http_1_and_2(service: Service) -> None:
         words = (curl, option, *trust, *written, f"{service.https}/")
         done = subprocess.run(words, capture_output=True, text=True)
         assert done.stdout == f"200 {expected}"
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_a_body_arrives(service: Service, folder: Path, version: str) -> None:
+    """Over HTTP/2 one without a length is refused, as the application would find nothing in it."""
+    curl = shutil.which("curl")
+    if not curl or b"HTTP2" not in subprocess.run([curl, "-V"], capture_output=True).stdout:
+        pytest.skip("curl has no HTTP/2; on Debian: apt-get install curl")
+    if version == "2" and not (service.modules() / "mod_http2.so").exists():
+        pytest.skip("this Apache has no mod_http2")
+    small, large = folder / "small", folder / "large"
+    small.write_bytes(b"a=\n\0b")
+    large.write_bytes(bytes(9_000_000))
+    words = (curl, f"--http{version}", "--cacert", service.certificate, "-s", "-X", "POST")
+    for options, expected in (
+        (("--data-binary", f"@{small}"), "5 200"),
+        (("--data-binary", f"@{large}"), "9000000 200"),
+        (("-F", f"sent=@{small}"), "5 200"),
+        (("-F", f"sent=@{large}"), "9000000 200"),
+        (("-T", "-"), "411" if version == "2" else "5 200"),
+    ):
+        with small.open("rb") as typed:
+            done = subprocess.run(
+                (*words, *options, "-w", " %{http_code}", f"{service.https}/count"),
+                stdin=typed,
+                capture_output=True,
+                text=True,
+            )
+        assert done.stdout.endswith(expected), (options, done.stdout[-99:])
 
 
 def test_a_body_without_a_length_is_not_lost(service: Service) -> None:
@@ -613,3 +657,16 @@ def test_dev_with_a_certificate_of_its_own(service: Service) -> None:
         made.append((kept / "certificate.pem").read_bytes())
     assert made[0] == made[1]
     assert (kept / "key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_port_that_nobody_asked_for_may_be_taken(service: Service) -> None:
+    """That for HTTPS, without a certificate."""
+    service.run("stop")
+    with socket.create_server(("127.0.0.1", int(service.env["HTTPS_PORT"]))):
+        refused = service.run("start")
+        assert refused.returncode == 1
+        assert "HTTPS_PORT" in refused.stderr
+        started = service.run("start", TLS_CERTIFICATE="", TLS_KEY="")
+        assert started.returncode == 0, started.stderr
+        assert ask(f"{service.http}/").status == 200
+        assert service.run("stop").returncode == 0
