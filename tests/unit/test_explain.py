@@ -81,7 +81,8 @@ def test_other_codes_are_documented_elsewhere(
     (project.logs / "error.log").write_text("\n".join(written(*said, "another")) + "\n")
     text = shown(project, "WSGI0131", capsys=capsys)
     assert "https://modwsgi.readthedocs.io/en/latest/error-reference.html#wsgi0131" in text
-    assert re.findall(r"^  \| 2026-\S+  WSGI0131: number (\d)$", text, re.MULTILINE) == [*"234"]
+    lines = re.findall(r"^  \| 2026-\S+ \S+ [+-]\d{4}  WSGI0131: number (\d)$", text, re.MULTILINE)
+    assert lines == [*"234"]
     assert "https://httpd.apache.org/docs/2.4/" in shown(project, "AH01999", capsys=capsys)
 
 

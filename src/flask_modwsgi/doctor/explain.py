@@ -188,7 +188,7 @@ def _row(label: str, text: str) -> str:
 def _with(code: str, log: Sequence[Event]) -> list[str]:
     """The last messages with this code, each with its time."""
     found = [event for event in log if code in event.get("message", "")]
-    return [f"{event['time'][:19]}  {messages(event)[0]}" for event in found[-SHOWN:]]
+    return [f"{clock(events.moment(event))}  {messages(event)[0]}" for event in found[-SHOWN:]]
 
 
 def latest(file: Path, known: Known = lambda traceback: None) -> str:
