@@ -42,6 +42,19 @@ def test_the_targets_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+def steps(workflow: str, job: str) -> list[str]:
+    """What a job runs, in its order."""
+    text = (ROOT / ".github/workflows" / workflow).read_text("utf-8")
+    return [step["run"] for step in yaml.safe_load(text)["jobs"][job]["steps"] if "run" in step]
+
+
+def test_the_tests_find_what_they_would_be_skipped_without() -> None:
+    """Sphinx for test_site.py, zizmor for this file, and axe-core."""
+    run = steps("tests.yml", "ubuntu")
+    needed = ["make .venv/docs.txt .venv/tools.txt", "make axe", 'make "$TARGET"']
+    assert run[-len(needed) :] == needed
+
+
 def test_the_oldest_and_the_newest_python_are_tested() -> None:
     text = (ROOT / ".github/workflows/tests.yml").read_text("utf-8")
     tested = set(re.findall(r'{ python: "(.*?)"', text))
