@@ -16,13 +16,15 @@ from serving import patience
 class Editor:
     """Attached, with one breakpoint."""
 
-    def __init__(self, connection: socket.socket, file: Path, line: int) -> None:
+    def __init__(
+        self, connection: socket.socket, configuration: dict[str, Any], file: Path, line: int
+    ) -> None:
         self._connection = connection
         self._answers = connection.makefile("rb")
         self._sent = 0
         self._seen: list[dict[str, Any]] = []
         self.ask("initialize", adapterID="tests")
-        attached = self._send("attach", justMyCode=True)
+        attached = self._send("attach", **configuration)
         self.event("initialized")
         self.ask("setBreakpoints", source={"path": str(file)}, breakpoints=[{"line": line}])
         self.ask("configurationDone")
@@ -63,9 +65,14 @@ class Editor:
 
 
 @contextmanager
-def attached(port: int, file: Path, line: int) -> Iterator[Editor]:
-    """An editor that attaches to debugpy, with a breakpoint; detached in the end."""
-    with socket.create_connection(("127.0.0.1", port), 20 * patience()) as connection:
-        editor = Editor(connection, file, line)
+def attached(configuration: dict[str, Any], file: Path, line: int) -> Iterator[Editor]:
+    """An editor that attaches to debugpy, with a breakpoint; detached in the end.
+
+    :param configuration: One of ``.vscode/launch.json``; VS Code connects to its address, and sends
+        all of it to debugpy.
+    """
+    address = configuration["connect"]["host"], configuration["connect"]["port"]
+    with socket.create_connection(address, 20 * patience()) as connection:
+        editor = Editor(connection, configuration, file, line)
         yield editor
         editor.ask("disconnect")

@@ -26,9 +26,14 @@ from pinned import CONSTRAINTS
 from serving import free_port, wait_for
 from test_packages import path_with_uv
 
+from flask_modwsgi.machine import accounts
+from flask_modwsgi.setup import interpreters
+
 pytestmark = pytest.mark.slow
 
 PAGES = {path.stem: path.read_text("utf-8") for path in (ROOT / "docs/recipes").glob("*.md")}
+
+HOME = Path.home()  # the user's: the tests have another
 
 # Where systems put the programs of PostgreSQL's server.
 PROGRAMS = (
@@ -146,17 +151,35 @@ def test_events(recipe: Recipe, redis: int) -> None:
     recipe("events", {6379: redis})
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="make test-apps PYTHON=python3.12 or newer")
-def test_debugger(workplace: Path, kind: str) -> None:
-    project = serving.generate(workplace / "debugger", f"apache={kind}", f"port={free_port()}")
+@pytest.fixture
+def traced() -> Path:
+    """A Python that debugpy can trace within Apache: the one of the tests, or another of this machine."""
+    names = ("python3.12", "python3.13", "python3.14")
+    paths = [sys.executable, *filter(None, map(shutil.which, names))]
+    account = accounts.choose("")
+    for path in [*map(Path, paths), *sorted(HOME.glob(".pyenv/versions/3.1[2-9]*/bin/python3"))]:
+        python = interpreters.probe(path)
+        if python and python.version >= (3, 12) and not interpreters.objection(python, account):
+            return python.path
+    pytest.skip("no Python 3.12 or newer can be used; with pyenv: pyenv install 3.13")
+
+
+def test_debugger(workplace: Path, kind: str, traced: Path) -> None:
+    project = serving.generate(
+        workplace / "debugger", f"apache={kind}", f"port={free_port()}", PYTHON=str(traced)
+    )
     follow(blocks(PAGES["debugger"]), project.path, "", None, **UV)
     port, views = free_port(), project.path / "hello_flask" / "views.py"
+    launch = (project.path / ".vscode/launch.json").read_text("utf-8").replace("5678", str(port))
+    (configuration,) = json.loads(launch)["configurations"]
+    assert configuration["connect"]["port"] == port
+    assert f'"{configuration["name"]}"' in PAGES["debugger"]
     (line,) = (n for n, text in enumerate(views.read_text().splitlines(), 1) if "return" in text)
     with serving.running(project, "dev", "--debugger", str(port)) as served:
         ask = Person(served.url).get
 
         def stops() -> None:
-            with attached(port, views, line) as editor, ThreadPoolExecutor() as other:
+            with attached(configuration, views, line) as editor, ThreadPoolExecutor() as other:
                 page = other.submit(ask)
                 thread = editor.event("stopped")["threadId"]
                 here = editor.ask("stackTrace", threadId=thread)["stackFrames"][0]
