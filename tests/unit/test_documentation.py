@@ -114,6 +114,54 @@ def test_the_speeds_are_those_of_the_benchmarks() -> None:
     assert day in README
 
 
+def rows(page: str, heading: str) -> dict[str, list[float]]:
+    """The figures of each server, in the table below a heading."""
+    below = page.partition(f"\n## {heading}")[2].partition("\n## ")[0]
+    found = re.findall(r"^\| ([^|]+) \| (.*\d) \|$", below, re.MULTILINE)
+    return {
+        name: [float(figure.replace(",", "")) for figure in figures.split(" | ")]
+        for name, figures in found
+    }
+
+
+def between(figures: list[float]) -> str:
+    """Where they lie, in two digits."""
+    lowest, highest = (
+        f"{figure:.1f}" if figure >= 1 else f"{figure:.2f}"
+        for figure in (min(figures), max(figures))
+    )
+    return lowest if lowest == highest else f"{lowest} to {highest}"
+
+
+COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def test_the_paragraph_has_the_figures_of_the_table() -> None:
+    page = (ROOT / "docs/benchmarks.md").read_text("utf-8")
+    speeds = {name: figures[:-1] for name, figures in rows(page, "In short").items()}
+    waits = {name: figures[-1] for name, figures in rows(page, "In short").items()}
+    others = between([*speeds["nginx + uWSGI"], *speeds["granian"]])
+    alone = {
+        f"{milliseconds / 1000:.0f}"
+        for name, milliseconds in waits.items()
+        if name == "gunicorn" or name.startswith("mod_wsgi-express")
+    }
+    static = rows(page, "static file, small")
+    quicker = round(static["nginx + gunicorn"][0] / static["as generated"][0])
+    wanted = (
+        f"it answers {between(speeds['as generated'])} times as many requests as nginx with gunicorn",
+        f"{between(speeds['embedded'])} times as many in [embedded mode]",
+        f"uWSGI and granian answer {others} times as many",
+        f"nginx sends small static files about {COUNTS[quicker]} times as fast",
+        f"a normal request takes {waits['as generated']:.1f} ms here",
+        f"{waits['nginx + gunicorn']:.1f} ms with nginx and gunicorn",
+        f"and {' to '.join(sorted(alone, key=float))} s with gunicorn or mod_wsgi-express alone",
+    )
+    paragraph = " ".join(README.partition("\n## Why Apache\n\n")[2].partition("\n\n")[0].split())
+    to_write = [words for words in wanted if words not in paragraph]
+    assert not to_write, "write in README, below Why Apache: " + "; ".join(to_write)
+
+
 def test_scaling_is_worked_through_with_the_figures_of_the_benchmarks() -> None:
     measured = (ROOT / "docs/benchmarks.md").read_text("utf-8").partition("\n## page\n")[2]
     scaling = (ROOT / "docs/scaling.md").read_text("utf-8")
