@@ -55,6 +55,32 @@ def test_the_tests_find_what_they_would_be_skipped_without() -> None:
     assert run[-len(needed) :] == needed
 
 
+# What has no target, because nobody types it in a clone.
+OWN_STEPS = (
+    "sudo .ci/packages",
+    ".ci/packages",
+    ".ci/cruft ",
+    "command -v git ",  # which the checkout needs
+    "git config --system --add safe.directory ",  # a container has another user
+    'test "$GITHUB_REF_NAME" = ',  # the tag is the version
+)
+
+
+def test_jobs_run_what_people_run() -> None:
+    for file in ROOT.glob(".github/workflows/*.yml"):
+        for job in yaml.safe_load(file.read_text("utf-8"))["jobs"]:
+            for command in steps(file.name, job):
+                target = re.fullmatch(r'make ([a-z-]+|"\$TARGET"|( ?\.venv/[a-z]+\.txt)+)', command)
+                assert target or command.startswith(OWN_STEPS), (file.name, command)
+
+
+def test_the_hook_runs_what_the_lint_job_runs() -> None:
+    settings = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    hooks = [hook["entry"] for repository in settings["repos"] for hook in repository["hooks"]]
+    assert hooks == ["make lint"]
+    assert set(hooks) <= set(steps("tests.yml", "lint"))
+
+
 def test_the_oldest_and_the_newest_python_are_tested() -> None:
     text = (ROOT / ".github/workflows/tests.yml").read_text("utf-8")
     tested = set(re.findall(r'{ python: "(.*?)"', text))
