@@ -109,7 +109,7 @@ def _fixtures(item: pytest.Item) -> set[str]:
 
 
 # Variables that redirect what the tests call, or change what it prints.
-OTHERS = ("COLUMNS", "FLASK_APP", "FORCE_COLOR", "PYTHON_COLORS", "VIRTUAL_ENV")
+OTHERS = ("COLUMNS", "FLASK_APP", "FORCE_COLOR", "NO_COLOR", "PYTHON_COLORS", "VIRTUAL_ENV")
 
 
 @pytest.fixture(scope="session", autouse=True)

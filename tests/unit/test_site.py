@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from browser import DESK, PHONE, Browser, browser
+from browser import AXE, DESK, PHONE, Browser, browser
 from conftest import ROOT
 
 from flask_modwsgi.problems.catalogue import CATALOGUE
@@ -107,6 +107,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed; make axe (it takes npm)")
 def test_every_page_is_accessible(folder: Path, chromium: Browser) -> None:
     pages = list(folder.rglob("index.html"))
     assert len(pages) > len(PAGES)  # with those of Sphinx
