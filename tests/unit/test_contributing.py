@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT, copy_template
 from documented import apply
 
@@ -87,8 +88,48 @@ def describe(changelog: Path) -> None:
 
 def test_the_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in re.findall(r"\bmake ([a-z-]+)", TEXT):
+    request = (ROOT / ".github/pull_request_template.md").read_text("utf-8")
+    named = re.findall(r"`make ([a-z-]+)", request)
+    assert {"lint", "test-fast"} <= set(named)
+    for target in [*named, *re.findall(r"\bmake ([a-z-]+)", TEXT)]:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+FORMS = [path for path in ROOT.glob(".github/ISSUE_TEMPLATE/*.yml") if path.stem != "config"]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
+def test_a_form_is_complete(form: Path) -> None:
+    """As GitHub requires it: https://docs.github.com/en/communities, "Syntax for issue forms"."""
+    fields = yaml.safe_load(form.read_text("utf-8"))
+    assert all(fields[name] for name in ("name", "description", "body"))
+    ids = [field["id"] for field in fields["body"] if field["type"] != "markdown"]
+    assert len(ids) == len(set(ids)) > 0
+    for field in fields["body"]:
+        assert field["attributes"]["value" if field["type"] == "markdown" else "label"]
+
+
+def test_the_form_asks_for_the_report() -> None:
+    form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/problem.yml").read_text("utf-8"))
+    required = [field for field in form["body"] if field.get("validations", {}).get("required")]
+    asked = [field["attributes"].get("description", "") for field in required]
+    assert any("`./run doctor --report`" in text for text in asked)
+
+
+def test_clean(tmp_path: Path) -> None:
+    copy = copy_template(tmp_path / "copy")
+    before = {path for path in copy.rglob("*") if path.is_file()}
+    recipe = (copy / "Makefile").read_text("utf-8").partition("\nclean:")[2].partition("\n\n")[0]
+    (folders,) = re.findall(r"^\trm -rf (.*)$", recipe, re.MULTILINE)
+    made = [copy / name / "file" for name in (*folders.split(), "src/flask_modwsgi/__pycache__")]
+    kept = copy / ".venv/lib/__pycache__/file"
+    assert len(made) > 6
+    for file in (*made, kept):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    call(copy, "make clean")
+    assert {path for path in copy.rglob("*") if path.is_file()} == {*before, kept}
+    assert not any(file.parent.exists() for file in made)
 
 
 def test_the_map_has_the_folders_of_the_package() -> None:

@@ -106,6 +106,13 @@ def test_the_commands_exist(defaults: Baked) -> None:
             assert re.search(rf"^  {verb} ", shown, re.MULTILINE), verb
 
 
+def test_readme_says_that_it_is_not_published_yet() -> None:
+    before, owner, after = README.partition("gh:org/flask-modwsgi")
+    assert owner and "gh:" not in before
+    following = " ".join(after.splitlines()[1:4])
+    assert "Until this repository is published, use the path of a clone in place of `gh:org/" in following
+
+
 def test_the_speeds_are_those_of_the_benchmarks() -> None:
     text = (ROOT / "docs/benchmarks.md").read_text("utf-8")
     table = re.search(r"^## In short.*?(^\|.*?)\n\n", text, re.MULTILINE | re.DOTALL)
