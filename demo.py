@@ -10,10 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 TEMPLATE = Path(__file__).resolve().parent
+LAST_SECONDS = 10.0  # for what was started to end, after the program that started it
 
 
 def is_usable(folder: Path) -> bool:
@@ -29,12 +32,25 @@ def place() -> Path:
     return next(filter(is_usable, places), places[0])
 
 
-def start(*command: str | Path, **env: str) -> "subprocess.Popen[bytes]":
+def start(*command: str | Path, stdin: int | None = None, **env: str) -> "subprocess.Popen[bytes]":
     """Start a command. Ctrl-C reaches it by itself; it is told of other signals."""
-    process = subprocess.Popen(command, env=os.environ | env)
+    process = subprocess.Popen(command, env=os.environ | env, stdin=stdin)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: process.terminate())
     return process
+
+
+@contextmanager
+def awaited() -> Iterator[int]:
+    """An empty input for a program; then waits until nothing has it that the program has started."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            ours.shutdown(socket.SHUT_WR)
+            yield theirs.fileno()
+        ours.settimeout(LAST_SECONDS)
+        with suppress(OSError):
+            ours.recv(1)
 
 
 def generate(folder: Path) -> Path:
@@ -47,7 +63,10 @@ def generate(folder: Path) -> Path:
     options = ("--no-input", "--config-file", config, "--output-dir", folder)
     command = (sys.executable, "-m", "cookiecutter", TEMPLATE, *options)
     project = folder / "hello-flask"
-    if start(*command, TMPDIR=str(own)).wait() != 0 or not (project / ".venv").exists():
+    # After Ctrl-C, cookiecutter ends before its hook, which still writes into the folder.
+    with awaited() as stdin:
+        status = start(*command, stdin=stdin, TMPDIR=str(own)).wait()
+    if status != 0 or not (project / ".venv").exists():
         sys.exit("The demo ends here, and its folder is removed. To try again: make demo")
     return project
 

@@ -55,6 +55,36 @@ def test_make_demo(workplace: Path, home: Path, kind: str) -> None:
     assert set(clone.glob("*")) == before | {clone / ".venv"}
 
 
+# Ends before what it has started, as cookiecutter does at Ctrl-C.
+COOKIECUTTER = """
+import os, subprocess, sys
+late = "import os, time\\nwhile os.getppid() == {}: time.sleep(1)\\nopen('late', 'w')"
+subprocess.Popen([sys.executable, "-c", late.format(os.getpid())], cwd=os.environ["TMPDIR"])
+sys.exit(1)
+"""
+DEMO = """
+import demo, os, pathlib, sys
+demo.LAST_SECONDS = 600
+try:
+    demo.generate(pathlib.Path(sys.argv[1]))
+finally:
+    print(os.listdir(sys.argv[1] + "/cookiecutter"))
+"""
+
+
+def test_demo_waits_for_what_still_writes(tmp_path: Path) -> None:
+    (tmp_path / "cookiecutter.py").write_text(COOKIECUTTER)
+    done = subprocess.run(
+        [sys.executable, "-c", DEMO, tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert "'late'" in done.stdout
+    assert (done.returncode, done.stderr.partition(",")[0]) == (1, "The demo ends here")
+
+
 @pytest.mark.slow
 def test_demo_is_interrupted_while_it_builds(workplace: Path) -> None:
     """Ctrl-C leaves nothing behind and no process at work, here in the middle of setup."""
