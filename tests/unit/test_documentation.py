@@ -110,7 +110,10 @@ def test_readme_says_that_it_is_not_published_yet() -> None:
     before, owner, after = README.partition("gh:org/flask-modwsgi")
     assert owner and "gh:" not in before
     following = " ".join(after.splitlines()[1:4])
-    assert "Until this repository is published, use the path of a clone in place of `gh:org/" in following
+    assert (
+        "Until this repository is published, use the path of a clone in place of `gh:org/"
+        in following
+    )
 
 
 def test_the_speeds_are_those_of_the_benchmarks() -> None:
