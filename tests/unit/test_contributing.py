@@ -24,7 +24,7 @@ def steps(heading: str) -> list[str]:
     return re.split(r"^\d\. ", own, flags=re.MULTILINE)[1:]
 
 
-def follow(step: str, copy: Path) -> None:
+def follow(step: str, copy: Path, types_commands: bool = True) -> None:
     """Do what a step says: a diff is of the file that was named last."""
     file = copy / "none"
     for kind, block, name in BLOCK.findall(step):
@@ -32,7 +32,8 @@ def follow(step: str, copy: Path) -> None:
         if kind == "diff":
             apply(file, lines)
         elif kind == "sh":
-            call(copy, *lines)
+            if types_commands:
+                call(copy, *lines)
         else:
             file = copy / name
 
@@ -76,6 +77,17 @@ def test_five_steps(heading: str, tmp_path: Path) -> None:
     describe(copy / "CHANGELOG.md")
     call(copy, ".venv/bin/python -m pytest -q -n 0 tests/unit/test_release.py")
     call(copy, *(f".venv/bin/python -m ruff {words} --no-cache ." for words in RUFF))
+
+
+@pytest.mark.slow
+def test_the_results_pass_make_lint(tmp_path: Path) -> None:
+    """All in one copy, because mypy reads everything."""
+    copy = copy_template(tmp_path / "copy")
+    for heading in SHOWS:
+        for step in steps(heading):
+            follow(step, copy, types_commands=False)
+    lint = ".venv/bin/python -m pytest -q -n 0 tests/unit/test_lint.py"
+    call(copy, "git init --quiet", "git add --all", lint)
 
 
 def describe(changelog: Path) -> None:
