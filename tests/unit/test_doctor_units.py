@@ -91,7 +91,7 @@ def test_commands_follow_the_system(family: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(systems, "family", lambda: family)
     assert ("lsof" in systems.port_owner(80)) == (family == "macos")
     assert ("sed -i ''" in systems.replace_in(".env", "s/a/b/")) == (family == "macos")
-    assert ("adduser" in systems.new_user("app")) == (family == "alpine")
+    assert ("addgroup" in systems.new_user("app")) == (family == "alpine")
     assert ("useradd --system --user-group " in systems.new_user("app")) == (
         family not in ("alpine", "macos")
     )

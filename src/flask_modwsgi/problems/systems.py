@@ -78,7 +78,8 @@ _PACKAGES = {
 # Where a command is another one than on most systems.
 _PORT_OWNER = {"macos": "lsof -nP -iTCP:{port} -sTCP:LISTEN"}
 _NEW_USER = {
-    "alpine": "adduser -S -D -H -s /sbin/nologin {name} && RUN_USER={name} ./run",
+    "alpine": "addgroup -S {name} && adduser -S -D -H -G {name} -s /sbin/nologin {name}"
+    " && RUN_USER={name} ./run",
     "macos": "dscl . -list /Users    # choose one that is not root: RUN_USER=NAME ./run",
 }
 _REPLACE = {"macos": "sed -i '' -E {script} {file}"}
