@@ -1,12 +1,15 @@
 """How packages are installed on each family of systems."""
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from flask_modwsgi import problems
 from flask_modwsgi.problems import systems
+from flask_modwsgi.problems.catalogue import CATALOGUE
 
 OS_RELEASE = {
     "debian": ["ID=debian", "ID=ubuntu\nID_LIKE=debian", 'ID=linuxmint\nID_LIKE="ubuntu debian"'],
@@ -70,3 +73,29 @@ def test_a_file_that_is_written_by_hand_is_edited(
     assert told.remedy == ("${EDITOR:-vi} requirements.txt && ./run setup",)
     file.write_text("Flask==3.1.3 \\\n    --hash=sha256:00\n")
     assert "pip compile" in problems.package_missing("yaml", "").remedy[0]
+
+
+@pytest.mark.parametrize("tools", ["system", "busybox"])
+def test_code_is_found_with_any_grep(
+    tools: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if tools == "busybox":
+        found = shutil.which(tools)
+        if not found:
+            pytest.skip("busybox is not installed; on Debian: apt-get install busybox")
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        for name in ("find", "grep"):
+            (programs / name).symlink_to(found)
+        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    for folder in ("shop", "var"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "app 1.py").write_text("import os\nos.kill(1, 9)\n", "utf-8")
+    (tmp_path / "shop" / "notes.txt").write_text("os.kill", "utf-8")
+    (command,) = problems.killed(1, "ended").remedy
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "./shop/app 1.py:2:os.kill(1, 9)\n"), done.stderr
+
+
+def test_no_command_needs_a_grep_of_gnu() -> None:
+    assert not [line for make in CATALOGUE for line in make().remedy if "--include" in line]

@@ -59,7 +59,7 @@ def app_exits(status: str, quote: str, times: int = 1) -> Values:
     | {quote:short}
     A module that it imports calls sys.exit() or os._exit(). Raise an exception instead: the log and
     ./run then show what is wrong.
-    $ grep -rnE '_?exit\(' --include='*.py' --exclude-dir=var .
+    $ {find_in_code:_?exit\(}
     """
     return {"again": f" {times} processes did so." if times > 1 else ""}
 
@@ -77,11 +77,11 @@ def app_blocks(limit: float, stack: str) -> Values:
 
 @entry("127.0.0.1:5000", 'File "/srv/blog/blog/__init__.py", line 9 in <module>')
 def app_serves(where: str, stack: str) -> None:
-    """The application starts another server on {where} when it is loaded.
+    r"""The application starts another server on {where} when it is loaded.
     | {stack:short}
     Apache is the server here, and app.run() never returns. Put that call below this line:
     if __name__ == "__main__":
-    $ grep -rn 'run(' --include='*.py' --exclude-dir=var .
+    $ {find_in_code:run\(}
     """
 
 
@@ -129,7 +129,7 @@ def killed(pid: int, how: str, times: int = 1) -> Values:
     """Process {pid} {how}.{again}
     Memory did not run out. The application itself, an operator, a supervisor or a limit of the
     system ended it.
-    $ grep -rnE 'os.kill|_exit|abort' --include='*.py' --exclude-dir=var .
+    $ {find_in_code:os.kill|_exit|abort}
     """
     return {"again": f" {times} processes ended so." if times > 1 else ""}
 
@@ -159,9 +159,9 @@ def folder_read_only(path: str, folder: Path, user: str, data: str, quote: str) 
     such files in {data}, which is Flask's app.instance_path. To allow another folder, give it to
     {user}, and add it to ReadWritePaths= in the unit, or as a volume of the container. This finds
     where the code names the folder:
-    $ grep -rnF -e {word!q} --include='*.py' --exclude-dir=var .
+    $ {find}
     """
-    return {"word": folder.name or Path(path).name}
+    return {"find": systems.find_in_code(folder.name or Path(path).name, "F")}
 
 
 @entry("www-data", Path("/srv/blog/.env"), "PermissionError: [Errno 13] Permission denied: '.env'")

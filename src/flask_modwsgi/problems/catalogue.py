@@ -26,6 +26,7 @@ COMMANDS = {
     "compile_tools": systems.COMPILE_TOOLS,
     "change_and_setup": systems.change_and_setup,
     "dependencies": systems.dependencies,
+    "find_in_code": systems.find_in_code,
 }
 
 

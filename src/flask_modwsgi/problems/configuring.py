@@ -69,19 +69,19 @@ def debug_on(value: str) -> None:
 def sendfile_on() -> None:
     """The application sets USE_X_SENDFILE.
     send_file() then sends only a header with the file's path, and expects the server to send the
-    file. This server does not: clients would get an empty answer and see the path. Remove
-    USE_X_SENDFILE; Flask then sends the file itself.
-    $ grep -rn USE_X_SENDFILE --include='*.py' --include=.env --exclude-dir=var .
+    file. This server does not: clients would get an empty page, and the path in a header.
+    Remove USE_X_SENDFILE; Flask then sends the file itself.
+    $ {find_in_code:USE_X_SENDFILE}
+    $ grep -n USE_X_SENDFILE .env
     """
 
 
 @entry(Path("/srv/blog"), Path("/srv/blog/.env"))
 def static_folder_open(folder: Path, secret: Path) -> None:
     """With the static folder {folder}, everyone could read {secret}.
-    Clients may request each file in the static folder, and this one has secrets of the project. Put
-    the files for browsers into a folder of their own, and name that in the code, such as
-    Flask(__name__, static_folder="static").
-    $ grep -rn static_folder --include='*.py' --exclude-dir=var .
+    Clients may request every file in the static folder. Put the files for browsers into a folder of
+    their own, and name that folder in the code, as in Flask(__name__, static_folder="static").
+    $ {find_in_code:static_folder}
     """
 
 

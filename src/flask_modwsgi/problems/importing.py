@@ -47,10 +47,7 @@ def python_incomplete(module: str, traceback: str) -> Values:
     """
     if module in _OF_WINDOWS:
         why = "Only Python for Windows has it. This finds where the code imports it:"
-        return {
-            "why": why,
-            "command": f"grep -rnw {module} --include='*.py' --exclude-dir=var .",
-        }
+        return {"why": why, "command": systems.find_in_code(module, "w")}
     if module in ("tkinter", "_tkinter"):
         why = "Most systems have it in a package of their own."
         return {"why": why, "command": f"{systems.install('tkinter')} && ./run setup"}
@@ -79,8 +76,8 @@ def project_uninstalled(name: str, traceback: str, is_hashed: bool = False) -> V
     $ {command}
     """
     if is_hashed:
-        how = "pip and uv install no local folder if requirements.txt has hashes. Write the version into the code; this finds the place:"
-        return {"how": how, "command": "grep -rn metadata --include='*.py' --exclude-dir=var ."}
+        how = "If requirements.txt has hashes, pip and uv do not install a local folder. Write the version into the code; this finds the place:"
+        return {"how": how, "command": systems.find_in_code("metadata")}
     add = r"printf '\n-e .\n' >> requirements.txt && ./run setup"
     return {"how": "setup installs the project if requirements.txt lists it.", "command": add}
 
@@ -106,7 +103,7 @@ def module_misplaced(module: str, found: Path, traceback: str) -> Values:
     | {traceback:short}
     Python looks for modules in the project's folder and in .venv. Import it as {package}.{module},
     or install {found.parent} as a package.
-    $ grep -rnE '(import|from) {module}' --include='*.py' --exclude-dir=var .
+    $ {find_in_code:(import|from) {module}}
     """
     return {"package": ".".join(found.parent.parts)}
 

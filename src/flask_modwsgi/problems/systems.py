@@ -217,6 +217,15 @@ def edit(file: Path, line: int) -> str:
     return f"${{EDITOR:-vi}} +{line} {shlex.quote(str(file))}"
 
 
+def find_in_code(pattern: str, how: str = "E") -> str:
+    """The line that finds `pattern` in the project's code. BusyBox's ``grep`` has no ``--include``.
+
+    :param how: An option of ``grep``: E for a regular expression, F for a text, w for a word.
+    """
+    command = f"grep -nH{how} -e {shlex.quote(pattern)}"
+    return f"find . -path ./var -prune -o -name '*.py' -exec {command} {{}} +"
+
+
 def move_to_srv(folder: Path) -> str:
     """The line that moves a project to where every user may enter, and makes it ready there."""
     here, there = shlex.quote(str(folder)), shlex.quote(f"/srv/{folder.name}")
