@@ -41,11 +41,11 @@ def test_what_is_awaited_is_told_and_http_serves(site: Machine) -> None:
 
     def told() -> bool:
         status = " ".join(site.type(f"{PROJECT}/run status").split())
-        return "HTTPS awaits the certificate for example.com" in status and "attempt" in status
+        return "Apache does not have the certificate" in status and "attempt" in status
 
     wait_for(told, 30, "the failed attempt in ./run status")
-    assert "HTTPS awaits" in site.type(f"{PROJECT}/run doctor")
-    site.wait_for_journal("HTTPS awaits", UNIT)
+    assert "Apache does not have" in site.type(f"{PROJECT}/run doctor")
+    site.wait_for_journal("Apache does not have", UNIT)
     site.wait_for_journal("localhost:14000", UNIT, "-p", "3")
 
 

@@ -35,7 +35,7 @@ def note(project: Project, folder: str, **job: object) -> Path:
 
 def test_it_is_awaited_until_it_is_there(tmp_path: Path, chosen: settings.Settings) -> None:
     project = Project(tmp_path)
-    assert "HTTPS awaits the certificate for example.com, www" in acme.awaited(project, chosen)
+    assert "have the certificate for example.com, www" in acme.awaited(project, chosen)
     place = note(project, "staging", finished=True, errors=0)
     (place / "pubcert.pem").touch()
     assert acme.awaited(project, chosen) == "a new certificate is there; ./run renew takes it"

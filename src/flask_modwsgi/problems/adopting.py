@@ -20,8 +20,8 @@ def no_project(folder: Path, command: str) -> None:
 @entry("blog:make", "blog/__init__.py does not define make", ["blog:create_app()"])
 def app_not_found(name: str, reason: str, others: Sequence[str]) -> Values:
     """No application{called} was found here: {reason}.
-    init looks for one in the Python files, without running them. You can name it as module:name,
-    where name is a Flask object or a function that returns one.
+    init looks for an application in the Python files, without running them. You can name it as
+    module:name, where name is a Flask object or a function that returns one.
     $ {commands}
     """
     return {"called": f" {name}" if name else "", "commands": _init(others or ["module:name"])}
@@ -39,7 +39,8 @@ def app_ambiguous(found: Sequence[str]) -> Values:
 @entry("blog:create_app", ["config_name"])
 def factory_needs_arguments(factory: str, arguments: Sequence[str]) -> Values:
     """{factory} cannot be called without {names: and }.
-    Apache loads a file that calls this function. Write the call with plain values, such as a name:
+    Apache loads a file that calls this function. Write the call with plain values, such as texts or
+    numbers:
     $ {command}
     """
     # One that can be given by name only ends in "=".
@@ -60,7 +61,7 @@ def app_kept(file: Path, app: str) -> Values:
 @entry(Path("/srv/blog/run"))
 def run_taken(file: Path) -> Values:
     """{file} exists, and is not the command of flask-modwsgi.
-    init writes its command to ./run and does not overwrite a file.
+    init needs this name for its own command, and does not overwrite a file. This renames your file:
     $ mv {file!q} {before!q} && flask-modwsgi init
     """
     return {"before": f"{file}-before"}

@@ -8,7 +8,7 @@ from .catalogue import entry
 @entry("/Library/Developer/CommandLineTools/usr/bin/python3")
 def apple_python(path: str) -> None:
     """{path} is Apple's own Python.
-    Apache cannot find its library, and an update of Xcode replaces it.
+    Apache cannot find the library of this Python, and an update of Xcode replaces this Python.
     $ brew install python && PYTHON="$(brew --prefix)/bin/python3" ./run setup
     """
 

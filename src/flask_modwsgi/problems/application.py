@@ -21,16 +21,16 @@ def variable_missing(name: str, traceback: str) -> None:
 def setting_withheld(name: str, traceback: str, in_file: str = "") -> Values:
     r"""The application needs the environment variable {name}, which is also a setting of this server.
     | {traceback:short}
-    The application does not get a setting that is empty or has its default value, unless the word
-    export is before it in .env. If the application means something else by {name}, choose another name in its
-    code. Otherwise, this command {does}:
+    The application gets {name} only if its value is not the default, or if .env has a line that
+    begins with export {name}=. If the application means something else by {name}, choose another
+    name in its code. If it means this setting, this command {does}:
     $ {command}
     """
     put = systems.replace_in(".env", f"s|^ *({name} *=)|export \\1|")
     ask = f"printf '{name}=' && read -r value && printf '\\nexport %s\\n' \"{name}=$value\" >> .env"
     if in_file:
-        return {"does": "writes the word", "command": put}
-    return {"does": "asks for the value and adds such a line", "command": ask}
+        return {"does": "writes export before it in .env", "command": put}
+    return {"does": "asks for the value and adds that line", "command": ask}
 
 
 @entry(Path("/srv/blog/blog.wsgi"), ["app"])
@@ -47,8 +47,8 @@ def app_nameless(file: Path, names: Sequence[str]) -> Values:
 def app_unservable(file: Path, found: str) -> None:
     """The application in {file.name} is {found}.
     Apache calls application(environ, start_response), as WSGI requires. A factory has to be called,
-    and has to return the application. An ASGI application, as of Quart, FastAPI or Connexion 3,
-    needs another server.
+    and has to return the application. An ASGI application, such as one made with Quart, FastAPI or
+    Connexion 3, needs another server.
     $ ${{EDITOR:-vi}} {file.name!q}
     """
 
@@ -69,7 +69,8 @@ def app_blocks(limit: float, stack: str) -> Values:
     """The application was not loaded within {limit:.0f} seconds. This is where it waits:
     | {stack:short}
     Every process loads the application before it answers. Move code that waits into a function
-    that runs later, or give it a timeout. START_LIMIT, here or in .env, allows more time.
+    that runs later, or give it a timeout. To allow more time, raise START_LIMIT in .env, or for one
+    start:
     $ START_LIMIT={more} ./run
     """
     return {"more": max(60, int(limit) * 2)}
@@ -79,7 +80,7 @@ def app_blocks(limit: float, stack: str) -> Values:
 def app_serves(where: str, stack: str) -> None:
     r"""The application starts another server on {where} when it is loaded.
     | {stack:short}
-    Apache is the server here, and app.run() never returns. Put that call below this line:
+    Apache is the server here, and app.run() never returns. Put that call under
     if __name__ == "__main__":
     $ {find_in_code:run\(}
     """
@@ -87,7 +88,7 @@ def app_serves(where: str, stack: str) -> None:
 
 @entry("OSError: [Errno 98] Address already in use")
 def app_listens(traceback: str) -> None:
-    """The application listens on a port when it is loaded, and that port is taken.
+    """While it is loaded, the application tries to listen on a port that is in use.
     | {traceback:short}
     Each process loads the application, and only one process can have the port. Run that listener as
     a separate program, or use port 0 to get a free port. For metrics, set METRICS_PORT instead.
@@ -100,7 +101,7 @@ def app_crashes(signal: str, library: str, stack: str, times: int) -> Values:
     """{processes} ended by {signal}{place}.
     | {stack:short}
     The fault is in compiled code: in a package with an extension module, or in one that was built
-    for another Python. The first line of your own code above shows which.
+    for another Python. The first line of your own code above shows which package.
     $ ./run setup --rebuild     # installs every package again
     """
     return {
@@ -131,7 +132,7 @@ def killed(pid: int, how: str, times: int = 1) -> Values:
     system ended it.
     $ {find_in_code:os.kill|_exit|abort}
     """
-    return {"again": f" {times} processes ended so." if times > 1 else ""}
+    return {"again": f" {times} processes ended in this way." if times > 1 else ""}
 
 
 @entry("www-data", "/srv/blog/private.txt", "PermissionError: [Errno 13] Permission denied")
@@ -169,7 +170,8 @@ def env_file_closed(user: str, file: Path, quote: str) -> None:
     """User {user} may not read {file}, which the application opens.
     | {quote:short}
     The application finds the values in its environment, os.environ, and does not need the file. If
-    it has to read it, give the file to the group of {user}, whose members can then read it, too:
+    it has to read the file, give the file to the group of {user}. All members of that group can then
+    read it:
     $ chgrp "$(id -gn {user!q})" {file!q} && chmod g+r {file!q}
     """
 

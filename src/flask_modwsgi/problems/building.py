@@ -28,8 +28,8 @@ def path_unusable(root: Path, character: str) -> Values:
 def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Values:
     """No Python on this machine can be used with Apache.
     | {tried}
-    mod_wsgi needs Python 3.11 or newer with its headers and its shared library, readable by the
-    user the application runs as.
+    mod_wsgi needs Python 3.11 or newer, with its headers and its shared library. The user that the
+    application runs as must be able to read them.
     $ {install:python} && ./run setup
     $ PYTHON=/path/to/python3 ./run setup
     """
@@ -40,8 +40,8 @@ def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Values:
 def apache_missing(missing: Sequence[str]) -> None:
     """No complete Apache is installed: {missing:; }.
     mod_wsgi is compiled against Apache's headers, and the program apxs says where they are. The
-    second command takes the bundled Apache this time. To keep it, write apache = "bundled" below
-    [tool.flask-modwsgi] in pyproject.toml.
+    second command uses the bundled Apache until the next setup. To use it always, write
+    apache = "bundled" below [tool.flask-modwsgi] in pyproject.toml.
     $ {install:system} && ./run setup
     $ ./run setup --apache bundled
     """
@@ -71,14 +71,14 @@ def network_unreachable(doing: str, output: str) -> None:
     """{doing} failed, because the package index could not be reached.
     | {output}
     To use a proxy, set HTTPS_PROXY. To use another index, set PIP_INDEX_URL, and PIP_CERT to a PEM
-    file of its certificate authority. With uv, these are UV_DEFAULT_INDEX and SSL_CERT_FILE.
+    file of its certificate authority. With uv, set UV_DEFAULT_INDEX and SSL_CERT_FILE instead.
     $ ./run setup
     """
 
 
 @entry("Installing requirements.txt", "packages.example.com")
 def index_login_refused(doing: str, host: str) -> None:
-    r"""{doing} failed, because {host} wants a user name and a password.
+    r"""{doing} failed, because {host} asks for a user name and a password.
     pip and uv take them from the address of the index, or from ~/.netrc. This command adds a line
     there, and opens the file for you to complete it:
     $ printf '\nmachine {host} login NAME password PASSWORD\n' >> ~/.netrc && chmod 600 ~/.netrc && ${{EDITOR:-vi}} ~/.netrc && ./run setup
@@ -115,7 +115,7 @@ def hash_mismatch(package: str) -> None:
 
 @entry("flask==99.0")
 def package_unknown(package: str) -> None:
-    """The package index does not have {package}, or not for this Python and system.
+    """The package index has no {package}, or none for this Python and system.
     The name may be misspelt, or the package was removed, or it is on an index that could not be
     reached.
     $ ./run setup
@@ -139,7 +139,7 @@ def package_unbuildable(package: str, output: str, log: Path) -> None:
 def requirements_own(names: Sequence[str], file: str) -> None:
     """{file} lists {names}, which setup installs itself.
     mod_wsgi is built for the Apache of this machine, and flask-modwsgi comes from wheels/. Remove
-    {names} from {dependencies}, and any package that needs it.
+    {names} from {dependencies}. Also remove any package that needs it.
     $ {change_and_setup}
     """
 

@@ -11,8 +11,8 @@ from .catalogue import Values, entry
 @entry("ap", "there is no such user")
 def run_user_invalid(name: str, reason: str) -> None:
     """The application cannot run as RUN_USER={name}: {reason}.
-    When root starts Apache, the application runs as an unprivileged user. To keep another user,
-    write it into .env.
+    When root starts Apache, the application runs as an unprivileged user. Write RUN_USER into .env,
+    or set it for one start:
     $ {new_user:app}
     """
 
@@ -33,7 +33,7 @@ def setting_invalid(
     blank = "[[:space:]]"
     line = f"^{blank}*(export{blank}+)?{name}{blank}*="
     script = f"/{line}/{{h;s|^|# |;p;g;s|{blank}*=.*|={value}|;}}"
-    kept = " This command keeps the line as a comment, and adds one with a value that is possible:"
+    kept = " This command keeps the line as a comment, and adds one with an allowed value:"
     return {"where": " in .env", "kept": kept, "remedy": systems.replace_in(".env", script)}
 
 
@@ -50,7 +50,7 @@ def secret_weak(reason: str) -> None:
 def env_file_missing(file: Path) -> None:
     """FLASK_SECRET_KEY is empty, and there is no {file}.
     The key signs sessions. Setup makes the file from .env.example, with a random key. In a
-    container without .env, set the environment variable FLASK_SECRET_KEY, as for other settings.
+    container without .env, set FLASK_SECRET_KEY as an environment variable.
     $ ./run setup
     """
 
@@ -88,7 +88,8 @@ def static_folder_open(folder: Path, secret: Path) -> None:
 @entry(9101)
 def telemetry_missing(port: int) -> None:
     """TELEMETRY_PORT={port} needs mod_wsgi-telemetry, which is not installed.
-    It needs ten more packages. Add mod_wsgi-telemetry to {dependencies}, or leave the page off.
+    It comes with ten more packages. Add mod_wsgi-telemetry to {dependencies}, or start without the
+    page.
     $ {change_and_setup}
     $ TELEMETRY_PORT= ./run
     """
@@ -97,7 +98,7 @@ def telemetry_missing(port: int) -> None:
 @entry(["PORT (8000 is now 8001)"])
 def restart_needed(changes: Sequence[str]) -> None:
     """Changed since the start: {changes}.
-    Apache reads them only when it starts. The running server was left as it is.
+    Apache reads this only when it starts. The running server was not changed.
     $ ./run restart     # a short outage
     """
 
@@ -115,7 +116,7 @@ def command_wrong(what: str, correct: str) -> None:
 def env_file_broken(file: Path, line: int, reason: str, encoding: str = "") -> Values:
     r"""{file} cannot be read: line {line} {reason}.
     A line is NAME=value in UTF-8, or a comment after #. Put a value with spaces, quotes or other
-    signs in double quotes, and write \" and \\ for " and \ in it: GREETING="say \"hello\"".
+    characters in double quotes, and write \" and \\ for " and \ in it: GREETING="say \"hello\"".
     $ {convert}
     $ {edit}
     """

@@ -31,7 +31,7 @@ def tls_unavailable(module: Path, remedy: Sequence[str] = ()) -> Values:
 @entry("TLS_KEY", Path("/etc/blog/key.pem"), "Permission denied")
 def tls_unreadable(name: str, path: Path, reason: str) -> None:
     """{name}={path} cannot be read: {reason}.
-    Apache reads both files as the user who starts it, which is the service's account under systemd.
+    Apache reads both files as the user who starts it. Under systemd, this is the service's account.
     $ ls -l {path!q}
     """
 
@@ -119,7 +119,7 @@ def https_contact_missing() -> None:
     """
 
 
-@entry("HTTPS awaits the certificate for example.com")
+@entry("Apache does not have the certificate for example.com yet")
 def https_nothing_new(awaited: str) -> None:
     """There is no new certificate: {awaited}.
     Apache gets the certificates of HTTPS_NAMES itself, and serves each one as soon as it has it.

@@ -30,7 +30,7 @@ def package_missing(module: str, traceback: str) -> None:
 
 @entry("distutils", "setuptools", "ModuleNotFoundError: No module named 'distutils'")
 def module_removed(module: str, package: str, traceback: str) -> None:
-    """The application imports {module}, which newer versions of Python come without.
+    """The application imports {module}, which newer versions of Python do not have.
     | {traceback:short}
     The package {package} provides it. Update the package that imports it, or add {package} to
     {dependencies}, then:
@@ -40,7 +40,7 @@ def module_removed(module: str, package: str, traceback: str) -> None:
 
 @entry("_sqlite3", "ModuleNotFoundError: No module named '_sqlite3'")
 def python_incomplete(module: str, traceback: str) -> Values:
-    """The application imports {module}, which is a part of Python, but not of this one.
+    """The application imports {module}, a part of Python that is missing in this Python.
     | {traceback:short}
     {why}
     $ {command}
@@ -52,8 +52,8 @@ def python_incomplete(module: str, traceback: str) -> Values:
         why = "Most systems have it in a package of their own."
         return {"why": why, "command": f"{systems.install('tkinter')} && ./run setup"}
     why = (
-        "No package provides it. This Python was built without it, because a library or its headers"
-        " were missing then. Install them and build that Python again, or choose another Python:"
+        "No package provides it. Its library or headers were missing when this Python was built."
+        " Install them and build that Python again, or choose another Python:"
     )
     return {"why": why, "command": "PYTHON=/usr/bin/python3 ./run setup"}
 
@@ -70,7 +70,7 @@ def module_lacking(module: str, package: str, traceback: str) -> None:
 
 @entry("blog", "importlib.metadata.PackageNotFoundError: No package metadata was found for blog")
 def project_uninstalled(name: str, traceback: str, is_hashed: bool = False) -> Values:
-    """The application asks for the version of {name}, this project, which is not installed in .venv.
+    """The application asks for the version of this project ({name}), which is not installed in .venv.
     | {traceback:short}
     {how}
     $ {command}
@@ -88,7 +88,7 @@ def project_uninstalled(name: str, traceback: str, is_hashed: bool = False) -> V
     "ModuleNotFoundError: No module named 'blog'",
 )
 def app_gone(package: Path, wsgi: Path, traceback: str) -> None:
-    """The application is not there: {package}.
+    """The application was not found: {package}.
     | {traceback:short}
     It was renamed, moved or not copied. If it has another name now, write that into {wsgi.name} and
     into [tool.flask-modwsgi] in pyproject.toml.
@@ -126,7 +126,7 @@ def module_hidden(file: Path, traceback: str) -> Values:
     """{file} hides another module named {file.stem}.
     | {traceback:short}
     The project's folder comes first on sys.path, so Python and its packages import this file
-    instead of the module they need. Rename the file, and change the imports of it.
+    instead of the module they need. Rename the file, and change the lines that import it.
     $ mv {file!q} {renamed!q}
     """
     return {"renamed": file.with_name(f"own_{file.name}")}

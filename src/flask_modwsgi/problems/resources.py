@@ -58,7 +58,7 @@ def _opening(path: Path, owner: str, me: str) -> list[str]:
 @entry([Path("/srv/blog/var/apache"), Path("/srv/blog/var/log")], "root")
 def left_by_another(paths: Sequence[Path], owner: str) -> Values:
     """{owner} has run this project, and owns files that you have to read or write: {paths}.
-    {how} If the server of {owner} still runs, that user has to stop it first: ./run stop.
+    {how} If {owner}'s server still runs, {owner} must stop it first: ./run stop.
     $ {take}
     $ {rename}
     """
@@ -69,7 +69,7 @@ def left_by_another(paths: Sequence[Path], owner: str) -> Values:
     renamed = f'for one in {words}; do mv "$one" "$one.$(date +%s)"; done'
     if any(path.name in (".env", "data") for path in paths):
         return {"take": take, "rename": "", "how": "This command makes you their owner."}
-    how = "The first command makes you their owner. The second one renames them, and needs no root;"
+    how = "The first command makes you their owner. The second one renames them, without root;"
     return {"take": take, "rename": renamed, "how": f"{how} the next start then makes new ones."}
 
 
@@ -140,7 +140,7 @@ def memory_low(available_mb: int, needed_mb: int, processes: int, fitting: int) 
     """
     if processes == 1:
         return {"advice": "", "command": "free -m"}
-    advice = " To keep a smaller number, write it into .env."
+    advice = " This starts with fewer processes. To keep that, write PROCESSES into .env."
     return {"advice": advice, "command": f"PROCESSES={fitting} ./run"}
 
 
@@ -156,7 +156,7 @@ def clock_wrong(made: str, now: str) -> None:
 @entry([4711, 4712])
 def orphans_left(pids: Sequence[int]) -> None:
     """Apache has died, but some of its processes still run: {pids}.
-    They keep the port and still answer. When they end, nothing replaces them.
+    They keep the port and still answer. When they end, no new ones are started.
     $ ./run stop
     """
 
@@ -201,9 +201,9 @@ def build_stale(quote: str) -> None:
 def apache_incomplete(module: str, quote: str) -> None:
     """Apache's module {module} is missing.
     | {quote:short}
-    It was there when the project was set up, or a setting needs it. The second command takes the
-    bundled Apache this time. To keep it, write apache = "bundled" below [tool.flask-modwsgi] in
-    pyproject.toml.
+    It was there when the project was set up, or a setting needs it. The second command uses the
+    bundled Apache until the next setup. To use it always, write apache = "bundled" below
+    [tool.flask-modwsgi] in pyproject.toml.
     $ ./run setup
     $ ./run setup --apache bundled
     """
@@ -243,8 +243,9 @@ def files_exhausted(quote: str) -> Values:
 def threads_exhausted(quote: str) -> None:
     """The system does not let Apache start more threads.
     | {quote:short}
-    Apache needs over 2,000, and hardly fewer with a lower PROCESSES or THREADS. One of these limits is
-    reached: this user's processes, a control group's (pids.max), or address space.
+    Apache needs more than 2,000 threads. A lower PROCESSES or THREADS changes this little. One of
+    these limits is reached: the processes of this user, those of a control group (pids.max), or the
+    address space.
     $ ./run doctor    # says which limit is too low, and how to raise it
     $ ulimit -u; ulimit -v
     """

@@ -77,9 +77,9 @@ def port_in_use(host: str, port: int, name: str = "PORT", project: Path | None =
 
 @entry(Path("/srv/blog/apache.conf"))
 def listen_twice(file: Path) -> None:
-    """A Listen in {file} has an address that is taken.
-    ./run setup, pytest and a renewal start a second Apache for a short time, which reads the file of
-    APACHE_INCLUDE, too. Put each Listen between <IfDefine !TEMPORARY> and </IfDefine>.
+    """A Listen directive in {file} names an address that is in use.
+    ./run setup, pytest and a renewal start a second Apache for a short time. It also reads
+    {file.name}. Put each Listen between <IfDefine !TEMPORARY> and </IfDefine>.
     $ ${{EDITOR:-vi}} {file!q}
     """
 
@@ -145,7 +145,7 @@ def address_unusable(host: str, reason: str, name: str = "HOST") -> None:
 @entry(Path("/srv/blog/var/apache"))
 def server_root_foreign(folder: Path) -> None:
     """{folder} belongs to another user, or is not a folder.
-    Apache executes files in it, so no other user may be able to write them.
+    Apache executes files in it, so no other user may be able to write to them.
     $ ls -ld {folder!q}
     $ mv {folder!q} {folder!q}.old
     """

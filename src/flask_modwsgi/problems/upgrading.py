@@ -59,7 +59,7 @@ def apache_changed(before: str, now: str, reason: str) -> None:
 def apache_modules_missing(names: Sequence[str], folder: Path) -> None:
     """Apache lacks modules: {names}. They are not in {folder}.
     A complete Apache has them. Request ids, error pages, HTTPS and TRUSTED_PROXIES need some of
-    them. This command takes the bundled Apache this time. To keep it, write apache = "bundled"
-    below [tool.flask-modwsgi] in pyproject.toml.
+    them. This command uses the bundled Apache until the next setup. To use it always, write
+    apache = "bundled" below [tool.flask-modwsgi] in pyproject.toml.
     $ ./run setup --apache bundled
     """

@@ -83,7 +83,7 @@ def awaited(project: Project, settings: Settings) -> str:
     name = ", ".join(settings.https_names.split())
     if not certificate(project, settings):
         return (
-            f"HTTPS awaits the certificate for {name}; its authority asks for a file at"
+            f"Apache does not have the certificate for {name} yet; the authority asks for a file at"
             f" http://{_name(settings.https_names)}/{said}"
         )
     return f"the certificate for {name} could not be renewed{said}" if reason else ""
