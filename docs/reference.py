@@ -54,7 +54,7 @@ A project may use these names of flask-modwsgi. Other names in the package may c
 | `request.environ["REQUEST_ID"]` | the id of the request, as in the logs and in `X-Request-ID` |
 | `request.environ["flask_modwsgi.threads"]` | how many requests each process works on at once |
 | `request.environ["flask_modwsgi.processes"]` | how many processes there are |
-| `--json` | with any verb, before `flask` and `exec`: problems, `status` and `doctor` as JSON |
+| `--json` | an option of every verb; for `flask` and `exec`, write it before the verb. Problems, `status` and `doctor` are then JSON |
 
 ## Section in pyproject.toml
 
