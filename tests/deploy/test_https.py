@@ -1,9 +1,11 @@
 """HTTPS by HTTPS_NAMES, under the service: the first certificate, and the next ones under load."""
 
+import ast
 import re
 from collections.abc import Iterator
 
 import pytest
+from conftest import ROOT
 from load import load
 from serving import ask, wait_for
 
@@ -20,6 +22,23 @@ APACHE_INCLUDE=own.conf
 """
 # How often Apache looks whether it is time; usually twice a day.
 OFTEN = "<IfModule md_module>\nMDCheckInterval 5s\n</IfModule>\n"
+
+
+def test_the_page_tells_what_tests_allow() -> None:
+    page = (ROOT / "docs/guide/https.md").read_text("utf-8")
+    table = page.split("| renewal | test | failed requests |\n")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| .+ \| `(\w+\.py)::(\w+)` \| (\d+) \|$", table, re.MULTILINE)
+    assert len(rows) == len(table.splitlines()) - 1
+    for name, function, failed in rows:
+        (file,) = (ROOT / "tests").glob(f"*/{name}")
+        text = file.read_text("utf-8")
+        (found,) = (
+            ast.get_source_segment(text, node)
+            for node in ast.parse(text).body
+            if isinstance(node, ast.FunctionDef) and node.name == function
+        )
+        assert found and re.search(r"^    +assert .*failures.* == \[\]$", found, re.MULTILINE)
+        assert failed == "0"
 
 
 @pytest.fixture(scope="module")
