@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import serving
 import yaml
-from conftest import quicker
+from conftest import ROOT, quicker
 from load import Record, load
 from serving import ask, wait_for
 
@@ -21,6 +22,14 @@ from .hosts import FRONT, Host, Hosts
 pytestmark = [pytest.mark.slow, pytest.mark.needs(*making.PROGRAMS)]
 
 CLIENTS = 6  # of `load`, each with one request under way
+ROWS = {  # of the table in docs/scaling.md
+    "rolling update": "a rolling update over all three",
+    "killed": "one host killed",
+    "cut off": "one host cut off from the network",
+    "standing still": "one host stopped with SIGSTOP, with open connections",
+    "slow": "one host slowed down to a tenth",
+    "starting": "a host that takes two seconds to start",
+}
 VIEWS = """
 
 @bp.get("/me")
@@ -73,6 +82,30 @@ def nodes(cookie: str = "") -> set[tuple[str, str]]:
     return {(answer["name"], answer["node"]) for answer in answers}
 
 
+def told() -> dict[str, tuple[str, int]]:
+    """How many requests failed once, and how many may fail, by what happened."""
+    page = (ROOT / "docs/scaling.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.+?) \| (\d.*?) \| (\d+) \|$", page, re.MULTILINE)
+    return {what: (failed, int(allowed)) for what, failed, allowed in rows}
+
+
+def allowed(happened: str) -> int:
+    """The failed requests that docs/scaling.md admits."""
+    return told()[ROWS[happened]][1]
+
+
+def test_the_page_admits_what_was_under_way_and_tells_no_more() -> None:
+    assert list(told()) == list(ROWS.values())
+    assert [allowed(one) for one in ROWS] == [0, *[CLIENTS] * 4, 0]
+    for failed, limit in told().values():
+        found = re.match(r"(\d+)(?: of [\d,]+$|; no request)", failed)
+        assert found and int(found[1]) <= limit, failed
+    number = {6: "six"}[CLIENTS]
+    page = (ROOT / "docs/scaling.md").read_text("utf-8")
+    for sentence in (f"{number} clients with", f"costs at most the {number} requests under way"):
+        assert sentence in " ".join(page.split())
+
+
 def test_a_network_of_another_run_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() != 0:
         pytest.skip("a network is made by root")
@@ -109,7 +142,7 @@ def test_a_rolling_update_loses_no_request_and_no_session(
             restored(hosts, host)
         more(record)
     print(f"rolling update: {len(record.failures)} of {record.answered} failed")
-    assert record.failures == [], f"the hosts were marked down {hosts.downs()} times"
+    assert len(record.failures) <= allowed("rolling update"), (record.failures, hosts.downs())
     assert nodes(cookie) == everywhere
 
 
@@ -139,7 +172,8 @@ def test_an_accident_costs_at_most_what_was_under_way(hosts: Hosts, accident: st
         more(record)
     print(f"{accident}: {len(record.failures)} of {record.answered} failed, {lost} at once")
     # A host that is slow for a moment is marked down, too, and costs as much each time.
-    assert len(record.failures) <= CLIENTS * max(1, sum(hosts.downs()) - before)
+    times = max(1, sum(hosts.downs()) - before)
+    assert len(record.failures) <= allowed(accident) * times, record.failures
 
 
 def test_a_slow_host_costs_at_most_what_was_under_way(hosts: Hosts) -> None:
@@ -151,8 +185,9 @@ def test_a_slow_host_costs_at_most_what_was_under_way(hosts: Hosts) -> None:
                 more(record, 50)
         restored(hosts, hosts.all[1])
         more(record)
-    print(f"slow: {len(record.failures)} of {record.answered} failed: {record.failures}")
-    assert len(record.failures) <= CLIENTS * max(1, sum(hosts.downs()) - before)
+    print(f"slow: {len(record.failures)} of {record.answered} failed")
+    times = max(1, sum(hosts.downs()) - before)
+    assert len(record.failures) <= allowed("slow") * times, record.failures
 
 
 def test_a_host_that_starts_gets_nothing_before_it_is_ready(hosts: Hosts) -> None:
@@ -171,7 +206,7 @@ def test_a_host_that_starts_gets_nothing_before_it_is_ready(hosts: Hosts) -> Non
         host.start(SLEEP="2")
         restored(hosts, host)
         more(record)
-    assert record.failures == []
+    assert len(record.failures) <= allowed("starting"), record.failures
     wait_for(lambda: '"url": "/"' in logged(), 20, "the page in its log")
     lines = [json.loads(line) for line in logged().splitlines()]
     requests = [line for line in lines if "url" in line]
