@@ -92,6 +92,17 @@ def chosen(production: Manifests) -> settings.Settings:
     return settings.load(production["ConfigMap", "settings"]["data"])
 
 
+def test_these_are_the_newest_versions() -> None:
+    environment = tools.program("kubernetes-validate").parents[1]
+    schemas = "lib/python*/site-packages/kubernetes_validate/kubernetes-json-schema"
+    folders = environment.glob(f"{schemas}/v*-local-strict")
+    known = [re.match(r"v(\d+)\.(\d+)\.", folder.name) for folder in folders]
+    numbers = sorted({(int(found[1]), int(found[2])) for found in known if found})
+    assert tuple(f"{major}.{minor}" for major, minor in numbers[-3:]) == NEWEST
+    page = " ".join((ROOT / "docs/containers.md").read_text("utf-8").split())
+    assert f"Kubernetes {', '.join(NEWEST[:-1])} and {NEWEST[-1]}." in page
+
+
 @pytest.mark.parametrize("version", NEWEST)
 def test_a_cluster_accepts_it(overlay: str, version: str, tmp_path: Path) -> None:
     said = assert_valid(overlay, tmp_path, "-k", version)
@@ -264,6 +275,18 @@ def test_the_resources_are_those_of_the_processes(
     resources = container["resources"]
     assert float(resources["limits"]["cpu"]) == chosen.processes
     assert float(resources["requests"]["cpu"]) == chosen.processes / 2
+
+
+def test_the_memory_is_what_the_page_measured(pod: dict[str, Any]) -> None:
+    page = (ROOT / "docs/containers.md").read_text("utf-8")
+    (row,) = re.findall(r"^\| memory \| (\d+) MB requested, (\d+) MB .*?(\d+) MB \|$", page, re.M)
+    told = {"requests": int(row[0]), "limits": int(row[1])}
+    (container,) = pod["containers"]
+    for kind, megabytes in told.items():
+        assert container["resources"][kind]["memory"] == f"{megabytes}Mi"
+    taken = int(row[2])
+    assert told["requests"] >= taken
+    assert told["limits"] >= 2 * taken
 
 
 def test_ports_paths_and_the_user_are_those_of_the_image(
