@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from . import images, tools
 from .images import Images
 
@@ -75,7 +73,7 @@ def require() -> None:
     """Skip the test where they are not installed."""
     if missing := [program for program in PROGRAMS if not Path(program).exists()]:
         names = " ".join(Path(program).name for program in missing)
-        pytest.skip(f"{names} not installed: apt-get install {names}")
+        tools.missing(names, names)
 
 
 @dataclass(frozen=True)

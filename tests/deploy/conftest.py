@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 from conftest import Baked
 
-from . import guide, held, images, machines
+from . import guide, held, images, machines, tools
 from .images import Images
 from .machines import Machine
 
 # Programs and the packages of Debian that have them, where the names differ.
 PACKAGES = {
     "ip": "iproute2",
+    "nsenter": "util-linux",
     "systemd-analyze": "systemd",
     "systemd-nspawn": "systemd-container",
+    "unshare": "util-linux",
 }
 UNIT = "hello-flask"
 PROJECT = Path("/var/www/hello-flask")
@@ -39,7 +41,7 @@ def require(*programs: str) -> None:
     """Skip the test where one of these is not installed."""
     if missing := [program for program in programs if not shutil.which(program)]:
         packages = " ".join(dict.fromkeys(PACKAGES.get(name, name) for name in missing))
-        pytest.skip(f"{', '.join(missing)} not installed: apt-get install {packages}")
+        tools.missing(", ".join(missing), packages)
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,27 @@
-"""Programs from the package index, each in an environment of its own below `.venv`."""
+"""Programs of this computer, and of the package index, each in an environment of its own below `.venv`."""
 
+import os
 import shutil
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from conftest import ROOT
 
 LISTS = ROOT / "requirements" / "deploy"
+# Set by .ci/run where it has installed what .ci/packages names.
+INSTALLED = "CI_INSTALLED"
+
+
+def missing(programs: str, packages: str) -> NoReturn:
+    """Skip the test; or fail it, where these packages should be installed."""
+    text = f"{programs} not installed: apt-get install {packages}"
+    if os.environ.get(INSTALLED):
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
 
 
 @cache
