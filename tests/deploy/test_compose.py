@@ -7,7 +7,7 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,11 @@ from .composed import Composed
 from .images import Images
 
 SECRETS = "FLASK_SECRET_KEY=0123456789abcdef0123456789abcdef\nPOSTGRES_PASSWORD=secret\n"
+# What two readers of the file write in the same way.
+SAME = (
+    *("build", "image", "read_only", "tmpfs", "cap_drop", "security_opt"),
+    *("restart", "stop_grace_period", "healthcheck"),
+)
 VIEWS = """
 
 @bp.post("/sent")
@@ -71,6 +76,46 @@ def test_a_reader_of_compose_files_understands_it(project: Path) -> None:
     assert "ports" not in web and "ports" not in found["database"]
     (file,) = (volume for volume in found["proxy"]["volumes"] if "Caddyfile" in str(volume))
     assert str(file).endswith(":ro,z")  # SELinux lets a container read no other file of the host
+
+
+def docker_compose(project: Path) -> dict[str, dict[str, Any]]:
+    """The services as Docker Compose understands them, with the values of `.env`."""
+    command = ["docker-compose", "-f", "deploy/compose.yaml", "--env-file", ".env"]
+    version = ("docker-compose", "version", "--short")
+    if not shutil.which("docker-compose") or _output(version, project).startswith("1."):
+        pytest.skip(
+            "docker-compose 2 not installed: apt-get install docker-compose (Debian 13), or .ci/packages"
+        )
+    return dict(json.loads(_output((*command, "config", "--format", "json"), project))["services"])
+
+
+def _output(command: Sequence[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def conditions(service: dict[str, Any]) -> dict[str, str]:
+    """Which services it starts after, and when."""
+    return {name: how["condition"] for name, how in service.get("depends_on", {}).items()}
+
+
+@pytest.mark.needs("podman")
+def test_docker_compose_makes_the_same_of_it(project: Path) -> None:
+    expected = services(project)
+    found = docker_compose(project)
+    assert found.keys() == expected.keys()
+    for name, service in expected.items():
+        own = found[name]
+        assert {key: own.get(key) for key in SAME} == {key: service.get(key) for key in SAME}
+        assert own["environment"].items() >= service["environment"].items()
+        assert conditions(own) == conditions(service)
+        ports = [f"{one['published']}:{one['target']}" for one in own.get("ports", [])]
+        assert ports == service.get("ports", [])
+        targets = [one["target"] for one in own.get("volumes", [])]
+        assert targets == [one.split(":")[1] for one in service.get("volumes", [])]
+    policy = found["web"]["environment"]["CONTENT_SECURITY_POLICY"]
+    assert policy.startswith("default-src 'self'; ")  # without the quotes around it in .env
 
 
 @pytest.mark.needs("podman")
