@@ -151,20 +151,22 @@ def test_events(recipe: Recipe, redis: int) -> None:
     recipe("events", {6379: redis})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def traced() -> Path:
     """A Python that debugpy can trace within Apache: the one of the tests, or another of this machine."""
     names = ("python3.12", "python3.13", "python3.14")
     paths = [sys.executable, *filter(None, map(shutil.which, names))]
-    account = accounts.choose("")
+    account, objections = accounts.choose(""), ["no Python 3.12 or newer can be used"]
     for path in [*map(Path, paths), *sorted(HOME.glob(".pyenv/versions/3.1[2-9]*/bin/python3"))]:
         python = interpreters.probe(path)
-        if python and python.version >= (3, 12) and not interpreters.objection(python, account):
-            return python.path
-    pytest.skip("no Python 3.12 or newer can be used; with pyenv: pyenv install 3.13")
+        if python and python.version >= (3, 12):
+            if not (objection := interpreters.objection(python, account)):
+                return python.path
+            objections.append(f"{python.path}: {objection}")
+    pytest.skip(f"{'; '.join(objections)}; on Debian 13: apt-get install python3-dev python3-venv")
 
 
-def test_debugger(workplace: Path, kind: str, traced: Path) -> None:
+def test_debugger(traced: Path, workplace: Path, kind: str) -> None:
     project = serving.generate(
         workplace / "debugger", f"apache={kind}", f"port={free_port()}", PYTHON=str(traced)
     )
