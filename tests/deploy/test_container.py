@@ -4,14 +4,17 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 import serving
+import yaml
 from conftest import ROOT as REPOSITORY
 from conftest import Baked
-from serving import ask, free_port, wait_for
+from load import load
+from serving import ask, free_port, patience, wait_for
 
 from . import held, images, tools
 from .images import Images
@@ -34,6 +37,21 @@ def orphan() -> str:
     subprocess.run(["sh", "-c", "sleep 0.2 &"], start_new_session=True)
     return "left"
 """
+# A command with the name of Flask-Migrate's.
+MIGRATION = """
+
+@bp.record_once
+def has_migrations(state: Any) -> None:
+    from flask.cli import AppGroup
+
+    db = AppGroup("db")
+    state.app.cli.add_command(db)
+
+    @db.command()
+    def upgrade() -> None:
+        with open(f"{current_app.instance_path}/migrated", "w") as file:
+            file.write(os.environ["FLASK_SECRET_KEY"])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +63,7 @@ def project(workplace: Path, defaults: Baked) -> serving.Project:
     project.add_views()
     with (project.package / "views.py").open("a", encoding="utf-8") as file:
         file.write(VIEWS.replace("\n\n@", "\n\nimport subprocess\n\n\n@", 1) + held.VIEW)
+        file.write(MIGRATION)
     for secret in (".env", "var/data/file", "instance/file"):
         (path / secret).parent.mkdir(parents=True, exist_ok=True)
         (path / secret).write_text("secret")
@@ -151,6 +170,35 @@ def test_it_serves_with_nothing_but_two_folders_to_write_to(store: Images, image
         assert ended_with(store, name) == 0
 
 
+def test_a_reload_in_a_container_loses_nothing(store: Images, image: str) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with store.running(image, *STRICT, "--env", f"PORT={port}") as name:
+        wait_for(lambda: serves(url), 30, "the container to answer")
+        with load(url) as record:
+            wait_for(lambda: record.answered > 50, 30, "answers before")
+            reload = store.podman("exec", name, "./run", "reload")
+            before = record.answered
+            wait_for(lambda: record.answered > before + 50, 30, "answers after it")
+    assert reload.returncode == 0, reload.stderr
+    assert record.failures == []
+
+
+def test_the_job_of_the_manifests_changes_the_database(
+    store: Images, image: str, defaults: Baked
+) -> None:
+    """As far as it can without a cluster: its command, in the image, with the same restrictions."""
+    job = yaml.safe_load(defaults.read("deploy/kubernetes/migrate/job.yaml"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    data = store.folder / "data"
+    data.mkdir()
+    data.chmod(0o777)
+    options = ("--network", "none", *STRICT, "--volume", f"{data}:{ROOT}/var/data:Z")
+    done = store.podman("run", "--rm", *options, image, *container["args"])
+    assert done.returncode == 0, done.stderr
+    assert f"FLASK_SECRET_KEY={(data / 'migrated').read_text()}" == SECRET
+
+
 def ended_with(store: Images, name: str) -> int:
     return int(store.podman("inspect", "--format", "{{.State.ExitCode}}", name).stdout)
 
@@ -207,8 +255,12 @@ def test_new_code_builds_no_environment(
         views.write_text(
             f'{text}\n\n@bp.get("/new")\ndef new() -> str:\n    return "new"\n', "utf-8"
         )
+        began = time.monotonic()
         said = build(store, project, tag=f"{IMAGE}:new")
-        assert re.search(r"\./run setup.*\n--> Using cache", said), said
+        seconds = time.monotonic() - began
+        for kept in (r"\./run setup", "apt-get install .* tini"):
+            assert re.search(rf"{kept}.*\n--> Using cache", said), said
+        assert seconds < 30 * patience()
     finally:
         views.write_text(text, "utf-8")
     port = free_port()
