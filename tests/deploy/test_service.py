@@ -1,6 +1,8 @@
 """The service under a booted systemd: what deploy/hello-flask.service promises."""
 
 import re
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +14,9 @@ from serving import Answer, ask, wait_for
 from . import held
 from .conftest import PROJECT, UNIT
 from .machines import Machine
+
+CLIENTS = 4
+WRITABLE = ("data", "https", "apache", "stand-in")
 
 
 def main_process(host: Machine) -> str:
@@ -68,6 +73,15 @@ def test_it_writes_its_own_folders_only(host: Machine) -> None:
         assert "Read-only file system" in done.stderr or "Permission denied" in done.stderr, place
 
 
+def test_it_can_write_to_four_folders_of_the_disk(host: Machine) -> None:
+    """All that the kernel lets the account write to, except in the /tmp and /var/tmp of its own."""
+    inside = f"nsenter -t {main_process(host)} -m setpriv --reuid hello-flask --regid hello-flask"
+    own = "-path /tmp -prune -o -path /var/tmp -prune"
+    finds = f"find / -xdev {own} -o -type d -writable -print -prune"
+    found = host.type(f"{inside} --clear-groups {finds} 2>/dev/null || :").split()
+    assert sorted(found) == sorted(f"{PROJECT}/var/{name}" for name in WRITABLE)
+
+
 def test_data_behind_a_link_is_left_as_it_is(host: Machine) -> None:
     """So that others can share it, such as a group that uploads files."""
     data, elsewhere = f"{PROJECT}/var/data", "/srv/shared"
@@ -122,6 +136,25 @@ def test_a_stop_lets_requests_finish(host: Machine) -> None:
     wait_for(lambda: host.call(*is_active).stdout != "deactivating\n", 20, "the end of it")
     assert host.call("systemctl", "is-failed", UNIT).stdout.strip() == "inactive"
     host.type(f"systemctl start {UNIT}")
+
+
+def test_a_stop_under_load_breaks_no_answer(host: Machine) -> None:
+    """What Apache has accepted is answered; docs/guide/systemd.md says what else clients get."""
+    path = f"/?{time.time_ns()}"
+    with load(f"http://{host.address}", path, keep=0, close=CLIENTS) as record:
+        wait_for(lambda: record.answered > 50, 30, "answers")
+        host.type(f"systemctl stop {UNIT}")
+        before = record.answered
+        wait_for(lambda: record.answered > before + CLIENTS, 30, "refusals")
+    host.type(f"systemctl start {UNIT}")
+    kinds = Counter(failure.split(":")[0] for failure in record.failures)
+    # One at most for each client: what it connects to next is refused.
+    assert kinds.pop("ConnectionResetError", 0) <= CLIENTS
+    assert kinds.keys() == {"ConnectionRefusedError"}
+    answers = record.answered - len(record.failures)
+    logged = f"GET {path} HTTP"
+    wait_for(lambda: host.journal(UNIT).count(logged) >= answers, 10, "a line for each answer")
+    assert host.journal(UNIT).count(logged) == answers  # the application saw none of the others
 
 
 def test_a_broken_application_does_not_start(host: Machine) -> None:
