@@ -48,19 +48,36 @@ def make(site: Machine, name: str) -> str:
     return f"cd {folder} && "
 
 
+def issued(site: Machine, name: str) -> str:
+    """A command that goes to a certificate of the authority, which asks while the service is stopped."""
+    site.type(f"systemctl stop {UNIT}")
+    site.type(
+        f"{TRUST} certbot certonly --standalone --config-dir /root/{name} --non-interactive "
+        f"--agree-tos --register-unsafely-without-email --server {authority.DIRECTORY} "
+        "--domain example.com,www.example.com",
+        timeout=180,
+    )
+    site.type(f"systemctl start {UNIT}")
+    return f"cd /root/{name}/live/example.com && "
+
+
 @pytest.mark.usefixtures("settings")
 def test_files_of_ones_own(site: Machine) -> None:
+    """From any program that gets them; here from certbot by itself."""
+    site.type("apt-get install -y --no-install-recommends certbot", timeout=300)
     lines = [line for line, _ in guide.typed(OWN)]
-    here = make(site, "first")
-    for line in lines:
-        site.type(here + line)
-    assert ask(f"http://{site.address}/").status == 308
-    first = authority.served(site)
-    here = make(site, "second")
-    with load(f"https://{site.address}") as record:
-        site.type(here + lines[0])
-        site.type(f"systemctl reload {UNIT}", timeout=120)
-        assert authority.served(site) != first
+    with authority.running(site):
+        here, later = issued(site, "issued"), issued(site, "renewed")
+        for line in lines:
+            site.type(here + line)
+        assert ask(f"http://{site.address}/").status == 308
+        assert authority.is_accepted(site)
+        first = authority.served(site)
+        with load(f"https://{site.address}") as record:
+            site.type(later + lines[0])
+            site.type(f"systemctl reload {UNIT}", timeout=120)
+            assert authority.served(site) != first
+        assert authority.is_accepted(site)
     assert record.answered > 50
     assert record.failures == []
     assert site.type(f"stat -c '%A %U %G' {KEYS}/privkey.pem").split() == [
