@@ -1,14 +1,17 @@
 """deploy/vhost.conf in Debian's own Apache, beside another site and a second project."""
 
+import json
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
+from http.client import HTTPConnection
 
 import pytest
 from conftest import bake_with
 from load import load
 from pytest_cookies.plugin import Cookies
-from serving import Answer, ask, wait_for
+from serving import Answer, ask, patience, wait_for
 
 from .conftest import PROJECT, UNIT
 from .machines import Machine
@@ -21,6 +24,23 @@ OTHER = """
         Require all granted
     </Directory>
 </VirtualHost>
+"""
+
+# These show the interpreter of a site, and its limits.
+VIEWS = """
+
+@bp.get("/interpreter")
+def interpreter() -> dict[str, str]:
+    from flask import request
+
+    return {"name": request.environ["mod_wsgi.application_group"]}
+
+
+@bp.post("/length")
+def length() -> str:
+    from flask import request
+
+    return str(len(request.get_data()))
 """
 
 # Fedora's layout: its folders, its account, and what its files say about them.
@@ -63,6 +83,13 @@ def shared(host: Machine, cookies_session: Cookies) -> Iterator[Machine]:
         "chown -R root: /var/www/shop; useradd --system --user-group --home-dir /nonexistent app-shop"
     )
     host.type("RUN_USER=app-shop /var/www/shop/run setup --no-dev", timeout=300)
+    files = [
+        host.root / f"var/www/{name}/{name.replace('-', '_')}/views.py"
+        for name in ("hello-flask", "shop")
+    ]
+    before = [file.read_text("utf-8") for file in files]
+    for file, text in zip(files, before, strict=True):
+        file.write_text(text + VIEWS, "utf-8")
     (host.root / "var/www/other").mkdir()
     (host.root / "var/www/other/index.html").write_text("another site\n", "utf-8")
     host.type(f"systemctl stop {UNIT}")
@@ -85,6 +112,8 @@ def shared(host: Machine, cookies_session: Cookies) -> Iterator[Machine]:
     host.type("a2enmod headers && a2ensite hello-flask shop && apache2ctl -t")
     host.type("systemctl restart apache2")
     yield host
+    for file, text in zip(files, before, strict=True):
+        file.write_text(text, "utf-8")
     host.type(f"systemctl disable --now apache2; systemctl start {UNIT}")
 
 
@@ -111,6 +140,29 @@ def test_it_serves_the_application_and_its_files(shared: Machine, name: str, mou
     missing = get(shared, name, f"{mount}/nothing")
     assert (missing.status, missing.headers.get_content_type()) == (404, "text/html")
     assert get(shared, name, f"{mount}/health/live").status == 200
+
+
+@pytest.mark.parametrize(("name", "mount"), SITES.items())
+def test_it_runs_in_the_main_interpreter(shared: Machine, name: str, mount: str) -> None:
+    answer = get(shared, name, f"{mount}/interpreter")
+    assert (answer.status, json.loads(answer.text)) == (200, {"name": ""})
+
+
+@pytest.mark.parametrize(("name", "mount"), SITES.items())
+def test_what_is_too_large_is_refused(shared: Machine, name: str, mount: str) -> None:
+    most = 10 * 1024 * 1024
+    assert post(shared, name, f"{mount}/length", most) == (200, str(most))
+    assert post(shared, name, f"{mount}/length", most + 1)[0] == 413
+    assert get(shared, name, f"{mount}/{'x' * 7000}").status == 404
+    assert get(shared, name, f"{mount}/{'x' * 8192}").status == 414
+
+
+def post(machine: Machine, name: str, path: str, size: int) -> tuple[int, str]:
+    """Send so many bytes; status and text of the answer."""
+    with closing(HTTPConnection(machine.address, timeout=60 * patience())) as connection:
+        connection.request("POST", path, b"x" * size, {"Host": name})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 def test_the_second_site_keeps_working(shared: Machine) -> None:
