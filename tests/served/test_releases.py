@@ -19,19 +19,44 @@ from flask_modwsgi.apache import processes, state
 pytestmark = [pytest.mark.slow, pytest.mark.daemon_mode]
 
 PAGE = 'return render_template("index.html", served_by=served_by())'
+# What the application writes, in the folder that Flask gives it.
+KEPT = """
+
+@bp.get("/keep/<text>")
+def keep(text: str) -> str:
+    _kept().write_text(text, "utf-8")
+    return text
+
+
+@bp.get("/kept")
+def kept() -> str:
+    return _kept().read_text("utf-8")
+
+
+def _kept():
+    from pathlib import Path
+
+    from flask import current_app
+
+    return Path(current_app.instance_path) / "kept"
+"""
 GUIDE = (ROOT / "docs/guide/releases.md").read_text("utf-8")
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
 def place(workplace: Path, project: Project) -> Iterator[Path]:
-    """A folder for releases, and a repository that has two of them."""
+    """A folder for releases, and a repository that has three of them; the third cannot be loaded."""
     folder = workplace / "releases"
     source = folder / "blog.git"
     ignored = shutil.ignore_patterns(".venv", "var", ".env", "instance", "__pycache__")
     shutil.copytree(project.path, source, ignore=ignored)
-    for number in "12":
+    views = source / "hello_flask" / "views.py"
+    views.write_text(views.read_text() + KEPT)
+    for number in "123":
         edit(source, number)
+        if number == "3":
+            views.write_text(f"{views.read_text()}\n1 / 0\n")
         for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", number]):
             own = ("-c", "user.name=You", "-c", "user.email=you@example.com", "-C", str(source))
             subprocess.run(["git", *own, *words], check=True)
@@ -84,25 +109,47 @@ def blocks(place: Path) -> list[str]:
 
 
 def test_the_guide(place: Path, call: Call) -> None:
-    """A first release, the next one under load, the way back, and away with one that is not in use."""
+    """A first release, the next one under load, the way back, and away with one that is not in use.
+
+    And one that cannot be loaded: what was served is served, also by processes that start then.
+    """
     first, following, back = blocks(place)
+    broken = following.replace("--branch v2", "--branch v3").replace("releases/2", "releases/3")
     url = call.url  # type: ignore[attr-defined]
     done(call, f"set -e\n{first}")
     assert served(url) == ("release 1", "1")
     secret = (place / ".env").read_text()
+    assert ask(f"{url}/keep/words").text == "words"
     with load(url) as record, load(url, "/static/which.txt") as files:
         done(call, f"set -e\n{following}")
         assert served(url) == ("release 2", "2")
+        assert ask(f"{url}/kept").text == "words"
         assert "Release   v2" in done(call, "current/run status")
         assert f"written to {place}/var/log/dump-" in done(call, "current/run dump")
         done(call, f"set -e\n{back}")
         assert served(url) == ("release 1", "1")
+        assert ask(f"{url}/kept").text == "words"
         done(call, "ln -s releases/2 next && mv -T next current && current/run reload")
         shutil.rmtree(place / "releases" / "1")
         done(call, "current/run reload")  # Apache itself was started from what is gone
         assert served(url) == ("release 2", "2")
+        *before, setup, switch = broken.splitlines()
+        done(call, "\n".join(["set -e", *before]))
+        for step in (setup, switch):
+            failed = call(step)
+            assert failed.returncode != 0, failed.stdout
+            assert "ZeroDivisionError" in failed.stdout + failed.stderr
+            assert served(url) == ("release 2", "2")
     assert record.answered > 50
     assert record.failures + files.failures == []
+    root = place / "var" / "apache"
+    killed = processes.workers(root)
+    for worker in killed:
+        os.kill(worker.pid, signal.SIGKILL)
+    wait_for(lambda: not set(killed) & set(processes.workers(root)), 20, "their end")
+    wait_for(lambda: ask(f"{url}/").status == 200, 60, "the answer of another process")
+    assert served(url) == ("release 2", "2")
+    done(call, back.replace("releases/1", "releases/2"))
     assert (place / ".env").read_text() == secret
     done(call, "current/run restart")
     assert served(url) == ("release 2", "2")
