@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from flask_modwsgi import problems
 from flask_modwsgi.cli import show_settings
-from flask_modwsgi.config import env_file, reference, settings
+from flask_modwsgi.config import env_file, mistakes, reference, settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import report
 from flask_modwsgi.doctor.facts import Facts
@@ -145,8 +145,8 @@ def test_the_example_means_the_defaults(tmp_path: Path) -> None:
 def test_what_may_be_a_mistake(line: str, told: str, tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(f"{line}\n")
-    assert settings.doubts(file) == ([told] if told else [])
-    assert settings.doubts(tmp_path / "none") == []
+    assert mistakes.found(file) == ([told] if told else [])
+    assert mistakes.found(tmp_path / "none") == []
 
 
 def test_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..apache import monitoring
-from ..config import env_file, proxies, settings
+from ..config import env_file, mistakes, proxies, settings
 from ..config.project import Project
 from ..doctor.facts import Facts
 from ..doctor.redaction import masked
@@ -25,7 +25,7 @@ def show(project: Project) -> int:
     for line in aligned([*of_settings(chosen, written), *of_application(facts.variables, written)]):
         print(printable(line))
     print()
-    told = [env_file.missing(project.env_file), *settings.doubts(project.env_file)]
+    told = [env_file.missing(project.env_file), *mistakes.found(project.env_file)]
     for sentence in filter(None, [*consequences(chosen), *told]):
         print(wrapped(sentence, others="  "))
     return 0

@@ -5,18 +5,14 @@ table of the documentation, and ``./run config`` shows them, all from that decla
 """
 
 import dataclasses
-import difflib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from .. import problems
 from ..machine import capacity
-from . import env_file as env_files
 from . import parsers, proxies
 from .parsers import Parser, Value, if_empty, number, one_of
 
@@ -254,31 +250,6 @@ def source(name: str, in_file: Mapping[str, str]) -> str:
     if os.environ.get(name, "").strip():
         return "environment"
     return ".env" if name not in os.environ and in_file.get(name, "").strip() else "default"
-
-
-def doubts(env_file: Path) -> list[str]:
-    """What the file may say by mistake, in sentences.
-
-    :raises Problem: as `env_file.read`.
-    """
-    written = env_files.read(env_file)
-    told = [found] if (found := env_files.repeated(env_file)) else []
-    for name, value in written.items():
-        if meant := _misspelt(name):
-            told.append(f"{name} in .env is no setting of this server; {meant} is")
-        if name in WITHHELD:
-            instead = "; put its folders on sys.path in the .wsgi file" * (name == "PYTHONPATH")
-            told.append(f"{name} in .env is not used{instead}")
-        if kept := re.search(r"\$\{[^}:]*(?::-[^}]*)?\}", value):  # as python-dotenv has it
-            told.append(f"{name} in .env keeps its {kept[0]}: only flask run puts a value there")
-    return told
-
-
-def _misspelt(name: str) -> str:
-    """The setting that a name looks like. It may be the application's own all the same."""
-    close = difflib.get_close_matches(name.upper(), NAMES, n=1, cutoff=0.75)
-    looks = name not in NAMES and close and name[:1].upper() == close[0][0]
-    return close[0] if looks and not name.endswith(close[0]) else ""  # PGPORT
 
 
 def load(given: Mapping[str, str], in_file: Mapping[str, str] = MappingProxyType({})) -> Settings:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from .. import problems
 from ..apache import content_types, precompressed, processes, state
-from ..config import safety
-from ..config.settings import NAMES, doubts, source
+from ..config import mistakes, safety
+from ..config.settings import NAMES, source
 from ..machine import files, times
 from ..setup import environments, syntax
 from ..tls import acme, https
@@ -29,7 +29,7 @@ def env_file(facts: Facts) -> str:
     mode = stat.filemode(status.st_mode)
     if status.st_mode & stat.S_IROTH:
         raise problems.env_file_exposed(file, mode)
-    told = doubts(file)
+    told = mistakes.found(file)
     return Note("; ".join(told)) if told else mode
 
 

@@ -144,7 +144,7 @@ def memory_low(available_mb: int, needed_mb: int, processes: int, fitting: int) 
     return {"advice": advice, "command": f"PROCESSES={fitting} ./run"}
 
 
-@entry("2026-03-01 10:00", "2019-01-01 00:00")
+@entry("2026-03-01 10:00:00 +0100", "2019-01-01 00:00:00 +0100")
 def clock_wrong(made: str, now: str) -> None:
     """The environment was made on {made}, but the clock says {now}.
     If the clock is behind, sessions, certificates and the times in logs are wrong.

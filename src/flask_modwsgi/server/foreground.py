@@ -13,9 +13,8 @@ from types import FrameType
 from .. import problems, systemd
 from ..apache import monitoring
 from ..apache.sites import DEVELOPMENT
-from ..config import env_file, time_zone
+from ..config import env_file, mistakes, time_zone
 from ..config.project import Project, walked
-from ..config.settings import doubts
 from ..doctor import check_page, check_trust
 from ..logs import events, rendering
 from ..machine.files import text_if_any
@@ -195,7 +194,7 @@ def say_where(server: Httpd) -> None:
         *(site.certificate.warnings if site.certificate else []),
         # In production, the environment may have all of it.
         env_file.missing(site.project.env_file) if site.is_development else "",
-        *doubts(site.project.env_file),
+        *mistakes.found(site.project.env_file),
         site.application.limitation,
         settings.content_security_policy and check_page.refused(site.address, settings.hosts),
         acme.awaited(site.project, settings) if site.is_awaited else "",

@@ -14,8 +14,8 @@ from ..apache import precompressed, processes, server_root, state
 from ..apache.modes import REPLACE, Step
 from ..apache.sites import Site
 from ..apache.state import State
+from ..config import mistakes
 from ..config.project import Project
-from ..config.settings import doubts
 from ..doctor import causes, deaths
 from ..doctor.import_failures import from_traceback
 from ..logs import output
@@ -145,7 +145,7 @@ def _say_what_is_wrong(site: Site, before: State) -> None:
         say(f"careful: {lost}")
     if site.logs and (error := probe.error_logged(before.address, site.settings.hosts)):
         say(error)
-    for sentence in doubts(project.env_file):
+    for sentence in mistakes.found(project.env_file):
         say(sentence)
     if project.service != project.var:
         say(f"careful, Apache needs {project.service.parent} until ./run restart")
