@@ -84,7 +84,9 @@ def test_a_rehearsal_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(installation, "here", lambda: apache)
     monkeypatch.setattr(Httpd, "check_configuration", look)
     own = project(tmp_path / "own")
+    own.var.mkdir(exist_ok=True)
     before = sorted(own.root.rglob("*"))
+    (own.var / "rehearsal" / "of one that was killed").mkdir(parents=True)
     with taken(1) as (port,):
         chosen = settings.load({"PORT": port})
         site = Site(own, chosen, me(), {}, (), PRODUCTION, own.var / "apache", own.logs, {})
@@ -105,7 +107,7 @@ def process(pid: int) -> Process:
 def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A server that is as the test says."""
     found = SimpleNamespace(
-        apache=process(1), workers=[process(2)], address="http://x", is_closed=False
+        apache=process(1), workers=[process(2)], address="http://x", stopped=0.0, is_closed=False
     )
 
     def apache(root: Path) -> Process | None:
@@ -127,6 +129,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         ({"workers": [process(9)]}, "* process 1 runs at http://x/\n"),
         ({"apache": process(9)}, "* process 9 runs at http://x/\n"),
         ({"address": ""}, "* process 1 runs\n"),
+        ({"address": "x\nType  y"}, "* process 1 runs at x\\nType  y/\n"),
+        ({"stopped": 1.0}, "* process 1 is being stopped, and takes no new requests\n"),
         ({"apache": None}, "* nothing is served now\n"),
         ({"is_closed": True}, ""),
     ],

@@ -24,7 +24,10 @@ def _followed(var: Path) -> Path:
 
 
 # In var/: server roots, logs and keys.
-_SECRET = ("apache", "stand-in", "log", "tls", "https", "proof", "hello", "report", "test")
+_SECRET = (
+    *("apache", "stand-in", "log", "tls", "https"),
+    *("proof", "hello", "rehearsal", "report", "test"),
+)
 
 
 class Project:

@@ -102,7 +102,7 @@ def _first_closed(path: Path) -> Path | None:
 
 
 # In var/. A link leads to a place that is checked by itself.
-_SERVER_ROOTS = ("apache", "hello", "proof", "report", "stand-in")
+_SERVER_ROOTS = ("apache", "hello", "proof", "rehearsal", "report", "stand-in")
 _LOGS = ("log", "log/*.log*")
 
 

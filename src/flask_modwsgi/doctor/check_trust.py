@@ -59,7 +59,7 @@ def included(facts: Facts) -> str | None:
 
 
 # In var/. Beside them, the application may have a folder there that its user can write.
-_SERVERS = ("proof", "hello", "report", "test")
+_SERVERS = ("proof", "hello", "rehearsal", "report", "test")
 _LOCKS = tuple(f"{name}.lock" for name in ("server", "setup", *_SERVERS))
 OURS = ("env", "log", "tls", *_SERVERS, "report.txt", *_LOCKS)
 

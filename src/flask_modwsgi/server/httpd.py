@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -78,11 +77,15 @@ class Httpd:
         """
         if ports := running.ports:
             check_ports(self.site.settings, ports)
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder)
-            (root / "nothing").mkdir()
-            (root / "stand-in").touch()
+        # In the same folder, because Apache resolves relative paths of own directives against it.
+        root = server_root.choose(self.site.project, "rehearsal")
+        folders.remove(root)  # of one that was killed
+        try:
+            server_root.make(self.site.project, root, self.site.account)
+            files.write(root / "stand-in", "")
             Httpd(replace(self.site, root=root, logs=None)).configure()
+        finally:
+            folders.remove(root)
 
     def prepare(self) -> None:
         """Write the server root and have Apache read it.
