@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..apache import processes, state
 from ..config.project import Project
 from ..machine.process_table import Process
+from ..terminal import printable
 from .messages import say
 
 
@@ -15,6 +16,7 @@ class _Server:
     apache: Process
     workers: frozenset[Process]
     address: str
+    is_stopping: bool
 
 
 @contextmanager
@@ -37,11 +39,17 @@ def _server(project: Project) -> _Server | None:
     parent = processes.apache(root)
     if parent is None:
         return None
-    return _Server(parent, frozenset(processes.workers(root)), state.read(root).address)
+    recorded = state.read(root)
+    is_stopping = bool(recorded.stopped)
+    return _Server(parent, frozenset(processes.workers(root)), recorded.address, is_stopping)
 
 
 def _line(before: _Server | None, now: _Server | None) -> str:
     if now is None:
         return "nothing is served now" if before else ""
+    if now.is_stopping:
+        return f"process {now.apache.pid} is being stopped, and takes no new requests"
     how = "serves as before" if now == before else "runs"
-    return f"process {now.apache.pid} {how}" + (f" at {now.address}/" if now.address else "")
+    # The record may be of a user whom root does not trust.
+    where = f" at {printable(now.address)}/" if now.address else ""
+    return f"process {now.apache.pid} {how}{where}"
