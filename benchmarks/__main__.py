@@ -67,6 +67,7 @@ def run(
     served = project.generate(folder)
     tools = project.install_tools(served, folder / "tools")
     certificate = project.make_certificate(folder)
+    verb_times = verbs.table(served, contenders.free_port(), rounds)
     results: Results = {}
     slow: dict[str, list[report.Beside]] = {}
     present = list(installed(wanted))
@@ -101,7 +102,7 @@ def run(
     plot = report.plot(rates, "Welcome page, 32 connections, requests per second")
     how = f"{rounds} rounds, in which each server is measured for {seconds:g} seconds"
     beside = {name: report.beside(found) for name, found in slow.items()}
-    return written(results, beside, verbs.table(served, contenders.free_port(), rounds), how), plot
+    return written(results, beside, verb_times, how), plot
 
 
 def installed(wanted: list[contenders.Contender]) -> Iterator[contenders.Contender]:
