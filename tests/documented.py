@@ -71,8 +71,8 @@ def shell(folder: Path, *commands: str, **env: str) -> str:
         text=True,
         timeout=500,
     )
-    output = done.stdout + done.stderr
-    if done.returncode != 0 and is_unreachable(output):
+    output, last = done.stdout + done.stderr, done.stderr.rpartition("\n+ ")[2]
+    if done.returncode != 0 and is_unreachable(last):
         pytest.skip("what it needs cannot be downloaded")
     assert done.returncode == 0, output
     return done.stdout

@@ -24,7 +24,7 @@ def newer_wheel(clone: Path) -> str:
     written = clone / "src/flask_modwsgi/__init__.py"
     before = written.read_text("utf-8")
     written.write_text(before.replace(f'"{__version__}"', f'"{NEWER}"'), "utf-8")
-    printed = shell(clone, "make wheel", PYTHON=shlex.quote(sys.executable))
+    printed = shell(clone, "make --no-print-directory wheel", PYTHON=shlex.quote(sys.executable))
     return shlex.quote(str(clone / printed.splitlines()[-1]))
 
 

@@ -160,6 +160,9 @@ class Machine:
         if self._leader:
             os.kill(int(self._leader), signal.SIGKILL)
             self.processes[-1].wait(30)
+        elif self.processes and self.processes[-1].poll() is None:  # before its first process
+            self.processes[-1].kill()
+            self.processes[-1].wait(30)
         for cgroup in self._cgroups():
             for inner in sorted(cgroup.rglob("*"), reverse=True):
                 if inner.is_dir():

@@ -38,7 +38,7 @@ def typed() -> list[list[str]]:
     """The commands of the page with those of systemctl: for the first release, the next, and to go back."""
     (setup,) = re.findall(r"`RUN_USER=ACCOUNT (\S+ setup .*?)`", PAGE)
     assert f"\n{setup}\n" in PAGE
-    assert "by `/srv/blog/current`" in " ".join(PAGE.split())
+    assert "with `/srv/blog/current`" in " ".join(PAGE.split())
     unit = f"/etc/systemd/system/{OWN}.service"
     install = (
         f"sed s:/var/www/blog:/srv/blog/current:g /srv/blog/current/deploy/blog.service > {unit}"

@@ -303,7 +303,9 @@ def locked(file: Path) -> Iterator[None]:
 @contextmanager
 def starting(project: Project, *arguments: str, **options: Any) -> Iterator[Running]:
     """`./run ARGUMENTS` on a free port, at once."""
-    env = os.environ | {"PORT": str(free_port())} | options.pop("env", {})
+    # The default is one process for each core.
+    own = {"PORT": str(free_port()), "PROCESSES": "2"}
+    env = os.environ | own | options.pop("env", {})
     log_file = project.path.parent / f"{project.path.name}-run.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(

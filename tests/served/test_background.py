@@ -30,7 +30,7 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return self.project.call("./run", *words, **{"PORT": self.port, **env})
+        return self.project.call("./run", *words, **{"PORT": self.port, "PROCESSES": "2", **env})
 
     def status(self) -> dict:  # type: ignore[type-arg]
         return json.loads(self.run("status", "--json").stdout)  # type: ignore[no-any-return]

@@ -164,7 +164,7 @@ def test_every_request_while_all_threads_are_stuck(stuck: Project) -> None:
 
 @pytest.fixture(scope="module")
 def foreground(stuck: Project) -> Iterator[Running]:
-    with running(stuck, env={"PROCESSES": "2"}) as serving:
+    with running(stuck, env={"PROCESSES": "2", "REQUEST_LIMIT": "600"}) as serving:
         yield serving
 
 

@@ -326,6 +326,7 @@ def test_config_says_how_many_connections_are_served(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     monkeypatch.setenv("MODE", mode)
+    monkeypatch.setenv("PROCESSES", "2")
     show_settings.show(Project(tmp_path))
     assert "threads, 2048 connections" in capsys.readouterr().out
 
