@@ -21,16 +21,17 @@ def variable_missing(name: str, traceback: str) -> None:
 def setting_withheld(name: str, traceback: str, in_file: str = "") -> Values:
     r"""The application needs the environment variable {name}, which is also a setting of this server.
     | {traceback:short}
-    The application gets {name} only if its value is not the default, or if .env has a line that
-    begins with export {name}=. If the application means something else by {name}, choose another
-    name in its code. If it means this setting, this command {does}:
+    {name} is passed to the application only if it is set to another value than the default, is set
+    as an environment variable, or is marked with export in .env (export {name}=...). If your code
+    uses the name {name} for something else, rename it there. If it needs the value of this setting,
+    this command {does}:
     $ {command}
     """
     put = systems.replace_in(".env", f"s|^ *({name} *=)|export \\1|")
     ask = f"printf '{name}=' && read -r value && printf '\\nexport %s\\n' \"{name}=$value\" >> .env"
     if in_file:
-        return {"does": "writes export before it in .env", "command": put}
-    return {"does": "asks for the value and adds that line", "command": ask}
+        return {"does": "marks it with export in .env", "command": put}
+    return {"does": "asks for the value and adds such a line to .env", "command": ask}
 
 
 @entry(Path("/srv/blog/blog.wsgi"), ["app"])
