@@ -476,7 +476,7 @@ def test_broken_code_is_refused_and_the_old_serves_on(service: Service) -> None:
 def test_settings_that_need_a_restart_are_named(service: Service) -> None:
     refused = service.run("reload", THREADS="7")
     assert refused.returncode == 1
-    assert "THREADS (5 is now 7)" in " ".join(refused.stderr.split())
+    assert "THREADS (was 5, is now 7)" in " ".join(refused.stderr.split())
     assert service.run("restart", THREADS="7").returncode == 0
 
     def are_idle() -> bool:

@@ -103,7 +103,7 @@ def test_a_reload_takes_settings_of_apache(embedded: Service) -> None:
     assert ask(f"{embedded.url}/", Host="example.org").status == 421
     refused = embedded.run("reload", HOSTS="example.com,127.0.0.1", PROCESSES="3")
     assert refused.returncode == 1
-    assert "PROCESSES (2 is now 3)" in refused.stderr
+    assert "PROCESSES (was 2, is now 3)" in refused.stderr
 
 
 def test_what_cannot_be_loaded_or_configured_replaces_nothing(embedded: Service) -> None:

@@ -136,8 +136,8 @@ def test_apache_and_its_rehearsal_have_one_environment(own: Project) -> None:
         refused = own.call("./run", "reload", PORT=port)
         told = " ".join(refused.stderr.split())
         assert (
-            f"Changed since the start: LD_LIBRARY_PATH ({library.parent} is now /nowhere),"
-            " MALLOC_ARENA_MAX (unset is now 2), PYTHONOPTIMIZE (1 is now unset)."
+            f"Changed since the start: LD_LIBRARY_PATH (was {library.parent}, is now /nowhere),"
+            " MALLOC_ARENA_MAX (was unset, is now 2), PYTHONOPTIMIZE (was 1, is now unset)."
         ) in told
         assert ask(f"http://127.0.0.1:{port}/answer").text == "42 1"
     finally:

@@ -20,7 +20,7 @@ def test_a_setting_of_a_new_version_counts_with_its_default() -> None:
     before = {"mode": "daemon", "port": 8000}
     assert restart_reasons.changed_settings(before, {"keep_alive": default}) == []
     assert restart_reasons.changed_settings(before, {"keep_alive": default + 1}) == [
-        f"KEEP_ALIVE ({default} is now {default + 1})"
+        f"KEEP_ALIVE (was {default}, is now {default + 1})"
     ]
     assert restart_reasons.changed_settings({}, {"keep_alive": default + 1}) == []  # they are lost
 

@@ -178,7 +178,7 @@ def test_another_address_needs_a_restart() -> None:
     for other in (State(started=1.0), replace(before, static_url="/")):
         assert len(restart_reasons.stale(other, now)) == 1
     assert restart_reasons.stale(before, AppProfile()) == [
-        "the address of the static files (/static, now none)"
+        "the address of the static files (was /static, is now none)"
     ]
 
 

@@ -40,8 +40,8 @@ def setting_invalid(
 @entry("has only 6 characters")
 def secret_weak(reason: str) -> None:
     r"""FLASK_SECRET_KEY {reason}.
-    Anyone who guesses it can sign in as any user. This adds a random key to .env, where a later
-    line wins over an earlier one:
+    Anyone who guesses it can sign in as any user. The following command adds a line with a random
+    key to .env. If .env has a name twice, the last line counts:
     $ (umask 77; printf '\nFLASK_SECRET_KEY=%s\n' $(.venv/bin/python -c 'import os; print(os.urandom(32).hex())') >> .env)
     """
 
@@ -95,7 +95,7 @@ def telemetry_missing(port: int) -> None:
     """
 
 
-@entry(["PORT (8000 is now 8001)"])
+@entry(["PORT (was 8000, is now 8001)"])
 def restart_needed(changes: Sequence[str]) -> None:
     """Changed since the start: {changes}.
     Apache reads this only when it starts. The running server was not changed.

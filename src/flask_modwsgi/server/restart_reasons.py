@@ -38,7 +38,7 @@ def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
     was = {**asdict(settings.load({})), **before} if before else {}
     read_at_start = modes.of(before.get("mode", "")).read_at_start
     return [
-        f"{name.upper()} ({was[name]} is now {now[name]})"
+        f"{name.upper()} (was {was[name]}, is now {now[name]})"
         for name in now
         if name in was and was[name] != now[name] and name in read_at_start
     ]
@@ -46,7 +46,7 @@ def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
 
 def _changed_variables(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return [
-        f"{name} ({before.get(name, 'unset')} is now {now.get(name, 'unset')})"
+        f"{name} (was {before.get(name, 'unset')}, is now {now.get(name, 'unset')})"
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name)
     ]
@@ -57,4 +57,4 @@ def stale(started: State, now: AppProfile) -> list[str]:
     if not started.started or started.static_url == now.static_url:
         return []
     was, will_be = (one.static_url or "none" for one in (started, now))
-    return [f"the address of the static files ({was}, now {will_be})"]
+    return [f"the address of the static files (was {was}, is now {will_be})"]
