@@ -121,7 +121,7 @@ def test_an_application_that_may_not_read_a_file(service: Service, tmp_path: Pat
     secret.touch(0o600)
     add(service, f"open({str(secret)!r})")
     user = accounts.choose("").user
-    refused(service, "permission-denied", f"User {user} may not use {secret}")
+    refused(service, "permission-denied", f"User {user} has no permission to use {secret}")
 
 
 def test_the_working_application_is_not_refused(service: Service) -> None:

@@ -107,11 +107,11 @@ SAID = {
     " Python codec of the filesystem encoding": ("python-unusable", "codec of the filesystem"),
     "ModuleNotFoundError: No module named 'encodings'": ("python-unusable", "encodings"),
     "(13)Permission denied: WSGI0009: Unable to change working directory to '/srv/private'. Daemon"
-    " process will exit.": ("permission-denied", "www-data may not use /srv/private"),
+    " process will exit.": ("permission-denied", "www-data has no permission to use /srv/private"),
     "(13)Permission denied: AH00035: access to / denied (filesystem path '/home/a/shop') because"
     " search permissions are missing on a component of the path": (
         "permission-denied",
-        "may not use /home/a/shop",
+        "has no permission to use /home/a/shop",
     ),
 }
 
@@ -296,7 +296,7 @@ def test_a_path_of_a_client_is_not_that_which_is_denied() -> None:
         for path in ("/x'/etc/secret'", "/a")
     ]
     assert causes.cause(evidence(log[0])) is None
-    assert "may not use /srv/shop/a" in cause(evidence(*log)).what
+    assert "has no permission to use /srv/shop/a" in cause(evidence(*log)).what
 
 
 def test_only_the_last_seconds_count() -> None:

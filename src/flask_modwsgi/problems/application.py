@@ -138,7 +138,7 @@ def killed(pid: int, how: str, times: int = 1) -> Values:
 
 @entry("www-data", "/srv/blog/private.txt", "PermissionError: [Errno 13] Permission denied")
 def permission_denied(user: str, path: str, quote: str) -> None:
-    """User {user} may not use {path}.
+    """User {user} has no permission to use {path}.
     | {quote:short}
     The application runs as {user}. That user must be able to read the application's files and to
     enter each folder above them. It may write to var/data. Only its owner may change the permissions
@@ -168,11 +168,11 @@ def folder_read_only(path: str, folder: Path, user: str, data: str, quote: str) 
 
 @entry("www-data", Path("/srv/blog/.env"), "PermissionError: [Errno 13] Permission denied: '.env'")
 def env_file_closed(user: str, file: Path, quote: str) -> None:
-    """User {user} may not read {file}, which the application opens.
+    """User {user} has no permission to read {file}, which the application opens.
     | {quote:short}
     The application finds the values in its environment, os.environ, and does not need the file. If
-    it has to read the file, give the file to the group of {user}. All members of that group can then
-    read it:
+    it has to read the file, change the file's group to that of {user} and let the group read it. All
+    members of that group can then read it:
     $ chgrp "$(id -gn {user!q})" {file!q} && chmod g+r {file!q}
     """
 
@@ -230,7 +230,7 @@ def selinux_denied(user: str, path: str, quote: str) -> Values:
 def crash_loop(count: int, how: str, quote: str) -> None:
     """{count} processes died one after the other; the last {how}.
     | {quote:short}
-    None of them answered a request, so the server was stopped.
+    Processes died again and again without a request under way, so the server was stopped.
     $ ./run logs -n 50
     $ ./run dev
     """

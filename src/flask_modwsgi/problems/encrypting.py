@@ -10,8 +10,8 @@ from .catalogue import Values, entry
 @entry("TLS_CERTIFICATE", "TLS_KEY")
 def tls_incomplete(given: str, missing: str) -> None:
     """{given} is set and {missing} is not.
-    With a certificate and its private key, Apache serves HTTPS; with neither, HTTP. Change it in
-    .env, or for one start:
+    To serve HTTPS with your own certificate, set both TLS_CERTIFICATE and TLS_KEY in .env;
+    otherwise set neither. To do so for a single start only:
     $ {missing}=/path/to/file.pem ./run
     $ {given}= ./run
     """
