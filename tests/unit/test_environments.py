@@ -158,9 +158,11 @@ def test_when_a_running_apache_can_take_an_environment(project: Project) -> None
         return ", ".join(environments.restart_reasons(old, new))
 
     assert reasons(requirements="other") == ""
-    assert reasons(wheels="k2", python_version="3.13.1") == "Python (3.11.2 is now 3.13.1)"
-    assert reasons(wheels="k3", apache_version="2.4.66") == "Apache (2.4.62 is now 2.4.66)"
-    assert reasons(wheels="k4", apache="bundled") == "the kind of Apache (system is now bundled)"
+    assert reasons(wheels="k2", python_version="3.13.1") == "Python (was 3.11.2, is now 3.13.1)"
+    assert reasons(wheels="k3", apache_version="2.4.66") == "Apache (was 2.4.62, is now 2.4.66)"
+    assert (
+        reasons(wheels="k4", apache="bundled") == "the kind of Apache (was system, is now bundled)"
+    )
     assert reasons(wheels="k5") == "mod_wsgi (was rebuilt)"
     gone = environments.restart_reasons(project.root / "gone", old)
     assert environments.restart_reasons(old, old) == []

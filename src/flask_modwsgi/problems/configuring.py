@@ -11,8 +11,8 @@ from .catalogue import Values, entry
 @entry("ap", "there is no such user")
 def run_user_invalid(name: str, reason: str) -> None:
     """The application cannot run as RUN_USER={name}: {reason}.
-    When root starts Apache, the application runs as an unprivileged user. Write RUN_USER into .env,
-    or set it for one start:
+    When root starts Apache, the application runs as an unprivileged user. Write the name of such a
+    user into .env, as RUN_USER. With a new account, for one start:
     $ {new_user:app}
     """
 

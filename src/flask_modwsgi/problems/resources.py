@@ -140,7 +140,7 @@ def memory_low(available_mb: int, needed_mb: int, processes: int, fitting: int) 
     """
     if processes == 1:
         return {"advice": "", "command": "free -m"}
-    advice = " This starts with fewer processes. To keep that, write PROCESSES into .env."
+    advice = " This command starts with fewer processes. To keep that, write PROCESSES into .env."
     return {"advice": advice, "command": f"PROCESSES={fitting} ./run"}
 
 

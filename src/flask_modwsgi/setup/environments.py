@@ -270,7 +270,9 @@ def restart_reasons(running: Path, new: Path, reads_configuration: bool = False)
         "the kind of Apache": (before.apache, now.apache),
         "Python's place": (before.python, now.python),
     }
-    changes = [f"{what} ({old} is now {new})" for what, (old, new) in pairs.items() if old != new]
+    changes = [
+        f"{what} (was {old}, is now {new})" for what, (old, new) in pairs.items() if old != new
+    ]
     return [*(changes or ["mod_wsgi (was rebuilt)"]), *reasons]
 
 
