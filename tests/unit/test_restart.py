@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from samples import me, project
 
-from flask_modwsgi.apache import neighbours, processes, state
+from flask_modwsgi.apache import neighbours, processes, server_root, state
 from flask_modwsgi.apache.sites import PRODUCTION, Site
 from flask_modwsgi.apache.state import State
 from flask_modwsgi.config import settings
@@ -86,7 +86,7 @@ def test_a_rehearsal_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     own = project(tmp_path / "own")
     own.var.mkdir(exist_ok=True)
     before = sorted(own.root.rglob("*"))
-    (own.var / "rehearsal" / "of one that was killed").mkdir(parents=True)
+    (server_root.choose(own, "rehearsal") / "of one that was killed").mkdir(parents=True)
     with taken(1) as (port,):
         chosen = settings.load({"PORT": port})
         site = Site(own, chosen, me(), {}, (), PRODUCTION, own.var / "apache", own.logs, {})
