@@ -118,7 +118,8 @@ class Settings:
     max_header_kb: int = setting(
         number(1, 63, "kilobytes"),
         "Largest URL (a longer one gets a 414), and largest size of the fields Cookie, Authorization,"
-        " Referer and User-Agent together (431). Any field of four times that size gets a 400.",
+        " Referer and User-Agent together (431). Any field of four times that size gets a 400, over"
+        " HTTP/2 a 431.",
         "8",
     )
     trusted_proxies: str = setting(
