@@ -206,8 +206,10 @@ def test_an_application_that_cannot_be_loaded_is_told_of_as_at_a_start(
     finally:
         views.write_text(before)
     # On a busy machine, a start also says that it waits.
-    problem = started.stderr[started.stderr.index("Problem  app-broken") :]
-    assert (done.returncode, done.stderr) == (1, problem)
+    problem, as_at_a_start = (
+        one.stderr[one.stderr.index("Problem  app-broken") :] for one in (done, started)
+    )
+    assert (done.returncode, problem) == (1, as_at_a_start)
 
 
 def test_flask_without_words_lists_the_commands(own: Project) -> None:
