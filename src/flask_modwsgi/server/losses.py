@@ -55,10 +55,10 @@ def _needed(root: Path, started: State, unready: str) -> str:
 
 def _obstacle(project: Project, started: State) -> str:
     """Why a start would be refused, according to the checks before it."""
-    with suppress(ImportError, OSError):  # some need packages, and files that not everybody reads
-        from ..doctor.checklist import SERVE, before  # here, because it is much, and seldom needed
-        from ..doctor.facts import Facts
+    from ..doctor.checklist import SERVE, before  # here, because it is much, and seldom needed
+    from ..doctor.facts import Facts
 
+    with suppress(ImportError, OSError):  # some need packages, and files that not everybody reads
         try:
             before(SERVE, Facts(project, started.given))
         except Problem as problem:
