@@ -176,14 +176,15 @@ def supervised(work: Work, pipes: Sequence[int]) -> None:
         shared[pipes.index(pipe)] = count
 
     while True:
+        ended, held = os.pipe()  # only the child holds the second end, so its end is seen at once
         child = os.fork()
         if child == 0:
             work(dict(zip(pipes, shared, strict=False)), beat, owe)
             os._exit(0)
+        os.close(held)
         thrown = dict.fromkeys(pipes, 0)
         looks, last = 0, -1
-        while (status := _ended(child)) is None:
-            time.sleep(LOOK)
+        while not select.select([ended], [], [], LOOK)[0]:
             is_needed = any(_waiting(pipe) > _size(pipe) / 2 for pipe in pipes)
             looks = looks + 1 if is_needed and shared[-1] == last else 0
             last = shared[-1]
@@ -191,17 +192,12 @@ def supervised(work: Work, pipes: Sequence[int]) -> None:
                 os.kill(child, signal.SIGKILL)
                 for pipe in pipes:
                     thrown[pipe] += _thrown_away(pipe)
-        if status == 0:
+        os.close(ended)
+        if os.waitpid(child, 0)[1] == 0:
             return
         for number, pipe in enumerate(pipes):
             shared[number] += thrown[pipe]
         time.sleep(0.1)
-
-
-def _ended(child: int) -> int | None:
-    """How it ended, if it has."""
-    found, status = os.waitpid(child, os.WNOHANG)
-    return status if found else None
 
 
 def _waiting(pipe: int) -> int:
