@@ -70,3 +70,21 @@ def test_a_system_without_control_groups() -> None:
     assert capacity.cores(nowhere, nowhere) >= 1
     assert capacity.available_memory(nowhere, nowhere) is None
     assert capacity.most_tasks(nowhere, nowhere) is None
+
+
+@pytest.mark.parametrize(
+    ("machine", "limit", "expected"),
+    [(16, "max", 2048), (16, 512, 2048), (16, 256, 1024), (16, 20, 256), (0.125, "max", 512)],
+)
+def test_connections_follow_from_memory(
+    tmp_path: Path, machine: float, limit: str | int, expected: int
+) -> None:
+    """:param machine: Its memory, in GB.
+    :param limit: Of the control group, in MB.
+    """
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self/cgroup").write_text("0::/\n")
+    (tmp_path / "meminfo").write_text(f"MemTotal: {int(machine * 2**20)} kB\nMemAvailable: 9 kB\n")
+    most = limit * 2**20 if isinstance(limit, int) else limit
+    (tmp_path / "memory.max").write_text(f"{most}\n")
+    assert capacity.connections(tmp_path, tmp_path) == expected

@@ -57,7 +57,7 @@ class Mode:
 
     def children(self, settings: Settings) -> tuple[int, int]:
         """Apache's processes that deal with clients, and the threads in each that do."""
-        return 2, 1024
+        return 2, capacity.connections() // 2
 
     def names(self, settings: Settings, app_name: str) -> dict[str, object]:
         """For Apache's configuration."""
@@ -90,7 +90,7 @@ class _Embedded(Mode):
         return [Step(parent, list(running))]
 
     def children(self, settings: Settings) -> tuple[int, int]:
-        return settings.processes, capacity.connection_threads(settings.processes)
+        return settings.processes, max(64, capacity.connections() // settings.processes)
 
     def names(self, settings: Settings, app_name: str) -> dict[str, object]:
         # A graceful restart needs free slots while the old children finish.

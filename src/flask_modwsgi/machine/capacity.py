@@ -4,6 +4,7 @@ import math
 import os
 import re
 import resource
+import sys
 from pathlib import Path
 
 from .control_groups import GROUPS, PROC, folders
@@ -47,14 +48,19 @@ def available_memory(proc: Path = PROC, groups: Path = GROUPS) -> int | None:
     https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files (memory.max), and
     memory.limit_in_bytes of version 1.
     """
+    return _memory("MemAvailable", proc, groups)
+
+
+def _memory(field: str, proc: Path, groups: Path) -> int | None:
+    """The least of a field of /proc/meminfo and the limits of the control groups, in bytes."""
     found = [
         number
         for group in folders("memory", proc, groups)
         for name in ("memory.max", "memory.limit_in_bytes")
         for number in _numbers(group / name)
     ]
-    left = re.findall(r"^MemAvailable: +(\d+) kB", text_if_any(proc / "meminfo"), re.MULTILINE)
-    found += [int(number) * 1024 for number in left]
+    of_machine = re.findall(rf"^{field}: +(\d+) kB", text_if_any(proc / "meminfo"), re.MULTILINE)
+    found += [int(number) * 1024 for number in of_machine]
     return min(found, default=None)
 
 
@@ -89,9 +95,10 @@ def client_threads(processes: int, threads: int) -> int:
     return max(256 // processes, 2 * threads)
 
 
-def connection_threads(processes: int) -> int:
-    """The threads of each of Apache's processes that run the application; each may wait for a client."""
-    return max(64, 2048 // processes)
+def connections(proc: Path = PROC, groups: Path = GROUPS) -> int:
+    """As many as Apache serves at once: one for each 256 KB of memory, from 256 to 2,048."""
+    memory = _memory("MemTotal", proc, groups) or sys.maxsize
+    return min(2048, max(256, memory // (256 * 1024)))
 
 
 def allow_open_files() -> None:
