@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from . import contenders, limit, measure, project, report, slow_clients, verbs, workloads
+from . import contenders, limit, measure, modes, project, report, slow_clients, verbs, workloads
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -68,6 +68,7 @@ def run(
     tools = project.install_tools(served, folder / "tools")
     certificate = project.make_certificate(folder)
     verb_times = verbs.table(served, contenders.free_port(), rounds)
+    costs = modes.table(served, contenders.free_port(), rounds)
     results: Results = {}
     slow: dict[str, list[report.Beside]] = {}
     present = list(installed(wanted))
@@ -102,7 +103,7 @@ def run(
     plot = report.plot(rates, "Welcome page, 32 connections, requests per second")
     how = f"{rounds} rounds, in which each server is measured for {seconds:g} seconds"
     beside = {name: report.beside(found) for name, found in slow.items()}
-    return written(results, beside, verb_times, how), plot
+    return written(results, beside, costs, verb_times, how), plot
 
 
 def installed(wanted: list[contenders.Contender]) -> Iterator[contenders.Contender]:
@@ -152,6 +153,7 @@ def with_slow_clients(address: str) -> report.Beside:
 def written(
     results: Results,
     slow: dict[str, dict[str, str]],
+    costs: str,
     verb_times: str,
     rounds: str,
 ) -> str:
@@ -175,6 +177,10 @@ def written(
         report.table(results, contenders.REFERENCE).rstrip(),
         "## Normal requests beside 200 slow clients, median / p99 in milliseconds",
         "\n".join(rows),
+        "## What a reload and the death of a process cost other requests",
+        f"{modes.CLIENTS} clients ask for the welcome page meanwhile, over kept connections, and as many connections"
+        f" are idle. The import of the application takes {modes.IMPORT} s longer than usual.",
+        costs,
         "## The verbs of `./run`",
         verb_times,
     )

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Client = Callable[[str, int], Awaitable[None]]
+# Takes the host, the port, and what is set when the client is at work.
+Client = Callable[[str, int, asyncio.Event], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -22,31 +23,34 @@ async def connected(host: str, port: int, limit: int = 65536) -> AsyncIterator[S
             await writer.wait_closed()
 
 
-async def upload(host: str, port: int) -> None:
+async def upload(host: str, port: int, begun: asyncio.Event) -> None:
     """Send a body of 6,000 bytes, 60 bytes at a time, ten times a second."""
     async with connected(host, port) as (_, writer):
         writer.write(b"POST /benchmark/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\r\n")
         for _ in range(100):
             writer.write(b"x" * 60)
             await writer.drain()
+            begun.set()
             await asyncio.sleep(0.1)
 
 
-async def read(host: str, port: int) -> None:
+async def read(host: str, port: int, begun: asyncio.Event) -> None:
     """Read an answer of 5 MB, 50,000 bytes a second."""
     async with connected(host, port, limit=4096) as (reader, writer):
         writer.write(b"GET /benchmark/large HTTP/1.1\r\nHost: x\r\n\r\n")
         while await reader.read(5000):
+            begun.set()
             await asyncio.sleep(0.1)
 
 
-async def drip(host: str, port: int) -> None:
+async def drip(host: str, port: int, begun: asyncio.Event) -> None:
     """Send a header byte by byte, ten bytes a second."""
     async with connected(host, port) as (_, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         while True:
             writer.write(b"x")
             await writer.drain()
+            begun.set()
             await asyncio.sleep(0.1)
 
 
@@ -54,19 +58,21 @@ CLIENTS: dict[str, Client] = {"uploads": upload, "readers of 5 MB": read, "dripp
 
 
 def latencies(address: str, client: Client, count: int, seconds: float) -> list[float]:
-    """The milliseconds of each normal request while `count` slow clients are at it, sorted."""
+    """The milliseconds of each normal request, sorted, once `count` slow clients are at work."""
     parts = urlsplit(address)
     return asyncio.run(_measure(str(parts.hostname), int(parts.port or 80), client, count, seconds))
 
 
 async def _measure(host: str, port: int, client: Client, count: int, seconds: float) -> list[float]:
-    async def patient() -> None:
+    async def patient(begun: asyncio.Event) -> None:
         with suppress(OSError):
-            await client(host, port)
+            await client(host, port, begun)
 
-    slow = [asyncio.create_task(patient()) for _ in range(count)]
+    at_work = [asyncio.Event() for _ in range(count)]
+    slow = [asyncio.create_task(patient(begun)) for begun in at_work]
     found = []
-    await asyncio.sleep(0.5)
+    with suppress(TimeoutError):  # some servers never get to all of them
+        await asyncio.wait_for(asyncio.gather(*(begun.wait() for begun in at_work)), 5)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         began = time.monotonic()

@@ -1,9 +1,14 @@
 """Views that the benchmarks add to the generated application."""
 
+import os
+import signal
 import time
 
 from flask import Blueprint, Response, jsonify, request
 
+time.sleep(
+    float(os.environ.get("FLASK_BENCHMARK_IMPORT", "0"))
+)  # a large application, see modes.py
 bp = Blueprint("benchmark", __name__, url_prefix="/benchmark")
 
 
@@ -28,3 +33,10 @@ def upload() -> str:
 def large() -> Response:
     """Five megabytes, for slow readers."""
     return Response(b"x" * 5_000_000, mimetype="application/octet-stream")
+
+
+@bp.get("/die")
+def die() -> str:
+    """A crash in a library, for example."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ""

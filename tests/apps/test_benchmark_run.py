@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import copy_template
 
-from benchmarks import verbs
+from benchmarks import modes, verbs
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,6 +45,13 @@ def test_every_way_to_measure(tmp_path: Path) -> None:
         assert int(errors) == 0
         assert float(cpu) > 0
         assert float(memory) > 0
+    lines = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
+    costs = [row for row in lines if row[1].strip() in modes.MODES]
+    assert [row[1].strip() for row in costs] == list(modes.MODES)
+    for _, mode, longest, failed, closed, *_ in costs:
+        assert 0 < float(longest) < 60
+        assert int(failed.split(" of ")[1].replace(",", "")) > 100
+        assert ("20 of 20" in closed) == ("embedded" in mode)
     taken = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| `./run ")]
     assert [row[1].strip() for row in taken] == [f"`./run {verb}`" for verb in verbs.VERBS]
     assert all(0 < float(row[2]) < 100 for row in taken)
