@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -40,9 +41,9 @@ def table(project: Path, port: int, rounds: int) -> str:
         for _ in range(rounds):
             with _serving(project, port, mode) as verb:
                 with _idle(port) as count_closed:
-                    reloads.append(_seen(port, lambda verb=verb: verb("reload")))
+                    reloads.append(_seen(port, partial(verb, "reload")))
                     closed += count_closed()
-                deaths.append(_seen(port, lambda: _die(port)))
+                deaths.append(_seen(port, partial(_die, port)))
         figures = [
             f"{_longest(reloads):.2f}",
             _failures(reloads),
