@@ -61,6 +61,41 @@ def test_packages_are_compiled_with_what_there_is(
     assert told.remedy[0].startswith(begins)
 
 
+@pytest.mark.parametrize(
+    ("installed", "file", "command"),
+    [
+        ("uv", "requirements.txt", systems.COMPILE),
+        ("pip-compile", "requirements.txt", systems.COMPILE_WITH_PIP_TOOLS),
+        ("uv", "requirements-dev.txt", systems.COMPILE_TOOLS),
+    ],
+)
+def test_the_hashes_of_a_package_are_compiled_again(
+    installed: str, file: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both tools keep those of a package that is in the file, unless they are to upgrade it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == installed else None)
+    told = problems.hash_mismatch(f"Installing {file}", "pluggy==1.5.0")
+    assert told.what.startswith(f"Installing {file} failed")
+    assert told.remedy == (f"{command} --upgrade-package pluggy && ./run setup",)
+
+
+def test_only_uv_compiles_the_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == "pip-compile" else None)
+    told = problems.hash_mismatch("Installing requirements-dev.txt", "pluggy==1.5.0")
+    assert f" && var/uv/bin/{systems.COMPILE_TOOLS} --upgrade-package pluggy " in told.remedy[0]
+
+
+def test_a_hash_that_is_written_by_hand_is_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requirements.txt").write_text("-r shared.txt\n")
+    told = problems.hash_mismatch("Installing requirements.txt", "pluggy==1.5.0")
+    assert told.remedy == ("${EDITOR:-vi} requirements.txt && ./run setup",)
+
+
 def test_a_file_that_is_written_by_hand_is_edited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import systems
 from .catalogue import Values, entry
 
 
@@ -104,13 +105,15 @@ def hashes_missing(doing: str, packages: str) -> None:
     """
 
 
-@entry("blinker==1.9.0")
-def hash_mismatch(package: str) -> None:
-    """The download of {package} does not match its hash in requirements.txt.
+@entry("Installing requirements.txt", "blinker==1.9.0")
+def hash_mismatch(doing: str, package: str) -> Values:
+    """{doing} failed: the download of {package} does not match its hash.
     The hash belongs to another version, or the package was changed after it was pinned. If you
-    trust the package index, compile requirements.txt again.
-    $ {change_and_setup}
+    trust the package index, get the package's hashes again, perhaps those of a newer version:
+    $ {command}
     """
+    name = re.split(r"[^\w.-]", package)[0]
+    return {"command": systems.renew_hashes(name, "requirements-dev.txt" in doing)}
 
 
 @entry("flask==99.0")

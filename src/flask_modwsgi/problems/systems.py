@@ -107,13 +107,13 @@ def family_of(os_release: str) -> str:
 
 def compiler() -> str:
     """The line that compiles ``requirements.txt``, with what is installed; otherwise uv is fetched."""
-    if shutil.which("uv"):
-        return COMPILE
-    return (
-        COMPILE_WITH_PIP_TOOLS
-        if shutil.which("pip-compile")
-        else f"{_GET_UV} && var/uv/bin/{COMPILE}"
-    )
+    if shutil.which("pip-compile") and not shutil.which("uv"):
+        return COMPILE_WITH_PIP_TOOLS
+    return _with_uv(COMPILE)
+
+
+def _with_uv(command: str) -> str:
+    return command if shutil.which("uv") else f"{_GET_UV} && var/uv/bin/{command}"
 
 
 def _is_written_by_hand() -> bool:
@@ -134,6 +134,17 @@ def change_and_setup(_: str = "") -> str:
     if _is_written_by_hand():
         return "${EDITOR:-vi} requirements.txt && ./run setup"
     return f"{compiler()} && ./run setup"
+
+
+def renew_hashes(package: str, are_tools: bool) -> str:
+    """The line that gets the hashes of `package` again, and installs what the project lists.
+
+    :param are_tools: Whether it is in ``requirements-dev.txt``.
+    """
+    if not are_tools and _is_written_by_hand():
+        return change_and_setup()
+    command = _with_uv(COMPILE_TOOLS) if are_tools else compiler()
+    return f"{command} --upgrade-package {shlex.quote(package)} && ./run setup"
 
 
 def install(need: str, on: str | None = None) -> str:

@@ -64,7 +64,7 @@ def reason(doing: str, output: str, log: Path) -> Problem:
     if found := _first(_UNHASHED, output):
         return problems.hashes_missing(doing, found)
     if found := _first(_MISMATCH, output):
-        return problems.hash_mismatch(found)
+        return problems.hash_mismatch(doing, found)
     if found := _first(_CONFLICT, output):
         return problems.requirements_conflict(found)
     if found := _first(_UNBUILT, output) or _unprepared(output):
