@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from flask_modwsgi import problems
 from flask_modwsgi.cli import show_settings
-from flask_modwsgi.config import env_file, mistakes, reference, settings
+from flask_modwsgi.config import env_file, mistakes, reference, safety, settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import report
 from flask_modwsgi.doctor.facts import Facts
@@ -446,6 +446,23 @@ def test_remedies_that_add_a_line_add_one_where_the_last_has_no_end(tmp_path: Pa
     assert len(values.pop("FLASK_SECRET_KEY")) == 64
     assert values == {"DATABASE_URL": "postgresql://db/app", "MAIL_SERVER": "mail host"}
     assert wsgi.read_text().splitlines() == ["app = 5", "application = app"]
+
+
+@pytest.mark.parametrize(("given", "is_removed"), [("short", True), ("", True), (None, False)])
+def test_a_weak_key_that_wins_over_the_file_is_removed(
+    given: str | None, is_removed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another line in .env would change nothing."""
+    file = tmp_path / ".env"
+    file.write_text("FLASK_SECRET_KEY=dev\n")
+    monkeypatch.delenv("FLASK_SECRET_KEY", raising=False)
+    if given is not None:
+        monkeypatch.setenv("FLASK_SECRET_KEY", given)
+    with pytest.raises(Problem) as refused:
+        safety.refuse_unsafe({"FLASK_SECRET_KEY": given or ""}, file)
+    assert ("environment variable, which wins over .env" in refused.value.why) == is_removed
+    assert (refused.value.remedy == ("unset FLASK_SECRET_KEY && ./run",)) == is_removed
+    assert (">> .env" in refused.value.remedy[0]) != is_removed
 
 
 @pytest.mark.parametrize(

@@ -38,12 +38,19 @@ def setting_invalid(
 
 
 @entry("has only 6 characters")
-def secret_weak(reason: str) -> None:
-    r"""FLASK_SECRET_KEY {reason}.
-    Anyone who guesses it can sign in as any user. The following command adds a line with a random
-    key to .env. If .env has a name twice, the last line counts:
-    $ (umask 77; printf '\nFLASK_SECRET_KEY=%s\n' $(.venv/bin/python -c 'import os; print(os.urandom(32).hex())') >> .env)
+def secret_weak(reason: str, wins_over_file: bool = False) -> Values:
+    """FLASK_SECRET_KEY {reason}.
+    Anyone who guesses it can sign in as any user. {then}:
+    $ {remedy}
     """
+    if wins_over_file:
+        then = "It is an environment variable, which wins over .env. Remove it"
+        return {"then": then, "remedy": "unset FLASK_SECRET_KEY && ./run"}
+    key = ".venv/bin/python -c 'import os; print(os.urandom(32).hex())'"
+    return {
+        "then": "This command adds a random key to .env, where the last line of a name counts",
+        "remedy": rf"(umask 77; printf '\nFLASK_SECRET_KEY=%s\n' $({key}) >> .env)",
+    }
 
 
 @entry(Path("/srv/blog/.env"))
