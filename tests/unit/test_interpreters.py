@@ -13,7 +13,9 @@ import pytest
 from conftest import TEMPLATE
 from samples import complete_python, me
 
+from flask_modwsgi import problems
 from flask_modwsgi.config.project import Project
+from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import interpreters
 
@@ -96,6 +98,24 @@ def test_every_python_is_named_when_none_will_do(
         interpreters.choose(Project(tmp_path), me())
     assert refused.value.slug == "python-unsuitable"
     assert f"{tmp_path / 'nothing'}: does not run" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("family", "reason", "packages"),
+    [
+        ("fedora", "Python 3.9.18 is older than 3.11", "python3.12 python3.12-devel"),
+        ("fedora", "its headers are missing: /usr/include/Python.h", "python3 python3-devel"),
+        ("debian", "Python 3.10.12 is older than 3.11", "python3 python3-dev python3-venv"),
+    ],
+)
+def test_a_newer_python_is_installed_where_the_usual_one_is_too_old(
+    family: str, reason: str, packages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RHEL 9 has 3.9 as python3, and installs that again."""
+    monkeypatch.setattr(systems, "family", lambda: family)
+    command, named = problems.python_unsuitable([("/usr/bin/python3", reason)]).remedy
+    assert command.endswith(f"install -y {packages} && ./run setup")
+    assert named == "PYTHON=/path/to/python3 ./run setup"
 
 
 def test_run_looks_for_the_same_names() -> None:

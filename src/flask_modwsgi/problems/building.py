@@ -30,11 +30,17 @@ def python_unsuitable(passed_over: Sequence[tuple[str, str]]) -> Values:
     """No Python on this machine can be used with Apache.
     | {tried}
     mod_wsgi needs Python 3.11 or newer, with its headers and its shared library. The user that the
-    application runs as must be able to read them.
-    $ {install:python} && ./run setup
+    application runs as must be able to read them.{older}
+    $ {install:{need}} && ./run setup
     $ PYTHON=/path/to/python3 ./run setup
     """
-    return {"tried": [f"{path}: {reason}" for path, reason in passed_over]}
+    is_old = any("is older than" in reason for _, reason in passed_over)
+    older = " If the system's Python is older, install a newer one beside it."
+    return {
+        "tried": [f"{path}: {reason}" for path, reason in passed_over],
+        "older": older if is_old else "",
+        "need": "newer-python" if is_old else "python",
+    }
 
 
 @entry(["no apxs was found"])

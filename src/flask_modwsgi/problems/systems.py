@@ -63,7 +63,9 @@ _PACKAGES = {
         "debian": "python3 python3-dev python3-venv",
         "fedora": "python3 python3-devel",
         "alpine": "python3 python3-dev",
+        "arch": "python",
         "suse": "python3 python3-devel",
+        "macos": "python",
     },
     "tkinter": {
         "debian": "python3-tk",
@@ -73,6 +75,11 @@ _PACKAGES = {
         "suse": "python3-tk",
         "macos": "python-tk",
     },
+}
+# Where python3 may be older than 3.11, as on RHEL 9.
+_PACKAGES["newer-python"] = _PACKAGES["python"] | {
+    "fedora": "python3.12 python3.12-devel",
+    "suse": "python311 python311-devel",
 }
 
 # Where a command is another one than on most systems.
