@@ -81,8 +81,8 @@ def app_blocks(limit: float, stack: str) -> Values:
 def app_serves(where: str, stack: str) -> None:
     r"""The application starts another server on {where} when it is loaded.
     | {stack:short}
-    Apache is the server here, and app.run() never returns. Put that call under
-    if __name__ == "__main__":
+    Apache is the server here, and app.run() never returns. Call it only if __name__ == "__main__".
+    This command finds the call:
     $ {find_in_code:run\(}
     """
 
@@ -141,8 +141,8 @@ def permission_denied(user: str, path: str, quote: str) -> None:
     """User {user} has no permission to use {path}.
     | {quote:short}
     The application runs as {user}. That user must be able to read the application's files and to
-    enter each folder above them. It may write to var/data. Only its owner may change the permissions
-    of a file. This command shows all permissions:
+    enter each folder above them. It may write to var/data. Only the owner of a file, or root, may
+    change its permissions. This command shows those of the file and of each folder above it:
     $ namei -l {path!q}
     """
 

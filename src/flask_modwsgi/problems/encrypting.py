@@ -94,8 +94,8 @@ def tls_objection(certificate: Path, objection: str) -> None:
 @entry()
 def tls_off() -> None:
     """There is no certificate to renew: TLS_CERTIFICATE and HTTPS_NAMES are empty.
-    The server was started without TLS. Write a certificate and its key into .env, or set them for
-    one start:
+    The server was started without TLS. Write the paths of a certificate and its key into .env, or
+    set them for one start:
     $ TLS_CERTIFICATE=/path/to/fullchain.pem TLS_KEY=/path/to/privkey.pem ./run restart
     """
 

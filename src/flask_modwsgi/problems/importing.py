@@ -110,7 +110,7 @@ def module_misplaced(module: str, found: Path, traceback: str) -> Values:
 
 @entry("tools", Path("/opt/shared/tools"), "ModuleNotFoundError: No module named 'tools'")
 def pythonpath_ignored(module: str, found: Path, traceback: str) -> None:
-    """The application imports {module}, which is in PYTHONPATH: {found}.
+    """The application imports {module}, which is found only through PYTHONPATH, as {found}.
     | {traceback:short}
     The server ignores PYTHONPATH, in the shell and in .env, because Python would search it before all
     packages. Copy the module, or put its folder on sys.path in the .wsgi file.
