@@ -110,7 +110,7 @@ VERBS = (
                 "--apache",
                 type=str.lower,
                 choices=APACHES,
-                help="the Apache to build against, this time; otherwise pyproject.toml says which",
+                help="the Apache for this setup; the default is apache in pyproject.toml",
             ),
             option("--rebuild", action="store_true", help="build again even if nothing changed"),
             option(
@@ -187,7 +187,7 @@ VERBS = (
     Verb(
         "status",
         "server.status:show",
-        "show whether it is up and busy, and what went wrong last",
+        "show whether it runs, how busy it is, and the latest errors",
         prints_json=True,
         needs_environment=False,
         needs_trust=False,
@@ -239,7 +239,7 @@ VERBS = (
     Verb(
         "config",
         "cli.show_settings:show",
-        "show every setting, where it comes from and what follows from it",
+        "show every setting, its source and the values computed from it",
     ),
     Verb(
         "doctor",
@@ -257,7 +257,7 @@ VERBS = (
             option(
                 "--hello",
                 action="store_true",
-                help="serve mod_wsgi's own page: is it Apache or the app?",
+                help="serve mod_wsgi's test page, to see whether Apache works without the app",
             ),
         ),
         prints_json=True,

@@ -1,4 +1,4 @@
-"""``./run status``: is it up, is it busy, what went wrong last."""
+"""``./run status``: whether it runs, how busy it is, and the latest errors."""
 
 import json
 import os
