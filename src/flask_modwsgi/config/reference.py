@@ -17,14 +17,15 @@ STRICT_POLICY = (
     " object-src 'none'"
 )
 END = f"""\
-# Flask reads every variable that begins with FLASK_. The secret key signs sessions; `./run setup`
-# writes a random one into `.env`. Allowed: at least {SHORTEST_SECRET} characters.
+# If create_app() calls app.config.from_prefixed_env(), Flask reads every variable that begins with
+# FLASK_. The secret key signs sessions; `./run setup` writes a random one into `.env`. Allowed: at
+# least {SHORTEST_SECRET} characters.
 FLASK_SECRET_KEY=
 
 # Any other variable goes to the application as an environment variable, except PYTHONPATH,
 # PYTHONHOME and VIRTUAL_ENV. `./run start` reports a name that resembles a setting. The
-# application gets the settings above, too, but not those that are empty or have their default
-# value here, unless the word `export` is before them.
+# application also gets each setting above whose value is not the default. It gets a setting with
+# `export` before the name in any case.
 """
 
 

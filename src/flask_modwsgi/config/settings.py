@@ -73,8 +73,8 @@ class Settings:
     )
     mode: str = setting(
         one_of("daemon", "embedded"),
-        "Where the application runs: in processes of its own (daemon), or in Apache's processes"
-        " (embedded). Embedded is faster for short pages, but a reload replaces all processes at once.",
+        "Where the application runs: in its own processes (daemon), or in Apache's (embedded). Embedded is"
+        " faster for requests that take little time, but a reload replaces all processes at once.",
         "daemon",
     )
     processes: int = setting(

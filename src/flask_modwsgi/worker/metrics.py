@@ -33,7 +33,7 @@ def record() -> Callable[[Runner], None]:
         "wsgi_request_duration_seconds", "Time the application took.", buckets=SECONDS
     )
     queue = Histogram(
-        "wsgi_request_queue_seconds", "Time a request waited for a place.", buckets=SECONDS
+        "wsgi_request_queue_seconds", "Time a request waited for a free thread.", buckets=SECONDS
     )
     threads = Gauge(
         "wsgi_threads", "Requests that are worked on at once, at most.", multiprocess_mode="liveall"
