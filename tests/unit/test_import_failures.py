@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import re
 import stat
 import subprocess
@@ -562,6 +563,89 @@ def test_a_file_that_the_application_may_not_use(tmp_path: Path, number: int) ->
     assert "/srv/a.txt" in found.what
 
 
+def shown_by(command: str, own: Path) -> str:
+    """What a command prints that is typed in a project's folder; it has to succeed."""
+    done = subprocess.run(command, shell=True, cwd=own, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", ["flask_session", "cache/pages/a", "{own}/shop.log"])
+def test_a_file_that_cannot_be_made(tmp_path: Path, path: str) -> None:
+    """Paths count from the folder the application runs in, and what is not there has no permissions."""
+    path = path.format(own=tmp_path)
+    source = f"import os\nraise PermissionError(13, os.strerror(13), {path!r})"
+    found = import_failures.denied(raised_by(tmp_path, source), "me", tmp_path)
+    assert found and found.slug == "permission-denied"
+    assert f"User me has no permission to use {tmp_path / path}." in found.what
+    assert f"me would have to make it in {tmp_path}, " in found.why
+    (tmp_path / "shop.py").write_text(f"FILE = {path!r}\n")
+    folders, code = (shown_by(command, tmp_path) for command in found.remedy)
+    assert folders.splitlines()[-1].split()[-1] == tmp_path.name
+    assert code.startswith("./shop.py:1:")
+
+
+@pytest.mark.parametrize("path", ["kept/a.txt", "kept"])
+def test_permissions_are_shown_of_what_there_is(tmp_path: Path, path: str) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/a.txt").touch()
+    found = raised(tmp_path, f"PermissionError: [Errno 13] Permission denied: '{path}'")
+    [command] = found.remedy
+    assert shown_by(command, tmp_path.parent).splitlines()[-1].split()[-1] == Path(path).name
+    assert "make it" not in found.why
+
+
+DATABASES = "data/app.db", "db/x/app.db"
+
+
+@pytest.mark.parametrize("path", DATABASES)
+def test_a_database_elsewhere_is_looked_for(tmp_path: Path, path: str) -> None:
+    """Where all that setup made for the application is its user's already."""
+    data = Project(tmp_path).data
+    (data / "uploads").mkdir(parents=True)
+    (data / "uploads/a.png").touch()
+    (data / "uploads/newest").symlink_to("a.png")
+    me = accounts.by_id(os.geteuid()).user
+    last = "sqlite3.OperationalError: unable to open database file"
+    found = import_failures.from_traceback(f"Traceback:\n{last}", me, tmp_path)
+    assert found.slug == "database-unwritable"
+    assert f"All files in var/data belong to {me} already" in found.why
+    (tmp_path / "shop.py").write_text(f"PATH = {path!r}\n")
+    assert [shown_by(command, tmp_path) for command in found.remedy] == [
+        f"./shop.py:1:PATH = {path!r}\n"
+    ]
+
+
+@pytest.mark.parametrize("closed", ["app.db", "notes"])
+def test_a_database_that_its_owner_may_not_write(tmp_path: Path, closed: str) -> None:
+    """A new owner would change nothing there."""
+    data = Project(tmp_path).data
+    (data / "notes").mkdir(parents=True)
+    (data / "app.db").touch()
+    path = data / closed
+    path.chmod(0o500)
+    me = accounts.by_id(os.geteuid()).user
+    last = "sqlite3.OperationalError: attempt to write a readonly database"
+    [command] = import_failures.from_traceback(f"Traceback:\n{last}", me, tmp_path).remedy
+    shown_by(command, tmp_path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+@pytest.mark.parametrize("foreign", ["app.db", "notes/x.db", "."])
+def test_a_database_of_another_user_changes_its_owner(tmp_path: Path, foreign: str) -> None:
+    data = Project(tmp_path).data
+    (data / "notes").mkdir(parents=True)
+    for file in (data / "app.db", data / "notes/x.db"):
+        file.touch()
+    other = pwd.getpwnam("daemon")
+    os.chown(data / foreign, other.pw_uid, other.pw_gid)
+    last = "sqlite3.OperationalError: attempt to write a readonly database"
+    [command] = import_failures.from_traceback(f"Traceback:\n{last}", "root", tmp_path).remedy
+    shown_by(command, tmp_path)
+    assert (data / foreign).stat().st_uid == 0
+
+
 @pytest.mark.parametrize(
     "last",
     [
@@ -599,10 +683,11 @@ def test_a_database_in_an_instance_folder_that_the_project_already_had(
     def shown() -> Problem:
         return import_failures.from_traceback(f"Traceback:\n{last}", me, tmp_path)
 
-    move, change = shown().remedy
-    assert move.endswith(change)
+    move, look = shown().remedy
+    assert look.startswith("find ")
     if os.geteuid() == 0:  # others are asked for root's password
         subprocess.run(move, shell=True, cwd=tmp_path, check=True)
         assert (own.data / "app.db").read_text() == (instance / "app.db").read_text() == "rows"
         assert instance.with_name("instance.before").is_dir()
-        assert shown().remedy == (change,)
+        (look,) = shown().remedy  # all of it is the user's now, and the instance folder a link
+        assert look.startswith("find ")

@@ -16,6 +16,7 @@ from ..config import env_file
 from ..config.project import Project, python_files
 from ..config.settings import NAMES
 from ..logs import events
+from ..machine import data_folder
 from ..problems.problem import Problem
 from ..setup.requirements import are_hashed, normalised
 from .deaths import signal_name
@@ -159,11 +160,17 @@ def denied(traceback: str, user: str, own: Path) -> Problem | None:
         is_it = os.path.realpath(own / match[1]) == os.path.realpath(file)
         if is_it and file.exists() and not file.stat().st_mode & stat.S_IRGRP:
             return problems.env_file_closed(user, file, traceback)
-        return problems.permission_denied(user, match[1], traceback)
+        path = own / match[1]
+        nearest = next(place for place in (path, *path.parents) if os.path.lexists(place))
+        is_missing = nearest != path and os.access(nearest, os.X_OK)  # not only out of sight
+        place = str(nearest) if is_missing else ""
+        return problems.permission_denied(user, str(path), traceback, place)
     if match := _READ_ONLY.search(traceback):
         return _read_only(Path(match[1]), user, own, traceback)
     if _DATABASE.search(traceback):
-        return problems.database_unwritable(user, str(Project(own).data), traceback, _instance(own))
+        data = Project(own).data
+        hindrance = data_folder.hindrance(data, user)
+        return problems.database_unwritable(user, str(data), traceback, _instance(own), hindrance)
     return None
 
 

@@ -3,9 +3,14 @@
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
+from . import accounts
 from .accounts import Account
+
+ENOUGH = 10_000  # files that are looked at
 
 
 def make(folder: Path, account: Account) -> None:
@@ -38,3 +43,40 @@ def link(instance: Path, folder: Path) -> bool:
     except OSError:  # a folder that is only read
         return False
     return True
+
+
+def hindrance(folder: Path, user: str) -> str:
+    """Why `user` may not write to what is in the folder: its ``owner`` or ``mode``; empty if nothing is.
+
+    Where that cannot be seen, it is the owner.
+    """
+    try:
+        found = [place.lstat() for place in islice(_places(folder), ENOUGH)]
+    except OSError:
+        return "owner"
+    if any(accounts.by_id(uid).user != user for uid in {status.st_uid for status in found}):
+        return "owner"
+    return "" if all(map(_is_writable, found)) else "mode"
+
+
+def _places(folder: Path) -> Iterator[Path]:
+    """The folder, where a link to it leads, and all that is in it.
+
+    :raises OSError: it cannot be listed, as a whole or in part.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    top = folder.resolve()
+    yield top
+    for parent, folders, files in os.walk(top, onerror=refuse):
+        yield from (Path(parent, name) for name in (*folders, *files))
+
+
+def _is_writable(status: os.stat_result) -> bool:
+    """Whether its owner may write to it; a link has no permissions."""
+    if stat.S_ISLNK(status.st_mode):
+        return True
+    needed = stat.S_IRWXU if stat.S_ISDIR(status.st_mode) else stat.S_IRUSR | stat.S_IWUSR
+    return status.st_mode & needed == needed

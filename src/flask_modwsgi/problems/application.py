@@ -137,14 +137,32 @@ def killed(pid: int, how: str, times: int = 1) -> Values:
 
 
 @entry("www-data", "/srv/blog/private.txt", "PermissionError: [Errno 13] Permission denied")
-def permission_denied(user: str, path: str, quote: str) -> None:
+def permission_denied(user: str, path: str, quote: str, nearest: str = "") -> Values:
     """User {user} has no permission to use {path}.
     | {quote:short}
     The application runs as {user}. That user must be able to read the application's files and to
-    enter each folder above them. It may write to var/data. Only the owner of a file, or root, may
-    change its permissions. This command shows those of the file and of each folder above it:
-    $ namei -l {path!q}
+    enter each folder above them. It may write to var/data.{missing} Only the owner of a file, or
+    root, may change its permissions. {shows}:
+    $ {commands}
     """
+    show = f"namei -l {shlex.quote(nearest or path)}"
+    if not nearest:
+        shows = "This command shows those of the file and of each folder above it"
+        return {"missing": "", "shows": shows, "commands": show}
+    name = Path(path).relative_to(nearest).parts[0]
+    missing = (
+        f" There is no {path}, and {user} would have to make it in {nearest}, so let the application"
+        " keep it in var/data, which is Flask's app.instance_path."
+    )
+    shows = (
+        "The first command shows those of that folder and of each one above it, the second one where the"
+        f" code has the name {name}"
+    )
+    return {
+        "missing": missing,
+        "shows": shows,
+        "commands": [show, systems.find_in_code(name, "F")],
+    }
 
 
 @entry(
@@ -178,32 +196,49 @@ def env_file_closed(user: str, file: Path, quote: str) -> None:
 
 
 @entry("www-data", "/srv/blog/var/data", "sqlite3.OperationalError: unable to open database file")
-def database_unwritable(user: str, folder: str, quote: str, instance: str = "") -> Values:
-    """SQLite cannot write its database as user {user}.
+def database_unwritable(
+    user: str, folder: str, quote: str, instance: str = "", hindrance: str = "owner"
+) -> Values:
+    r"""SQLite cannot write its database as user {user}.
     | {quote:short}
     SQLite also writes files beside the database, so the folder has to be writable, too. Keep the
-    database in {folder}, where the application may write. {link}
+    database in {folder}, where the application may write. {link} {then}:
     $ {commands}
     """
     # The instance folder is the project's own, from its root.
     place = shlex.quote(folder)
     own = systems.as_root(f"chown -Rh {user}: {place}")
+    which = "The second command" if instance else "This command"
+    then, last = {
+        "owner": (
+            f"If another user made a database in var/data, {which.lower()} changes its owner",
+            own,
+        ),
+        "mode": (
+            f"All files in var/data belong to {user}, who may not write to some of them. {which} changes that",
+            systems.of_user(user, f"chmod -R u+rwX {place}"),
+        ),
+        "": (
+            f"All files in var/data belong to {user} already, so the database is in another folder, or in one"
+            f" that does not exist. If .env does not name it, the code does. {which} looks there",
+            systems.find_in_code(r"sqlite|\.db"),
+        ),
+    }[hindrance]
     if not instance:
         link = (
-            "Flask's instance folder is a link to it, unless the project already had that folder. If"
-            " another user made the database, change its owner:"
+            "Flask's instance folder is a link to it, unless the project already had that folder."
         )
-        return {"link": link, "commands": own}
+        return {"link": link, "then": then, "commands": last}
     link = (
         f"Flask's instance folder is usually a link to it, but this project already had a folder {instance}."
-        " The first command copies its files there and makes the link; the second one is for a database"
-        " that is there already, and belongs to another user:"
+        " The first command copies its files there and makes the link."
     )
     name = shlex.quote(instance)
     copy = systems.as_root(f"cp -a {name}/. {place}/")
     return {
         "link": link,
-        "commands": [f"{copy} && mv {name} {name}.before && ./run setup && {own}", own],
+        "then": then,
+        "commands": [f"{copy} && mv {name} {name}.before && ./run setup && {own}", last],
     }
 
 

@@ -183,6 +183,11 @@ def run_as(user: str, command: str) -> str:
     return f"runuser -u {shlex.quote(user)} -- {command}"
 
 
+def of_user(user: str, command: str) -> str:
+    """The line with which root runs a command as another user; whoever else types it is that user."""
+    return run_as(user, command) if os.geteuid() == 0 and user != "root" else command
+
+
 def ask_for(user: str, command: str) -> str:
     """The line with which an ordinary user runs a command as another user, who may be root."""
     if shutil.which("sudo") or family() == "macos":
