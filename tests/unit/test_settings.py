@@ -233,6 +233,8 @@ def test_no_file_has_no_variables(tmp_path: Path) -> None:
         ("A=1\n".encode("utf-16"), 1, "UTF-16"),
         (b"\xfe\xff" + "A=1\n".encode("utf-16-be"), 1, "UTF-16"),
         ("A=1\n".encode("utf-16-le"), 1, "code 0"),
+        ("A=1\n".encode("utf-32"), 1, "is in UTF-32"),
+        (b"\x00\x00\xfe\xff" + "A=1\n".encode("utf-32-be"), 1, "is in UTF-32"),
         (b"A=1\nB=caf\xe9\n", 2, "UTF-8"),
     ],
 )
@@ -263,7 +265,7 @@ def test_a_line_that_the_example_has_too(text: str, line: int, tmp_path: Path) -
     assert ".env.example" not in told()
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "cp1252"])
 def test_the_remedy_for_another_encoding_works(encoding: str, tmp_path: Path) -> None:
     file = tmp_path / "my project" / ".env"
     file.parent.mkdir()
@@ -274,6 +276,15 @@ def test_the_remedy_for_another_encoding_works(encoding: str, tmp_path: Path) ->
     assert env_file.read(file) == {"A": "café"}
     assert file.stat().st_mode & 0o077 == 0
     assert [path.name for path in file.parent.iterdir()] == [".env"]
+
+
+def test_no_encoding_is_guessed_that_cannot_be() -> None:
+    """Windows' own has no character with the code 0, which UTF-16 is full of."""
+    with pytest.raises(Problem) as broken:
+        written("A=café\n".encode("utf-16-le"))
+    assert "UTF-8" in broken.value.what
+    [edit] = broken.value.remedy
+    assert "iconv" not in edit
 
 
 def test_secrets_of_a_broken_file_are_known_to_the_report(tmp_path: Path) -> None:

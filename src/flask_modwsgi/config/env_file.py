@@ -1,5 +1,6 @@
 """Reads ``.env`` as python-dotenv does; but a line that it would skip is a problem here."""
 
+import codecs
 import contextlib
 import io
 import re
@@ -10,7 +11,13 @@ from .. import problems
 from ..machine import files
 from ..problems.problem import Problem
 
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# UTF-32 first: its mark begins with that of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
 
 def read(file: Path) -> dict[str, str]:
@@ -88,15 +95,14 @@ def decoded(file: Path) -> str:
     :raises Problem: it is not text in UTF-8.
     """
     data = files.source(file)
-    if data.startswith(UTF_16):
-        raise problems.env_file_broken(file, 1, "is in UTF-16", encoding="UTF-16")
+    if marked := next((name for mark, name in _MARKS.items() if data.startswith(mark)), ""):
+        raise problems.env_file_broken(file, 1, f"is in {marked}", encoding=marked)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise problems.env_file_broken(
-            file, line, "is not in UTF-8", encoding="WINDOWS-1252"
-        ) from None
+        probably = "" if b"\0" in data else "WINDOWS-1252"
+        raise problems.env_file_broken(file, line, "is not in UTF-8", encoding=probably) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise problems.env_file_broken(file, line, "has a character with the code 0")
