@@ -13,6 +13,9 @@ def test_the_environment_of_an_installation() -> None:
             "PIP_CERT": "/ca.pem",
             "UV_INDEX_COMPANY_PASSWORD": "secret",
             "UV_DEFAULT_INDEX": "https://index",
+            "UV_NO_CACHE": "1",
+            "PIP_NO_CACHE_DIR": "1",
+            "PIP_CACHE_DIR": "/cache",
             "CFLAGS": "-O3",
             "PIP_TARGET": "/elsewhere",
             "PIP_USER": "1",
@@ -26,4 +29,5 @@ def test_the_environment_of_an_installation() -> None:
     assert clean.pop("PIP_USER") == "0"
     assert {"PATH", "HTTPS_PROXY", "SSL_CERT_FILE", "PIP_INDEX_URL", "PIP_CERT"} <= set(clean)
     assert {"UV_INDEX_COMPANY_PASSWORD", "UV_DEFAULT_INDEX", "CFLAGS"} <= set(clean)
+    assert {"UV_NO_CACHE", "PIP_NO_CACHE_DIR", "PIP_CACHE_DIR"} <= set(clean)
     assert "UV_PYTHON" not in clean

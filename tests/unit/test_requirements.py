@@ -1,6 +1,7 @@
 """What a project requires, and why an installer refused it."""
 
 import re
+import shlex
 import time
 import tomllib
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import refusals, requirements
+from flask_modwsgi.setup import commands, refusals, requirements
 
 ROOT = Path(__file__).parents[2]
 
@@ -364,3 +365,20 @@ def test_why_an_installer_refused(slug: str, output: str) -> None:
         assert "nothing.h" in problem.what
         assert "flask" not in problem.what
         assert not re.search("subprocess-|metadata-|cause:", problem.what)
+
+
+@pytest.mark.parametrize(
+    "doing", ["Installing the build tools", "Building mod_wsgi", "Installing mod_wsgi"]
+)
+@pytest.mark.parametrize("output", REFUSALS["hash-mismatch"])
+def test_a_hash_that_is_not_the_projects(doing: str, output: str) -> None:
+    """No file of the project has it, so compiling those again would not help."""
+    problem = refusals.reason(doing, output, Path("/srv/var/log/setup.log"))
+    assert problem.slug == "hash-mismatch"
+    assert problem.what.startswith(f"{doing} failed: the download of werkzeug==2.0.0 ")
+    assert "compile" not in str(problem) and "requirements" not in "".join(problem.remedy)
+    without_cache, from_the_origin = map(shlex.split, problem.remedy)
+    assert without_cache[-2:] == from_the_origin[-2:] == ["./run", "setup"]
+    given = dict(word.split("=") for word in from_the_origin[:-2])
+    assert set(without_cache[:-2]) < set(from_the_origin[:-2])
+    assert given.items() <= commands.clean_environment(given).items()

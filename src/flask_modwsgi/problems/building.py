@@ -114,12 +114,27 @@ def hashes_missing(doing: str, packages: str) -> None:
 @entry("Installing requirements.txt", "blinker==1.9.0")
 def hash_mismatch(doing: str, package: str) -> Values:
     """{doing} failed: the download of {package} does not match its hash.
-    The hash belongs to another version, or the package was changed after it was pinned. If you
-    trust the package index, get the package's hashes again, perhaps those of a newer version:
-    $ {command}
+    {reason}:
+    $ {commands}
     """
+    if "requirements" not in doing:
+        # The hash is one of those in setup/pins.
+        without_cache = "PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1"
+        from_pypi = "PIP_INDEX_URL=https://pypi.org/simple UV_DEFAULT_INDEX=https://pypi.org/simple"
+        reason = (
+            "The hash is that of the file on pypi.org, and is a part of flask-modwsgi. The cache of pip or"
+            " uv, the package index in your settings or a proxy gave another file. The first command uses"
+            " no cache. The second one also uses no other index than pypi.org"
+        )
+        tries = (without_cache, f"{without_cache} {from_pypi}")
+        return {"reason": reason, "commands": [f"{settings} ./run setup" for settings in tries]}
+    reason = (
+        "The hash belongs to another version, or the package was changed after it was pinned. If you"
+        " trust the package index, get the package's hashes again, perhaps those of a newer version"
+    )
     name = re.split(r"[^\w.-]", package)[0]
-    return {"command": systems.renew_hashes(name, "requirements-dev.txt" in doing)}
+    command = systems.renew_hashes(name, "requirements-dev.txt" in doing)
+    return {"reason": reason, "commands": command}
 
 
 @entry("flask==99.0")
