@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from email.message import Message
@@ -98,6 +99,11 @@ def imports() -> list:
 @bp.get("/part/<path:name>")
 def part(name: str) -> str:
     return name
+
+
+@bp.route("/only", methods=["HEAD"])
+def only() -> str:
+    return ""
 
 
 @bp.get("/zero")
@@ -209,6 +215,11 @@ def test_head_has_the_headers_of_get(service: Service, path: str) -> None:
     assert asked.headers.get("Content-Length") in (None, str(len(got.body)))
 
 
+def test_a_route_for_head_alone_is_never_found(service: Service) -> None:
+    """Because HEAD arrives as GET; docs/your-application.md says it."""
+    assert [answered(service, method, "/only").status for method in ("HEAD", "GET")] == [405, 405]
+
+
 def stable(headers: Message) -> dict[str, str]:
     """Without what changes from answer to answer."""
     return {name: value for name, value in headers.items() if name not in CHANGING}
@@ -273,3 +284,23 @@ def test_an_address_with_an_answer_is_no_redirect(service: Service) -> None:
 )
 def test_any_path_reaches_the_application(service: Service, address: str, name: str) -> None:
     assert ask(f"{service.url}/part/{address}").text == name
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/part/a%2F..%2Fb", 200, "b"),
+        ("/part/a/../b", 200, "b"),
+        ("/part/%2e%2e/part/./b", 200, "b"),
+        ("/part/../../b", 400, ".*Bad Request.*"),
+        ("/part/a%00b", 404, ".*Not Found.*"),
+        ("/static//style.css", 200, ":root[^<]+"),
+    ],
+)
+def test_paths_that_apache_reads_before_the_application(
+    service: Service, path: str, status: int, text: str
+) -> None:
+    """docs/your-application.md says so."""
+    answer = ask(f"{service.url}{path}")
+    assert answer.status == status
+    assert re.fullmatch(text, answer.text, re.DOTALL)
