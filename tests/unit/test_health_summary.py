@@ -1,6 +1,7 @@
 """What is said of a server that is gone, where the system tells less than usual."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -184,3 +185,36 @@ def test_the_errors_of_a_server_whose_record_is_lost_are_in_its_log(tmp_path: Pa
             assert status.collect(own)["errors"] is None
         finally:
             apache.kill()
+
+
+@pytest.mark.parametrize(("is_bound", "limit"), [(True, 0.2), (False, 600)])
+def test_how_long_an_answer_was_waited_for(
+    is_bound: bool, limit: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An application may need longer for its first answer. A port that is closed answers at once."""
+    own = project(tmp_path)
+    root = own.var / "apache"
+    root.mkdir(parents=True)
+    monkeypatch.setattr(status, "PROBE_LIMIT", limit)
+    code = "import sys, time; print(flush=True); time.sleep(600)"
+    words = [sys.executable, "-c", code, "-f", f"{root}/httpd.conf", "-k", "start"]
+    with (
+        subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True) as apache,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
+        try:
+            assert apache.stdout
+            apache.stdout.readline()
+            process = process_table.find(apache.pid)
+            assert process
+            address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            if not is_bound:
+                silent.close()
+            started = State(started=process.began, pid=process.pid, start=process.start)
+            state.write(root, replace(started, address=address, is_alive_at="/alive"))
+            found = status.collect(own)
+        finally:
+            apache.kill()
+    assert found["state"] == "not answering"
+    said = f"there was no answer from {address}/alive within 0.2 seconds; "
+    assert is_bound is any(note.startswith(said) for note in found["notes"])

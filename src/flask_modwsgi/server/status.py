@@ -23,6 +23,7 @@ from . import answers, health_summary, losses, probe, summary
 
 # Exit statuses as monitoring knows them from init scripts (Linux Standard Base, iniscrptact).
 EXIT_STATUSES = {"running": 0, "not answering": 1, "stopped": 3, "unknown": 4}
+PROBE_LIMIT = 5.0  # seconds in which the application has to begin its answer
 REPORT = {"time": float, "requests": int, "busy": int}  # what a process says of itself
 
 
@@ -64,13 +65,20 @@ def collect(project: Project) -> dict[str, Any]:
     if parent is None:
         notes += filter(None, [losses.of_a_start(project)])
         return {"state": "stopped", "trouble": wrong, "notes": notes, **told_errors}
-    answer = probe.ask(started.address, started.is_alive_at, started.setting("hosts", ""))
+    asked, hosts = time.monotonic(), started.setting("hosts", "")
+    answer = probe.ask(started.address, started.is_alive_at, hosts, PROBE_LIMIT)
+    waited = time.monotonic() - asked
     if not is_closed:
         notes += losses.of_a_server(project, root, started, answer != 0)
     rows = [] if is_closed else reports(root, started.setting("threads", 0))
     silent = answers.why_silent(root) if not all(row["responds"] for row in rows) else ""
     notes += [f"process {pid} cannot load the application: {why}" for pid, why in unloaded(rows)]
     notes += filter(None, [silent])
+    if answer == 0 and waited >= PROBE_LIMIT:
+        notes.append(
+            f"there was no answer from {started.address}{started.is_alive_at} within {PROBE_LIMIT:g} seconds;"
+            " while the application is being loaded, it may need longer; ./run dump shows what it does"
+        )
     # Of a process that could not load the application there is no report.
     responds = any(row["responds"] for row in rows) or silent
     is_up = 0 < answer < 500 or ((answer != 0 or not started.address) and responds)
