@@ -86,6 +86,51 @@ def test_a_folder_that_somebody_else_made_in_the_place_of_a_removed_one(tmp_path
     assert server_root.find(project, "apache") == server_root.choose(project, "apache")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away; run it as root")
+@pytest.mark.parametrize("step", ["the place", "a folder above"])
+def test_a_link_that_somebody_else_made_in_the_place_of_a_removed_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: str
+) -> None:
+    """In /tmp: a verb of the owner would show and stop the server of another project of theirs."""
+    owner = 54321
+    project, other = Project(tmp_path / "project"), tmp_path / "other" / "apache"
+    removed = tmp_path / "theirs" / "removed"
+    for folder in (project.var, other, removed.parent):
+        folder.mkdir(parents=True)
+    (project.var / "apache").symlink_to(removed / "apache")
+    if step == "the place":
+        removed.mkdir()
+    given = removed / "apache" if step == "the place" else removed
+    given.symlink_to(other if step == "the place" else other.parent)
+    for path in (project.var, project.var / "apache", other, removed.parent, removed, given):
+        os.chown(path, owner, owner, follow_symlinks=False)
+    monkeypatch.setattr(os, "geteuid", lambda: owner)
+    assert server_root.find(project, "apache") == other  # a link of their own is followed
+    os.chown(given, 65534, 65534, follow_symlinks=False)
+    assert server_root.find(project, "apache") == server_root.choose(project, "apache")
+
+
+def test_a_link_to_a_closed_folder_hinders_no_verb(open_folder: Path) -> None:
+    """Tried by an ordinary user, because nothing is closed to root."""
+    project, closed = Project(open_folder / "project"), open_folder / "closed"
+    closed.mkdir(mode=0o700)
+    project.var.mkdir(parents=True)
+    (project.var / "apache").symlink_to(closed / "x" / "y")
+    if os.geteuid() != 0:
+        closed.chmod(0)
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            if os.geteuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            found = server_root.find(project, "apache")
+            os._exit(0 if found == server_root.choose(project, "apache") else 1)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    closed.chmod(0o700)
+
+
 def test_a_server_root_of_somebody_else_is_refused(tmp_path: Path) -> None:
     project = Project(tmp_path)
     folder = project.var / "apache"

@@ -49,16 +49,30 @@ def _short_places(base: str, folder: Path) -> Iterator[Path]:
 def find(project: Project, name: str) -> Path:
     """The server root that was made; the one to make where there is none.
 
-    They differ when the project was moved since, or ``TMPDIR`` is another one now. One that was removed
-    can have been made by somebody else, who could also lead root to that of another project.
+    They differ when the project was moved since, or ``TMPDIR`` is another one now.
     """
     made = project.service / name
-    if made.is_dir():
-        owner = made.stat().st_uid
-        is_led = os.geteuid() == owner == 0 and trust.first_foreign([made])
-        if owner in (0, os.geteuid(), project.service.stat().st_uid) and not is_led:
-            return made.resolve()
-    return choose(project, name)
+    return made.resolve() if _is_own(project, made) else choose(project, name)
+
+
+def _is_own(project: Project, made: Path) -> bool:
+    """Whether it is a folder, and nobody but root, this user and the project's owner leads there.
+
+    One that was removed from a folder like ``/tmp`` can have been made again by somebody else, also as a
+    link to the server root of another project.
+
+    :raises PermissionError: ``var`` is closed.
+    """
+    try:
+        made.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if not os.path.isdir(made):
+        return False
+    users = {0, os.geteuid(), project.service.stat().st_uid}
+    if os.geteuid() == made.stat().st_uid == 0 and trust.first_foreign([made]):
+        return False
+    return trust.belongs(made, users, project.service)
 
 
 def make(project: Project, folder: Path, account: Account) -> None:

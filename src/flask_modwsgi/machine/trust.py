@@ -37,6 +37,19 @@ def steps(paths: Iterable[Path]) -> Iterator[Path]:
         yield from walk(path)
 
 
+def belongs(path: Path, users: Collection[int], base: Path) -> bool:
+    """Whether each step on the way to it belongs to one of these users, with links and their targets.
+
+    :param users: Their ids.
+    :param base: A folder that is on the way anyway; the steps to that do not count.
+    """
+    passed = set(steps([base]))
+    try:
+        return all(step.lstat().st_uid in users for step in steps([path]) if step not in passed)
+    except OSError:  # it is missing or closed
+        return False
+
+
 def below(path: Path, besides: Collection[str] = ()) -> Iterator[Path]:
     """It, and all that is in it, also behind links; no folder twice.
 
