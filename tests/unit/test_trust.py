@@ -127,8 +127,111 @@ def test_root_builds_nothing_that_others_can_change(
     with pytest.raises(Problem) as refused:
         check_trust.check(own)
     assert refused.value.slug == "project-untrusted" and "belongs to nobody" in refused.value.what
-    for command in refused.value.remedy:
-        subprocess.run(["sh", "-ec", command], cwd=own.root, check=True)
+    (own.root / "run").touch(mode=0o755)
+    typed(own, refused.value, EDITOR="sed -i d")  # the requirement, of which there is a copy
+    check_trust.check(own)
+    # What is outside of the project stays its owner's.
+    assert changed.startswith("blog/") or (tmp_path / changed).lstat().st_uid == NOBODY
+
+
+def typed(own: Project, problem: Problem, **variables: str) -> None:
+    """Type what a problem says."""
+    for command in problem.remedy:
+        subprocess.run(["sh", "-ec", command], cwd=own.root, check=True, env=os.environ | variables)
+
+
+FOLLOWED = {  # each link of root's project, and where in the home of somebody else it leads
+    "settings": (".env", "x"),
+    "requirements": ("requirements-dev.txt", "x"),
+    "included requirements": ("more.txt", "x"),
+    "a folder of requirements": ("more", "folder"),
+    "logs": ("var/log", "folder"),
+    "a key": ("var/tls", "folder/missing"),
+    "all of var": ("var", "folder"),
+    "environments": ("var/env", "folder"),
+    "the environment": (".venv", "folder"),
+    "a part of a library": ("lib/package", "folder"),
+}
+
+
+@needs_root
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_nobody_loses_their_home_where_root_has_a_link_to_it(tmp_path: Path, name: str) -> None:
+    """The remedy is a copy, or does without the link."""
+    place, target = FOLLOWED[name]
+    own, home = project(tmp_path / "blog"), tmp_path / "ann"
+    (home / "folder").mkdir(parents=True)
+    (home / "folder" / "base.txt").touch()
+    (home / "x").write_text("X=1\n")
+    for path in (home, *home.glob("**/*")):
+        os.chown(path, NOBODY, NOBODY)
+    (own.root / "run").touch(mode=0o755)
+    (own.root / "lib").mkdir()
+    includes = {"more.txt": "-r more.txt\n", "more": "-r more/base.txt\n"}
+    (own.root / "requirements.txt").write_text(includes.get(place, "-e ./lib\n"))
+    link = own.root / place
+    link.parent.mkdir(exist_ok=True)
+    if link.is_dir():
+        shutil.rmtree(link)
+    link.unlink(missing_ok=True)
+    link.symlink_to(home / target)
+    own = Project(own.root)
+    with pytest.raises(Problem) as refused:
+        check_trust.check(own)
+    typed(own, refused.value, EDITOR="true")
+    check_trust.check(Project(own.root))
+    assert all(path.lstat().st_uid == NOBODY for path in (home, *home.glob("**/*")))
+    if "x" in target:
+        assert link.read_text() == "X=1\n"
+
+
+@needs_root
+@pytest.mark.parametrize("place", [".env", "var/log", "var", "run"])
+def test_a_link_that_somebody_else_has_made_is_removed(tmp_path: Path, place: str) -> None:
+    """chmod would follow it: to all of the machine, for example."""
+    own, led_to = project(tmp_path / "blog"), tmp_path / "all"
+    led_to.mkdir()
+    opened = led_to / "shared"
+    opened.mkdir()
+    opened.chmod(0o777)
+    (own.root / "run").touch(mode=0o755)
+    link = own.root / place
+    link.parent.mkdir(exist_ok=True)
+    if link.is_dir():
+        shutil.rmtree(link)
+    link.unlink(missing_ok=True)
+    link.symlink_to(led_to)
+    os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+    with pytest.raises(Problem) as refused:
+        check_trust.check(Project(own.root))
+    assert refused.value.remedy == (f"rm {link} && ./run setup",)
+
+
+@needs_root
+def test_a_place_that_was_entered_through_a_link_of_somebody_else(tmp_path: Path) -> None:
+    own, theirs = project(tmp_path / "blog"), tmp_path / "ann"
+    theirs.mkdir()
+    (theirs / "current").symlink_to(own.root)
+    os.chown(theirs, NOBODY, NOBODY)
+    with pytest.raises(Problem) as refused:
+        check_trust.check(Project(own.root, link=theirs / "current"))
+    assert refused.value.remedy == (f"cd {own.root} && ./run",)
+
+
+@needs_root
+def test_environments_of_somebody_else_are_made_again(tmp_path: Path) -> None:
+    """They would be run as root."""
+    own = project(tmp_path / "blog")
+    (own.root / "run").touch(mode=0o755)
+    made = own.var / "env" / "20260101-000000-1"
+    (made / "bin").mkdir(parents=True)
+    own.venv.symlink_to(made)
+    for path in (own.var / "env", made):
+        os.chown(path, NOBODY, NOBODY)
+    with pytest.raises(Problem) as refused:
+        check_trust.check(own)
+    typed(own, refused.value)
+    assert not made.exists()
     check_trust.check(own)
 
 
@@ -417,6 +520,21 @@ def test_own_directives_are_roots_in_every_file(tmp_path: Path, given: str) -> N
     with pytest.raises(Problem) as refused:
         check_trust.included(facts)
     assert "site.conf belongs to nobody" in " ".join(refused.value.what.split())
+
+
+@needs_root
+def test_nobody_loses_their_home_by_own_directives(tmp_path: Path) -> None:
+    facts, home = Facts(project(tmp_path / "blog")), tmp_path / "ann"
+    home.mkdir()
+    (home / "site.conf").touch()
+    os.chown(home, NOBODY, NOBODY)
+    (facts.project.root / "run").touch(mode=0o755)
+    facts.settings = settings.load({"APACHE_INCLUDE": "../ann/site.conf"})
+    with pytest.raises(Problem) as refused:
+        check_trust.included(facts)
+    typed(facts.project, refused.value, EDITOR="touch")
+    assert (facts.project.root / "site.conf").exists() and facts.project.env_file.exists()
+    assert home.stat().st_uid == NOBODY
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])

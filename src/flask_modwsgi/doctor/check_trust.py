@@ -7,6 +7,7 @@ from pathlib import Path
 from .. import problems
 from ..config.project import Project
 from ..machine import accounts, files, trust
+from ..problems.problem import Problem
 from ..setup import environments, requirements
 from .facts import Facts
 
@@ -24,20 +25,54 @@ def check(project: Project, command: str = "./run") -> None:
     """
     if os.geteuid() != 0:
         return
-    found = trust.first_foreign(_obeyed(project))
-    if not found:
-        if found := trust.first_foreign(environments.interpreter(project.venv)):
-            raise problems.project_untrusted(*found, project.root, "", rebuilt=Path(".venv"))
-        for place in requirements.local_places(
-            project.root, filter(Path.is_file, _required(project))
-        ):
-            if found := trust.first_foreign(requirements.run_by_installers(project.root, place)):
-                raise problems.project_untrusted(*found, project.root, "", required=place)
+    for named in _obeyed(project):
+        if found := trust.first_foreign([named]):
+            uid = project.root.stat().st_uid
+            user = accounts.by_id(uid).user if uid else ""
+            rebuilt = _made_by_setup(project, found[0], named)
+            raise _untrusted(project, found, user, command, named, rebuilt)
+    if found := trust.first_foreign(environments.interpreter(project.venv)):
+        raise _untrusted(project, found, rebuilt=Path(".venv"))
+    refuse_foreign_requirements(project)
+
+
+def refuse_foreign_requirements(project: Project) -> None:
+    """Look at what the requirements name on this machine, where this is root.
+
+    :raises Problem: another user than root can change it.
+    """
+    if os.geteuid() != 0:
         return
-    path, reason = found
-    uid = project.root.stat().st_uid
-    user = accounts.by_id(uid).user if uid else ""
-    raise problems.project_untrusted(path, reason, project.root, user, command)
+    listed = filter(Path.is_file, _required(project))
+    for place in requirements.local_places(project.root, listed):
+        parts = list(requirements.run_by_installers(project.root, place))
+        if found := trust.first_foreign(parts):
+            part = next(part for part in parts if trust.first_foreign([part]))
+            named = part if part.is_relative_to(project.root) else place
+            raise _untrusted(project, found, named=named)
+
+
+def _made_by_setup(project: Project, path: Path, named: Path) -> Path | None:
+    """The environment or all of them, which root would take over as somebody else has changed them."""
+    folders = (var / "env" for var in (project.root / "var", project.service))
+    return next(
+        filter(path.is_relative_to, folders), Path(".venv") if named == project.venv else None
+    )
+
+
+def _untrusted(
+    project: Project,
+    found: tuple[Path, str],
+    user: str = "",
+    command: str = "./run",
+    named: Path | None = None,
+    rebuilt: Path | None = None,
+) -> Problem:
+    is_entered = named == project.link
+    listed_in = "" if is_entered else "requirements.txt"
+    return problems.project_untrusted(
+        *found, project.root, user, command, rebuilt, named, listed_in, project.service
+    )
 
 
 def included(facts: Facts) -> str | None:
@@ -54,7 +89,9 @@ def included(facts: Facts) -> str | None:
     if os.geteuid() != 0:
         return None
     if found := trust.first_foreign(trust.below(file)):
-        raise problems.project_untrusted(*found, facts.project.root, "")
+        raise problems.project_untrusted(
+            *found, facts.project.root, "", named=file, listed_in=".env"
+        )
     return str(file)
 
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import systems
+from . import systems, taking_over
 from .catalogue import Values, entry
 
 
@@ -81,7 +81,9 @@ def project_untrusted(
     owner: str,
     command: str = "./run",
     rebuilt: Path | None = None,
-    required: Path | None = None,
+    named: Path | None = None,
+    listed_in: str = "",
+    var: Path | None = None,
 ) -> Values:
     """Root does not run this project: {path} {reason}.
     Anyone who can change what root runs can become root. Run the project as the user who owns it.
@@ -90,20 +92,11 @@ def project_untrusted(
     """
     if owner:
         return {"remedy": systems.run_as(owner, command)}
-    name = shlex.quote(str(path))
-    # In the first two, the application has files of its own; in the others, so has the system.
-    if path in (root, root / "var", Path("/"), Path("/srv")):
-        return {"remedy": f"chown -h root: {name} && chmod go-w {name}"}
-    if path in root.parents:
-        return {"remedy": systems.move_to_srv(root)}
-    if rebuilt:  # by a setup, without what another user made
+    is_above = path in (root, *root.parents, root / "var", *taking_over.SYSTEMS_OWN)
+    if rebuilt and not is_above:  # by a setup, without what another user made
         return {"remedy": f"rm -rf {shlex.quote(str(rebuilt))} && ./run setup"}
-    if required and not path.is_relative_to(
-        required
-    ):  # others own folders above, such as their home
-        copied = f"cp -RL {shlex.quote(str(required))} {shlex.quote(str(root))}/"
-        return {"remedy": f"{copied} && ${{EDITOR:-vi}} requirements.txt && ./run setup"}
-    return {"remedy": f"chown -Rh root: {name} && chmod -R go-w {name}"}
+    remedy = taking_over.commands(path, root, var or root / "var", named or path, listed_in)
+    return {"remedy": remedy}
 
 
 @entry(Path("/mnt/usb/blog"))

@@ -109,6 +109,7 @@ def run_by_installers(root: Path, place: Path) -> Iterator[Path]:
         yield from trust.below(place)
         return
     yield place
+    place = place.resolve()
     for pattern in ("*.py", "*.toml", "*.cfg", "*/__init__.py", "src/*/__init__.py"):
         yield from place.glob(pattern)
 
