@@ -488,14 +488,52 @@ def checks() -> dict[str, finding.Check]:
     return {check.name: check for check in checklist.CHECKS}
 
 
-def test_what_is_closed_is_named_with_its_owner(tmp_path: Path) -> None:
+def test_what_is_closed_is_named_with_its_owner() -> None:
     """An owner has the rights of an owner alone; what is another user's project stays theirs."""
-    mine = problems.file_closed(Path("/srv/blog/.env"), "----------", "ann", "ann")
+    blog = Path("/srv/blog")
+    mine = problems.file_closed(blog / ".env", "----------", "ann", "ann", blog)
     assert mine.remedy == ("chmod -R u+rwX /srv/blog/.env",)
-    theirs = problems.file_closed(Path("/srv/blog/.env"), "-rw-------", "ann", "bob")
+    theirs = problems.file_closed(blog / ".env", "-rw-------", "ann", "bob", blog)
     assert "chown" not in str(theirs) and theirs.remedy[0].endswith(("-u ann ./run", "-c './run'"))
-    roots = problems.folder_unwritable(Path("/srv/blog/var"), "drwxr-xr-x", "root", "ann")
+    roots = problems.folder_unwritable(blog / "var", "drwxr-xr-x", "root", "ann", blog)
     assert "chown -Rh ann /srv/blog/var" in roots.remedy[0]
+
+
+@pytest.mark.parametrize("owner", ["root", "ann"])
+@pytest.mark.parametrize("place", ["home", "home/.env", "blog/link/log", "blog/../home"])
+def test_nothing_outside_of_a_project_is_given_away(tmp_path: Path, place: str, owner: str) -> None:
+    """A link that somebody else has made may lead to it, such as one in /tmp."""
+    blog = tmp_path / "blog"
+    (tmp_path / "home" / "log").mkdir(parents=True)
+    blog.mkdir()
+    (blog / "link").symlink_to("../home")
+    for problem in (problems.file_closed, problems.folder_unwritable):
+        told = problem(tmp_path / place, "drwx------", owner, "bob", blog)
+        assert told.remedy == (f"namei -l {tmp_path / place}",)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to its user")
+@pytest.mark.parametrize("linked", [".env", "var/apache", "var"])
+def test_a_link_out_of_a_project_gives_nothing_away(linked: str, open_folder: Path) -> None:
+    """Tried by an ordinary user, because nothing is closed to root."""
+    blog, closed = open_folder / "blog", open_folder / "home"
+    (blog / linked).parent.mkdir(parents=True)
+    (closed / "x").mkdir(parents=True)
+    closed.chmod(0o700)
+    (blog / linked).symlink_to(closed / "x")
+    told = open_folder / "told"
+    told.touch()
+    told.chmod(0o666)
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os.setgid(65534)
+            os.setuid(65534)
+            error = PermissionError(13, "no", str(blog / linked))
+            told.write_text("\n".join(check_places.refusal(error, blog / "var", blog).remedy))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert told.read_text() == f"namei -l {blog / linked}"
 
 
 @pytest.mark.parametrize(
@@ -523,7 +561,9 @@ def test_the_command_opens_what_its_owner_had_closed(
             if os.geteuid() == 0:
                 os.setgid(65534)
                 os.setuid(65534)
-            told = check_places.refusal(PermissionError(13, "no", open_folder / used), open_folder)
+            told = check_places.refusal(
+                PermissionError(13, "no", open_folder / used), open_folder, open_folder
+            )
             os.system(told.remedy[0])
             (open_folder / used).write_text("x")
             os._exit(0)
@@ -550,6 +590,6 @@ def test_why_nothing_can_be_written(
 
     monkeypatch.setattr(tempfile, "TemporaryFile", fail)
     with pytest.raises(Problem) as refused:
-        check_places.check_writable(tmp_path)
+        check_places.check_writable(tmp_path, tmp_path)
     assert refused.value.slug == slug
     assert refused.value.remedy[0].startswith(typed)

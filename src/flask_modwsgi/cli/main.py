@@ -49,7 +49,10 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     except OSError as error:
         from ..doctor.check_places import refusal
 
-        tell(command_line.typed_again(refusal(error, project.var), words, prog), as_json)
+        tell(
+            command_line.typed_again(refusal(error, project.var, project.root), words, prog),
+            as_json,
+        )
     except ModuleNotFoundError as error:
         tell(packages_differ([f"{error.name} is missing"]), as_json)
     except KeyboardInterrupt as interrupt:

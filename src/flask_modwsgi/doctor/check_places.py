@@ -42,7 +42,7 @@ def check_path(root: Path) -> None:
 def writable(facts: Facts) -> str:
     """Writes a file, because permissions alone do not tell; an ordinary user may have less room."""
     place = _written_place(facts.project)
-    check_writable(place)
+    check_writable(place, facts.project.root)
     check_space(place, START_MB)
     return str(place)
 
@@ -54,15 +54,19 @@ def _written_place(project: Project) -> Path:
     return root if root.is_dir() and not os.access(place, os.W_OK) else place
 
 
-def check_writable(place: Path) -> None:
-    """:raises Problem: nothing can be written to the folder."""
+def check_writable(place: Path, root: Path) -> None:
+    """Whether something can be written to a folder.
+
+    :param root: The project's folder, outside of which no remedy opens anything.
+    :raises Problem: nothing can.
+    """
     try:
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(b"\0" * 4096)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM):
-            raise refusal(error, place) from None
-        raise problems.folder_unwritable(place, *_owned(place)) from None
+            raise refusal(error, place, root) from None
+        raise problems.folder_unwritable(place, *_owned(place), root) from None
 
 
 def _owned(path: Path) -> tuple[str, str, str]:
@@ -72,10 +76,11 @@ def _owned(path: Path) -> tuple[str, str, str]:
     return stat.filemode(status.st_mode), owner, me
 
 
-def refusal(error: OSError, place: Path) -> Problem:
+def refusal(error: OSError, place: Path, root: Path) -> Problem:
     """The problem behind an error that nothing else has named.
 
     :param place: Where the project mostly writes, for an error that names no file.
+    :param root: The project's folder, outside of which no remedy opens anything.
     """
     path = Path(error.filename) if isinstance(error.filename, str | Path) else None
     folder = path.parent if path else place
@@ -88,7 +93,7 @@ def refusal(error: OSError, place: Path) -> Problem:
     if error.errno == errno.EAGAIN:  # of a program that could not be started
         return problems.threads_exhausted(str(error))
     if error.errno in (errno.EACCES, errno.EPERM) and path and (closed := _first_closed(path)):
-        return problems.file_closed(closed, *_owned(closed))
+        return problems.file_closed(closed, *_owned(closed), root, path)
     return problems.system_refused(error)
 
 
@@ -199,7 +204,7 @@ def logs(facts: Facts) -> str:
     if not place.exists() or _written_place(facts.project) != facts.project.var:
         return "none yet"
     check_ownership(facts.project, logs=True)
-    check_writable(place)
+    check_writable(place, facts.project.root)
     size = sum(file.stat().st_size for file in place.glob("[!.]*.log*")) // 1024**2
     if size > LARGE_LOG_MB:
         return Note(f"{size} MB in {place}, which LOG_SIZE_MB and LOG_COUNT keep small")

@@ -1,5 +1,6 @@
 """What a machine can lack or forbid: space, memory, files, threads."""
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,29 +28,38 @@ def disk_read_only(folder: Path) -> Values:
     return {"command": systems.as_root(f"mount -o remount,rw {mounted}")}
 
 
-@entry(Path("/srv/blog/var"), "drwxr-xr-x", "root", "ann")
-def folder_unwritable(folder: Path, mode: str, owner: str, me: str) -> Values:
+@entry(Path("/srv/blog/var"), "drwxr-xr-x", "root", "ann", Path("/srv/blog"))
+def folder_unwritable(folder: Path, mode: str, owner: str, me: str, root: Path) -> Values:
     """You cannot write to {folder} ({mode}, owned by {owner}).
     The user who runs Apache writes its configuration, logs and sockets there.
     $ {commands}
     """
-    return {"commands": _opening(folder, owner, me)}
+    return {"commands": _opening(folder, owner, me, root, folder)}
 
 
-@entry(Path("/srv/blog/.env"), "-rw-------", "ann", "bob")
-def file_closed(path: Path, mode: str, owner: str, me: str) -> Values:
+@entry(Path("/srv/blog/.env"), "-rw-------", "ann", "bob", Path("/srv/blog"))
+def file_closed(
+    path: Path, mode: str, owner: str, me: str, root: Path, wanted: Path | None = None
+) -> Values:
     """You may not use {path} ({mode}, owned by {owner}).
     The files of a project belong to the user who runs it, and some are for that user alone.
     $ {commands}
     """
-    return {"commands": _opening(path, owner, me)}
+    return {"commands": _opening(path, owner, me, root, wanted or path)}
 
 
-def _opening(path: Path, owner: str, me: str) -> list[str]:
-    """The commands after which `me` can use it. What is another user's project stays it."""
+def _opening(path: Path, owner: str, me: str, root: Path, wanted: Path) -> list[str]:
+    """The commands after which `me` can use it. What is another user's project stays it.
+
+    Nothing outside of the project is opened: a link that somebody else has made can lead there.
+
+    :param wanted: What `path` is on the way to.
+    """
     name = shlex.quote(str(path))
     if owner == me:
         return [f"chmod -R u+rwX {name}"]
+    if not Path(os.path.realpath(path.parent), path.name).is_relative_to(os.path.realpath(root)):
+        return [f"namei -l {shlex.quote(str(wanted))}"]
     as_owner = systems.ask_for(owner, "./run")
     take = systems.ask_for("root", f"chown -Rh {shlex.quote(me)} {name}")
     return [take, as_owner] if owner == "root" else [as_owner]

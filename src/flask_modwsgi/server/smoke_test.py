@@ -182,7 +182,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        refused = refusal(error, tried.var) if isinstance(error, OSError) else error
+        refused = refusal(error, tried.var, tried.root) if isinstance(error, OSError) else error
         unknown = problems.unforeseen(described(error))
         told = refused if isinstance(refused, Problem) else unknown
         print(json.dumps(told.as_dict()))
