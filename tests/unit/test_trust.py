@@ -134,6 +134,83 @@ def test_root_builds_nothing_that_others_can_change(
     assert changed.startswith("blog/") or (tmp_path / changed).lstat().st_uid == NOBODY
 
 
+NESTED = {  # what root's project, or the library that it requires, names; PLACE is another user's
+    "a dependency": ("lib/pyproject.toml", '[project]\ndependencies = ["x @ file://PLACE"]'),
+    "a local dependency": ("lib/pyproject.toml", '[project]\ndependencies = ["x@file:PLACE"]'),
+    "what builds it": ("lib/pyproject.toml", '[build-system]\nrequires = ["x @ file://PLACE"]'),
+    "a dependency of Poetry": ("lib/pyproject.toml", '[tool.poetry.group.a]\nx = {path = "PLACE"}'),
+    "a setup.cfg": ("lib/setup.cfg", "[options]\ninstall_requires =\n  x @ file://PLACE"),
+    "a setup.py": ("lib/setup.py", "setup(install_requires=['x @ file://localhostPLACE'])"),
+    "a library of a library": ("more/pyproject.toml", 'x = ["x @ file://PLACE#egg=x"]'),
+    "links of uv": ("pyproject.toml", '[tool.uv]\nfind-links = ["PLACE"]'),
+    "an index of uv": ("pyproject.toml", '[[tool.uv.index]]\nurl = "file://PLACE"'),
+    "uv.toml": ("uv.toml", '[pip]\nfind-links = ["PLACE"]'),
+    "a source of uv": ("lib/pyproject.toml", '[tool.uv.sources]\nx = { path = "../../ann/x" }'),
+}
+
+
+@needs_root
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("name", NESTED)
+def test_root_builds_nothing_that_a_library_requires_of_another_user(
+    tmp_path: Path, name: str, exists: bool
+) -> None:
+    """Also what is not there yet: it can be made while a setup runs."""
+    file, text = NESTED[name]
+    own, home = project(tmp_path / "blog"), tmp_path / "ann"
+    (own.root / "requirements.txt").write_text("-e ./lib\n")
+    for library in ("lib", "more"):
+        (own.root / library).mkdir()
+    lib = own.root / "lib" / "pyproject.toml"
+    lib.write_text('[project]\ndependencies = ["more @ file:../more", "Flask>=3", "a.b/c"]\n')
+    with (own.root / file).open("a") as stream:
+        stream.write(f"\n{text.replace('[project]', '')}\n".replace("PLACE", str(home / "x")))
+    if "lib/pyproject" in file:
+        lib.write_text(text.replace("PLACE", str(home / "x")))
+    (home / "x").mkdir(parents=True)
+    check_trust.check(own)
+    os.chown(home, NOBODY, NOBODY)
+    if not exists:
+        (home / "x").rmdir()
+    with pytest.raises(Problem) as refused:
+        check_trust.check(own)
+    assert "ann belongs to nobody" in " ".join(refused.value.what.split())
+    assert f"vi}} {file} && ./run setup" in refused.value.remedy[0]
+    assert "chown" not in refused.value.remedy[0]
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "listed", ["--find-links PLACE/links", "-e PLACE/links/lib", "-f PLACE/link"]
+)
+def test_root_requires_nothing_that_others_can_make(tmp_path: Path, listed: str) -> None:
+    """In /tmp, for example. In a folder of root, nobody else can."""
+    own, shared = project(tmp_path / "blog"), tmp_path / "shared"
+    shared.mkdir()
+    (shared / "link").symlink_to("missing")
+    (own.root / "run").touch(mode=0o755)
+    (own.root / "requirements.txt").write_text(listed.replace("PLACE", str(shared)))
+    check_trust.check(own)
+    shared.chmod(0o1777)
+    with pytest.raises(Problem) as refused:
+        check_trust.check(own)
+    assert "can be made by every user" in " ".join(refused.value.what.split())
+    typed(own, refused.value, EDITOR="sed -i d")
+    check_trust.check(own)
+
+
+@needs_root
+def test_what_another_user_wrote_is_not_read_to_find_more(tmp_path: Path) -> None:
+    """It may be a pipe, for example."""
+    own, theirs = project(tmp_path / "blog"), tmp_path / "lib"
+    theirs.mkdir()
+    os.mkfifo(theirs / "pyproject.toml")
+    os.chown(theirs, NOBODY, NOBODY)
+    (own.root / "requirements.txt").write_text("-e ../lib\n")
+    with pytest.raises(Problem, match="project-untrusted"):
+        check_trust.check(own)
+
+
 def typed(own: Project, problem: Problem, **variables: str) -> None:
     """Type what a problem says."""
     for command in problem.remedy:

@@ -44,12 +44,12 @@ def refuse_foreign_requirements(project: Project) -> None:
     if os.geteuid() != 0:
         return
     listed = filter(Path.is_file, _required(project))
-    for place in requirements.local_places(project.root, listed):
+    for place, file in requirements.local_places(project.root, listed):
         parts = list(requirements.run_by_installers(project.root, place))
-        if found := trust.first_foreign(parts):
-            part = next(part for part in parts if trust.first_foreign([part]))
+        if found := trust.first_foreign(parts) or trust.makeable(place):
+            part = next((part for part in parts if trust.first_foreign([part])), place)
             named = part if part.is_relative_to(project.root) else place
-            raise _untrusted(project, found, named=named)
+            raise _untrusted(project, found, named=named, listed_in=project.shown(file))
 
 
 def _made_by_setup(project: Project, path: Path, named: Path) -> Path | None:
@@ -67,9 +67,9 @@ def _untrusted(
     command: str = "./run",
     named: Path | None = None,
     rebuilt: Path | None = None,
+    listed_in: str = "requirements.txt",
 ) -> Problem:
-    is_entered = named == project.link
-    listed_in = "" if is_entered else "requirements.txt"
+    listed_in = "" if named == project.link else listed_in
     return problems.project_untrusted(
         *found, project.root, user, command, rebuilt, named, listed_in, project.service
     )
@@ -106,7 +106,7 @@ def _obeyed(project: Project) -> Iterator[Path]:
     root = project.root
     yield from filter(None, [project.link])
     yield from (root / "run", root / "pyproject.toml", project.venv)
-    yield from (project.env_file, root / ".env.example")
+    yield from (project.env_file, root / ".env.example", root / "uv.toml")
     # Server roots are made and checked by themselves (apache/server_root.py).
     yield from (var / name for var in (root / "var", project.service) for name in OURS)
     yield from project.logs.glob("*")

@@ -89,6 +89,15 @@ def foreign(path: Path) -> str:
     return ""
 
 
+def makeable(path: Path) -> tuple[Path, str] | None:
+    """What is missing on the way to it, if every user can make that, as in ``/tmp``, and why."""
+    for step in steps([path]):
+        is_missing = not os.path.lexists(step) and os.path.isdir(step.parent)
+        if is_missing and step.parent.stat().st_mode & stat.S_IWOTH:
+            return step, "can be made by every user"
+    return None
+
+
 def made_folder(path: Path, mode: int = 0o755) -> Path:
     """Make a folder to write to. Where root does, nobody else can put a link into it or in its place.
 

@@ -35,8 +35,9 @@ def commands(path: Path, root: Path, var: Path, named: Path, listed_in: str) -> 
         return _without(link) if is_made_again or not link.exists() else _copied(link)
     if listed_in:
         copied = f"cp -RH {shlex.quote(str(named))} {shlex.quote(str(root))}/ && "
-        edited = f"${{EDITOR:-vi}} {listed_in} && ./run setup"
-        return edited if root.is_relative_to(named) else copied + edited
+        edited = f"${{EDITOR:-vi}} {shlex.quote(listed_in)} && ./run setup"
+        is_copied = os.path.exists(named) and not root.is_relative_to(named)
+        return copied + edited if is_copied else edited
     return f"cd {shlex.quote(str(root))} && ./run"  # it was entered through a link
 
 

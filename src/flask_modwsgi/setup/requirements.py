@@ -16,7 +16,7 @@ from .. import problems
 from ..config.project import Project
 from ..machine import trust
 from ..machine.files import source
-from . import pins
+from . import local_metadata, pins
 
 # What setup installs by itself: built for the Apache of this machine, and from wheels/.
 OWN = ("flask-modwsgi", "mod-wsgi", "mod-wsgi-httpd", "mod-wsgi-standalone")
@@ -114,10 +114,24 @@ def run_by_installers(root: Path, place: Path) -> Iterator[Path]:
         yield from place.glob(pattern)
 
 
-def local_places(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
-    """Whatever exists on this machine of the paths and URLs in requirements files."""
-    for path in with_included(paths):
-        yield from _places(root, text(path))
+def local_places(root: Path, paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """The places on this machine that requirements files name, and the file that names each.
+
+    Also those that such a place itself requires, which is not read before the place was handed out: somebody
+    else may have written it. What does not exist may be made while installers run.
+
+    :param paths: The requirements files.
+    """
+    found = {place: path for path in with_included(paths) for place in _places(root, text(path))}
+    for name in local_metadata.CONFIGURATION:
+        found |= dict(local_metadata.named_in(root / name))
+    left = list(found.items())
+    for place, file in left:
+        yield place, file
+        for more in local_metadata.places(place):
+            if more[0] not in found:
+                found |= [more]
+                left.append(more)
 
 
 def _places(root: Path, requirements: str) -> Iterator[Path]:
@@ -126,8 +140,7 @@ def _places(root: Path, requirements: str) -> Iterator[Path]:
         place = re.split(r"[\[;#]", _BEFORE_PLACE.sub("", place, count=1))[0]
         for name in (place, place.rpartition("@")[0]):  # a revision
             path = os.path.normpath(root / unquote(name))
-            is_path = "/" in name or name[:1] == "." or os.path.isfile(path)
-            if name and is_path and os.path.exists(path):
+            if name and ("/" in name or name[:1] == "." or os.path.isfile(path)):
                 yield Path(path)
 
 
