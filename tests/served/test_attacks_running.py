@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from conftest import Built
-from serving import Project, ask, generate, patience, wait_for
+from serving import Project, ask, generate, patience, survivors, wait_for
 from test_attacks import LEFT_BEHIND, NOBODY, as_nobody, given_to, said
 from test_background import Service
 
@@ -143,6 +143,18 @@ def test_who_shares_the_group_is_not_taken_for_the_first_apache(service: Service
             assert ask(f"{service.url}/whoami").status == 200
         finally:
             second.stdin.close()
+
+
+def test_a_start_finds_what_a_dead_apache_left_without_its_record(service: Service) -> None:
+    """Its processes keep the port, and root's start would name the project itself as who has it."""
+    before = psutil.Process(service.status()["pid"])
+    family = before.children(recursive=True)
+    shutil.rmtree(os.path.realpath(service.project.path / "var" / "apache"))
+    before.kill()
+    started = service.run("start")
+    assert started.returncode == 0, started.stderr
+    assert survivors(family, patience()) == []
+    assert ask(f"{service.url}/whoami").status == 200
 
 
 def test_no_proof_leaves_what_the_application_was_given(service: Service) -> None:

@@ -232,6 +232,40 @@ def test_another_user_cannot_pretend_to_be_apache(root: Path, launch: Launch) ->
     assert processes.apache(root) is None
 
 
+# It listens and ends; its child belongs to another user then.
+LISTEN = """
+import os, socket, time
+opened = socket.socket()
+opened.bind(("127.0.0.1", 0))
+opened.listen()
+if os.fork():
+    os._exit(0)
+os.setuid(65534)
+print(flush=True)
+time.sleep(120)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has processes of other users")
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this system has no /proc/net")
+def test_what_an_apache_of_root_left_is_found_without_its_record(
+    root: Path, launch: Launch
+) -> None:
+    """Its processes belong to another user, who could start some with the same command line."""
+    launch(LISTEN, *apache_words(root))
+    [left] = processes.all_of(root)
+    assert left.uid == 65534 and left.session != left.pid
+    assert processes.apache(root) is None
+    processes.end(root, 0)
+    assert process_table.find(left.pid) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has processes of other users")
+def test_a_socket_of_another_user_is_none_of_root(root: Path, launch: Launch) -> None:
+    launch(LISTEN, *apache_words(root), user=65534)
+    assert processes.all_of(root) == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_what_others_recorded_is_not_roots_after_a_stop(root: Path, launch: Launch) -> None:
     """Root would signal a process of their choice at the next one."""

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from .. import problems
-from ..machine import accounts, files, process_table
+from ..machine import accounts, files, listeners, process_table
 from ..machine.process_table import Process
 from ..machine.times import wait
 from ..problems.problem import Problem
@@ -126,7 +126,8 @@ def _started_with(root: Path) -> list[Process]:
     """Apache's own processes by their command line, for when nothing is recorded of them.
 
     Anybody can write a command line, so those of other users do not count: the user who asks, root
-    and the owner of the project may serve it.
+    and the owner of the project may serve it. What a dead Apache of root has left belongs to the
+    application's user, and is told by the socket: nobody else has one that root opened.
     """
     file = _configuration(root)
     found = [one for one in process_table.running() if _has_configuration(one, file)]
@@ -134,8 +135,15 @@ def _started_with(root: Path) -> list[Process]:
     users = {0, os.geteuid(), folder.stat().st_uid}
     leaders = {one.pid: one.uid for one in found if one.pid == one.session and one.uid in users}
     if not leaders:
-        return [one for one in found if one.uid in users]
+        left = _left_by_root(found) if os.geteuid() == 0 else set()
+        return [one for one in found if one.uid in users or one.session in left]
     return [one for one in found if _may_be_of(one, leaders.get(one.session, -1))]
+
+
+def _left_by_root(found: list[Process]) -> set[int]:
+    """The sessions in which a process still has a socket that root opened."""
+    sockets = listeners.of_root()
+    return {one.session for one in found if listeners.holds(one.pid, sockets)}
 
 
 def end(root: Path, grace: float, because: Problem | None = None) -> None:
