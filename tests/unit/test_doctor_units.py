@@ -536,6 +536,36 @@ def test_a_link_out_of_a_project_gives_nothing_away(linked: str, open_folder: Pa
     assert told.read_text() == f"namei -l {blog / linked}"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("is_theirs", [True, False])
+def test_nobody_leads_root_to_give_a_folder_away(open_folder: Path, is_theirs: bool) -> None:
+    """Where var/ is a link into a folder like /tmp, in which somebody else has made another link."""
+    blog, shared, roots = open_folder / "blog", open_folder / "shared", open_folder / "roots"
+    for folder in (blog, shared, roots):
+        folder.mkdir()
+    (roots / "log").mkdir(mode=0o755)
+    (shared / "var").symlink_to(roots)
+    (blog / "var").symlink_to(shared / "var")
+    if is_theirs:
+        os.chown(shared / "var", 54321, 54321, follow_symlinks=False)
+    told = open_folder / "told"
+    told.touch()
+    told.chmod(0o666)
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os.setgid(65534)
+            os.setuid(65534)
+            try:
+                check_places.check_ownership(Project(blog), logs=True)
+            except Problem as problem:
+                told.write_text(f"{problem.slug} {problem.remedy}")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert told.read_text().startswith("file-closed" if is_theirs else "left-by-another")
+    assert ("chown" in told.read_text()) == (not is_theirs)
+
+
 @pytest.mark.parametrize(
     ("closed", "mode", "used"),
     [

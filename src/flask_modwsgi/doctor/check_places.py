@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import problems
 from ..apache import processes, server_root, state
 from ..config.project import Project
-from ..machine import accounts
+from ..machine import accounts, trust
 from ..problems.problem import Problem
 from ..setup import wheel_cache
 from ..setup.refusals import BUILD_MB
@@ -130,6 +130,9 @@ def check_ownership(project: Project, logs: bool = False) -> None:
     if needed and (owner := needed[0].lstat().st_uid) != os.geteuid():
         all_left = _closed(project.var, *_SERVER_ROOTS, *_LOGS, "data", "*.lock")
         left = dict.fromkeys([*all_left, *needed])
+        users, link = {0, os.geteuid(), project.root.stat().st_uid}, project.root / "var"
+        if not trust.belongs(link, users, project.root):  # it leads where somebody else wants
+            raise problems.file_closed(needed[0], *_owned(needed[0]), project.root, link)
         raise problems.left_by_another(list(left), accounts.by_id(owner).user)
 
 
