@@ -135,7 +135,7 @@ def _started_with(root: Path) -> list[Process]:
     users = {0, os.geteuid(), folder.stat().st_uid}
     leaders = {one.pid: one.uid for one in found if one.pid == one.session and one.uid in users}
     if not leaders:
-        left = _left_by_root(found) if os.geteuid() == 0 else set()
+        left = _left_by_root(found) if found and os.geteuid() == 0 else set()
         return [one for one in found if one.uid in users or one.session in left]
     return [one for one in found if _may_be_of(one, leaders.get(one.session, -1))]
 
