@@ -20,7 +20,9 @@ def of_root() -> set[str]:
         for name in ("tcp", "tcp6")
         for row in text_if_any(_PROC / "net" / name).splitlines()[1:]
     )
-    return {f"socket:[{row[9]}]" for row in rows if row[3:4] == [_LISTENS] and row[7] == "0"}
+    return {
+        f"socket:[{row[9]}]" for row in rows if row[9:] and row[3] == _LISTENS and row[7] == "0"
+    }
 
 
 def holds(pid: int, sockets: set[str]) -> bool:
