@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import Flask, Response
+from flask import Blueprint, Flask, Response
 from samples import make_deep, me, project
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -129,7 +129,7 @@ def test_apache_answers_for_what_flask_would_alone(
         ("various", ""),
     ],
 )
-@pytest.mark.parametrize("field", ["static_folder", "flask_folder"])
+@pytest.mark.parametrize("field", ["static_folder", "flask_folders"])
 def test_no_static_folder_shows_what_is_secret(
     tmp_path: Path, folder: str, shown: str, field: str
 ) -> None:
@@ -137,7 +137,9 @@ def test_no_static_folder_shows_what_is_secret(
     (tmp_path / "shared").mkdir()
     root = tmp_path / "project"
     own = Project(root, root / "var/env/1", service=root / "shared/apache")
-    values: dict[str, Any] = {field: str(root / folder), "static_url": "/static"}
+    told_folder = str(root / folder)
+    value = told_folder if field == "static_folder" else (told_folder,)
+    values: dict[str, Any] = {field: value, "static_url": "/static"}
     told = AppProfile(**values)
     outcome = Outcome(root / "blog.wsgi", True, 0, "", 1.0, application=told)
     if not shown:
@@ -163,9 +165,51 @@ def test_flask_is_asked_for_its_folder_where_it_answers(tmp_path: Path) -> None:
     """A view of the application's own may know what it sends."""
     folder = str(tmp_path)
     at_the_root = app_profile.of(Flask(__name__, static_folder=folder, static_url_path=""))
-    assert (at_the_root.flask_folder, at_the_root.static) == (folder, None)
+    assert (at_the_root.flask_folders, at_the_root.static) == ((folder,), None)
     for app in (Flask(__name__, static_folder=folder), with_a_view(folder), with_a_guard(folder)):
-        assert app_profile.of(app).flask_folder == ""
+        assert app_profile.of(app).flask_folders == ()
+
+
+def with_blueprints(root: Path, folder: str) -> Flask:
+    """An application whose blueprint has another in it, with static files."""
+    app = Flask(__name__, root_path=str(root / "blog"), static_folder=None)
+    outer = Blueprint("outer", __name__, root_path=str(root / "blog"))
+    files = Blueprint(
+        "files", __name__, root_path=str(root / "blog"), static_folder=folder, static_url_path="/f"
+    )
+    outer.register_blueprint(files)
+    app.register_blueprint(outer, url_prefix="/bp")
+    return app
+
+
+@pytest.mark.parametrize(
+    ("folder", "shown"), [("..", ".env"), ("../var/log", "var/log"), ("static", ""), ("none", "")]
+)
+def test_a_blueprint_shows_nothing_that_is_secret(tmp_path: Path, folder: str, shown: str) -> None:
+    """Flask sends every file of its folder, ``/bp/f/.env`` too."""
+    root = tmp_path.resolve()
+    for made in ("blog/static", "var/log"):
+        (root / made).mkdir(parents=True)
+    (root / ".env").write_text("FLASK_SECRET_KEY=x\n")
+    app = with_blueprints(root, folder)
+    with app.test_client().get("/bp/f/.env") as answer:
+        assert (b"SECRET" in answer.data) == (folder == "..")
+    told = app_profile.told(json.loads(json.dumps(asdict(app_profile.of(app)))))
+    outcome = Outcome(root / "blog.wsgi", True, 0, "", 1.0, application=told)
+    if not shown:
+        assert import_check.verdict(outcome, Project(root), me()) == told
+        return
+    with pytest.raises(Problem, match="static-folder-open") as refused:
+        import_check.verdict(outcome, Project(root), me())
+    assert str(root / shown) in refused.value.what
+
+
+def test_a_view_of_a_blueprint_may_know_what_it_sends(tmp_path: Path) -> None:
+    app = with_blueprints(tmp_path, str(tmp_path))
+    assert app_profile.of(app).flask_folders == (str(tmp_path.resolve()),)
+    view = app.view_functions["outer.files.static"]
+    app.view_functions["outer.files.static"] = login_required(view)
+    assert app_profile.of(app).flask_folders == ()
 
 
 def test_another_address_needs_a_restart() -> None:
@@ -277,6 +321,9 @@ def test_a_file_is_looked_at_once_a_second(tmp_path: Path, monkeypatch: pytest.M
         {"static_folder": "/x", "static_url": "/static|/"},
         {"static_folder": "/x"},
         {"static_folder": 1},
+        {"flask_folders": 1},
+        {"flask_folders": ["/x", 1]},
+        {"flask_folders": ["/x\0"]},
         {"is_alive_at": "/\r\nX: y"},
         {"sends_by_header": "no"},
         {"websocket": True},

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class AppProfile:
     """What the application says of itself.
 
     :param static_folder: The folder of the static files that Apache answers for; empty for none.
-    :param flask_folder: That of those that Flask's own view answers for, where Apache cannot.
+    :param flask_folders: Those that Flask answers for: blueprints have theirs, too.
     :param note: Why Apache does not answer for those there are.
     :param sends_by_header: Whether ``USE_X_SENDFILE`` is on.
     :param is_alive_at: The path below the mount point that is asked whether it answers.
@@ -38,7 +38,7 @@ class AppProfile:
 
     static_folder: str = ""
     static_url: str = ""
-    flask_folder: str = ""
+    flask_folders: tuple[str, ...] = ()
     note: str = ""
     sends_by_header: bool = False
     is_alive_at: str = "/"
@@ -64,10 +64,12 @@ def told(values: Mapping[str, Any]) -> AppProfile:
 
     :raises TypeError, ValueError: it is none that `of` makes.
     """
-    found = AppProfile(**values)
+    given = {**values}
+    folders = tuple(given.pop("flask_folders", ()))
+    found = AppProfile(**given, flask_folders=folders)
     if wrong := [name for name, value in vars(found).items() if type(value) is not _KINDS[name]]:
         raise TypeError(wrong)
-    if "\0" in found.flask_folder:
+    if any("\0" in folder for folder in map(os.fspath, found.flask_folders)):
         raise ValueError(values)
     static = found.static
     is_static = static and _FOLDER.fullmatch(str(static.folder)) and _URL.fullmatch(static.url)
@@ -114,12 +116,22 @@ def of(served: Any) -> AppProfile:
     return AppProfile(
         static_folder=folder if is_served else "",
         static_url=url if is_served else "",
-        flask_folder=folder if note and is_flasks else "",
+        flask_folders=(*((folder,) if note and is_flasks else ()), *_of_blueprints(application)),
         note=note,
         sends_by_header=bool(application.config.get("USE_X_SENDFILE")),
         is_alive_at=_LIVE if _LIVE in map(str, rules) else "/",
         websocket=next((str(rule) for rule in rules if rule.websocket), ""),
     )
+
+
+def _of_blueprints(application: Any) -> Iterator[str]:
+    """The folders of their static files, which are sent by Flask's own view."""
+    for name, blueprint in application.blueprints.items():
+        view = application.view_functions.get(f"{name}.static")
+        if blueprint.has_static_folder and _is_flasks(view, "flask.blueprints"):
+            folder = os.path.realpath(blueprint.static_folder)
+            if os.path.isdir(folder):
+                yield folder
 
 
 def _note(application: Any, view: Any, folder: str, url: str) -> str:
@@ -133,7 +145,7 @@ def _note(application: Any, view: Any, folder: str, url: str) -> str:
     return "" if _FOLDER.fullmatch(folder) else f"the static folder is called {folder}"
 
 
-def _is_flasks(view: Any) -> bool:
+def _is_flasks(view: Any, module: str = "flask.app") -> bool:
     """Whether a function is Flask's own; a decorator copies ``__module__``, not ``__globals__``."""
     origin = getattr(view, "__globals__", {}).get("__name__")
-    return origin == "flask.app" and not hasattr(view, "__wrapped__")
+    return origin == module and not hasattr(view, "__wrapped__")

@@ -86,8 +86,9 @@ def sendfile_on() -> None:
 @entry(Path("/srv/blog"), Path("/srv/blog/.env"))
 def static_folder_open(folder: Path, secret: Path) -> None:
     """With the static folder {folder}, everyone could read {secret}.
-    Clients may request every file in the static folder. Put the files for browsers into a folder of
-    their own, and name that folder in the code, as in Flask(__name__, static_folder="static").
+    Clients may request every file in the static folder of the application or of a blueprint. Put the
+    files for browsers into a folder of their own, and name that folder in the code, as in
+    Flask(__name__, static_folder="static").
     $ {find_in_code:static_folder}
     """
 

@@ -185,7 +185,7 @@ def ask_application(site: Site, given_up: Callable[[], bool] = lambda: False) ->
 
 def _refuse_secrets(application: AppProfile, project: Project) -> None:
     """:raises Problem: a folder of static files has them."""
-    for folder in filter(None, (application.static_folder, application.flask_folder)):
+    for folder in filter(None, (application.static_folder, *application.flask_folders)):
         if secret := project.secret_in(Path(folder)):
             raise problems.static_folder_open(Path(folder), secret)
 
