@@ -128,6 +128,12 @@ def app(environ, start_response):
 """
 
 
+FINDS_IN_THE_ENVIRONMENT = OPENS_ENV.replace(
+    OPENS_ENV.strip().partition("\n\n")[0],
+    "import os\n\ncolour = f\"COLOUR={os.environ['COLOUR']}\\n\"",
+)
+
+
 @pytest.fixture(scope="module")
 def redirecting(adopt: Adopt) -> Iterator[Service]:
     """One that redirects everything; started."""
@@ -267,7 +273,7 @@ def test_an_application_that_asks_for_its_own_version(adopt: Adopt) -> None:
 
 
 def test_code_that_opens_the_settings_itself(adopt: Adopt) -> None:
-    """If only root can read them, the command that is printed gives the permission."""
+    """If only root can read them, the command that is printed opens nothing; they are in the environment."""
     project, _ = adopt("opens", {"app.py": NO_FLASK}, "--app", "app:app")
     env_file = project.path / ".env"
     env_file.write_text(f"{env_file.read_text()}COLOUR=blue\n")
@@ -277,8 +283,10 @@ def test_code_that_opens_the_settings_itself(adopt: Adopt) -> None:
     try:
         if os.geteuid() == 0:
             assert "Problem  env-file-closed" in started.stderr
-            (command,) = re.findall("chgrp .*", started.stderr)
-            subprocess.run(command, shell=True, check=True)
+            (command,) = re.findall("find .*", started.stderr)
+            told = subprocess.check_output(command, shell=True, cwd=project.path, text=True)
+            assert "./app.py:2:" in told
+            (project.path / "app.py").write_text(FINDS_IN_THE_ENVIRONMENT)
             started = service.run("start")
         assert started.returncode == 0, started.stderr
         assert ask(service.url).text == "COLOUR=blue\n"

@@ -4,6 +4,7 @@ import functools
 import gzip
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,8 +23,10 @@ from flask_modwsgi.apache import app_profile, precompressed
 from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
 from flask_modwsgi.apache.state import State
 from flask_modwsgi.config.project import Project
+from flask_modwsgi.doctor import check_environment
 from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.doctor.import_failures import Outcome
+from flask_modwsgi.machine.accounts import Account
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import import_check, launch, restart_reasons, smoke_test
 from flask_modwsgi.worker import static_versions
@@ -159,6 +162,64 @@ def test_a_static_folder_with_links_to_what_is_secret(tmp_path: Path) -> None:
         (root / shared).symlink_to(tmp_path / shared)
     assert Project(root).secret_in(root) == root / ".env"
     assert Project(root).secret_in(root / "static") is None
+
+
+@pytest.fixture
+def with_secrets(tmp_path: Path) -> Path:
+    """A project with static files and secrets."""
+    root = tmp_path.resolve() / "project"
+    for folder in ("blog/static/deep", "var/apache", "var/data"):
+        (root / folder).mkdir(parents=True)
+    for secret in (".env", "var/apache/environment.json"):
+        (root / secret).write_text("FLASK_SECRET_KEY=x\n")
+        (root / secret).chmod(0o600)
+    return root
+
+
+@pytest.mark.parametrize("secret", [".env", "var/apache/environment.json"])
+@pytest.mark.parametrize("field", ["static_folder", "flask_folders"])
+def test_another_name_of_a_secret_is_no_static_file(
+    with_secrets: Path, secret: str, field: str
+) -> None:
+    """A hard link, which everyone could read once its permissions were those of static files."""
+    folder, root = with_secrets / "blog/static", with_secrets
+    value = str(folder) if field == "static_folder" else (str(folder),)
+    values: dict[str, Any] = {field: value, "static_url": "/static"}
+    told = AppProfile(**values)
+    outcome = Outcome(root / "blog.wsgi", True, 0, "", 1.0, application=told)
+    file = folder / "deep/env.txt"
+    file.hardlink_to(root / secret)
+    with pytest.raises(Problem) as refused:
+        import_check.verdict(outcome, Project(root), me())
+    assert refused.value.slug == "secret-linked"
+    assert str(file) in refused.value.what and str(root / secret) in refused.value.what
+    for command in refused.value.remedy:
+        subprocess.run(command, shell=True, check=True)
+    assert (root / secret).read_text() and stat.S_IMODE((root / secret).stat().st_mode) == 0o600
+    assert import_check.verdict(outcome, Project(root), me()) == told
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root has files that the application cannot read"
+)
+def test_no_command_opens_another_name_of_a_secret(with_secrets: Path, tmp_path: Path) -> None:
+    """Neither of a static file nor of another that the application may need."""
+    for folder in (*with_secrets.parents, with_secrets):
+        if folder.is_relative_to(tmp_path.parent):
+            folder.chmod(0o755)
+    file = with_secrets / "blog/static/env.txt"
+    file.hardlink_to(with_secrets / ".env")
+    other = Account("nobody", 65534, "nogroup", 65534)
+    with pytest.raises(Problem, match="secret-linked"):
+        check_environment.check_static(other, file.parent, Project(with_secrets))
+
+
+def test_a_secret_has_other_names_elsewhere(with_secrets: Path) -> None:
+    """As a backup makes them, and a release that shares them."""
+    (with_secrets.parent / "backup").hardlink_to(with_secrets / ".env")
+    files = [with_secrets / "blog/static/a.css", with_secrets / ".env"]
+    files[0].touch()
+    assert Project(with_secrets).linked_secret(files) is None
 
 
 def test_flask_is_asked_for_its_folder_where_it_answers(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import os
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -147,9 +148,41 @@ class Project:
         own = (top / name for top in tops for name in _SECRET)
         return inner if any(map(inner.is_relative_to, own)) else None
 
+    def linked_secret(self, paths: Iterable[Path]) -> tuple[Path, Path] | None:
+        """The first of `paths` that is a secret under another name, by a hard link, and the secret."""
+        known = self._linked_secrets()
+        for path in paths if known else ():
+            with suppress(OSError):  # removed meanwhile, or in a closed folder
+                secret = known.get(_identity(path.lstat()))
+                if secret and os.path.realpath(path) != str(secret):
+                    return path, secret
+        return None
+
+    def _linked_secrets(self) -> dict[tuple[int, int], Path]:
+        """The secrets with more than one name; none of the application's own, which can show those."""
+        tops = {Path(os.path.realpath(one)) for one in (self.var, self.service)}
+        folders = [top / name for top in tops for name in _SECRET]
+        inner = (file for top in folders if not top.is_symlink() for file in all_files(top))
+        found: dict[tuple[int, int], Path] = {}
+        for file in (Path(os.path.realpath(self.env_file)), *inner):
+            with suppress(OSError):
+                status = file.lstat()
+                if status.st_nlink > 1 and status.st_uid in (0, self.root.stat().st_uid):
+                    found.setdefault(_identity(status), file)
+        return found
+
     def shown(self, path: Path) -> str:
         """The path for people: from the project's folder on if it is there, which a shared ``var/`` is not."""
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def all_files(root: Path) -> Iterator[Path]:
+    """The files in a folder, without following links."""
+    return (Path(place, name) for place, _, names in os.walk(root) for name in names)
 
 
 def walked(root: Path, besides: Collection[str]) -> Iterator[Path]:

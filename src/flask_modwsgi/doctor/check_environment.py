@@ -55,7 +55,7 @@ def python(facts: Facts) -> str:
 
 def folder_reach(facts: Facts) -> str:
     """What can be said before there is a ``.venv``."""
-    _refuse_closed(facts.account, [facts.project.root], facts.project.root)
+    _refuse_closed(facts.account, [facts.project.root], facts.project)
     return str(facts.project.root)
 
 
@@ -74,21 +74,23 @@ def reach(facts: Facts) -> str:
         # A strict umask has closed more, which one command is to open. A closed file besides the
         # package is no problem by itself: it may be one that the application does not need.
         files += _besides(project)
-    _refuse_closed(account, files, project.root)
+    _refuse_closed(account, files, project)
     for part in (project.python, found.path, found.stdlib / "os.py", found.libpython):
         if obstacle := first_obstacle(account, [part]):
             raise problems.python_unreachable(account.user, *obstacle, part)
     return f"{account.user} reaches Python and the project"
 
 
-def check_static(account: Account, folder: Path, root: Path) -> None:
+def check_static(account: Account, folder: Path, project: Project) -> None:
     """:raises Problem: `account` cannot reach a file in the static folder that Apache answers with."""
-    _refuse_closed(account, [folder, *precompressed.served(folder)], root)
+    _refuse_closed(account, [folder, *precompressed.served(folder)], project)
 
 
-def _refuse_closed(account: Account, paths: Iterable[Path], root: Path) -> None:
+def _refuse_closed(account: Account, paths: Iterable[Path], project: Project) -> None:
     if found := obstacles(account, paths):
-        raise problems.path_unreachable(account.user, found, root)
+        if linked := project.linked_secret(path for path, *_ in found):
+            raise problems.secret_linked(*linked, project.var)
+        raise problems.path_unreachable(account.user, found, project.root)
 
 
 def _besides(project: Project) -> Iterator[Path]:

@@ -188,10 +188,9 @@ def folder_read_only(path: str, folder: Path, user: str, data: str, quote: str) 
 def env_file_closed(user: str, file: Path, quote: str) -> None:
     """User {user} has no permission to read {file}, which the application opens.
     | {quote:short}
-    The application finds the values in its environment, os.environ, and does not need the file. If
-    it has to read the file, change the file's group to that of {user} and let the group read it. All
-    members of that group can then read it:
-    $ chgrp "$(id -gn {user!q})" {file!q} && chmod g+r {file!q}
+    The application finds the values in its environment, os.environ, and does not need the file. Use
+    os.environ in the code instead. This finds what opens the file:
+    $ {find_in_code:dotenv|[.]env([^i]|$)}
     """
 
 

@@ -93,6 +93,16 @@ def static_folder_open(folder: Path, secret: Path) -> None:
     """
 
 
+@entry(Path("/srv/blog/blog/static/env.txt"), Path("/srv/blog/.env"), Path("/srv/blog/var"))
+def secret_linked(file: Path, secret: Path, aside: Path) -> None:
+    """{file} is another name of {secret}.
+    It is a hard link: both are the same file, with the same permissions. What the application reads
+    or shows must not be a secret. This command moves the other name to where no client can request
+    it, and you can delete it there; {secret} stays:
+    $ mv -i {file!q} {aside!q}/
+    """
+
+
 @entry(9101)
 def telemetry_missing(port: int) -> None:
     """TELEMETRY_PORT={port} needs mod_wsgi-telemetry, which is not installed.

@@ -15,7 +15,7 @@ from .. import problems
 from ..apache import app_profile
 from ..apache.app_profile import AppProfile
 from ..apache.sites import Site
-from ..config.project import Project
+from ..config.project import Project, all_files
 from ..config.settings import Settings
 from ..doctor import check_environment, check_settings, check_trust, import_failures
 from ..doctor.facts import Facts
@@ -159,7 +159,7 @@ def verdict(tried: Outcome, project: Project, account: Account) -> AppProfile:
         raise problems.sendfile_on()
     _refuse_secrets(tried.application, project)
     if static := tried.application.static:
-        check_environment.check_static(account, static.folder, project.root)
+        check_environment.check_static(account, static.folder, project)
     return tried.application
 
 
@@ -188,6 +188,8 @@ def _refuse_secrets(application: AppProfile, project: Project) -> None:
     for folder in filter(None, (application.static_folder, *application.flask_folders)):
         if secret := project.secret_in(Path(folder)):
             raise problems.static_folder_open(Path(folder), secret)
+        if linked := project.linked_secret(all_files(Path(folder))):
+            raise problems.secret_linked(*linked, project.var)
 
 
 def _outcome(site: Site, given_up: Callable[[], bool] = lambda: False) -> Outcome:
