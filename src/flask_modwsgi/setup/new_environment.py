@@ -31,6 +31,8 @@ def build(plan: Plan, wanted: environments.Recipe, progress: Progress) -> Path:
     target = environments.new_folder(project)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        # Until it is complete: uv leaves a lock that everybody could take, and would wait for ever.
+        target.mkdir(0o700)
         installers.create(project, plan.python, target)
         for file in requirements.files(project, plan.development):
             progress.begin(file.name)
@@ -39,7 +41,7 @@ def build(plan: Plan, wanted: environments.Recipe, progress: Progress) -> Path:
             options = (*hashes, f"--requirement={file}")
             installers.install(project, f"Installing {file.name}", target, *options)
         _install_server(plan, target, progress)
-        # An installer's cache may have files that were made with another umask; uv leaves a lock that
+        # An installer's cache may have files that were made with another umask; uv's lock is one that
         # everybody can write.
         subprocess.run(["chmod", "-R", "a+rX,go-w", target])
         packages = built.versions(target / "bin" / "python")
