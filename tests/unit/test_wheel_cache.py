@@ -1,7 +1,9 @@
 """Wheels that are kept for the next project."""
 
+import fcntl
 import json
 import os
+import stat
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,8 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.machine import capacity
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import apaches, wheel_cache
+from flask_modwsgi.setup.plan import Plan
+from flask_modwsgi.setup.progress import Progress
 
 
 def test_a_wheel_is_for_one_state_of_one_machine(tmp_path: Path) -> None:
@@ -58,6 +62,49 @@ def test_root_installs_no_wheel_that_others_can_change(
     subprocess.run(remove, shell=True, check=True)
     assert not wheel.exists()
     assert wheel_cache.cached(own, apache, python) == []
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_nobody_else_can_keep_a_setup_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    """The user has no home to write to, so the cache is in the project, which everyone can read."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    own = Project(tmp_path / "blog")
+    own.var.mkdir(parents=True)
+    python = complete_python(tmp_path)
+    plan = Plan(own, python, apaches.Apache("system", "2.4.62"), False, False)
+    lock = own.var / "cache/wheels" / f"{wheel_cache.key(plan.apache, python)}.lock"
+    if left:  # by an older version
+        lock.parent.mkdir(parents=True)
+        lock.touch(0o644)
+    modes: list[int] = []
+
+    def kept(plan: Plan) -> list[Path]:
+        modes.append(stat.S_IMODE(lock.stat().st_mode))
+        return [tmp_path]
+
+    monkeypatch.setattr(wheel_cache, "kept", kept)
+    assert wheel_cache.obtain(plan, tmp_path, Progress(["x"])) == [tmp_path]
+    assert modes == [0o600]
+    if not left:
+        assert stat.S_IMODE((own.var / "cache").stat().st_mode) == 0o700
+
+
+def test_a_setup_says_for_whom_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(wheel_cache, "PATIENCE", 0.1)
+    python = complete_python(tmp_path)
+    plan = Plan(Project(tmp_path), python, apaches.Apache("system", "2.4.62"), False, False)
+    folder = wheel_cache.cache_folder(plan.project) / "wheels"
+    folder.mkdir(parents=True)
+    with (folder / f"{wheel_cache.key(plan.apache, python)}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Problem, match="lock-held"):
+            wheel_cache.obtain(plan, tmp_path, Progress(["x"]))
+    assert "waiting for another ./run" in capsys.readouterr().out
 
 
 def test_jobs_are_as_many_as_memory_carries(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,13 @@
 """Verbs that change the same thing wait for each other."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .. import problems
 from ..config.project import Project
-from ..machine import trust
+from ..machine import lock_files, trust
 from ..machine.accounts import Account
-from ..machine.times import wait
 from .messages import say
 
 PATIENCE = 120.0  # seconds
@@ -32,7 +29,7 @@ def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[No
         yield
         return
     try:
-        _take(file, patience)
+        lock_files.take(file, patience, say)
         with suppress(OSError):  # such as a full disk
             os.ftruncate(file, 0)
             os.pwrite(file, str(os.getpid()).encode(), 0)
@@ -61,32 +58,3 @@ def _open(path: Path) -> int:
         trust.made_folder(path.parent)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
-def _take(file: int, patience: float) -> None:
-    def is_mine() -> bool:
-        with suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        return False
-
-    if not is_mine():
-        holder = _holder(file)
-        say(f"waiting for another ./run (process {holder}), for {patience:.0f} s at most")
-        if not wait(is_mine, patience):
-            raise problems.lock_held(_holder(file), patience)
-
-
-def _holder(file: int) -> str:
-    """The process id of the holder, from Linux (``man 5 proc_locks``), elsewhere from the file.
-
-    There may have been no room for that, and who is no ``./run`` writes none.
-    """
-    status = os.fstat(file)
-    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    with suppress(OSError):
-        for words in map(str.split, Path("/proc/locks").read_text().splitlines()):
-            if words[1] == "FLOCK" and words[5] == place:
-                return words[4]
-    text = os.pread(file, 20, 0).decode("ascii", "replace").strip()
-    return text if text.isdecimal() else "unknown"

@@ -1,25 +1,28 @@
 """Builds mod_wsgi, and keeps what was built for the next project on this machine."""
 
-import fcntl
 import hashlib
 import json
 import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from .. import problems
 from ..config.project import Project
-from ..machine import capacity, trust
+from ..machine import capacity, lock_files, trust
 from . import commands, installers, pins
 from .apaches import Apache, optional_headers
 from .interpreters import Interpreter
 from .plan import Plan
-from .progress import PHASES, TOOLS, Progress
+from .progress import PHASES, TOOLS, Progress, say
 
 # What is built for each kind of Apache, in this order.
 STEPS = {"bundled": ("bundled-httpd", "bundled"), "system": ("system",)}
+PATIENCE = 900.0  # seconds that a setup waits for another one, which may compile Apache
 MEMORY_PER_JOB = 512 * 1024 * 1024
 
 
@@ -99,13 +102,14 @@ def obtain(plan: Plan, venv: Path, progress: Progress) -> list[Path]:
 
     Two setups at once build once: the second waits for the first.
 
-    :raises Problem: the build failed.
+    :raises Problem: the build failed, or that of another setup takes too long.
     """
-    folder = cache_folder(plan.project) / "wheels"
-    folder.mkdir(parents=True, exist_ok=True)
+    cache = cache_folder(plan.project)
+    trust.made_folder(cache, 0o700)
+    folder = cache / "wheels"
+    folder.mkdir(exist_ok=True)
     name = key(plan.apache, plan.python)
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(folder / f"{name}.lock"):
         if wheels := kept(plan):
             return wheels
         for left in folder.glob(f"{name}.building*"):  # by a build that was killed
@@ -116,6 +120,21 @@ def obtain(plan: Plan, venv: Path, progress: Progress) -> list[Path]:
         ) as work:
             built = _build(plan, venv, Path(work), progress)
             return _keep(built, folder / name)
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Hold the lock of a file that no other user can open, who could keep it for ever.
+
+    :raises Problem: another process still has it after `PATIENCE`.
+    """
+    lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    try:
+        os.fchmod(lock, 0o600)  # an older version let others open it
+        lock_files.take(lock, PATIENCE, partial(say, ""))
+        yield
+    finally:
+        os.close(lock)
 
 
 def _build(plan: Plan, venv: Path, work: Path, progress: Progress) -> list[Path]:
