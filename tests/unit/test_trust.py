@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from conftest import ROOT, TEMPLATE
@@ -19,8 +21,9 @@ from flask_modwsgi.doctor import check_trust
 from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.logs.rotation import RotatedFile
 from flask_modwsgi.machine import accounts, files, trust
+from flask_modwsgi.machine.accounts import Account
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.server import locks
+from flask_modwsgi.server import background, locks
 from flask_modwsgi.setup import environments
 
 NOBODY = 65534
@@ -648,6 +651,30 @@ def test_no_lock_is_written_where_others_can(tmp_path: Path) -> None:
     os.chown(theirs, NOBODY, NOBODY)
     with locks.held(Project(theirs), "server"):
         assert (roots / "server.lock").read_text() == "of another program"
+    before = (roots / "server.lock").stat()
+    locks.share(Project(theirs), "server", accounts.by_id(NOBODY))
+    after = (roots / "server.lock").stat()
+    assert (after.st_mode, after.st_gid) == (before.st_mode, before.st_gid)
+
+
+@needs_root
+@pytest.mark.parametrize("verb", ["start", "restart"])
+def test_a_start_takes_the_lock_from_the_run_user_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """Who could keep it from root for ever."""
+    own = project(tmp_path / "blog")
+    former, now = Account("former", 54321, "former", 54321), Account("now", 54322, "now", 54322)
+    locks.share(own, "server", former)
+    site = SimpleNamespace(account=now, project=own)
+    monkeypatch.setattr(background.launch, "for_production", lambda *_, **__: site)
+    monkeypatch.setattr(background.import_check, "check", lambda site: site)
+    monkeypatch.setattr(background, "Httpd", lambda site: Mock())
+    monkeypatch.setattr(background, "_say_what_runs", lambda server: None)
+    assert getattr(background, verb)(own, {}) == 0
+    status = (own.var / "server.lock").stat()
+    assert (status.st_uid, status.st_gid) == (0, 54322)
+    assert status.st_mode & 0o777 == 0o640
 
 
 @needs_root

@@ -39,14 +39,18 @@ def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[No
 
 
 def share(project: Project, name: str, account: Account) -> None:
-    """If root calls this: let the account, which may not write to ``var/``, take the lock."""
+    """If root calls this: let the account, which may not write to ``var/``, take the lock; nobody else.
+
+    Where the file cannot be made, or others chose it, nothing is done, as in `held`.
+    """
     if os.geteuid() == 0 and not account.is_me:
-        file = _open(project.service / f"{name}.lock")
-        try:
-            os.fchown(file, 0, account.gid)
-            os.fchmod(file, 0o640)
-        finally:
-            os.close(file)
+        with suppress(OSError):
+            file = _made(project.service / f"{name}.lock")
+            try:
+                os.fchown(file, 0, account.gid)
+                os.fchmod(file, 0o640)
+            finally:
+                os.close(file)
 
 
 def _open(path: Path) -> int:
@@ -55,6 +59,14 @@ def _open(path: Path) -> int:
     :raises OSError: neither can be done.
     """
     with suppress(OSError):
-        trust.made_folder(path.parent)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        return _made(path)
     return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _made(path: Path) -> int:
+    """Open it to write, where nobody else could have chosen which file that is.
+
+    :raises OSError: it cannot be done.
+    """
+    trust.made_folder(path.parent)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
