@@ -6,10 +6,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import dotenv
 import pytest
 from conftest import ROOT
+from samples import complete_python, project
 
 from flask_modwsgi import problems
 from flask_modwsgi.cli import show_settings
@@ -19,6 +21,9 @@ from flask_modwsgi.doctor import report
 from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.machine import capacity
 from flask_modwsgi.problems.problem import Problem
+from flask_modwsgi.server import foreground, prepare
+from flask_modwsgi.setup.apaches import Apache
+from flask_modwsgi.setup.plan import Plan
 
 
 @pytest.mark.parametrize(
@@ -145,8 +150,36 @@ def test_the_example_means_the_defaults(tmp_path: Path) -> None:
 def test_what_may_be_a_mistake(line: str, told: str, tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(f"{line}\n")
+    file.chmod(0o640)
     assert mistakes.found(file) == ([told] if told else [])
     assert mistakes.found(tmp_path / "none") == []
+
+
+def test_a_start_says_that_everyone_can_read_the_secrets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = project(tmp_path)
+    own.env_file.touch()
+    site = Mock(project=own, is_awaited=False, certificate=None, is_development=False)
+    site.application.limitation = site.settings.content_security_policy = ""
+    for mode, told in ((0o604, True), (0o640, False)):
+        own.env_file.chmod(mode)
+        foreground.say_where(Mock(site=site, log_style="text"))
+        shown = capsys.readouterr().err
+        assert ("* every user can read .env (-rw----r--)" in shown) == told
+        assert ("chmod 600 .env" in shown) == told
+
+
+def test_a_setup_says_that_everyone_can_read_the_secrets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = project(tmp_path)
+    (tmp_path / "requirements.txt").touch()
+    own.env_file.touch()
+    own.env_file.chmod(0o644)
+    plan = Plan(own, complete_python(tmp_path), Apache("system", "2.4.62"), False, False)
+    prepare._say_outcome(plan, "6.1", {"error": "", "notes": [], "answered": "200"}, 1.0)
+    assert "close it with chmod 600 .env\n" in capsys.readouterr().out
 
 
 def test_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
-"""What ``.env`` may say by mistake."""
+"""What ``.env`` may say by mistake, or to whom."""
 
 import difflib
 import re
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from . import env_file as env_files
@@ -14,7 +16,7 @@ def found(env_file: Path) -> list[str]:
     :raises Problem: as `env_file.read`.
     """
     written = env_files.read(env_file)
-    told = [twice] if (twice := env_files.repeated(env_file)) else []
+    told = [*filter(None, (exposed(env_file), env_files.repeated(env_file)))]
     for name, value in written.items():
         if meant := _misspelt(name):
             told.append(f"{name} in .env is no setting of this server; {meant} is")
@@ -24,6 +26,16 @@ def found(env_file: Path) -> list[str]:
         if kept := re.search(r"\$\{[^}:]*(?::-[^}]*)?\}", value):  # as python-dotenv has it
             told.append(f"{name} in .env keeps its {kept[0]}: only flask run puts a value there")
     return told
+
+
+def exposed(env_file: Path) -> str:
+    """A sentence if every user of this machine can read it; otherwise nothing."""
+    with suppress(OSError):  # there is none, for example
+        mode = env_file.stat().st_mode
+        if mode & stat.S_IROTH:
+            shown = stat.filemode(mode)
+            return f"every user can read .env ({shown}); close it with chmod 600 .env"
+    return ""
 
 
 def _misspelt(name: str) -> str:

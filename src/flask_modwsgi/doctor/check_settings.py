@@ -25,9 +25,8 @@ def env_file(facts: Facts) -> str:
     file = facts.project.env_file
     if not _is_there(facts):
         return Note("none; settings come from the environment or are defaults")
-    status = file.stat()
-    mode = stat.filemode(status.st_mode)
-    if status.st_mode & stat.S_IROTH:
+    mode = stat.filemode(file.stat().st_mode)
+    if mistakes.exposed(file):
         raise problems.env_file_exposed(file, mode)
     told = mistakes.found(file)
     return Note("; ".join(told)) if told else mode

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import problems
 from ..apache import processes, state
-from ..config import env_file, reference
+from ..config import env_file, mistakes, reference
 from ..config.project import Project
 from ..doctor import check_places
 from ..doctor.checklist import SETUP, before
@@ -141,6 +141,8 @@ def _say_outcome(plan: Plan, mod_wsgi: str, proof: dict[str, Any], seconds: floa
     say("", f"Apache {apache.version} ({apache.kind}), {parts}")
     if not requirements.are_hashed(plan.project.root / "requirements.txt"):
         notes.insert(0, "requirements.txt has no hashes, so downloads were not verified")
+    if exposed := mistakes.exposed(plan.project.env_file):
+        notes.insert(0, exposed)
     for note in notes:
         say("Note", textwrap.fill(note, 71))
     if error:
