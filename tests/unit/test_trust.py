@@ -23,7 +23,7 @@ from flask_modwsgi.logs.rotation import RotatedFile
 from flask_modwsgi.machine import accounts, files, trust
 from flask_modwsgi.machine.accounts import Account
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.server import background, locks
+from flask_modwsgi.server import background, import_check, launch, locks
 from flask_modwsgi.setup import environments
 
 NOBODY = 65534
@@ -667,8 +667,8 @@ def test_a_start_takes_the_lock_from_the_run_user_of_before(
     former, now = Account("former", 54321, "former", 54321), Account("now", 54322, "now", 54322)
     locks.share(own, "server", former)
     site = SimpleNamespace(account=now, project=own)
-    monkeypatch.setattr(background.launch, "for_production", lambda *_, **__: site)
-    monkeypatch.setattr(background.import_check, "check", lambda site: site)
+    monkeypatch.setattr(launch, "for_production", lambda *_, **__: site)
+    monkeypatch.setattr(import_check, "check", lambda site: site)
     monkeypatch.setattr(background, "Httpd", lambda site: Mock())
     monkeypatch.setattr(background, "_say_what_runs", lambda server: None)
     assert getattr(background, verb)(own, {}) == 0
