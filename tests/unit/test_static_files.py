@@ -214,6 +214,24 @@ def test_no_command_opens_another_name_of_a_secret(with_secrets: Path, tmp_path:
         check_environment.check_static(other, file.parent, Project(with_secrets))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_secrets_are_those_of_folders_where_the_application_names_nothing(
+    with_secrets: Path,
+) -> None:
+    """It could have root remove any file of its own. Its environment is in a folder of root."""
+    for folder, is_theirs in (("var/apache", False), ("var/apache/workers", True)):
+        file = with_secrets / folder / "environment.json"
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+        for path in (file, *([file.parent] if is_theirs else [])):
+            os.chown(path, 65534, 65534)
+        other = with_secrets / "blog/static/env.txt"
+        other.hardlink_to(file)
+        found = Project(with_secrets).linked_secret([other])
+        assert found == (None if is_theirs else (other, file))
+        other.unlink()
+
+
 def test_a_secret_has_other_names_elsewhere(with_secrets: Path) -> None:
     """As a backup makes them, and a release that shares them."""
     (with_secrets.parent / "backup").hardlink_to(with_secrets / ".env")

@@ -159,7 +159,7 @@ class Project:
         return None
 
     def _linked_secrets(self) -> dict[tuple[int, int], Path]:
-        """The secrets with more than one name; none of the application's own, which can show those."""
+        """The secrets with more than one name; none in a folder where the application names files."""
         tops = {Path(os.path.realpath(one)) for one in (self.var, self.service)}
         folders = [top / name for top in tops for name in _SECRET]
         inner = (file for top in folders if not top.is_symlink() for file in all_files(top))
@@ -167,7 +167,8 @@ class Project:
         for file in (Path(os.path.realpath(self.env_file)), *inner):
             with suppress(OSError):
                 status = file.lstat()
-                if status.st_nlink > 1 and status.st_uid in (0, self.root.stat().st_uid):
+                owners = (0, self.root.stat().st_uid)
+                if status.st_nlink > 1 and file.parent.stat().st_uid in owners:
                     found.setdefault(_identity(status), file)
         return found
 
