@@ -22,6 +22,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from flask_modwsgi.apache import app_profile, precompressed
 from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
 from flask_modwsgi.apache.state import State
+from flask_modwsgi.config import settings
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_environment
 from flask_modwsgi.doctor.facts import Facts
@@ -146,10 +147,10 @@ def test_no_static_folder_shows_what_is_secret(
     told = AppProfile(**values)
     outcome = Outcome(root / "blog.wsgi", True, 0, "", 1.0, application=told)
     if not shown:
-        assert import_check.verdict(outcome, own, me()) == told
+        assert import_check.verdict(outcome, own, me(), settings.load({})) == told
         return
     with pytest.raises(Problem, match="static-folder-open") as refused:
-        import_check.verdict(outcome, own, me())
+        import_check.verdict(outcome, own, me(), settings.load({}))
     assert f" {root / shown}" in str(refused.value)
 
 
@@ -190,13 +191,13 @@ def test_another_name_of_a_secret_is_no_static_file(
     file = folder / "deep/env.txt"
     file.hardlink_to(root / secret)
     with pytest.raises(Problem) as refused:
-        import_check.verdict(outcome, Project(root), me())
+        import_check.verdict(outcome, Project(root), me(), settings.load({}))
     assert refused.value.slug == "secret-linked"
     assert str(file) in refused.value.what and str(root / secret) in refused.value.what
     for command in refused.value.remedy:
         subprocess.run(command, shell=True, check=True)
     assert (root / secret).read_text() and stat.S_IMODE((root / secret).stat().st_mode) == 0o600
-    assert import_check.verdict(outcome, Project(root), me()) == told
+    assert import_check.verdict(outcome, Project(root), me(), settings.load({})) == told
 
 
 @pytest.mark.skipif(
@@ -212,6 +213,25 @@ def test_no_command_opens_another_name_of_a_secret(with_secrets: Path, tmp_path:
     other = Account("nobody", 65534, "nogroup", 65534)
     with pytest.raises(Problem, match="secret-linked"):
         check_environment.check_static(other, file.parent, Project(with_secrets))
+
+
+@pytest.mark.parametrize("static", ["blog/static", "keys", "keys/deep"])
+def test_the_key_of_a_certificate_is_no_static_file(with_secrets: Path, static: str) -> None:
+    """Wherever ``TLS_KEY`` has it."""
+    key, folder = with_secrets / "keys/key.pem", with_secrets / static
+    folder.mkdir(parents=True, exist_ok=True)
+    key.parent.mkdir(exist_ok=True)
+    key.touch(0o600)
+    chosen = settings.load({"TLS_CERTIFICATE": "keys/cert.pem", "TLS_KEY": "keys/key.pem"})
+    told = AppProfile(flask_folders=(str(folder),))
+    outcome = Outcome(with_secrets / "blog.wsgi", True, 0, "", 1.0, application=told)
+    own = Project(with_secrets)
+    if static != "keys":
+        assert import_check.verdict(outcome, own, me(), chosen) == told
+        (folder / "key.txt").hardlink_to(key)
+    with pytest.raises(Problem, match=r"static-folder-open|secret-linked") as refused:
+        import_check.verdict(outcome, own, me(), chosen)
+    assert str(key) in refused.value.what
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -276,10 +296,10 @@ def test_a_blueprint_shows_nothing_that_is_secret(tmp_path: Path, folder: str, s
     told = app_profile.told(json.loads(json.dumps(asdict(app_profile.of(app)))))
     outcome = Outcome(root / "blog.wsgi", True, 0, "", 1.0, application=told)
     if not shown:
-        assert import_check.verdict(outcome, Project(root), me()) == told
+        assert import_check.verdict(outcome, Project(root), me(), settings.load({})) == told
         return
     with pytest.raises(Problem, match="static-folder-open") as refused:
-        import_check.verdict(outcome, Project(root), me())
+        import_check.verdict(outcome, Project(root), me(), settings.load({}))
     assert str(root / shown) in refused.value.what
 
 

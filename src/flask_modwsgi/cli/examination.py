@@ -72,7 +72,8 @@ def _begun(facts: Facts, stack: ExitStack) -> Callable[[], str]:
         return failed
 
     def loaded() -> str:
-        profile = import_check.verdict(trial.outcome(), facts.project, facts.account)
+        outcome, project = trial.outcome(), facts.project
+        profile = import_check.verdict(outcome, project, facts.account, facts.settings)
         told = f"{facts.account.user} loads it"
         return Note(f"{told}; {profile.limitation}") if profile.limitation else told
 

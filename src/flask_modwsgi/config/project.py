@@ -136,21 +136,30 @@ class Project:
         is_folder = "__init__" not in modules and self.app_name in modules
         return package if is_folder else package.parent
 
-    def secret_in(self, folder: Path) -> Path | None:
-        """What nobody else may read, of what is in a folder that everyone reads; None if it has none."""
+    def secret_in(self, folder: Path, keys: Iterable[Path] = ()) -> Path | None:
+        """What nobody else may read, of what is in a folder that everyone reads; None if it has none.
+
+        :param keys: Of certificates, wherever they are.
+        """
         inner = Path(os.path.realpath(folder))
         tops = [Path(os.path.realpath(one)) for one in (self.var, self.service)]
         # Flask follows links, such as those of releases that share them.
         links = [Path(os.path.realpath(one.parent), one.name) for one in (self.env_file, self.var)]
-        for secret in (Path(os.path.realpath(self.env_file)), *tops, *links):
+        single = (Path(os.path.realpath(one)) for one in (self.env_file, *keys))
+        for secret in (*single, *tops, *links):
             if secret.is_relative_to(inner):
                 return secret
         own = (top / name for top in tops for name in _SECRET)
         return inner if any(map(inner.is_relative_to, own)) else None
 
-    def linked_secret(self, paths: Iterable[Path]) -> tuple[Path, Path] | None:
-        """The first of `paths` that is a secret under another name, by a hard link, and the secret."""
-        known = self._linked_secrets()
+    def linked_secret(
+        self, paths: Iterable[Path], keys: Iterable[Path] = ()
+    ) -> tuple[Path, Path] | None:
+        """The first of `paths` that is a secret under another name, by a hard link, and the secret.
+
+        :param keys: As of `secret_in`.
+        """
+        known = self._linked_secrets(keys)
         for path in paths if known else ():
             with suppress(OSError):  # removed meanwhile, or in a closed folder
                 secret = known.get(_identity(path.lstat()))
@@ -158,13 +167,14 @@ class Project:
                     return path, secret
         return None
 
-    def _linked_secrets(self) -> dict[tuple[int, int], Path]:
+    def _linked_secrets(self, keys: Iterable[Path]) -> dict[tuple[int, int], Path]:
         """The secrets with more than one name; none in a folder where the application names files."""
         tops = {Path(os.path.realpath(one)) for one in (self.var, self.service)}
         folders = [top / name for top in tops for name in _SECRET]
         inner = (file for top in folders if not top.is_symlink() for file in all_files(top))
         found: dict[tuple[int, int], Path] = {}
-        for file in (Path(os.path.realpath(self.env_file)), *inner):
+        single = (Path(os.path.realpath(one)) for one in (self.env_file, *keys))
+        for file in (*single, *inner):
             with suppress(OSError):
                 status = file.lstat()
                 owners = (0, self.root.stat().st_uid)

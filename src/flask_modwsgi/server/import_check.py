@@ -148,7 +148,7 @@ def begin(facts: Facts) -> Trial:
     return Trial(facts.project, facts.settings, facts.account, environ, facts.written)
 
 
-def verdict(tried: Outcome, project: Project, account: Account) -> AppProfile:
+def verdict(tried: Outcome, project: Project, account: Account, settings: Settings) -> AppProfile:
     """The profile that the application reported.
 
     :raises Problem: it cannot be loaded, or not in ``START_LIMIT`` seconds, or not be served.
@@ -157,7 +157,7 @@ def verdict(tried: Outcome, project: Project, account: Account) -> AppProfile:
         raise problem
     if tried.application.sends_by_header:
         raise problems.sendfile_on()
-    _refuse_secrets(tried.application, project)
+    _refuse_secrets(tried.application, project, settings)
     if static := tried.application.static:
         check_environment.check_static(account, static.folder, project)
     return tried.application
@@ -170,7 +170,8 @@ def check(site: Site) -> Site:
     :raises Problem: as `verdict`.
     """
     check_settings.check_wsgi_file(site.project.wsgi_file)
-    return replace(site, application=verdict(_outcome(site), site.project, site.account))
+    found = verdict(_outcome(site), site.project, site.account, site.settings)
+    return replace(site, application=found)
 
 
 def ask_application(site: Site, given_up: Callable[[], bool] = lambda: False) -> Site:
@@ -179,16 +180,17 @@ def ask_application(site: Site, given_up: Callable[[], bool] = lambda: False) ->
     :raises Problem: everyone could read a secret with its static files.
     """
     application = _outcome(site, given_up).application
-    _refuse_secrets(application, site.project)
+    _refuse_secrets(application, site.project, site.settings)
     return replace(site, application=application)
 
 
-def _refuse_secrets(application: AppProfile, project: Project) -> None:
+def _refuse_secrets(application: AppProfile, project: Project, settings: Settings) -> None:
     """:raises Problem: a folder of static files has them."""
+    keys = [project.root / settings.tls_key] if settings.tls_key else []
     for folder in filter(None, (application.static_folder, *application.flask_folders)):
-        if secret := project.secret_in(Path(folder)):
+        if secret := project.secret_in(Path(folder), keys):
             raise problems.static_folder_open(Path(folder), secret)
-        if linked := project.linked_secret(all_files(Path(folder))):
+        if linked := project.linked_secret(all_files(Path(folder)), keys):
             raise problems.secret_linked(*linked, project.var)
 
 
