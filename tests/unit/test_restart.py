@@ -18,7 +18,7 @@ from flask_modwsgi.config import settings
 from flask_modwsgi.machine import installation
 from flask_modwsgi.machine.process_table import Process
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.server import still_serving
+from flask_modwsgi.server import background, still_serving
 from flask_modwsgi.server.httpd import Httpd
 
 HTTPS = {"TLS_CERTIFICATE": "c.pem", "TLS_KEY": "k.pem"}
@@ -97,6 +97,32 @@ def test_a_rehearsal_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(looked) == 2
     assert not any(file.parent.exists() for file in looked)
     assert sorted(own.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", ["absent", "file"])
+def test_a_restart_makes_the_folder_of_the_logs_before_it_stops_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Where a link leads to it, and what was there is gone."""
+    own, target = project(tmp_path / "own"), tmp_path / "disk"
+    own.var.mkdir(exist_ok=True)
+    own.logs.symlink_to(target)
+    stopped: list[bool] = []
+    server = SimpleNamespace(
+        site=SimpleNamespace(project=own), rehearse=lambda running: None, start=lambda: None
+    )
+    monkeypatch.setattr(background, "_checked", lambda project, given: server)
+    monkeypatch.setattr(background, "_say_what_runs", lambda server: None)
+    monkeypatch.setattr(background, "end", lambda project: stopped.append(own.logs.is_dir()))
+    monkeypatch.setattr(processes, "all_of", lambda root: [process(1)])
+    if kind == "absent":
+        assert background.restart(own, {}) == 0
+        assert stopped == [True]
+    else:
+        target.touch()
+        with pytest.raises(FileExistsError) as refused:
+            background.restart(own, {})
+        assert (str(refused.value.filename), stopped) == (str(target), [])
 
 
 def process(pid: int) -> Process:

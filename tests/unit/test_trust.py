@@ -50,6 +50,31 @@ def test_a_folder_that_others_can_change_is_not_written_to(tmp_path: Path) -> No
     assert list(theirs.iterdir()) == []  # nor was anything made there
 
 
+def test_the_folder_that_a_link_leads_to_is_made_again(tmp_path: Path) -> None:
+    """Such as that of the logs on another disk; a link to a file stays an error that names the file."""
+    logs = tmp_path / "log"
+    logs.symlink_to(tmp_path / "disk" / "logs")
+    assert trust.made_folder(logs, 0o700) == logs
+    assert logs.is_symlink() and (tmp_path / "disk" / "logs").stat().st_mode & 0o777 == 0o700
+    logs.unlink()
+    logs.symlink_to(tmp_path / "file")
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError) as refused:
+        trust.made_folder(logs)
+    assert str(refused.value.filename) == str(tmp_path / "file")
+
+
+@needs_root
+def test_root_makes_nothing_behind_a_link_of_others(tmp_path: Path) -> None:
+    logs = tmp_path / "log"
+    logs.symlink_to(tmp_path / "gone")
+    os.lchown(logs, NOBODY, NOBODY)
+    with pytest.raises(PermissionError) as refused:
+        trust.made_folder(logs)
+    assert refused.value.filename == str(logs)
+    assert not (tmp_path / "gone").exists()
+
+
 def test_others_write_where_they_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 54321)
     tmp_path.chmod(0o777)

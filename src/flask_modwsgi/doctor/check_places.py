@@ -203,7 +203,8 @@ def logs(facts: Facts) -> str:
     place, root = facts.project.logs, state.root(facts.project)
     logged = state.read(root).log_folder
     if logged and not logged.exists() and processes.apache(root):
-        return Note(f"{logged} is gone, and what is logged is lost; ./run reload makes it again")
+        lost = f"{named(logged)} is gone, and what is logged is lost"
+        return Note(f"{lost}; ./run reload makes it again")
     if not place.exists() or _written_place(facts.project) != facts.project.var:
         return "none yet"
     check_ownership(facts.project, logs=True)
@@ -212,3 +213,12 @@ def logs(facts: Facts) -> str:
     if size > LARGE_LOG_MB:
         return Note(f"{size} MB in {place}, which LOG_SIZE_MB and LOG_COUNT keep small")
     return f"{size} MB"
+
+
+def named(folder: Path) -> str:
+    """The subject of a sentence about a folder: where a link leads to it, what is to be put back."""
+    return (
+        f"{folder} leads to {os.path.realpath(folder)}, which"
+        if folder.is_symlink()
+        else str(folder)
+    )

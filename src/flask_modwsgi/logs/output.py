@@ -195,7 +195,7 @@ def _write(target: int, data: bytes) -> int:
 
 def make_folder(project: Project, folder: Path) -> None:
     """Make the folder for log files, which may be within that of the project's logs."""
-    files.make_private(trust.made_folder(project.logs))
+    files.make_private(trust.made_folder(project.logs, 0o700))
     trust.made_folder(folder)
 
 

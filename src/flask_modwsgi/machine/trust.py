@@ -105,7 +105,8 @@ def made_folder(path: Path, mode: int = 0o755) -> Path:
     :raises OSError: somebody else can.
     """
     _refuse_foreign(path)  # before there is a folder behind a link of theirs
-    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    # Where a link leads to, if what was there is gone.
+    Path(os.path.realpath(path)).mkdir(mode=mode, parents=True, exist_ok=True)
     _refuse_foreign(path)  # in a folder like /tmp, they may have been faster
     return path
 

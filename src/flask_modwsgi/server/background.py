@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ..apache import processes, state
 from ..config.project import Project
+from ..logs.output import make_folder
 from . import import_check, launch, locks, probe, summary
 from .ending import end
 from .foreground import say_where
@@ -60,6 +61,8 @@ def restart(project: Project, given: Mapping[str, str]) -> int:
         server = _checked(Project(project.root, link=project.link), given)
         if processes.all_of(root):
             server.rehearse(state.read(root))
+            own = server.site.project
+            make_folder(own, own.logs)
         end(project)
         server.start()
         _say_what_runs(server)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..apache import processes, state
 from ..apache.state import State
 from ..config.project import Project
-from ..doctor import check_settings
+from ..doctor import check_places, check_settings
 from ..machine import files
 from ..problems.problem import Problem
 from ..setup import environments
@@ -79,10 +79,10 @@ def of_logs(started: State) -> str:
     if not logs:
         return ""
     if not logs.exists():
-        return f"{logs} is gone, and what is logged is lost. Type ./run reload"
+        return f"{check_places.named(logs)} is gone, and what is logged is lost. Type ./run reload"
     if not logs.is_dir():
         aside = f"mv {logs} {logs}.old && ./run reload"
-        return f"{logs} is no folder, and what is logged is lost. Type {aside}"
+        return f"{check_places.named(logs)} is no folder, and what is logged is lost. Type {aside}"
     if not files.has_reader(Path("/proc", str(started.pid), "fd", "2")):
         return "The process that writes the logs was killed. Type ./run restart"
     return ""
