@@ -7,11 +7,14 @@ costs nothing while nobody asks.
 import atexit
 import contextlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..machine import files
 from . import native
+
+_ID = re.compile("[1-9][0-9]{0,8}")  # Linux has none of over 4194304
 
 
 def listen(folder: Path, answers: Mapping[str, Callable[[Path], None]]) -> None:
@@ -35,11 +38,18 @@ def listen(folder: Path, answers: Mapping[str, Callable[[Path], None]]) -> None:
 
 def forget_dead(folder: Path) -> list[int]:
     """Remove what processes have left that died, instead of ending; return their ids."""
-    pids = {int(file.name.partition(".")[0]) for file in folder.glob("[0-9]*.*")}
-    dead = sorted(pid for pid in pids if not is_alive(pid))
+    dead = sorted(pid for pid in named(folder, "*") if not is_alive(pid))
     for pid in dead:
         forget(folder, pid)
     return dead
+
+
+def named(folder: Path, suffix: str) -> set[int]:
+    """The process ids in the names of files; the application may make files with any other names."""
+    names = {
+        file.name.partition(".")[0] for file in folder.glob(f"[1-9]*.{suffix}") if not file.is_dir()
+    }
+    return {int(name) for name in names if _ID.fullmatch(name)}
 
 
 def is_alive(pid: int) -> bool:
@@ -59,4 +69,5 @@ def _forget_own(folder: Path, pid: int) -> None:
 def forget(folder: Path, pid: int) -> None:
     """Remove what a process has left."""
     for file in folder.glob(f"{pid}.*"):
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder, for example
+            file.unlink()

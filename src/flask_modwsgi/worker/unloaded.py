@@ -30,7 +30,7 @@ def wait(folder: Path, is_outdated: Callable[[], bool], seconds: float = NEXT_TR
     parent, until = os.getppid(), time.monotonic() + seconds
     is_told = False
     while not is_outdated() and time.monotonic() < until and os.getppid() == parent:
-        serves = any(control.is_alive(int(one.stem)) for one in folder.glob("[0-9]*.report"))
+        serves = any(map(control.is_alive, control.named(folder, "report")))
         # A reload sends away those that serve, after there is something new to load.
         if not serves and not is_outdated():
             return
