@@ -184,6 +184,46 @@ def test_what_a_dead_apache_left_is_found(root: Path, launch: Launch) -> None:
     assert process_table.find(left.pid) is None
 
 
+# A process of Apache that hears no SIGTERM, and one of the application that ends at one, but not at once.
+ORPHANS = """import os, signal, sys, time
+ready = os.pipe()
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if os.fork() == 0:
+        end = "import signal, sys, time; signal.sigwait([signal.SIGTERM]);"
+        end += " time.sleep(0.5); open(sys.argv[1], 'w'); sys.exit()"
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        os.write(ready[1], b"1")
+        os.execv(sys.executable, [sys.executable, "-c", end, os.environ["SAID"]])
+    os.write(ready[1], b"1")
+    time.sleep(120)
+os.read(ready[0], 1), os.read(ready[0], 1)
+print(flush=True)
+time.sleep(120)
+"""
+
+
+def test_orphans_that_hear_nothing_are_not_waited_for(
+    root: Path, launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apache's own hear no SIGTERM without their parent; the application's own end as they like."""
+    monkeypatch.setenv("SAID", str(tmp_path / "ended"))
+    started = launch(ORPHANS, *apache_words(root))
+    record(root, started.pid)
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    wait_for(lambda: len(processes.all_of(root)) == 2, 5, "the orphans")
+
+    def wait(is_done: Callable[[], object], seconds: float) -> None:
+        assert times.wait(is_done, 60), "it would wait in vain"
+
+    monkeypatch.setattr(processes, "wait", wait)
+    processes.end(root, grace=0)
+    assert process_table.running(started.pid) == []
+    assert (tmp_path / "ended").exists()
+
+
 def test_the_session_of_somebody_who_got_the_id_later_is_not_ours(
     root: Path, launch: Launch
 ) -> None:
