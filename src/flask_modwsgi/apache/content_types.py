@@ -16,8 +16,12 @@ WEB = {
 }
 
 # What is no page, but often a secret, for Apache and Python, in a path that begins with a slash: what is
-# hidden, and copies that editors and tools leave.
-PRIVATE = r"/\.|/#[^/]*#$|~$|\.(?i:bak|orig|rej|sw[a-p]|tmp)$"
+# hidden, and copies that editors and tools leave, also numbered ones and those of package managers.
+PRIVATE = (
+    r"/\.|/#[^/]*#$|~$|___jb_(?:tmp|old|bak)___$"
+    r"|\.(?i:(?:backup|bak|old|orig|rej|save|sw[a-p]|tmp)(?:\.?\d+)?"
+    r"|(?:dpkg|ucf)-[a-z]+|(?:pac|rpm)(?:new|orig|save))$"
+)
 
 # What gets smaller when it is compressed.
 COMPRESSIBLE = (
