@@ -14,6 +14,7 @@ import re
 import resource
 import runpy
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -623,3 +624,29 @@ def test_why_nothing_can_be_written(
         check_places.check_writable(tmp_path, tmp_path)
     assert refused.value.slug == slug
     assert refused.value.remedy[0].startswith(typed)
+
+
+@pytest.mark.parametrize(
+    ("code", "slug"),
+    [
+        (errno.ENOSPC, "disk-full"),
+        (errno.EDQUOT, "disk-full"),
+        (errno.EROFS, "disk-read-only"),
+        (errno.EMFILE, "files-exhausted"),
+        (errno.EOPNOTSUPP, "sockets-unsupported"),
+        (errno.EPERM, "sockets-unsupported"),
+    ],
+)
+def test_why_no_socket_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, slug: str
+) -> None:
+    """A folder that takes no more files is no folder that takes no sockets."""
+
+    class Refused(socket.socket):
+        def bind(self, address: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(socket, "socket", Refused)
+    with pytest.raises(Problem) as refused:
+        check_places.sockets(Facts(Project(tmp_path)))
+    assert refused.value.slug == slug

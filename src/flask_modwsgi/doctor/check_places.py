@@ -182,6 +182,10 @@ def check_space(place: Path, needed_mb: int) -> None:
         raise problems.disk_full(place, f"{disk.f_favail} more files fit (inodes)", needed_mb)
 
 
+# Why no file could be made either.
+_OF_ANY_FILE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
+
+
 def sockets(facts: Facts) -> str:
     """Make a socket where Apache would, with a name of the same length."""
     root = server_root.choose(facts.project, "apache")
@@ -193,6 +197,8 @@ def sockets(facts: Facts) -> str:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.bind(str(place / name))
     except OSError as error:
+        if error.errno in _OF_ANY_FILE:
+            raise refusal(error, place) from None
         raise problems.sockets_unsupported(root, error.strerror or str(error)) from None
     finally:
         (place / name).unlink(missing_ok=True)
