@@ -417,8 +417,11 @@ def test_what_can_be_set_can_be_recorded(root: Path) -> None:
     "text",
     [
         "",
+        "[]",
         "[1]",
+        "{}",
         "null",
+        '{"started": 1.0}',
         '{"pid": "1"}',
         '{"pid": true}',
         '{"started": NaN}',

@@ -192,8 +192,10 @@ def _file(root: Path) -> Path:
 def _checked(values: Any) -> dict[str, Any]:
     """:raises ValueError: a value can be none that was recorded."""
     json.dumps(values, ensure_ascii=False).encode(errors="surrogateescape")  # as paths are
+    if not isinstance(values, dict) or "pid" not in values:  # every start records that
+        raise ValueError("it is no record")
     defaults = asdict(State())
-    known = {name: value for name, value in dict(values).items() if name in defaults}
+    known = {name: value for name, value in values.items() if name in defaults}
     if wrong := [name for name in known if type(known[name]) is not type(defaults[name])]:
         raise ValueError(wrong)
     settings = known.get("settings", {})
