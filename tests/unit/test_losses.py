@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from samples import project
 
-from flask_modwsgi.apache import processes
+from flask_modwsgi.apache import processes, state
 from flask_modwsgi.apache.state import State
 from flask_modwsgi.doctor import check_places
 from flask_modwsgi.doctor.facts import Facts
@@ -19,7 +19,7 @@ def test_a_folder_of_logs_that_a_link_led_to_is_named(
     own = project(tmp_path / "own")
     own.var.mkdir(exist_ok=True)
     started = State(logs=str(own.logs))
-    monkeypatch.setattr(check_places.state, "read", lambda root: started)
+    monkeypatch.setattr(state, "read", lambda root: started)
     monkeypatch.setattr(processes, "apache", lambda root: "one that runs")
     found = (losses.of_logs(started), str(check_places.logs(Facts(own))))
     assert all(told.startswith(f"{own.logs} is gone, and") for told in found)

@@ -215,7 +215,7 @@ def test_orphans_that_hear_nothing_are_not_waited_for(
     started.wait()
     wait_for(lambda: len(processes.all_of(root)) == 2, 5, "the orphans")
 
-    def wait(is_done: Callable[[], object], seconds: float) -> None:
+    def wait(is_done: Callable[[], bool], seconds: float) -> None:
         assert times.wait(is_done, 60), "it would wait in vain"
 
     monkeypatch.setattr(processes, "wait", wait)
