@@ -50,8 +50,8 @@ def target(changed: Project) -> Iterator[Running]:
     before = views.read_text("utf-8")
     views.write_text(before + VIEWS, "utf-8")
     static = changed.package / "static"
-    names = ("link", "style.css~", "style.css.bak", "#style.css#", ".env", ".hidden/file")
-    names += ("style.css.save.1", "style.css.dpkg-old", "style.css___jb_tmp___")
+    names = ["link", "style.css~", "style.css.bak", "#style.css#", ".env", ".hidden/file"]
+    names += ["style.css.save.1", "style.css.dpkg-old", "style.css___jb_tmp___"]
     traps = [static / name for name in names]
     traps[0].symlink_to("/etc")
     (static / ".hidden").mkdir()
