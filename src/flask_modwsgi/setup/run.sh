@@ -7,7 +7,7 @@ environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a 
 refuse() { printf '%s\n' "$@" >&2; exit 1; }
 # Only for root, who runs nothing that others can change; skip it to read on. See doctor/check_trust.py, too.
 if [ "$(id -u)" = 0 ]; then
-  here=$(pwd -P) store=$(cd var/env 2>/dev/null && pwd -P) theirs='' seen='' outside=''
+  here=$(pwd -P) store=$(cd ./var/env 2>/dev/null && pwd -P) theirs='' seen='' outside=''
   foreign() { find "$@" \( ! -user 0 -o ! -type l \( -perm -2 -o -perm -20 \) \) 2>/dev/null; }
   way() { case $theirs$seen in /* | *"<$1>"*) return ;; esac; seen="$seen<$1>"; [ ! "$1" ] || way "${1%/*}" # each step could be replaced
     [ "$theirs" ] || [ ! "$(foreign "${1:-/}" -prune \( ! -user 0 -o ! -perm -1000 \))" ] || theirs=${1:-/}
