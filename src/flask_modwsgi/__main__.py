@@ -1,12 +1,54 @@
-"""``python -m flask_modwsgi``; also run straight from a wheel file, as ``run`` does."""
+"""``python -m flask_modwsgi``; also run straight from a wheel file, as ``run`` does.
 
+Where ``.venv`` is half-built, what is installed there may lack files; then the wheel takes over.
+"""
+
+import os
+import signal
 import sys
 from pathlib import Path
 
-if not __package__:
-    # Python was given "NAME.whl/flask_modwsgi": import from the wheel, not from this folder.
-    sys.path[0] = str(Path(__file__).parents[1])
+# Ctrl-C during the imports ends this without a traceback; main() sets a handler of its own.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from flask_modwsgi.cli.main import run
+PACKAGE = Path(__file__).parent
+IS_INSTALLED = bool(__package__)
+
+if not IS_INSTALLED:
+    # Python was given "NAME.whl/flask_modwsgi": import from the wheel, not from this folder.
+    sys.path[0] = str(PACKAGE.parent)
+
+
+def is_whole() -> bool:
+    """Whether no file is missing or cut short, as far as its installer has recorded them.
+
+    Importing does not tell, because a verb imports the most of what it needs when it is called.
+    """
+    for record in PACKAGE.parent.glob("flask_modwsgi-*.dist-info/RECORD"):
+        for row in record.read_text("utf-8", "replace").splitlines():
+            columns = row.split(",")
+            name, size = columns[0], columns[-1]
+            if name.startswith("flask_modwsgi/") and size.isdigit():
+                file = PACKAGE.parent / name
+                if not file.is_file() or file.stat().st_size < int(size):
+                    return False
+    return True
+
+
+def hand_over() -> None:
+    """Go on with the wheel of the project, where ``run`` has called this: it looked at whose that is."""
+    wheels = sorted(Path("wheels").glob("flask_modwsgi-*.whl"))
+    if IS_INSTALLED and wheels and "looked" in sys._xoptions:
+        options = ["-I", "-X", "looked", f"{wheels[-1]}/flask_modwsgi"]
+        os.execv(sys.executable, [sys.executable, *options, *sys.argv[1:]])
+
+
+try:
+    if IS_INSTALLED and not is_whole():
+        hand_over()
+    from flask_modwsgi.cli.main import run
+except Exception:
+    hand_over()
+    raise
 
 run("./run")

@@ -1,0 +1,111 @@
+"""``python -m flask_modwsgi``, where the package that is installed is not whole."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import build_wheel
+
+OWN = "flask_modwsgi"
+FOLDERS = sorted(path.name for path in (build_wheel.ROOT / "src" / OWN).iterdir() if path.is_dir())
+VERBS = ("stop", "status", "logs")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    return folder / build_wheel.build_wheel(str(folder))
+
+
+@pytest.fixture
+def root(tmp_path: Path, wheel: Path) -> Path:
+    """A project with its wheel, and with what the wheel installs in `site`."""
+    for name in ("wheels", "var"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "run").touch()
+    shutil.copy(wheel, tmp_path / "wheels")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    return tmp_path
+
+
+def call(root: Path, verb: str, looked: bool = True) -> subprocess.CompletedProcess[str]:
+    """As ``run`` does, but for -I, so that `site` is found."""
+    options = ["-X", "looked"] if looked else []
+    env = os.environ | {"PYTHONPATH": str(root / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-P", *options, "-m", OWN, verb],
+        cwd=root,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+
+
+def emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def cut(file: Path) -> None:
+    """At the end of a line, which Python may still read, or not."""
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[: len(lines) // 2]))
+
+
+def unreadable(file: Path) -> None:
+    file.write_bytes(b"def half(")
+
+
+@pytest.mark.parametrize("folder", [name for name in FOLDERS if name != "__pycache__"])
+def test_without_one_of_its_folders_the_wheel_takes_over(root: Path, folder: str) -> None:
+    whole = {verb: call(root, verb) for verb in VERBS}
+    shutil.rmtree(root / "site" / OWN / folder)
+    for verb in VERBS:
+        done = call(root, verb)
+        assert "Traceback" not in done.stderr
+        assert (done.returncode, done.stdout) == (whole[verb].returncode, whole[verb].stdout), verb
+
+
+@pytest.mark.parametrize("damage", [emptied, cut, unreadable])
+@pytest.mark.parametrize("name", ["cli/main.py", "cli/verbs.py", "server/ending.py"])
+def test_with_a_part_of_a_file_the_wheel_takes_over(
+    root: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    """Also of a file that is imported only when the verb runs."""
+    whole = call(root, "stop")
+    assert whole.returncode == 0, whole.stderr
+    damage(root / "site" / OWN / name)
+    done = call(root, "stop")
+    assert (done.returncode, done.stdout) == (0, whole.stdout), done.stderr
+
+
+def test_only_run_has_it_take_over(root: Path) -> None:
+    """Else nobody has looked at whose wheel that is."""
+    shutil.rmtree(root / "site" / OWN / "machine")
+    (root / "wheels" / "flask_modwsgi-9.9-py3-none-any.whl").write_text("print('taken over')")
+    done = call(root, "stop", looked=False)
+    assert done.returncode == 1
+    assert "flask_modwsgi.machine" in done.stderr
+
+
+def test_without_a_wheel_the_damage_is_told(root: Path) -> None:
+    shutil.rmtree(root / "site" / OWN / "machine")
+    shutil.rmtree(root / "wheels")
+    done = call(root, "stop")
+    assert done.returncode == 1
+    assert "flask_modwsgi.machine" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["cli/main.py", "config/project.py"])
+def test_ctrl_c_during_the_imports_says_nothing(root: Path, module: str) -> None:
+    """A shell that waits for it then ends, too, which it would not after an exit status."""
+    with (root / "site" / OWN / module).open("a") as file:
+        file.write("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = call(root, "stop")
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
