@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import time
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flask_modwsgi.config.project import Project
+from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import commands, refusals, requirements
 
@@ -334,6 +336,44 @@ def test_a_warning_about_one_index_hides_no_cause(slug: str, text: str, warning:
     """Another index had the package, or the next request was answered."""
     problem = refusals.reason("Installing requirements.txt", warning + text, Path("setup.log"))
     assert problem.slug == slug
+
+
+@pytest.mark.parametrize(
+    ("wanted", "slug"),
+    [
+        ("soupsieve==4.1.3", "package-for-other-python"),
+        ("soupsieve[x]==4.1.3;", "package-for-other-python"),
+        ("soupsieve==4.1", "package-unknown"),  # not 4.1.3
+        ("soupsieve>=4.1.3", "package-unknown"),
+    ],
+)
+def test_a_version_for_another_python_is_told(
+    wanted: str, slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As pip-compile pins it that runs with another Python than the project does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == "pip-compile" else None)
+    (tmp_path / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.11.2\n")
+    output = (
+        "ERROR: Ignored the following versions that require a different python version: "
+        "3.0.2 Requires-Python >=3.11.5; 4.1.3 Requires-Python >=3.11.5,<4; 5 Requires-Python >=3.12\n"
+        f"ERROR: Could not find a version that satisfies the requirement {wanted} (from x)\n"
+        f"ERROR: No matching distribution found for {wanted} (from x)\n"
+    )
+    python = tmp_path / "bin" / "python"
+    told = refusals.reason("Installing requirements.txt", output, Path("setup.log"), python)
+    assert told.slug == slug
+    if slug == "package-for-other-python":
+        assert told.what.endswith(" needs Python >=3.11.5,<4, and the project has Python 3.11.2.")
+        assert told.remedy[0] == (
+            "python3 -m venv var/uv && var/uv/bin/pip install uv"
+            f" && var/uv/bin/{systems.COMPILE} && ./run setup"
+        )
+        tools = refusals.reason("Installing requirements-dev.txt", output, Path("log"), python)
+        assert f"var/uv/bin/{systems.COMPILE_TOOLS} && ./run setup" in tools.remedy[0]
+    (tmp_path / "requirements.txt").write_text("soupsieve==4.1.3\n")
+    told = refusals.reason("Installing requirements.txt", output, Path("setup.log"), python)
+    assert "${EDITOR:-vi} requirements.txt && ./run setup" in told.remedy
 
 
 def test_a_long_output_is_read_in_no_time() -> None:

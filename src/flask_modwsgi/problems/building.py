@@ -147,6 +147,17 @@ def package_unknown(package: str) -> None:
     """
 
 
+@entry("Installing requirements.txt", "soupsieve==4.1.3", ">=3.11.5", "3.11.2")
+def package_for_other_python(doing: str, package: str, needed: str, version: str) -> Values:
+    """{package} needs Python {needed}, and the project has Python {version}.
+    pip-compile pins versions for the Python that it runs with. uv pins them for every Python from
+    3.11 on. If you need this version of the package, set up the project with another Python.
+    $ {command}
+    $ PYTHON=/path/to/python3 ./run setup
+    """
+    return {"command": systems.pin_for_every_python("requirements-dev.txt" in doing)}
+
+
 @entry("psycopg2==2.9", "fatal error: libpq-fe.h: No such file", Path("var/log/setup.log"))
 def package_unbuildable(package: str, output: str, log: Path) -> None:
     """{package} could not be built.

@@ -131,6 +131,16 @@ def _is_written_by_hand() -> bool:
         return False
 
 
+def pin_for_every_python(are_tools: bool) -> str:
+    """The line that pins what the project lists for every Python, and installs it.
+
+    :param are_tools: Whether that is for ``requirements-dev.txt``.
+    """
+    if not are_tools and _is_written_by_hand():
+        return change_and_setup()
+    return f"{_with_uv(COMPILE_TOOLS if are_tools else COMPILE)} && ./run setup"
+
+
 def dependencies(_: str = "") -> str:
     """Where the project lists its packages."""
     return "requirements.txt" if _is_written_by_hand() else "dependencies in pyproject.toml"

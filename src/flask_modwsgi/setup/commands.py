@@ -116,7 +116,7 @@ def run(
             _end(process)
             raise
     if status != 0:
-        raise refusals.reason(doing, "".join(output), log_file)
+        raise refusals.reason(doing, "".join(output), log_file, Path(command[0]))
 
 
 def _end(process: subprocess.Popen[str]) -> None:

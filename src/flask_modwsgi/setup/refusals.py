@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from .. import problems
+from ..machine import files
 from ..problems.problem import Problem
 
 BUILD_MB = 400  # for a virtual environment, and the bundled Apache's sources beside it
@@ -36,6 +37,8 @@ _UNKNOWN = re.compile(
     r"No matching distribution found for (\S+)"
     r"|Because (\S+) was not found in|Because there is no version of (\S+)"
 )
+# Of all packages that pip has asked for.
+_FOR_OTHER_PYTHON = re.compile(r"[:;] (\S+) Requires-Python ([^;\n]+)")
 _UNBUILT = re.compile(
     r"Failed building (?:wheel|editable) for (\S+)|Could not build wheels for (\S+?),"
     r"|Failed to build '([^']+)' when (?:getting|preparing)"
@@ -52,12 +55,13 @@ _ERROR = re.compile(
 )
 
 
-def reason(doing: str, output: str, log: Path) -> Problem:
+def reason(doing: str, output: str, log: Path, python: Path | None = None) -> Problem:
     """The problem behind a command that failed.
 
     :param doing: What it was for, as the beginning of a sentence: ``Installing Flask``.
     :param output: What it printed; the end of it is enough.
     :param log: Where all of it is kept.
+    :param python: That of the environment, if pip was to install into one.
     """
     if "No space left on device" in output or "Disk quota exceeded" in output:
         return problems.disk_full(log.parent, f"{doing} failed", BUILD_MB)
@@ -77,12 +81,22 @@ def reason(doing: str, output: str, log: Path) -> Problem:
         line = output[: unreachable.end()].count("\n")
         return problems.network_unreachable(doing, output.split("\n")[line].strip())
     if found := _first(_UNKNOWN, output):
+        needed = dict(_FOR_OTHER_PYTHON.findall(output)).get(found.partition("==")[2].rstrip(";"))
+        if needed and (version := _version(python)):
+            return problems.package_for_other_python(doing, found.rstrip(";"), needed, version)
         return problems.package_unknown(found)
     if found := _first(_UNSOLVED, output):
         return problems.requirements_conflict(found)
     if found := _first(_BUILD_FAILED, output):
         return problems.package_unbuildable(found, _errors(output) or _tail(output), log)
     return problems.install_failed(doing, _tail(output), log)
+
+
+def _version(python: Path | None) -> str:
+    """That of an environment's Python, as ``venv`` has recorded it; empty if it has not."""
+    settings = files.text_if_any(python.parents[1] / "pyvenv.cfg") if python else ""
+    found = re.search(r"^version *= *(\S+)", settings, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _unprepared(output: str) -> str:
