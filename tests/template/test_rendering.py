@@ -124,6 +124,29 @@ def test_a_reader_is_done_in_ten_minutes(defaults: Baked) -> None:
     assert sum(len(defaults.read(name).splitlines()) for name in own) <= 450
 
 
+def test_a_clone_with_line_ends_of_windows_runs(defaults: Baked, tmp_path: Path) -> None:
+    """And what ``-e .`` and setup leave is ignored."""
+    folder = shutil.copytree(defaults.path, tmp_path / "project")
+    for name in ("hello_flask.egg-info", ".venv", ".venv.before", "var"):
+        (folder / name).mkdir()
+        (folder / name / "left").touch()
+    env = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    author = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (
+        ["init", "-q", str(folder)],
+        ["-C", str(folder), "add", "."],
+        ["-C", str(folder), *author, "commit", "-q", "-m", "All"],
+        ["-c", "core.autocrlf=true", "clone", "-q", str(folder), str(tmp_path / "clone")],
+    ):
+        subprocess.run(["git", *words], env=env, check=True)
+    clone = tmp_path / "clone"
+    there = {name for name in files(clone) if not name.startswith(".git/")}
+    assert there == files(defaults.path)
+    assert b"\r\n" in (clone / "pyproject.toml").read_bytes()
+    for name in ("run", *(name for name in there if name.startswith("wheels/"))):
+        assert (clone / name).read_bytes() == (folder / name).read_bytes(), name
+
+
 def test_hooks_off_gives_the_same(defaults: Baked, cookies: Cookies, tmp_path: Path) -> None:
     plain = cookiecutter(
         str(ROOT),

@@ -470,6 +470,7 @@ def test_what_is_written(root: Path) -> None:
     assert before.items() <= after.items()
     assert after.keys() - before.keys() == {
         ".env.example",
+        ".gitattributes",
         ".gitignore",
         "blog.wsgi",
         "pyproject.toml",
@@ -522,6 +523,39 @@ def test_what_exists_is_kept_byte_for_byte(root: Path, capsys: pytest.CaptureFix
     ignored = ["git", "-C", str(root), "check-ignore", *after, ".venv", ".env", "var/x"]
     found = subprocess.run(ignored, capture_output=True, text=True).stdout.split("\n")
     assert found == [".venv", ".env", "var/x", ""]
+
+
+def git(folder: Path, *words: str) -> str:
+    """With nothing of this user's own settings."""
+    env = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    done = subprocess.run(["git", *words], cwd=folder, env=env, stdout=subprocess.PIPE, check=True)
+    return done.stdout.decode()
+
+
+def test_a_clone_with_line_ends_of_windows_runs(root: Path, tmp_path: Path) -> None:
+    """Whatever the project says of line ends already; ``-e .`` leaves nothing to commit, either."""
+    project(root, app=OBJECT)
+    (root / "requirements.txt").touch()
+    (root / ".gitattributes").write_bytes(b"* text eol=crlf\r\n*.sh text eol=lf")
+    adopt.adopt(root, None)
+    kept = (root / ".gitattributes").read_bytes()
+    assert kept.startswith(b"* text eol=crlf\r\n*.sh text eol=lf\n")
+    (wheel,) = (root / "wheels").iterdir()
+    wheel.write_bytes(b"PK\0\n\r\n")
+    (root / "my_blog.egg-info").mkdir()
+    (root / "my_blog.egg-info" / "PKG-INFO").touch()
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    assert "egg-info" not in git(root, "ls-files")
+    author = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    git(root, *author, "commit", "-q", "-m", "All")
+    git(tmp_path, "-c", "core.autocrlf=true", "clone", "-q", str(root), "clone")
+    clone = tmp_path / "clone"
+    assert b"\r\n" in (clone / "app.py").read_bytes()
+    assert (clone / "run").read_bytes() == (root / "run").read_bytes()
+    assert (clone / "wheels" / wheel.name).read_bytes() == wheel.read_bytes()
+    adopt.adopt(root, None)
+    assert (root / ".gitattributes").read_bytes() == kept
 
 
 def test_another_application_replaces_no_file(root: Path) -> None:
@@ -591,7 +625,7 @@ def test_each_file_is_named_once(root: Path, capsys: pytest.CaptureFixture[str])
     before = written(root)
     adopt.adopt(root, None)
     output = capsys.readouterr().out
-    made = ["app.wsgi", "run", "pyproject.toml", ".gitignore", "wheels/"]
+    made = ["app.wsgi", "run", "pyproject.toml", ".gitignore", ".gitattributes", "wheels/"]
     assert {name.partition("/")[0] for name in written(root).keys() - before} == {
         name.strip("/") for name in made
     }

@@ -17,13 +17,18 @@ from ..config.project import Project
 from ..machine import files
 from ..problems import systems
 from ..problems.problem import Problem
-from . import applications, declared, environments, own_modules, requirements, wheel_file
+from . import (
+    applications,
+    declared,
+    environments,
+    git_files,
+    own_modules,
+    requirements,
+    wheel_file,
+)
 from .applications import Application
 from .progress import say
 
-IGNORED = (".env", ".venv", ".venv.*", "var/", "__pycache__/")
-# What git's own list for Python ignores, although the wheel belongs to the project.
-KEPT = {"wheels/": "!wheels/", "*.whl": "!wheels/*.whl"}
 # How the tools that people lock their packages with write requirements.txt.
 EXPORTS = {
     "uv.lock": "uv export --no-dev --no-emit-project --format requirements-txt -o requirements.txt",
@@ -85,7 +90,7 @@ def adopt(root: Path, app: str | None) -> int:
     _add_application(root, app)
     _write(run, run_script(), 0o755)
     _write(root / ".env.example", reference.env_example(8000, "/"))
-    _ignore(root / ".gitignore")
+    git_files.extend(root)
     if list((root / "wheels").glob("flask_modwsgi-*.whl")):
         say("kept", "wheels/")
     else:
@@ -284,17 +289,3 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
     say("wrote", path.name)
-
-
-def _ignore(file: Path) -> None:
-    before = files.source(file) if file.exists() else b""
-    lines = before.decode(errors="replace").splitlines()
-    own = () if (file.parent / "instance").exists() else ("instance",)  # what setup makes
-    wanted = [*IGNORED, *own, *(keep for pattern, keep in KEPT.items() if pattern in lines)]
-    missing = [line for line in wanted if line not in lines]
-    if not missing:
-        say("kept", file.name)
-        return
-    gap = "" if before.endswith(b"\n") or not before else "\n"
-    file.write_bytes(before + (gap + "\n".join([*missing, ""])).encode())
-    say("wrote", f"{file.name}: {' '.join(missing)}")
