@@ -467,7 +467,7 @@ def closed(source: Path, target: Path) -> Project:
 
 
 def open_as_told(clone: Project, *names: str) -> None:
-    """All that is closed is in one problem, and one command opens it; before that, the way to it."""
+    """All that is closed is in one problem, and one command opens it."""
     command = 'umask 077; exec ./run "$@"'
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -476,13 +476,10 @@ def open_as_told(clone: Project, *names: str) -> None:
     done = run("setup", "--json")
     told = json.loads(done.stderr.strip().splitlines()[-1])
     assert told["problem"] == "path-unreachable"
-    subprocess.run(told["type"][0], shell=True, check=True, cwd=clone.path)
-    done = run("setup")
-    assert done.returncode == 1
-    for name in names:
-        assert str(clone.path / name) in done.stderr
-    command_line = next(line for line in done.stderr.splitlines() if line.startswith("Type"))
-    subprocess.run(command_line.removeprefix("Type"), shell=True, check=True, cwd=clone.path)
+    for path in (clone.path, *map(clone.path.joinpath, names)):
+        assert f" {path}" in told["what"]
+    (command_line,) = told["type"]
+    subprocess.run(command_line, shell=True, check=True, cwd=clone.path)
     done = run("setup")
     assert done.returncode == 0, done.stderr
 

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from flask_modwsgi import problems
 from flask_modwsgi.config.project import Project
+from flask_modwsgi.doctor import check_environment
+from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.machine import accounts
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import prepare
@@ -217,6 +220,36 @@ def test_all_closed_folders_are_found_at_once(open_folder: Path) -> None:
     assert shlex.split(command).count("chmod") == 3
     subprocess.run(command, shell=True, check=True)
     assert accounts.obstacles(account, paths) == []
+
+
+def test_a_project_that_a_strict_umask_closed_is_opened_at_once(open_folder: Path) -> None:
+    """Its folder and all in it, before there is an environment; each is named once."""
+    if os.geteuid() != 0:
+        pytest.skip("only root serves as another user")
+    root = open_folder / "blog"
+    names = ("blog", "blog/static", "pyproject.toml", "blog.wsgi", "blog/__init__.py")
+    for name in names:
+        place = root / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch() if place.suffix else place.mkdir()
+    (root / "pyproject.toml").write_text('[tool.flask-modwsgi]\napp_name = "blog"\n')
+    for place in (root, *root.rglob("*")):
+        place.chmod(0o700 if place.is_dir() else 0o600)
+    facts = Facts(Project(root))
+    facts.account = accounts.choose("nobody")
+    with pytest.raises(Problem) as refused:
+        check_environment.folder_reach(facts)
+    (command,) = refused.value.remedy
+    chgrp, *chmods = (shlex.split(part)[2:] for part in command.split(" && "))
+    closed = {str(root), *(str(root / name) for name in names)}
+    assert sorted(chgrp) == sorted(closed)
+    assert sorted(chain(*chmods)) == sorted(closed)
+    told = refused.value.what
+    assert told.startswith(f"User nobody cannot list {root} (drwx------), and 5 more.\n")
+    assert len(told.splitlines()) == 1 + len(closed)
+    subprocess.run(command, shell=True, check=True)
+    check_environment.folder_reach(facts)
+    assert accounts.obstacles(facts.account, map(Path, closed)) == []
 
 
 def test_two_wheels_are_no_choice(project: Project) -> None:

@@ -54,14 +54,25 @@ def python(facts: Facts) -> str:
 
 
 def folder_reach(facts: Facts) -> str:
-    """What can be said before there is a ``.venv``."""
-    _refuse_closed(facts.account, [facts.project.root], facts.project)
-    return str(facts.project.root)
+    """What can be said before there is a ``.venv``; with all else that is closed in the folder."""
+    account, project = facts.account, facts.project
+    if obstacles(account, [project.root]):
+        _refuse_closed(account, _needed(account, project), project)
+    return str(project.root)
 
 
 def reach(facts: Facts) -> str:
     """Check the way to everything that the application's user needs."""
     account, project, found = facts.account, facts.project, facts.python
+    _refuse_closed(account, _needed(account, project), project)
+    for part in (project.python, found.path, found.stdlib / "os.py", found.libpython):
+        if obstacle := first_obstacle(account, [part]):
+            raise problems.python_unreachable(account.user, *obstacle, part)
+    return f"{account.user} reaches Python and the project"
+
+
+def _needed(account: Account, project: Project) -> list[Path]:
+    """What the application's user needs of the project."""
     files = [
         project.root,
         project.root / "pyproject.toml",
@@ -74,11 +85,7 @@ def reach(facts: Facts) -> str:
         # A strict umask has closed more, which one command is to open. A closed file besides the
         # package is no problem by itself: it may be one that the application does not need.
         files += _besides(project)
-    _refuse_closed(account, files, project)
-    for part in (project.python, found.path, found.stdlib / "os.py", found.libpython):
-        if obstacle := first_obstacle(account, [part]):
-            raise problems.python_unreachable(account.user, *obstacle, part)
-    return f"{account.user} reaches Python and the project"
+    return files
 
 
 def check_static(account: Account, folder: Path, project: Project) -> None:

@@ -27,6 +27,9 @@ def path_unreachable(user: str, denied: Sequence[tuple[Path, str, str]], root: P
     $ {remedy}
     """
     # Each file or folder with its mode and what the user cannot do with it: enter, list, read.
+    # One that cannot be listed may be among those that cannot be entered, too.
+    listed = {path for path, _, verb in denied if verb == "list"}
+    denied = [one for one in denied if one[2] != "enter" or one[0] not in listed]
     path, mode, verb = denied[0]
     others = f", and {len(denied) - 1} more" if denied[1:] else ""
     rows = [f"{mode} {path}" for path, mode, _ in denied] if denied[1:] else []
