@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -476,9 +477,8 @@ def open_as_told(clone: Project, *names: str) -> None:
     done = run("setup", "--json")
     told = json.loads(done.stderr.strip().splitlines()[-1])
     assert told["problem"] == "path-unreachable"
-    for path in (clone.path, *map(clone.path.joinpath, names)):
-        assert f" {path}" in told["what"]
     (command_line,) = told["type"]
+    assert {str(clone.path / name) for name in ("", *names)} <= set(shlex.split(command_line))
     subprocess.run(command_line, shell=True, check=True, cwd=clone.path)
     done = run("setup")
     assert done.returncode == 0, done.stderr
