@@ -106,11 +106,16 @@ def with_content(name: str, content: bytes) -> Damage:
     return damage
 
 
-@contextmanager
-def half_built(project: Path) -> Iterator[Path]:
-    (package,) = (project / ".venv").glob("lib/python*/site-packages/flask_modwsgi")
-    with without(str(package.relative_to(project)))(project) as found:
-        yield found
+def half_built(name: str) -> Damage:
+    """A part of this package is missing."""
+
+    @contextmanager
+    def damage(project: Path) -> Iterator[Path]:
+        (place,) = (project / ".venv").glob(f"lib/python*/site-packages/{name}")
+        with without(str(place.relative_to(project)))(project) as found:
+            yield found
+
+    return damage
 
 
 @contextmanager
@@ -155,7 +160,9 @@ DAMAGES: dict[str, Damage] = {
     "no .venv": without(".venv"),
     ".venv leads to itself": link_to_itself,
     "no environments": without("var/env"),
-    "a half-built environment": half_built,
+    "a half-built environment": half_built("flask_modwsgi"),
+    "a half-built package": half_built("flask_modwsgi/machine"),
+    "half of what a verb imports": half_built("flask_modwsgi/server/ending.py"),
     "no pyproject.toml": without("pyproject.toml"),
     "a broken pyproject.toml": with_content("pyproject.toml", b"[[[\n"),
     "pyproject.toml as UTF-16": with_content("pyproject.toml", "[tool]".encode("utf-16")),
