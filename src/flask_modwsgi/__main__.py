@@ -19,22 +19,6 @@ if not IS_INSTALLED:
     sys.path[0] = str(PACKAGE.parent)
 
 
-def is_whole() -> bool:
-    """Whether no file is missing or cut short, as far as its installer has recorded them.
-
-    Importing does not tell, because a verb imports the most of what it needs when it is called.
-    """
-    for record in PACKAGE.parent.glob("flask_modwsgi-*.dist-info/RECORD"):
-        for row in record.read_text("utf-8", "replace").splitlines():
-            columns = row.split(",")
-            name, size = columns[0], columns[-1]
-            if name.startswith("flask_modwsgi/") and size.isdigit():
-                file = PACKAGE.parent / name
-                if not file.is_file() or file.stat().st_size < int(size):
-                    return False
-    return True
-
-
 def hand_over() -> None:
     """Go on with the wheel of the project, where ``run`` has called this: it looked at whose that is."""
     wheels = sorted(Path("wheels").glob("flask_modwsgi-*.whl"))
@@ -44,7 +28,9 @@ def hand_over() -> None:
 
 
 try:
-    if IS_INSTALLED and not is_whole():
+    from flask_modwsgi.setup.recorded_files import are_whole
+
+    if not are_whole(PACKAGE.parent):  # in a wheel file, there is nothing recorded
         hand_over()
     from flask_modwsgi.cli.main import run
 except Exception:

@@ -120,6 +120,30 @@ def test_half_made_is_none(project: Project) -> None:
         assert environments.drift(path, {}) == []
 
 
+@pytest.mark.parametrize("left", [None, b"", b"def ru"])
+def test_without_a_file_of_the_package_it_is_built_anew(
+    project: Project, left: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPE, root=str(project.root))
+    environment = made(project, "20261126-010001-42", recipe)
+    monkeypatch.setattr(environments.built, "versions", lambda python: {"flask": "3.1.3"})
+    monkeypatch.setattr(environments, "drift", lambda environment, installed: [])
+    packages = environment / "lib" / "python3.11" / "site-packages"
+    file = packages / "flask_modwsgi" / "main.py"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"def run(): pass\n")
+    (packages / "flask_modwsgi-1.0.dist-info").mkdir()
+    rows = "flask_modwsgi/main.py,sha256=x,16\nflask_modwsgi/main.pyc,,\nother.py,sha256=x,9\n"
+    (packages / "flask_modwsgi-1.0.dist-info" / "RECORD").write_text(rows)
+    project.venv.symlink_to(environment)
+    assert environments.find(Project(project.root), recipe) == environment
+    file.unlink() if left is None else file.write_bytes(left)
+    assert environments.find(Project(project.root), recipe) is None
+    with pytest.raises(Problem) as refused:
+        environments.verify(Project(project.root))
+    assert "files of flask-modwsgi are missing in .venv" in refused.value.what
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("given", ["python", "home", "module"])
 def test_a_setup_of_root_executes_no_environment_of_others(project: Project, given: str) -> None:

@@ -21,7 +21,7 @@ from .. import problems
 from ..config.project import Project
 from ..machine import files, trust
 from ..problems.problem import Problem
-from . import built, interpreters, requirements, wheel_cache
+from . import built, interpreters, recorded_files, requirements, wheel_cache
 from .plan import Plan
 
 _NAME = re.compile(r"\d{8}-\d{6}-\d+")  # of an environment's folder
@@ -121,13 +121,15 @@ def drift(environment: Path, installed: Mapping[str, str]) -> list[str]:
 def verify(project: Project) -> Recipe:
     """Make sure that the environment is still what setup made, without importing from it.
 
-    :raises Problem: it is missing, moved, mounted noexec, or its Python is another one now.
+    :raises Problem: it is missing or not whole, moved, mounted noexec, or its Python is another one.
     """
     made = recorded(project.environment)
     if made is None:
         raise problems.not_set_up("there is no finished .venv")
     if made.root != str(project.root):
         raise problems.project_moved(made.root, project.root)
+    if not _is_whole(project.environment):
+        raise problems.not_set_up("files of flask-modwsgi are missing in .venv")
     if os.statvfs(project.environment).f_flag & getattr(os, "ST_NOEXEC", 0):
         raise problems.mounted_noexec(project.root)
     now = platform.python_version()
@@ -153,11 +155,16 @@ def is_usable(project: Project) -> bool:
 def find(project: Project, wanted: Recipe) -> Path | None:
     """An environment with the recipe `wanted`, if possible the one in use."""
     for path in (project.environment, *sorted(_all(project), reverse=True)):
-        if recorded(path) == wanted and _may_be_executed(path):
+        if recorded(path) == wanted and _may_be_executed(path) and _is_whole(path):
             with contextlib.suppress(OSError, Problem):
                 if not drift(path, built.versions(path / "bin" / "python")):
                     return path
     return None
+
+
+def _is_whole(environment: Path) -> bool:
+    """Whether this package is."""
+    return all(map(recorded_files.are_whole, environment.glob("lib/python*/site-packages")))
 
 
 def interpreter(environment: Path) -> Iterator[Path]:
