@@ -18,7 +18,7 @@ from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.machine import accounts
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import prepare
-from flask_modwsgi.setup import environments
+from flask_modwsgi.setup import built, environments
 from flask_modwsgi.setup.environments import Recipe
 
 RECIPE = Recipe("/srv/blog", "/usr/bin/python3", "3.11.2", "system", "2.4.62", "key", "x", True)
@@ -126,7 +126,7 @@ def test_without_a_file_of_the_package_it_is_built_anew(
 ) -> None:
     recipe = replace(RECIPE, root=str(project.root))
     environment = made(project, "20261126-010001-42", recipe)
-    monkeypatch.setattr(environments.built, "versions", lambda python: {"flask": "3.1.3"})
+    monkeypatch.setattr(built, "versions", lambda python: {"flask": "3.1.3"})
     monkeypatch.setattr(environments, "drift", lambda environment, installed: [])
     packages = environment / "lib" / "python3.11" / "site-packages"
     file = packages / "flask_modwsgi" / "main.py"
