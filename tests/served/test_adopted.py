@@ -296,6 +296,43 @@ def test_code_that_opens_the_settings_itself(adopt: Adopt) -> None:
         service.run("stop")
 
 
+OWN_KEY = """
+import os
+from flask import Flask
+
+app = Flask(__name__)
+app.secret_key = os.environ["SECRET_KEY"]
+
+
+@app.get("/")
+def index():
+    return "its own key"
+"""
+
+
+def test_an_application_with_a_secret_key_of_its_own(adopt: Adopt) -> None:
+    """Its .env is its own, too, and is left as it is; what a start refuses, setup says."""
+    env = f"SECRET_KEY={'k' * 24}\n"
+    project, told = adopt("keyed", {"app.py": OWN_KEY, ".env": env, "requirements.txt": "Flask\n"})
+    file = project.path / ".env"
+    assert "Ready" in told and "Error" not in told
+    assert file.read_text() == env
+    with running(project) as serving:
+        assert ask(f"{serving.url}/").text == "its own key"
+    rows = json.loads(project.call("./run", "doctor", "--json").stdout)["checks"]
+    found = {row["check"]: row["state"] for row in rows}
+    assert (found["secret"], found["application"]) == ("ok", "ok")
+    for weak, slug in (("SECRET_KEY=dev\n", "own-secret-weak"), ("FLASK_DEBUG=1\n", "debug-on")):
+        file.write_text(f"{env}{weak}")
+        done = project.call("./run", "setup")
+        assert done.returncode == 0, done.stderr
+        told = " ".join(done.stdout.split())
+        assert "Ready" not in told and "./run would refuse to start" in told
+        started = project.call("./run", "start")
+        assert started.returncode == 1 and slug in started.stderr
+    assert file.read_text() == f"{env}FLASK_DEBUG=1\n"
+
+
 def test_an_application_may_read_its_settings_itself(adopt: Adopt) -> None:
     project, _ = adopt(
         "reads",

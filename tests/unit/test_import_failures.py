@@ -4,6 +4,7 @@ import errno
 import os
 import pwd
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path

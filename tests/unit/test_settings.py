@@ -503,10 +503,37 @@ def test_a_weak_key_that_wins_over_the_file_is_removed(
     if given is not None:
         monkeypatch.setenv("FLASK_SECRET_KEY", given)
     with pytest.raises(Problem) as refused:
-        safety.refuse_unsafe({"FLASK_SECRET_KEY": given or ""}, file)
+        safety.refuse_unsafe({"FLASK_SECRET_KEY": given or ""})
+        safety.refuse_keyless({}, file, safety.EMPTY)
     assert ("environment variable, which wins over .env" in refused.value.why) == is_removed
     assert (refused.value.remedy == ("unset FLASK_SECRET_KEY && ./run",)) == is_removed
     assert (">> .env" in refused.value.remedy[0]) != is_removed
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "has_file", "slug"),
+    [
+        ("k" * 32, "is an example", True, None),
+        (None, "", False, None),
+        (None, safety.EMPTY, True, "secret-weak"),
+        ("", safety.EMPTY, False, "env-file-missing"),
+        (None, "is an example", True, "own-secret-weak"),
+    ],
+)
+def test_a_key_may_be_the_applications_own(
+    given: str | None, own: str, has_file: bool, slug: str | None, tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    if has_file:
+        file.touch()
+    variables = {} if given is None else {"FLASK_SECRET_KEY": given}
+    found = None
+    try:
+        safety.refuse_unsafe(variables)
+        safety.refuse_keyless(variables, file, own)
+    except Problem as problem:
+        found = problem.slug
+    assert found == slug
 
 
 @pytest.mark.parametrize(

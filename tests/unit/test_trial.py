@@ -200,6 +200,28 @@ def test_what_may_be_an_application_is_not_refused(application: Any) -> None:
     app_profile.of(application)  # asks it, too
 
 
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ({"SECRET_KEY": "k" * 16}, ""),
+        ({"SECRET_KEY": b"k" * 16}, ""),
+        ({"SECRET_KEY": "dev"}, "is an example"),
+        ({"SECRET_KEY": b"short"}, "has only 5 characters"),
+        ({}, ""),  # its own business: Flask then refuses to make a session
+        ({"MAX_CONTENT_LENGTH": 10485761}, "is empty"),  # it reads FLASK_ variables
+        ({"MAX_CONTENT_LENGTH": 10485761, "SECRET_KEY": "k" * 16}, ""),
+    ],
+)
+def test_what_is_wrong_with_a_secret_key_is_told_without_it(
+    config: dict[str, Any], found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLASK_MAX_CONTENT_LENGTH", "10485761")
+    application = Flask(__name__)
+    application.config.from_mapping(config)
+    assert app_profile.of(ProxyFix(application.wsgi_app)).secret == ""  # there is no Flask object
+    assert app_profile.of(application).secret == found
+
+
 ASGI = "async def {}scope, receive, send): ...\n"
 UNSERVABLE = {
     "without return": ("def create_app():\n    pass\n\napplication = create_app()", "None"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..config import safety
+
 # What has no meaning in the places of Apache's configuration where these stand.
 _URL = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 _FOLDER = re.compile(r"[\w/.+@~=, -]+")
@@ -34,6 +36,7 @@ class AppProfile:
     :param sends_by_header: Whether ``USE_X_SENDFILE`` is on.
     :param is_alive_at: The path below the mount point that is asked whether it answers.
     :param websocket: The rule of its first WebSocket, if it has any.
+    :param secret: What is wrong with its secret key, if anything is, see `safety.weakness`.
     """
 
     static_folder: str = ""
@@ -43,6 +46,7 @@ class AppProfile:
     sends_by_header: bool = False
     is_alive_at: str = "/"
     websocket: str = ""
+    secret: str = ""
 
     @property
     def static(self) -> StaticFiles | None:
@@ -121,6 +125,7 @@ def of(served: Any) -> AppProfile:
         sends_by_header=bool(application.config.get("USE_X_SENDFILE")),
         is_alive_at=_LIVE if _LIVE in map(str, rules) else "/",
         websocket=next((str(rule) for rule in rules if rule.websocket), ""),
+        secret=_weakness(application),
     )
 
 
@@ -132,6 +137,18 @@ def _of_blueprints(application: Any) -> Iterator[str]:
             folder = os.path.realpath(blueprint.static_folder)
             if os.path.isdir(folder):
                 yield folder
+
+
+def _weakness(application: Any) -> str:
+    """What is wrong with its secret key. Without one, sessions do not work, which it may do without.
+
+    It reads ``FLASK_SECRET_KEY`` with the other variables of that form.
+    """
+    config = application.config
+    if key := config.get("SECRET_KEY"):
+        return safety.weakness(key) if isinstance(key, str | bytes) else ""
+    reads = str(config.get("MAX_CONTENT_LENGTH")) == os.environ.get("FLASK_MAX_CONTENT_LENGTH")
+    return safety.EMPTY if reads else ""
 
 
 def _note(application: Any, view: Any, folder: str, url: str) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+from ..config import safety
 from ..config.project import Project
 from ..doctor import report as reports
 from ..doctor.checklist import CHECKS, obstacle
@@ -74,6 +75,7 @@ def _begun(facts: Facts, stack: ExitStack) -> Callable[[], str]:
     def loaded() -> str:
         outcome, project = trial.outcome(), facts.project
         profile = import_check.verdict(outcome, project, facts.account, facts.settings)
+        safety.refuse_keyless(facts.variables, project.env_file, profile.secret)
         told = f"{facts.account.user} loads it"
         return Note(f"{told}; {profile.limitation}") if profile.limitation else told
 

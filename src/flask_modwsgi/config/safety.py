@@ -11,24 +11,45 @@ EXAMPLE_SECRETS = {"changeme", "change-me", "secret", "secret-key", "dev", "deve
 SHORTEST_SECRET = 16
 
 
-def refuse_unsafe(given: Mapping[str, str], env_file: Path) -> None:
-    """Refuse what is unsafe in production: a secret key that others can guess, or debugging.
+EMPTY = "is empty"
 
-    :param env_file: Where the key is expected; it may be missing where the environment has a key.
+
+def weakness(secret: str | bytes) -> str:
+    """Why others can guess this secret key; empty where they cannot. It is not repeated."""
+    text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
+    if not text:
+        return EMPTY
+    if text.lower() in EXAMPLE_SECRETS:
+        return "is an example"
+    return f"has only {len(text)} characters" if len(text) < SHORTEST_SECRET else ""
+
+
+def refuse_unsafe(given: Mapping[str, str]) -> None:
+    """Refuse what is unsafe in production: a given secret key that others can guess, or debugging.
 
     https://flask.palletsprojects.com/en/stable/config/#SECRET_KEY, #DEBUG
 
     :raises Problem: it would.
     """
     secret = given.get("FLASK_SECRET_KEY", "")
-    wins_over_file = "FLASK_SECRET_KEY" in os.environ
-    if not secret and not env_file.exists():
-        raise problems.env_file_missing(env_file)
-    if not secret:
-        raise problems.secret_weak("is empty", wins_over_file)
-    if secret.lower() in EXAMPLE_SECRETS:
-        raise problems.secret_weak("is an example", wins_over_file)
-    if len(secret) < SHORTEST_SECRET:
-        raise problems.secret_weak(f"has only {len(secret)} characters", wins_over_file)
+    if secret and (reason := weakness(secret)):
+        raise problems.secret_weak(reason, "FLASK_SECRET_KEY" in os.environ)
     if given.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
         raise problems.debug_on(given["FLASK_DEBUG"])
+
+
+def refuse_keyless(given: Mapping[str, str], env_file: Path, weakness_of_own: str) -> None:
+    """Refuse an application without a secret key, or whose own one others can guess.
+
+    :param env_file: Where the key is expected.
+    :param weakness_of_own: Of the key that the loaded application has, see `weakness`; empty also where
+        it needs none.
+    :raises Problem: ``FLASK_SECRET_KEY`` is not given, and its own is no better.
+    """
+    if given.get("FLASK_SECRET_KEY") or not weakness_of_own:
+        return
+    if weakness_of_own != EMPTY:
+        raise problems.own_secret_weak(weakness_of_own)
+    if not env_file.exists():
+        raise problems.env_file_missing(env_file)
+    raise problems.secret_weak(EMPTY, "FLASK_SECRET_KEY" in os.environ)

@@ -52,8 +52,9 @@ def settings(facts: Facts) -> str:
 
 def secret(facts: Facts) -> str:
     _is_there(facts)
-    safety.refuse_unsafe(facts.variables, facts.project.env_file)
-    return f"{len(facts.variables['FLASK_SECRET_KEY'])} characters"
+    safety.refuse_unsafe(facts.variables)
+    given = facts.variables.get("FLASK_SECRET_KEY")
+    return f"{len(given)} characters" if given else "not given; the application may have its own"
 
 
 def certificate(facts: Facts) -> str | None:

@@ -53,6 +53,16 @@ def secret_weak(reason: str, wins_over_file: bool = False) -> Values:
     }
 
 
+@entry("is an example")
+def own_secret_weak(reason: str) -> None:
+    """The SECRET_KEY in the application's configuration {reason}.
+    Anyone who guesses it can sign in as any user. Take a long random key from the environment instead, as in
+    app.secret_key = os.environ["SECRET_KEY"], and write that into .env. To find where the key is set:
+    $ {find_in_code:(SECRET|secret)_(KEY|key)}
+    $ grep -n SECRET_KEY .env
+    """
+
+
 @entry(Path("/srv/blog/.env"))
 def env_file_missing(file: Path) -> None:
     """FLASK_SECRET_KEY is empty, and there is no {file}.

@@ -38,7 +38,7 @@ def _checked(project: Project, given: Mapping[str, str]) -> Httpd:
     site = launch.for_production(project, logs=project.logs, given=given)
     # Setup shared it with the RUN_USER of that time, who could keep a lock that is still theirs.
     locks.share(project, "server", site.account)
-    return Httpd(import_check.check(site))
+    return Httpd(import_check.check_for_production(site))
 
 
 def _say_what_runs(server: Httpd) -> None:

@@ -37,7 +37,7 @@ _REFERENCE = re.compile(r"""\{%[-+]?\s*(?:extends|include|import|from)\s+["']([^
 
 def serve(project: Project, given: Mapping[str, str]) -> int:
     """Serve as in production."""
-    site = import_check.check(launch.for_production(project, given=given))
+    site = import_check.check_for_production(launch.for_production(project, given=given))
     return _serve(lambda stop: Httpd(site))
 
 

@@ -15,6 +15,7 @@ from .. import problems
 from ..apache import app_profile
 from ..apache.app_profile import AppProfile
 from ..apache.sites import Site
+from ..config import safety
 from ..config.project import Project, all_files
 from ..config.settings import Settings
 from ..doctor import check_environment, check_settings, check_trust, import_failures
@@ -172,6 +173,16 @@ def check(site: Site) -> Site:
     check_settings.check_wsgi_file(site.project.wsgi_file)
     found = verdict(_outcome(site), site.project, site.account, site.settings)
     return replace(site, application=found)
+
+
+def check_for_production(site: Site) -> Site:
+    """`check`, for a server that others can reach.
+
+    :raises Problem: as `verdict`, or the application has no good secret key.
+    """
+    checked = check(site)
+    safety.refuse_keyless(site.environ, site.project.env_file, checked.application.secret)
+    return checked
 
 
 def ask_application(site: Site, given_up: Callable[[], bool] = lambda: False) -> Site:

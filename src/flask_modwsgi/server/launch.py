@@ -73,7 +73,7 @@ def for_production(
     :raises Problem: something is missing, wrong or unsafe.
     """
     site = collect(project, logs=logs, given=given)
-    safety.refuse_unsafe(site.environ, project.env_file)
+    safety.refuse_unsafe(site.environ)
     return site
 
 

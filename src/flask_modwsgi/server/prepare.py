@@ -134,9 +134,13 @@ def _completed(new: Project, account: Account) -> built.Built:
 
 def _say_outcome(plan: Plan, mod_wsgi: str, proof: dict[str, Any], seconds: float) -> None:
     error, notes, apache = proof["error"], proof["notes"], plan.apache
+    refused = proof["refused"]
     print()
     answered = f"in {duration(seconds)}: {proof['answered']}"
-    say("Built" if error else "Ready", textwrap.fill(answered, 71, break_on_hyphens=False))
+    say(
+        "Built" if error or refused else "Ready",
+        textwrap.fill(answered, 71, break_on_hyphens=False),
+    )
     parts = f"mod_wsgi {mod_wsgi}, Python {plan.python.label}"
     say("", f"Apache {apache.version} ({apache.kind}), {parts}")
     if not requirements.are_hashed(plan.project.root / "requirements.txt"):
@@ -145,11 +149,14 @@ def _say_outcome(plan: Plan, mod_wsgi: str, proof: dict[str, Any], seconds: floa
         notes.insert(0, exposed)
     for note in notes:
         say("Note", textwrap.fill(note, 71))
+    if refused:
+        say("Error", textwrap.fill(f"{refused['what']} ./run would refuse to start.", 71))
+        say("Next", "\n".join(refused["type"]))
     if error:
         say("Error", textwrap.fill(error, 71))
         say("Next", "./run dev                             the error in the browser")
         say("", "./run start && ./run logs --errors    or in the log")
-    else:
+    elif not refused:
         say("Next", "./run        serve it        ./run dev    serve and reload")
     say("", f"in {plan.project.root}")
 

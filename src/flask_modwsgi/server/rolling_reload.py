@@ -65,7 +65,7 @@ def _tried(project: Project, root: Path, before: State) -> Site:
     site = replace(launch.for_production(project, before.log_folder, before.given), root=root)
     if changes := restart_reasons.of(before, site):
         raise problems.restart_needed(changes)
-    site = import_check.check(site)
+    site = import_check.check_for_production(site)
     changes = restart_reasons.stale(before, site.application)
     if changes and not processes.mode_of(root).reads_configuration:
         raise problems.restart_needed(changes)

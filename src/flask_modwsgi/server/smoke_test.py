@@ -17,6 +17,7 @@ from ..apache import client, monitoring
 from ..apache.app_profile import StaticFiles
 from ..apache.precompressed import served
 from ..apache.sites import PRODUCTION, Site
+from ..config import safety
 from ..config.project import Project
 from ..doctor import causes, check_page
 from ..doctor.check_places import refusal
@@ -69,11 +70,15 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was requested and answered, the error of the first page if there is one, and notes."""
+    """What was requested and answered, the error of the first page if there is one, and notes.
+
+    :param refused: The `Problem` with which a start would refuse what was served here, if it would.
+    """
 
     answered: str
     error: str
     notes: list[str]
+    refused: dict[str, object] | None = None
 
 
 def prove(project: Project) -> Proof:
@@ -101,7 +106,16 @@ def prove(project: Project) -> Proof:
         notes.append(f"Flask answers for static files, because {application.note}")
     mount_point = urlsplit(server.site.address).path
     answered = ", ".join(f"{mount_point}{path} {status}" for path, status in found.items())
-    return Proof(f"Apache answered {answered}", error, notes)
+    return Proof(f"Apache answered {answered}", error, notes, _refused(server.site))
+
+
+def _refused(site: Site) -> dict[str, object] | None:
+    try:
+        safety.refuse_unsafe(site.environ)
+        safety.refuse_keyless(site.environ, site.project.env_file, site.application.secret)
+    except Problem as problem:
+        return problem.as_dict()
+    return None
 
 
 def _error(server: Httpd, status: int) -> str:
