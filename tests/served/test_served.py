@@ -26,6 +26,7 @@ from serving import (
     with_views,
 )
 
+from flask_modwsgi.logs.writer import LOOP_DEATHS
 from flask_modwsgi.machine import process_table
 
 pytestmark = pytest.mark.slow
@@ -459,6 +460,21 @@ def test_development_can_be_stopped_while_it_reads_a_new_environment(changed: Pr
         os.killpg(serving.process.pid, signal.SIGINT)
         assert serving.process.wait(timeout=20 * patience()) == 0
     assert "restarting" not in serving.log
+
+
+def test_development_recovers_from_an_import_that_hangs(changed: Project) -> None:
+    """Not even a signal gets through to Python then."""
+    wsgi = changed.path / "hello_flask.wsgi"
+    good = wsgi.read_text()
+    endless = "import sys\nprint('is hanging', file=sys.stderr)\nwhile True:\n    pass\n"
+    env = {"STOP_LIMIT": "600"}
+    with put_back(wsgi), running(changed, "dev", env=env) as serving:
+        for number in range(LOOP_DEATHS + 1):  # each is ended, which is no crash loop
+            save(wsgi, f"{endless}# {number}\n")
+            wait_for(lambda seen=number: serving.log.count("is hanging") > seen, 20, "the import")
+        save(wsgi, good)
+        wait_for(lambda: ask(f"{serving.url}/").status == 200, 20, "the page")
+        assert "Problem" not in serving.log
 
 
 def test_werkzeugs_server_in_an_application_under_development(changed: Project) -> None:
