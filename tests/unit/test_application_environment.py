@@ -127,3 +127,30 @@ def test_a_home_that_is_only_read_is_the_data_folder(
     assert home_of(own) == str(tmp_path)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert home_of(own) == str(own.data)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: sudo")
+def test_what_a_login_of_root_has_set_is_not_given_to_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, closed = project(tmp_path / "own"), tmp_path / "closed"
+    closed.mkdir(0o700)
+    names = ["XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "TMPDIR", "TMP"]
+    for name in names:
+        monkeypatch.setenv(name, str(closed))
+    monkeypatch.setenv("TMP", "/tmp")  # everybody's
+    monkeypatch.setenv("DATABASE_URL", str(closed))
+    names.append("DATABASE_URL")
+
+    def given(account: accounts.Account) -> dict[str, str]:
+        facts = Facts(own)
+        facts.account = account
+        environ = launch.environment_of(facts)
+        return {name: environ[name] for name in names if name in environ}
+
+    other = accounts.by_id(65534)
+    kept = {"TMP": "/tmp", "DATABASE_URL": str(closed)}
+    assert given(other) == kept
+    own.env_file.write_text("XDG_CACHE_HOME=/srv/cache\nTMPDIR=/srv/tmp\n")
+    assert given(other) == {**kept, "XDG_CACHE_HOME": "/srv/cache", "TMPDIR": "/srv/tmp"}
+    assert set(given(accounts.by_id(0))) == set(names)

@@ -127,6 +127,12 @@ def obstacles(account: Account, paths: Iterable[Path]) -> list[Obstacle]:
     return found
 
 
+def can_write(account: Account, folder: Path) -> bool:
+    """Whether the account can make files in the folder; not if there is none."""
+    wanted = [(folder, os.W_OK | os.X_OK)]
+    return any(_granted(wanted) if account.is_me else _granted_to(account, wanted))
+
+
 def _permits(status: os.stat_result, account: Account, access: int) -> bool:
     """What the permissions of a file grant (``man 7 path_resolution``)."""
     is_own, in_group = status.st_uid == account.uid, status.st_gid in groups(account)

@@ -20,11 +20,21 @@ from ..config.settings import SETTINGS, WITHHELD, Settings
 from ..doctor import check_places
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
-from ..machine import data_folder, files, oom, trust
+from ..machine import accounts, data_folder, files, oom, trust
 from ..machine.accounts import Account
 
 _AT_START = re.compile(r"MALLOC_|GLIBC_TUNABLES$|PYTHON[A-Z]+$|PYTHON_(CPU_COUNT|GIL)$")
 _LOGIN = ("HOME", "USER", "LOGNAME", "PATH")
+# https://specifications.freedesktop.org/basedir-spec/latest/, and the sockets of a desktop and of SSH.
+_XDG = {f"XDG_{kind}_HOME" for kind in ("CACHE", "CONFIG", "DATA", "STATE")}
+_OF_A_SESSION = {
+    *_XDG,
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "SSH_AUTH_SOCK",
+    "XAUTHORITY",
+}
+_TEMPORARY = ("TMPDIR", "TEMP", "TMP")  # https://docs.python.org/3/library/tempfile.html
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 # In the server root: the variables of the application, for who started the server alone.
 VARIABLES = "variables.json"
@@ -85,11 +95,26 @@ def environment_of(facts: Facts) -> dict[str, str]:
     exported = env_file.exported(facts.project.env_file)
     variables = application_environment(facts.variables, facts.settings, exported)
     variables |= _login(facts.project, facts.account, variables.get("PATH", os.defpath))
-    return variables | {name: facts.written[name] for name in _LOGIN if facts.written.get(name)}
+    foreign = _foreign(facts.account, variables)
+    own = {name: facts.written[name] for name in (*_LOGIN, *foreign) if facts.written.get(name)}
+    return {name: value for name, value in variables.items() if name not in foreign} | own
+
+
+def _foreign(account: Account, variables: Mapping[str, str]) -> set[str]:
+    """The variables that a login of another user has set, with folders that the account cannot use.
+
+    A folder for temporary files may be one for everybody, so it is tried.
+    """
+    if account.is_me:
+        return set()
+    folders = {name: variables[name] for name in _TEMPORARY if name in variables}
+    return _OF_A_SESSION | {
+        name for name, folder in folders.items() if not accounts.can_write(account, Path(folder))
+    }
 
 
 def _login(project: Project, account: Account, path: str) -> dict[str, str]:
-    """The variables that a login sets. If the user changes, none is kept, as in ``su -``.
+    """The variables that a login sets. If the user changes, none is kept, as in ``su -``; see `_foreign`.
 
     An account that only a service has may have a home folder that does not exist, or none.
     """
