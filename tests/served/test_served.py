@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -351,6 +352,10 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         assert len(page()) == len(shown)
         save(views, good + "\nraise SystemExit('enough')\n")
         wait_for(lambda: "SystemExit: enough" in page(), 10, "the exit in the browser")
+        save(views, good + "\nraise KeyboardInterrupt('not by me')\n")
+        wait_for(
+            lambda: "KeyboardInterrupt: not by me" in page(), 10, "the interrupt in the browser"
+        )
         sends = "bp.record(lambda made: made.app.config.update(USE_X_SENDFILE=True))"
         save(views, f"{good}\n{sends}\n")
         wait_for(lambda: "sendfile-on" in page(), 10, "the problem in the browser")
@@ -377,7 +382,8 @@ def test_development_reloads_what_is_saved(changed: Project) -> None:
         wait_for(lambda: "because of beside.py" in serving.log, 10, "a module beside the package")
         beside.unlink()
         assert "ZeroDivisionError" in serving.log
-        assert serving.log.count("SyntaxError: ") == serving.log.count("SystemExit: enough") == 1
+        once = ("SyntaxError: ", "SystemExit: enough", "KeyboardInterrupt: not by me")
+        assert [serving.log.count(words) for words in once] == [1, 1, 1]
         assert "GET / 200" in serving.log
 
 
@@ -468,13 +474,31 @@ def test_development_recovers_from_an_import_that_hangs(changed: Project) -> Non
     good = wsgi.read_text()
     endless = "import sys\nprint('is hanging', file=sys.stderr)\nwhile True:\n    pass\n"
     env = {"STOP_LIMIT": "600"}
+
+    def is_tried_again(times: int) -> bool:
+        return serving.log.count("is hanging") > times
+
     with put_back(wsgi), running(changed, "dev", env=env) as serving:
-        for number in range(LOOP_DEATHS + 1):  # each is ended, which is no crash loop
-            save(wsgi, f"{endless}# {number}\n")
-            wait_for(lambda seen=number: serving.log.count("is hanging") > seen, 20, "the import")
+        for seen in range(LOOP_DEATHS + 1):  # each is ended, which is no crash loop
+            save(wsgi, f"{endless}# {seen}\n")
+            wait_for(partial(is_tried_again, seen), 20, "the import")
         save(wsgi, good)
         wait_for(lambda: ask(f"{serving.url}/").status == 200, 20, "the page")
         assert "Problem" not in serving.log
+
+
+def test_development_waits_for_what_mends_code_that_ends_each_process(changed: Project) -> None:
+    wsgi = changed.path / "hello_flask.wsgi"
+    good = wsgi.read_text()
+    with put_back(wsgi), running(changed, "dev") as serving:
+        save(wsgi, "import os\nos._exit(5)\n")
+        wait_for(lambda: "the next saved file" in serving.log, 30, "the end of a crash loop")
+        assert "exits with status 5" in serving.log
+        save(wsgi, good)
+        wait_for(lambda: serving.log.count("Ctrl-C stops it") == 2, 30, "a restart")
+        assert ask(f"{serving.url}/").status == 200
+        assert serving.log.count("Problem ") == 1
+        assert serving.stop() == 0
 
 
 def test_werkzeugs_server_in_an_application_under_development(changed: Project) -> None:

@@ -5,13 +5,15 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from samples import project
 
+from flask_modwsgi import problems
 from flask_modwsgi.config import time_zone
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor.facts import Facts
@@ -158,3 +160,65 @@ def test_a_time_zone_that_is_saved_in_env_is_taken(
     time_zone.take(served)
     time_zone.give_back()  # the program that takes its place is given what this one was
     assert os.environ.get("TZ") == given
+
+
+class Crashing:
+    """A server whose application dies again and again as long as its file says so."""
+
+    def __init__(self, served: Project, source: Path, acts: list[str]) -> None:
+        self.site = SimpleNamespace(is_development=True, project=served, address="")
+        self.is_running = self.was_stopped = False
+        self._source, self._acts = source, acts
+
+    def start(self, given_up: Callable[[], bool]) -> None:
+        self._acts.append("start")
+        self.is_running = True
+        if "at once" in self._source.read_text():
+            self.refuse_crash_loop()
+
+    def refuse_crash_loop(self) -> None:
+        if "dies" in self._source.read_text():
+            self.is_running = False
+            raise problems.app_exits("exits with status 5", "")
+
+    def kill(self) -> None:
+        self.is_running = False
+
+    def reload(self) -> None:
+        self._acts.append("reload")
+
+    def stop(self, grace: float | None) -> None:
+        self._acts.append("stop")
+
+
+def test_code_that_dies_again_and_again_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The problem is told once for each server that was started, and the next save starts another."""
+    served, source = project(tmp_path), tmp_path / "app.py"
+    source.write_text("good")
+    texts = iter(["good, too", "dies", "", "", "dies at once", "", "good again"])
+    acts: list[str] = []
+
+    class Saved(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            text = next(texts, None)
+            if text is None:
+                self.set()
+            elif text:
+                source.write_text(text)
+                acts.append(f"save {text}")
+            return self.is_set()
+
+    monkeypatch.setattr(foreground, "_stop_requested", Saved)
+    monkeypatch.setattr(foreground, "say_where", lambda server: None)
+    monkeypatch.setattr(Crashing, "log_style", "json", raising=False)
+    code = foreground._serve(
+        lambda stop: Crashing(served, source, acts),  # type: ignore[arg-type, return-value]
+        lambda: [source],
+        grace=0,
+    )
+    assert code == 0
+    expected = ["start", "save good, too", "reload", "save dies", "start", "save dies at once"]
+    assert acts == [*expected, "start", "save good again", "start", "stop"]
+    assert capfd.readouterr().err.count("Problem  app-exits") == 3

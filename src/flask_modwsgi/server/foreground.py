@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -87,27 +88,31 @@ def _serve(
     stop = _stop_requested()
     server = make(stop)
     project = server.site.project
+    is_down = False
     try:
         _announce(server, stop)
-        while server.is_running and not stop.wait(0.5):
+        while (is_down or server.is_running) and not stop.wait(0.5):
             if server.site.is_development and _has_new_environment(project):
                 break
-            server.refuse_crash_loop()
+            if not is_down:
+                is_down = _is_ended(server, server.refuse_crash_loop)
             before, seen = seen, set(_files(watched()))
             saved = sorted({path for path, *_ in before ^ seen})
-            if project.env_file in saved:
+            if project.env_file in saved or (is_down and saved):
                 renewed = _renewed(make, stop)
                 if renewed and not stop.is_set():
-                    say("restarting, because .env was saved")
-                    server.stop(grace)
+                    say(f"restarting, because of {_named(saved, project)}")
+                    if not is_down:
+                        server.stop(grace)
                     server = renewed
-                    _announce(server, stop)
+                    is_down = _is_ended(server, partial(_announce, server, stop))
             elif saved:
                 say(f"reloading, because of {_named(saved, project)}")
                 server.reload()
     finally:
         systemd.notify("STOPPING=1")
-        server.stop(grace)
+        if not is_down:
+            server.stop(grace)
     if stop.is_set():
         return 0
     if server.site.is_development and _has_new_environment(project):
@@ -119,6 +124,23 @@ def _serve(
         say("stopped by another command")
         return 0
     raise server.failure("Apache ended unexpectedly.")
+
+
+def _is_ended(server: Httpd, act: Callable[[], None]) -> bool:
+    """Whether `act` has failed and the server is ended, which the next file that a developer saves may mend.
+
+    :raises Problem: it has failed, and no file is waited for.
+    """
+    try:
+        act()
+        return False
+    except Problem as problem:
+        if not server.site.is_development:
+            raise
+        server.kill()
+        tell(problem, as_json=False)
+        say("the next saved file starts it again; Ctrl-C ends ./run dev")
+        return True
 
 
 def _has_new_environment(project: Project) -> bool:

@@ -46,7 +46,7 @@ def load(wsgi_file: Path) -> Any:
         if app_profile.of(application).sends_by_header:
             raise problems.sendfile_on()
         return application
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         reason, began = error, error.__traceback__
         while began and began.tb_frame.f_code.co_filename != str(wsgi_file):
             began = began.tb_next
@@ -57,7 +57,9 @@ def load(wsgi_file: Path) -> Any:
         environ["wsgi.errors"] = io.StringIO()  # the log has had it
         if isinstance(reason, Exception):
             raise reason.with_traceback(began)  # each raise adds to it
-        raise RuntimeError("The application calls sys.exit() when it is loaded.") from reason
+        is_exit = isinstance(reason, SystemExit)
+        does = "calls sys.exit()" if is_exit else f"raises {type(reason).__name__}"
+        raise RuntimeError(f"The application {does} when it is loaded.") from reason
 
     return broken
 
