@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TEMPLATE
-from samples import complete_python, me
+from samples import complete_python, me, project
 
 from flask_modwsgi import problems
 from flask_modwsgi.config.project import Project
@@ -142,6 +142,41 @@ def test_run_takes_the_newest_python_beside_an_old_one(tmp_path: Path) -> None:
         [tmp_path / "run", "setup"], env=env, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "setup"
+
+
+@pytest.mark.parametrize(
+    ("called", "target", "folder"),
+    [
+        ("blog", "releases/1/run", "releases/1"),
+        ("blog", "{}/releases/1/run", "releases/1"),
+        ("blog", "current/run", "current"),
+        ("current/run", None, "current"),
+        ("releases/1/run", "../shared/run", "releases/1"),  # the project's own script is a link
+    ],
+)
+def test_run_may_be_called_through_a_link(
+    tmp_path: Path, called: str, target: str | None, folder: str
+) -> None:
+    """The path through a link to the folder stays as it is: it may lead to another release later."""
+    project(tmp_path / "releases/1")
+    wheel = tmp_path / "releases/1/wheels/flask_modwsgi-1-py3-none-any.whl"
+    script, fake = tmp_path / "releases/1/run", tmp_path / "bin/python3"
+    for file in (wheel, fake, tmp_path / "releases/shared/run"):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    for file in (script, tmp_path / "releases/shared/run"):
+        shutil.copy(TEMPLATE / "run", file)
+    fake.write_text('#!/bin/sh\necho "$PWD"\n')
+    fake.chmod(0o755)
+    (tmp_path / "current").symlink_to("releases/1")
+    if target:
+        (tmp_path / called).unlink(missing_ok=True)
+        (tmp_path / called).symlink_to(target.format(tmp_path))
+    env = {"PATH": f"{fake.parent}:{os.environ['PATH']}", "CDPATH": str(tmp_path / "releases")}
+    done = subprocess.run(
+        [f"./{called}", "setup"], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == (f"{tmp_path / folder}\n" * 2, "")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away; run it as root")
