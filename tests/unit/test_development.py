@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -14,9 +15,12 @@ import pytest
 from samples import project
 
 from flask_modwsgi import problems
+from flask_modwsgi.apache import modes, processes
 from flask_modwsgi.config import time_zone
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor.facts import Facts
+from flask_modwsgi.machine import process_table
+from flask_modwsgi.machine.process_table import Process
 from flask_modwsgi.server import foreground, import_check, launch
 
 SYSTEM = subprocess.check_output(["date", "+%z"], env={"PATH": os.defpath}, text=True).strip()
@@ -166,7 +170,7 @@ class Crashing:
     """A server whose application dies again and again as long as its file says so."""
 
     def __init__(self, served: Project, source: Path, acts: list[str]) -> None:
-        self.site = SimpleNamespace(is_development=True, project=served, address="")
+        self.site = SimpleNamespace(is_development=True, project=served, root=None, address="")
         self.is_running = self.was_stopped = False
         self._source, self._acts = source, acts
 
@@ -183,9 +187,6 @@ class Crashing:
 
     def kill(self) -> None:
         self.is_running = False
-
-    def reload(self) -> None:
-        self._acts.append("reload")
 
     def stop(self, grace: float | None) -> None:
         self._acts.append("stop")
@@ -212,6 +213,7 @@ def test_code_that_dies_again_and_again_is_waited_for(
 
     monkeypatch.setattr(foreground, "_stop_requested", Saved)
     monkeypatch.setattr(foreground, "say_where", lambda server: None)
+    monkeypatch.setattr(foreground, "_reload", lambda root: acts.append("reload"))
     monkeypatch.setattr(Crashing, "log_style", "json", raising=False)
     code = foreground._serve(
         lambda stop: Crashing(served, source, acts),  # type: ignore[arg-type, return-value]
@@ -222,3 +224,24 @@ def test_code_that_dies_again_and_again_is_waited_for(
     expected = ["start", "save good, too", "reload", "save dies", "start", "save dies at once"]
     assert acts == [*expected, "start", "save good again", "start", "stop"]
     assert capfd.readouterr().err.count("Problem  app-exits") == 3
+
+
+@pytest.mark.parametrize("mode", ["daemon", "embedded"])
+def test_a_process_that_still_loads_is_ended_at_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Perhaps its import hangs. Apache itself never is, and what was ended so is no crash."""
+    parent, ready, loading = (
+        Process(pid, "", 1, 1, 0, ("apache2",), 0.0, 0, 0.0) for pid in (1, 2, 3)
+    )
+    sent: list[tuple[int, int]] = []
+    (tmp_path / "environment.json").write_text("{}")
+    os.utime(tmp_path / "environment.json", (1, 1))
+    steps = modes.of(mode).steps(parent, [ready, loading])
+    monkeypatch.setattr(processes, "steps", lambda root: steps)
+    monkeypatch.setattr(processes, "is_ready", lambda one, root: one == ready)
+    monkeypatch.setattr(process_table, "send", lambda one, number: sent.append((one.pid, number)))
+    foreground._reload(tmp_path)
+    asked = {"daemon": 2, "embedded": 1}[mode]
+    assert sorted(sent) == sorted([(asked, modes.REPLACE), (3, signal.SIGKILL)])
+    assert (tmp_path / "environment.json").stat().st_mtime > 1

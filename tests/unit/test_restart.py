@@ -1,7 +1,5 @@
 """What a restart tries before it stops anything, and what is said of the server after a failure."""
 
-import os
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,11 +11,11 @@ from typing import Any
 import pytest
 from samples import me, project
 
-from flask_modwsgi.apache import modes, neighbours, processes, server_root, state
+from flask_modwsgi.apache import neighbours, processes, server_root, state
 from flask_modwsgi.apache.sites import PRODUCTION, Site
 from flask_modwsgi.apache.state import State
 from flask_modwsgi.config import settings
-from flask_modwsgi.machine import installation, process_table
+from flask_modwsgi.machine import installation
 from flask_modwsgi.machine.process_table import Process
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import background, still_serving
@@ -187,25 +185,3 @@ def test_where_nothing_ran_nothing_is_told(
     with pytest.raises(ZeroDivisionError), still_serving.told(project(tmp_path)):
         raise ZeroDivisionError
     assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize("mode", ["daemon", "embedded"])
-def test_a_process_that_still_loads_is_ended_at_a_reload(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
-) -> None:
-    """Perhaps its import hangs. Apache itself never is, and what was ended so is no crash."""
-    parent, ready, loading = (
-        Process(pid, "", 1, 1, 0, ("apache2",), 0.0, 0, 0.0) for pid in (1, 2, 3)
-    )
-    sent: list[tuple[int, int]] = []
-    (tmp_path / "environment.json").write_text("{}")
-    os.utime(tmp_path / "environment.json", (1, 1))
-    steps = modes.of(mode).steps(parent, [ready, loading])
-    monkeypatch.setattr(processes, "steps", lambda root: steps)
-    monkeypatch.setattr(processes, "is_ready", lambda one, root: one == ready)
-    monkeypatch.setattr(process_table, "send", lambda one, number: sent.append((one.pid, number)))
-    served: Any = SimpleNamespace(site=SimpleNamespace(root=tmp_path))
-    Httpd.reload(served)
-    asked = {"daemon": 2, "embedded": 1}[mode]
-    assert sorted(sent) == sorted([(asked, modes.REPLACE), (3, signal.SIGKILL)])
-    assert (tmp_path / "environment.json").stat().st_mtime > 1

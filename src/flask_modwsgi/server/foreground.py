@@ -12,12 +12,13 @@ from pathlib import Path
 from types import FrameType
 
 from .. import problems, systemd
-from ..apache import monitoring
+from ..apache import modes, monitoring, processes
 from ..apache.sites import DEVELOPMENT
 from ..config import env_file, mistakes, time_zone
 from ..config.project import Project, walked
 from ..doctor import check_page, check_trust
 from ..logs import events, rendering
+from ..machine import process_table
 from ..machine.files import text_if_any
 from ..problems.problem import Problem, tell
 from ..tls import acme, local_certificate
@@ -108,7 +109,7 @@ def _serve(
                     is_down = _is_ended(server, partial(_announce, server, stop))
             elif saved:
                 say(f"reloading, because of {_named(saved, project)}")
-                server.reload()
+                _reload(server.site.root)
     finally:
         systemd.notify("STOPPING=1")
         if not is_down:
@@ -124,6 +125,22 @@ def _serve(
         say("stopped by another command")
         return 0
     raise server.failure("Apache ended unexpectedly.")
+
+
+def _reload(root: Path) -> None:
+    """Replace every process of the application by one that loads it again.
+
+    One that is still loading it, perhaps without end, has no request to finish. That it is killed is no
+    crash: what died before `environment.json` was touched does not count.
+    """
+    with suppress(OSError):
+        os.utime(root / "environment.json")
+    for step in processes.steps(root):
+        loading = [one for one in step.replaced if not processes.is_ready(one, root)]
+        if step.asked not in loading:
+            process_table.send(step.asked, modes.REPLACE)
+        for one in loading:
+            process_table.send(one, signal.SIGKILL)
 
 
 def _is_ended(server: Httpd, act: Callable[[], None]) -> bool:

@@ -13,7 +13,6 @@ from .. import problems
 from ..apache import (
     configuration,
     content_types,
-    modes,
     precompressed,
     processes,
     server_root,
@@ -249,22 +248,6 @@ class Httpd:
         if self.site.is_temporary and own and problem.slug == "port-in-use":
             return problems.listen_twice(self.site.project.root / own)
         return problem
-
-    def reload(self) -> None:
-        """Replace every process of the application by one that loads it again.
-
-        One that is still loading it, perhaps without end, has no request to finish. That it is killed is
-        no crash: what died before `environment.json` was touched does not count.
-        """
-        root = self.site.root
-        with contextlib.suppress(OSError):
-            os.utime(root / "environment.json")
-        for step in processes.steps(root):
-            loading = [one for one in step.replaced if not processes.is_ready(one, root)]
-            if step.asked not in loading:
-                process_table.send(step.asked, modes.REPLACE)
-            for one in loading:
-                process_table.send(one, signal.SIGKILL)
 
     def stop(self, grace: float | None = None) -> None:
         """Let requests under way finish for `grace` seconds (``STOP_LIMIT``), then end Apache."""
