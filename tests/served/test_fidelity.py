@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 from collections.abc import Iterator
 from email.message import Message
 from http.client import HTTPConnection, IncompleteRead
@@ -32,6 +33,20 @@ def breaks() -> Response:
         raise KeyError("late")
 
     return Response(pieces())
+
+
+@bp.get("/short/<kind>")
+def short(kind: str) -> Response:
+    # Half of what its length promises.
+
+    def pieces():
+        yield "first"
+        raise KeyError("late, too")
+
+    made = {"raises": pieces, "iterator": lambda: iter(["first"]), "list": lambda: ["first"]}
+    answer = Response(made[kind]())
+    answer.headers["Content-Length"] = "10"
+    return answer
 
 
 @bp.get("/waits")
@@ -163,6 +178,23 @@ def test_a_stream_that_fails_breaks_off(service: Service) -> None:
     assert broken.value.partial == b"first"
     connection.close()
     wait_for(lambda: "KeyError: 'late'" in log(service), 5, "the log")
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+@pytest.mark.parametrize("kind", ["raises", "iterator", "list"])
+def test_the_next_answer_is_not_taken_for_the_rest_of_one(
+    service: Service, kind: str, version: str
+) -> None:
+    """Also where it has a length, which promises more than comes."""
+    place = urlsplit(service.url)
+    ask_for = f"GET {{}} {version}\r\nHost: {place.netloc}\r\nConnection: keep-alive\r\n\r\n"
+    with socket.create_connection((place.hostname, place.port), 60 * patience()) as client:
+        # Both at once, so that it does not matter how long an idle connection is kept.
+        client.sendall((ask_for.format(f"/short/{kind}") + ask_for.format("/health/live")).encode())
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"\r\nContent-Length: 10\r\n" in head + b"\r\n"
+    assert body == b"first"
 
 
 @pytest.mark.parametrize("end", ["a signal", "a reload"])

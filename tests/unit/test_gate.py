@@ -380,6 +380,64 @@ def test_an_answer_that_is_one_piece_is_made_at_once(tmp_path: Path) -> None:
     assert len(ends) == 2
 
 
+PARTS = {
+    "a generator": lambda: (piece for piece in (b"12", b"345")),
+    "an iterator": lambda: iter([b"12345"]),
+    "a list": lambda: [b"12", b"345"],
+    "one piece": lambda: [b"12345"],
+    "nothing": lambda: [],
+}
+
+
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+@pytest.mark.parametrize("name", PARTS)
+def test_an_answer_that_may_be_shorter_than_it_says_ends_the_connection(
+    name: str, kind: Any, tmp_path: Path
+) -> None:
+    """A client would wait for the rest, and take the next answer for it."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response(environ["HTTP_STATUS"], [("Content-Length", "10")])
+        return PARTS[name]()
+
+    made = gate_of(application, 1, LIMIT, tmp_path, kind=kind)
+
+    def headers(protocol: str, status: str = "200 OK", **more: str) -> list[tuple[str, str]]:
+        told: list[Any] = []
+        environ = EnvironBuilder("/", headers={"Status": status}).get_environ()
+        environ |= {"SERVER_PROTOCOL": protocol, "mod_wsgi.process_group": "shop"} | more
+        answer: Any = made(environ, lambda *words: told.append(words))
+        assert b"".join(answer) == (b"" if name == "nothing" else b"12345")
+        getattr(answer, "close", lambda: None)()
+        return list(told[0][1])
+
+    declared = ("Content-Length", "10")
+    for protocol in ("HTTP/1.1", "HTTP/1.0"):
+        assert headers(protocol) == [declared, ("Connection", "close")]
+    assert headers("HTTP/2.0") == [declared]  # which has no such header
+    for status in ("204 NO CONTENT", "304 NOT MODIFIED"):
+        assert headers("HTTP/1.1", status) == [declared]
+    assert headers("HTTP/1.1", IS_HEAD="1") == [declared]
+
+
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_an_answer_that_is_complete_keeps_the_connection(kind: Any, tmp_path: Path) -> None:
+    answers = {
+        "/one": [b"12345"],
+        "/two": [b"12", b"345"],
+        "/tuple": (b"12", b"345"),
+        "/more": [b"12345", b"67"],
+    }
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "5")])
+        return answers[environ["PATH_INFO"]]
+
+    made = gate_of(application, 1, LIMIT, tmp_path, kind=kind)
+    for path, pieces in answers.items():
+        assert sent(made, path) == ([("200 OK", [("Content-Length", "5")])], list(pieces))
+
+
 def test_a_stream_is_made_in_the_thread_that_began_it_and_takes_no_place(tmp_path: Path) -> None:
     threads, ends = [], []
 

@@ -112,13 +112,13 @@ class Gate:
                 return self._without_file(work, name, start_response)
             headers = _for_apache(headers, status, environ)
         answer = work.answer
-        if isinstance(answer, Stream | Pieces) and work.length is None:
-            if "IS_HEAD" in environ:
+        if "IS_HEAD" in environ:
+            if isinstance(answer, Stream | Pieces) and work.length is None:
                 # Nothing of it would be sent, so Apache would not notice that the client has gone.
                 answer.close()
                 answer = ()
-            else:
-                answer, headers = _breakable(answer, headers, environ)
+        elif _may_be_short(answer, work.length) and not status.startswith(("1", "204", "304")):
+            answer, headers = _breakable(answer, headers, environ, work.length)
         start_response(status, headers)
         return answer
 
@@ -178,15 +178,24 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     return gate
 
 
+def _may_be_short(answer: Iterable[bytes], length: int | None) -> bool:
+    """Whether it may end before a client has what its headers promise."""
+    if isinstance(answer, list):
+        return length is not None and sum(map(len, answer)) < length
+    return isinstance(answer, Stream | Pieces)
+
+
 def _breakable(
-    answer: Stream | Pieces, headers: Headers, environ: dict[str, Any]
+    answer: Any, headers: Headers, environ: dict[str, Any], length: int | None
 ) -> tuple[Iterable[bytes], Headers]:
-    """An answer without a length, so that a client sees whether it broke off."""
-    if environ["SERVER_PROTOCOL"] != "HTTP/1.1":
+    """The same, so that a client sees whether it broke off."""
+    protocol: str = environ["SERVER_PROTOCOL"]
+    if not protocol.startswith("HTTP/1."):
         return answer, headers
-    # Otherwise the client waits until Apache closes the connection.
+    # Otherwise the client waits until Apache closes the connection, or takes the next answer for the rest.
     headers = [*headers, ("Connection", "close")]
-    if not environ.get("mod_wsgi.process_group"):  # in embedded mode Apache does the rest
+    is_embedded = not environ.get("mod_wsgi.process_group")  # there, Apache does the rest
+    if is_embedded or length is not None or protocol == "HTTP/1.0":
         return answer, headers
     return chunks(answer), [*headers, ("Transfer-Encoding", "chunked")]
 

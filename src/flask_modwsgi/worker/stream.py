@@ -119,7 +119,7 @@ def made(
     length: Callable[[], int | None],
     are_events: bool = False,
 ) -> Iterable[bytes]:
-    """The whole answer of a WSGI application where that is known to be one piece, or `Pieces`.
+    """The whole answer of a WSGI application where that is there or known to be one piece, or `Pieces`.
 
     The first of server-sent events may be long in coming, so nothing waits for it here.
 
@@ -131,10 +131,11 @@ def made(
     if are_events:
         return Pieces(pieces, close, are_events)
     known: list[bytes] = []
+    is_there = type(answer) in (list, tuple) and length() is not None
     try:
         for piece in pieces:
             known.append(piece)
-            if len(known) > 1 or len(piece) != length():
+            if not is_there and (len(known) > 1 or len(piece) != length()):
                 return Pieces(itertools.chain(known, pieces), close)
     except BaseException:
         close()
