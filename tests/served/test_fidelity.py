@@ -84,6 +84,17 @@ def hops() -> tuple:
     return "hello", {"Transfer-Encoding": "chunked", "Keep-Alive": "timeout=99"}
 
 
+@bp.get("/named")
+def named() -> tuple:
+    return "hello", {
+        "Connection": "close, X-Hop , Content-Length",
+        "X-Hop": "1",
+        "Proxy-Connection": "keep-alive",
+        "Trailer": "X-Sum",
+        "X-Kept": "2",
+    }
+
+
 @bp.get("/moved")
 def moved() -> tuple:
     return "own page", {"Location": "/health/live"}
@@ -269,6 +280,16 @@ def test_what_only_apache_may_say_is_dropped(service: Service) -> None:
     assert "Keep-Alive" not in answer.headers
     assert "timeout=99" not in str(answer.headers)
     told = "only Apache may say: Keep-Alive, Transfer-Encoding"
+    wait_for(lambda: told in log(service), 5, "the log")
+
+
+def test_what_the_application_names_as_of_its_connection_is_dropped(service: Service) -> None:
+    """RFC 9110, 7.6.1."""
+    answer = ask(f"{service.url}/named")
+    assert (answer.status, answer.text, answer.headers["X-Kept"]) == (200, "hello", "2")
+    assert not {"X-Hop", "Proxy-Connection", "Trailer"} & set(answer.headers)
+    assert answer.headers["Content-Length"] == "5"
+    told = "only Apache may say: Connection, Proxy-Connection, Trailer, X-Hop"
     wait_for(lambda: told in log(service), 5, "the log")
 
 

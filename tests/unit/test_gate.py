@@ -171,6 +171,42 @@ def test_a_file_for_another_server(
     assert (answer.status_code, answer.headers[name]) == (200, "/srv/shop/secret.pdf")
 
 
+@pytest.mark.parametrize(
+    ("headers", "dropped"),
+    [
+        ([("Proxy-Connection", "keep-alive")], {"Proxy-Connection"}),
+        ([("trailer", "X-Sum")], {"trailer"}),
+        (
+            [
+                ("Connection", "close, x-hop"),
+                ("connection", "X-More,"),
+                ("X-Hop", "1"),
+                ("X-More", "1"),
+            ],
+            {"Connection", "connection", "X-Hop", "X-More"},
+        ),
+        ([("Connection", "X-Kept2, content-length")], {"Connection"}),  # the length is the answer's
+        ([("Keep-Alive", "timeout=9"), ("TE", "gzip"), ("Status", "404 Not Found")], None),
+    ],
+)
+def test_headers_of_a_connection_stay_here(
+    headers: gate.Headers,
+    dropped: set[str] | None,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kept = [("X-Kept", "2"), ("Content-Length", "1")]
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [*headers, *kept])
+        return [b"x"]
+
+    told, _ = sent(gate_of(application, 1, LIMIT, tmp_path), "/")
+    assert told == [("200 OK", kept)]
+    names = ", ".join(sorted(dropped or {name for name, _ in headers}))
+    assert f"which only Apache may say: {names}\n" in caplog.text
+
+
 def test_the_body_is_complete_before_there_is_a_place(application: Flask, tmp_path: Path) -> None:
     made = gate_of(application, 1, LIMIT, tmp_path)
     size = gate.IN_MEMORY + 1

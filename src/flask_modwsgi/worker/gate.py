@@ -27,9 +27,8 @@ from ..machine.capacity import place_wait
 from . import app_logging, runner
 from .places import Places
 from .pool import Pool
-from .stream import Pieces, Stream, chunks
+from .stream import Headers, Pieces, Stream, breakable, may_be_short
 
-Headers = list[tuple[str, str]]
 _NO_SENDFILE = (
     "%s %s has the header %s, for a server that sends that file; this one does not."
     " flask.send_file() sends it without USE_X_SENDFILE"
@@ -43,6 +42,8 @@ _LIMITS = {
 }
 _NO_ROOM = "%s %s got a 507: its body cannot be written to a temporary file: %s"
 _TOO_SLOW = "%s %s reached RequestReadTimeout: the client sent its body too slowly, or stopped"
+# Beside those that wsgiref knows: CGI's, and more of https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1.
+_FOR_CONNECTION = {"status", "proxy-connection", "trailer"}
 IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
 
 
@@ -117,8 +118,8 @@ class Gate:
                 # Nothing of it would be sent, so Apache would not notice that the client has gone.
                 answer.close()
                 answer = ()
-        elif _may_be_short(answer, work.length) and not status.startswith(("1", "204", "304")):
-            answer, headers = _breakable(answer, headers, environ, work.length)
+        elif may_be_short(answer, work.length) and not status.startswith(("1", "204", "304")):
+            answer, headers = breakable(answer, headers, environ, work.length)
         start_response(status, headers)
         return answer
 
@@ -178,28 +179,6 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     return gate
 
 
-def _may_be_short(answer: Iterable[bytes], length: int | None) -> bool:
-    """Whether it may end before a client has what its headers promise."""
-    if isinstance(answer, list):
-        return length is not None and sum(map(len, answer)) < length
-    return isinstance(answer, Stream | Pieces)
-
-
-def _breakable(
-    answer: Any, headers: Headers, environ: dict[str, Any], length: int | None
-) -> tuple[Iterable[bytes], Headers]:
-    """The same, so that a client sees whether it broke off."""
-    protocol: str = environ["SERVER_PROTOCOL"]
-    if not protocol.startswith("HTTP/1."):
-        return answer, headers
-    # Otherwise the client waits until Apache closes the connection, or takes the next answer for the rest.
-    headers = [*headers, ("Connection", "close")]
-    is_embedded = not environ.get("mod_wsgi.process_group")  # there, Apache does the rest
-    if is_embedded or length is not None or protocol == "HTTP/1.0":
-        return answer, headers
-    return chunks(answer), [*headers, ("Transfer-Encoding", "chunked")]
-
-
 def _names_a_file(headers: Headers) -> str:
     """The header that a proxy may understand, but otherwise the client would get, with nothing else."""
     return next((name for name, _ in headers if name.lower() in runner.SENDFILE), "")
@@ -209,9 +188,12 @@ def _for_apache(headers: Headers, status: str, environ: dict[str, Any]) -> Heade
     """Headers of the application without what Apache would take for its own.
 
     ``Status`` would change that of the answer, and a path in ``Location`` have another page answer.
+    What the application's ``Connection`` names is of a connection of its own.
     https://www.rfc-editor.org/rfc/rfc3875#section-6.2
     """
-    apart = {name for name, _ in headers if is_hop_by_hop(name) or name.lower() == "status"}
+    named = ",".join(value for name, value in headers if name.lower() == "connection").lower()
+    others = _FOR_CONNECTION | set(map(str.strip, named.split(","))) - {"content-length"}
+    apart = {name for name, _ in headers if is_hop_by_hop(name) or name.lower() in others}
     if dropped := sorted(apart):
         told = ", ".join(dropped)
         app_logging.LOGGER.warning("dropped from the answer, which only Apache may say: %s", told)

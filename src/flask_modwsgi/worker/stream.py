@@ -16,6 +16,7 @@ from . import native
 HEARTBEAT = 10
 # Browsers ignore it. https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes
 COMMENT = b":\n\n"
+Headers = list[tuple[str, str]]
 _BETWEEN_EVENTS = (b"\n\n", b"\r\n\r\n")
 
 
@@ -105,6 +106,28 @@ def chunks(pieces: Stream | Pieces) -> Pieces:
         yield b"0\r\n\r\n"
 
     return Pieces(framed(), pieces.close)
+
+
+def may_be_short(answer: Iterable[bytes], length: int | None) -> bool:
+    """Whether it may end before a client has what its headers promise."""
+    if isinstance(answer, list):
+        return length is not None and sum(map(len, answer)) < length
+    return isinstance(answer, Stream | Pieces)
+
+
+def breakable(
+    answer: Any, headers: Headers, environ: dict[str, Any], length: int | None
+) -> tuple[Iterable[bytes], Headers]:
+    """The same, so that a client sees whether it broke off."""
+    protocol: str = environ["SERVER_PROTOCOL"]
+    if not protocol.startswith("HTTP/1."):
+        return answer, headers
+    # Otherwise the client waits until Apache closes the connection, or takes the next answer for the rest.
+    headers = [*headers, ("Connection", "close")]
+    is_embedded = not environ.get("mod_wsgi.process_group")  # there, Apache does the rest
+    if is_embedded or length is not None or protocol == "HTTP/1.0":
+        return answer, headers
+    return chunks(answer), [*headers, ("Transfer-Encoding", "chunked")]
 
 
 def _returned(made: bytes | BaseException) -> bytes:
