@@ -24,7 +24,7 @@ from werkzeug.exceptions import (
 
 from ..apache import app_profile, proxy_status
 from ..machine.capacity import place_wait
-from . import app_logging, runner
+from . import app_logging, body_limits, runner
 from .places import Places
 from .pool import Pool
 from .stream import Headers, Pieces, Stream, breakable, may_be_short
@@ -34,12 +34,6 @@ _NO_SENDFILE = (
     " flask.send_file() sends it without USE_X_SENDFILE"
 )
 _TOO_LARGE = "%s %s got a 413 from the application: %s"
-# Flask's own, beside MAX_UPLOAD_MB. https://flask.palletsprojects.com/en/stable/config/
-_LIMITS = {
-    "MAX_CONTENT_LENGTH": "bytes of a request",
-    "MAX_FORM_MEMORY_SIZE": "bytes of a text in a form with files",
-    "MAX_FORM_PARTS": "fields of a form with files",
-}
 _NO_ROOM = "%s %s got a 507: its body cannot be written to a temporary file: %s"
 _TOO_SLOW = "%s %s reached RequestReadTimeout: the client sent its body too slowly, or stopped"
 # Beside those that wsgiref knows: CGI's, and more of https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1.
@@ -73,6 +67,8 @@ class Gate:
         self.runner = runs
         self.told = {"flask_modwsgi.threads": runs.threads}  # mod_wsgi counts all that wait, too
         self._flask = app_profile.flask_object(application)
+        if self._flask is not None:
+            body_limits.watch(self._flask)
         self._patience = patience
         self._streamed = streamed
         self._numbers = itertools.count(1)
@@ -107,7 +103,8 @@ class Gate:
             return work.answer
         status, headers = work.start
         if status.startswith("413"):
-            app_logging.LOGGER.warning(_TOO_LARGE, work.method, work.path, self._limits())
+            limits = body_limits.told(self._flask, environ)
+            app_logging.LOGGER.warning(_TOO_LARGE, work.method, work.path, limits)
         if work.is_for_apache:
             if "FROM_PROXY" not in environ and (name := _names_a_file(headers)):
                 return self._without_file(work, name, start_response)
@@ -139,13 +136,6 @@ class Gate:
             close()
         app_logging.LOGGER.error(_NO_SENDFILE, work.method, work.path, name)
         return self._refused(InternalServerError(), work.environ, start_response)
-
-    def _limits(self) -> str:
-        """What the application may have refused a body for."""
-        config = self._flask.config if self._flask is not None else {}
-        given = {name: config[name] for name in _LIMITS if config.get(name) is not None}
-        told = ", ".join(f"{name}={value} ({_LIMITS[name]})" for name, value in given.items())
-        return f"it has {told}" if told else "it has a limit of its own"
 
     def _refused(
         self, error: HTTPException, environ: dict[str, Any], start_response: Any
