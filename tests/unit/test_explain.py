@@ -1,7 +1,9 @@
 """What codes, problems, requests and the latest error in a log are explained with."""
 
+import itertools
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -280,6 +282,91 @@ def test_one_exception_is_one_error(tmp_path: Path, style: str) -> None:
         for count, _, cause in reader.causes(reader.noted(project.logs / "error.log"))
     ]
     assert found == [(1, WRAPPED[9]), (1, "KeyError: 'x'")]
+
+
+CHAINED = [
+    "WSGI0174: ValueError exception raised processing WSGI script '/x/entry.py'.",
+    "Traceback (most recent call last):",
+    '  File "/srv/shop/shop/views.py", line 3, in pieces',
+    "KeyError: 'k'",
+    "The above exception was the direct cause of the following exception:",
+    "Traceback (most recent call last):",
+    '  File "/srv/shop/shop/views.py", line 7, in pieces',
+    "ValueError: (sqlite3...) no such table",
+    "[SQL: select 1]",
+    "(Background on this error at: https://sqlalche.me/e/21/e3q8)",
+]
+GROUPED = [
+    "WSGI0174: ExceptionGroup exception raised processing WSGI script '/x/entry.py'.",
+    "  + Exception Group Traceback (most recent call last):",
+    '  |   File "/srv/shop/shop/views.py", line 3, in pieces',
+    "  | ExceptionGroup: of a TaskGroup (1 sub-exception)",
+    "  +-+---------------- 1 ----------------",
+    "    | Traceback (most recent call last):",
+    '    |   File "/srv/shop/shop/views.py", line 3, in pieces',
+    "    | ValueError: inner",
+    "    +------------------------------------",
+]
+PRINTED = CHAINED[1:4]  # as by traceback.print_exc()
+LEFT = ["WSGI0175: SystemExit exception raised by WSGI script '/x/entry.py' ignored."]
+
+
+def by_line(lines: list[str], request: str = "r1", pid: int = 7, second: float = 0) -> list[str]:
+    """As mod_wsgi writes a traceback: some lines have the same time, most have their own."""
+    began = datetime(2026, 11, 22, 19, 31, tzinfo=UTC) + timedelta(seconds=second)
+    moments = [began + timedelta(microseconds=n - n % 3) for n in range(len(lines))]
+    return [
+        f"[{moment:%Y-%m-%d %H:%M:%S.%f} +0000] [wsgi:error] [pid {pid}] [id {request}]"
+        f" [client ::1:1] {line}"
+        for moment, line in zip(moments, lines, strict=True)
+    ]
+
+
+def mixed(*entries: list[str]) -> list[str]:
+    """Lines of several writers, in turn."""
+    return [line for turn in itertools.zip_longest(*entries) for line in turn if line]
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (by_line(CHAINED), [(1, CHAINED[7])]),
+        (by_line(GROUPED), [(1, "ExceptionGroup: of a TaskGroup (1 sub-exception)")]),
+        (by_line(TRACE), [(1, "RuntimeError: why")]),
+        (by_line(PRINTED), [(1, "KeyError: 'k'")]),
+        (by_line(LEFT), [(1, LEFT[0])]),
+        # Others write meanwhile: another process, another request of the same one.
+        (mixed(by_line(CHAINED), by_line(CHAINED, pid=8)), [(2, CHAINED[7])]),
+        (
+            mixed(by_line(CHAINED), by_line(CHAINED, "r2"), at_once(["no"])),
+            [(1, "no"), (2, CHAINED[7])],
+        ),
+        # One after the other in the same request, or long after it where there is none.
+        (by_line([*CHAINED, *CHAINED]), [(2, CHAINED[7])]),
+        (by_line([*PRINTED, *PRINTED]), [(2, "KeyError: 'k'")]),
+        (by_line([*PRINTED, LEFT[0]]), [(1, "KeyError: 'k'"), (1, LEFT[0])]),
+        (
+            [*by_line(PRINTED, "-"), *by_line(["Order 7 failed"], "-", second=9)],
+            [(1, "KeyError: 'k'"), (1, "Order 7 failed")],
+        ),
+    ],
+)
+def test_an_exception_that_is_written_by_line_is_one_error(
+    tmp_path: Path, lines: list[str], found: list[tuple[int, str]], style: str
+) -> None:
+    log = tmp_path / "error.log"
+    show = rendering.error_lines(style)
+    log.write_bytes(b"".join(show(line.encode()) for line in lines))
+    causes = [(count, cause) for count, _, cause in reader.causes(reader.noted(log))]
+    assert sorted(causes) == sorted(found)
+
+
+def test_a_stream_that_failed_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "error.log").write_text("\n".join([*by_line(CHAINED), ""]))
+    told = explain.latest(tmp_path / "error.log")
+    assert "WSGI0174" in told and "while it made an answer" in " ".join(told.split())
+    assert "ValueError: (sqlite3...) no such table" in told
 
 
 def test_what_need_not_be_seen() -> None:

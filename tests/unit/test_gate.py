@@ -244,7 +244,7 @@ def test_a_file_for_another_server(
     ],
 )
 def test_headers_of_a_connection_stay_here(
-    headers: gate.Headers,
+    headers: stream.Headers,
     dropped: set[str] | None,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -494,8 +494,8 @@ def test_an_answer_that_may_be_shorter_than_it_says_ends_the_connection(
 
     def headers(protocol: str, status: str = "200 OK", **more: str) -> list[tuple[str, str]]:
         told: list[Any] = []
-        environ = EnvironBuilder("/", headers={"Status": status}).get_environ()
-        environ |= {"SERVER_PROTOCOL": protocol, "mod_wsgi.process_group": "shop"} | more
+        environ = EnvironBuilder("/", headers=[("Status", status)]).get_environ()
+        environ |= {"SERVER_PROTOCOL": protocol, "mod_wsgi.process_group": "shop", **more}
         answer: Any = made(environ, lambda *words: told.append(words))
         assert b"".join(answer) == (b"" if name == "nothing" else b"12345")
         getattr(answer, "close", lambda: None)()

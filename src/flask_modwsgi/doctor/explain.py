@@ -14,7 +14,7 @@ from .. import problems
 from ..apache import state
 from ..apache.app_profile import NO_WEBSOCKET
 from ..config.project import Project
-from ..logs import events, reader
+from ..logs import events, reader, records
 from ..logs.events import Event, messages
 from ..machine import files
 from ..machine.times import clock
@@ -217,8 +217,8 @@ def _latest(log: Sequence[Event], known: Known) -> str:
     if not errors:
         return ""
     block = [event for event in errors if event.get("pid") == errors[-1].get("pid")]
-    written = [lines for _, lines in reader.records(block)]
-    causes = [text for lines in written for text in reader.said_in(lines)] or [""]
+    written = [lines for _, lines in records.grouped(block)]
+    causes = [text for lines in written for text in records.said_in(lines)] or [""]
     quote, says = list(filter(str.strip, written[-1])), " ".join(written[-1])
     if (traces := tracebacks(block)) and causes[-1] in traces[-1]:
         # The message of an exception may have more lines than the one that names it.

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -16,7 +16,7 @@ from ..config.project import Project
 from ..machine import files
 from ..machine.times import clock
 from ..terminal import RED, YELLOW, colours, printable, styled, wrapped
-from . import events
+from . import events, records
 from .events import Event
 from .noise import is_routine
 
@@ -35,7 +35,6 @@ _OF_NOTE = re.compile(
     rb'|\{.*"(?:level": "(?:%(level)b|unknown)|logger": "(?:%(server)b))"'
     % {b"level": _SERIOUS, b"server": _SERVER}
 )
-_MARGIN = re.compile(r"^  [|+] ")  # of an exception group
 
 
 class Line(NamedTuple):
@@ -232,57 +231,15 @@ def causes(log: Iterable[Event], since: float = 0.0) -> list[tuple[int, str, str
     :param since: Errors before are left out; in seconds since 1970.
     """
     found: dict[str, tuple[int, float]] = {}
-    for event, lines in records(log):
+    for event, lines in records.grouped(log):
         moment = datetime.fromisoformat(event["time"]).timestamp()
         if level(event) in SERIOUS and moment >= since:
-            said = said_in(lines)
-            for text in said[-1:] if any(map(begins_traceback, lines)) else said:
+            said = records.said_in(lines)
+            for text in said[-1:] if any(map(records.begins_traceback, lines)) else said:
                 cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", printable(text))
                 found[cause] = found.get(cause, (0, 0.0))[0] + 1, moment
     ordered = sorted(found.items(), key=lambda item: item[1][1])
     return [(count, clock(moment), cause) for cause, (count, moment) in ordered]
-
-
-def records(log: Iterable[Event]) -> Iterator[tuple[Event, list[str]]]:
-    """What was written at once, in one line or several, each with its first event."""
-    for _, group in itertools.groupby(log, key=_columns):
-        first, *others = group
-        yield first, [text for event in (first, *others) for text in events.messages(event)]
-
-
-def _columns(event: Event) -> tuple[object, ...]:
-    return tuple(event.get(name) for name in ("time", "level", "logger", "pid", "request_id"))
-
-
-def begins_traceback(text: str) -> bool:
-    return _MARGIN.sub("", text).startswith(("Traceback (", "Exception Group Traceback ("))
-
-
-def said_in(lines: Sequence[str]) -> list[str]:
-    """What happened, of lines that were written at once.
-
-    Of tracebacks, only the line that names the last exception. Its message may have more lines, and
-    those before led to it.
-    """
-    lines = [_MARGIN.sub("", text) for text in lines]
-    starts = [number for number, text in enumerate(lines) if begins_traceback(text)]
-    if not starts:
-        return list(filter(_is_cause, lines))
-    before, after = lines[: starts[0]], lines[starts[-1] :]
-    return [*filter(_is_cause, before), *itertools.islice(filter(_is_cause, after), 1)]
-
-
-def _is_cause(text: str) -> bool:
-    around_it = (
-        "Traceback (",
-        "Exception Group Traceback (",
-        " ",
-        "During handling",
-        "The above exception",
-        "Exception ignored in",
-        "Exception in thread",
-    )
-    return bool(text.strip()) and not text.startswith(around_it)
 
 
 def last_errors(log: Iterable[Event], number: int, since: float) -> list[str]:

@@ -1,0 +1,97 @@
+"""Which lines of an error log were written together, and what happened by them. No effects."""
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from . import events
+from .events import Event
+
+_MARGIN = re.compile(r"^  [|+] ")  # of an exception group
+# What mod_wsgi says before a traceback, with nothing in it that the traceback has not.
+_ANNOUNCES = re.compile(r"WSGI0(109|110|174|175): ")
+_OF_MOD_WSGI = re.compile(r"WSGI\d{4}: ")
+_CHAINS = ("During handling", "The above exception")
+# Seconds between two lines of a traceback, at most: a thread may have to wait for a processor.
+_PAUSE = 1.0
+
+
+@dataclass
+class _Record:
+    first: Event
+    lines: list[str]
+    last: float = 0.0  # when its last line was written, in seconds since 1970
+    is_traceback: bool = False
+
+    def goes_on_with(self, text: str, moment: float) -> bool:
+        """Whether a line of the same writer belongs to this traceback, which mod_wsgi writes by line."""
+        if moment - self.last > _PAUSE:
+            return False
+        before = next(filter(str.strip, reversed(self.lines)), "")
+        if not self.is_traceback:
+            is_next = begins_traceback(text) or text.startswith("WSGI0174: ")
+            return is_next and bool(_ANNOUNCES.match(before))
+        if begins_traceback(text):
+            return _MARGIN.sub("", before).startswith(_CHAINS)
+        return not _OF_MOD_WSGI.match(text)
+
+
+def grouped(log: Iterable[Event]) -> list[tuple[Event, list[str]]]:
+    """What was written at once, in one line or several, each with its first event.
+
+    mod_wsgi writes each line of a traceback by itself, and others may write meanwhile.
+    """
+    found: list[_Record] = []
+    latest: dict[tuple[object, ...], _Record] = {}
+    before: list[object] = []
+    for event in log:
+        time, *writer = _columns(event)
+        record, lines = latest.get(tuple(writer)), events.messages(event)
+        is_by_line = event.get("logger") == "wsgi"
+        moment = (events.moment(event) or 0.0) if is_by_line else 0.0
+        begins = any(map(begins_traceback, lines))
+        is_at_once = [time, *writer] == before and not is_by_line
+        if record and (is_at_once or (is_by_line and record.goes_on_with(lines[0], moment))):
+            record.lines += lines
+        else:
+            record = latest[tuple(writer)] = _Record(event, list(lines))
+            found.append(record)
+        record.last, before = moment, [time, *writer]
+        record.is_traceback = record.is_traceback or begins
+    return [(record.first, record.lines) for record in found]
+
+
+def _columns(event: Event) -> tuple[object, ...]:
+    return tuple(event.get(name) for name in ("time", "level", "logger", "pid", "request_id"))
+
+
+def begins_traceback(text: str) -> bool:
+    return _MARGIN.sub("", text).startswith(("Traceback (", "Exception Group Traceback ("))
+
+
+def said_in(lines: Sequence[str]) -> list[str]:
+    """What happened, of lines that were written at once.
+
+    Of tracebacks, only the line that names the last exception. Its message may have more lines, and
+    those before led to it.
+    """
+    lines = [_MARGIN.sub("", text) for text in lines]
+    starts = [number for number, text in enumerate(lines) if begins_traceback(text)]
+    if not starts:
+        return list(filter(_is_cause, lines))
+    before, after = lines[: starts[0]], lines[starts[-1] :]
+    return [*filter(_is_cause, before), *itertools.islice(filter(_is_cause, after), 1)]
+
+
+def _is_cause(text: str) -> bool:
+    around_it = (
+        "Traceback (",
+        "Exception Group Traceback (",
+        " ",
+        "During handling",
+        "The above exception",
+        "Exception ignored in",
+        "Exception in thread",
+    )
+    return bool(text.strip()) and not text.startswith(around_it)
