@@ -35,6 +35,21 @@ def breaks() -> Response:
     return Response(pieces())
 
 
+@bp.get("/wrapped")
+def wrapped() -> Response:
+    def pieces():
+        yield "first"
+        raise ValueError("no such table\\n[SQL: select 1]\\n(Background on this)") from KeyError("k")
+
+    return Response(pieces())
+
+
+@bp.post("/little")
+def little() -> str:
+    request.max_content_length = 1000
+    return str(len(request.get_data()))
+
+
 @bp.get("/short/<kind>")
 def short(kind: str) -> Response:
     # Half of what its length promises.
@@ -189,6 +204,33 @@ def test_a_stream_that_fails_breaks_off(service: Service) -> None:
     assert broken.value.partial == b"first"
     connection.close()
     wait_for(lambda: "KeyError: 'late'" in log(service), 5, "the log")
+
+
+def test_a_stream_that_fails_is_one_error(service: Service) -> None:
+    """However many lines its exceptions have, which mod_wsgi writes one by one."""
+    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=60 * patience())
+    connection.request("GET", "/wrapped")
+    with pytest.raises(IncompleteRead):
+        connection.getresponse().read()
+    connection.close()
+    wait_for(lambda: "(Background on this)\n" in log(service), 5, "the log")
+    told = service.run("logs", "--errors").stdout
+    assert told.count("ValueError: no such table") == 1
+    for part in ("KeyError: 'k'", "[SQL:", "(Background", "WSGI0174"):
+        assert part not in told
+    assert "[SQL:" not in service.run("status").stdout
+
+
+def test_the_limit_of_a_view_is_named(service: Service) -> None:
+    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=60 * patience())
+    connection.request("POST", "/little", b"x" * 2000)
+    response = connection.getresponse()
+    assert (response.status, b"own page" in response.read()) == (413, False)
+    connection.close()
+    told = "it has request.max_content_length=1000 of this view (bytes of a request)\n"
+    wait_for(
+        lambda: f"POST /little got a 413 from the application: {told}" in log(service), 5, "the log"
+    )
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])

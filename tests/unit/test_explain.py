@@ -307,6 +307,9 @@ GROUPED = [
     "    | ValueError: inner",
     "    +------------------------------------",
 ]
+# From an exception that was not raised.
+FROM = [CHAINED[0], *CHAINED[3:]]
+BARE = [*FROM[:3], *FROM[5:]]  # as in embedded mode
 PRINTED = CHAINED[1:4]  # as by traceback.print_exc()
 LEFT = ["WSGI0175: SystemExit exception raised by WSGI script '/x/entry.py' ignored."]
 
@@ -316,8 +319,8 @@ def by_line(lines: list[str], request: str = "r1", pid: int = 7, second: float =
     began = datetime(2026, 11, 22, 19, 31, tzinfo=UTC) + timedelta(seconds=second)
     moments = [began + timedelta(microseconds=n - n % 3) for n in range(len(lines))]
     return [
-        f"[{moment:%Y-%m-%d %H:%M:%S.%f} +0000] [wsgi:error] [pid {pid}] [id {request}]"
-        f" [client ::1:1] {line}"
+        f"[{moment:%Y-%m-%d %H:%M:%S.%f} +0000] [wsgi:error] [pid {pid}] "
+        + (f"[id {request}] [client ::1:1] {line}" if request else line)
         for moment, line in zip(moments, lines, strict=True)
     ]
 
@@ -332,6 +335,11 @@ def mixed(*entries: list[str]) -> list[str]:
     ("lines", "found"),
     [
         (by_line(CHAINED), [(1, CHAINED[7])]),
+        (by_line(FROM), [(1, CHAINED[7])]),
+        (by_line(BARE), [(1, CHAINED[7])]),
+        (by_line([BARE[0], *BARE[3:]]), [(1, CHAINED[7])]),
+        (by_line(BARE[:1]), [(1, BARE[0])]),
+        (by_line(FROM[1:]), [(1, CHAINED[7])]),
         (by_line(GROUPED), [(1, "ExceptionGroup: of a TaskGroup (1 sub-exception)")]),
         (by_line(TRACE), [(1, "RuntimeError: why")]),
         (by_line(PRINTED), [(1, "KeyError: 'k'")]),
@@ -347,7 +355,7 @@ def mixed(*entries: list[str]) -> list[str]:
         (by_line([*PRINTED, *PRINTED]), [(2, "KeyError: 'k'")]),
         (by_line([*PRINTED, LEFT[0]]), [(1, "KeyError: 'k'"), (1, LEFT[0])]),
         (
-            [*by_line(PRINTED, "-"), *by_line(["Order 7 failed"], "-", second=9)],
+            [*by_line(PRINTED, ""), *by_line(["Order 7 failed"], "", second=9)],
             [(1, "KeyError: 'k'"), (1, "Order 7 failed")],
         ),
     ],

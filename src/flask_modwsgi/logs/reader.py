@@ -235,7 +235,7 @@ def causes(log: Iterable[Event], since: float = 0.0) -> list[tuple[int, str, str
         moment = datetime.fromisoformat(event["time"]).timestamp()
         if level(event) in SERIOUS and moment >= since:
             said = records.said_in(lines)
-            for text in said[-1:] if any(map(records.begins_traceback, lines)) else said:
+            for text in said[-1:] if records.has_exception(lines) else said:
                 cause = re.sub(r"\b(pid[ =]|child pid )\d+", r"\1N", printable(text))
                 found[cause] = found.get(cause, (0, 0.0))[0] + 1, moment
     ordered = sorted(found.items(), key=lambda item: item[1][1])

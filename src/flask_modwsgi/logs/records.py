@@ -9,11 +9,13 @@ from . import events
 from .events import Event
 
 _MARGIN = re.compile(r"^  [|+] ")  # of an exception group
-# What mod_wsgi says before a traceback, with nothing in it that the traceback has not.
-_ANNOUNCES = re.compile(r"WSGI0(109|110|174|175): ")
-_OF_MOD_WSGI = re.compile(r"WSGI\d{4}: ")
+_RAISED = "WSGI0174: "  # an exception of the application, with or without a traceback
+# The lines to which a traceback belongs; mod_wsgi's have nothing in them that it has not.
 _CHAINS = ("During handling", "The above exception")
-# Seconds between two lines of a traceback, at most: a thread may have to wait for a processor.
+_BEFORE_TRACEBACK = re.compile(rf"(  [|+] )?({'|'.join(_CHAINS)})|WSGI0(109|110|174|175): ")
+_OF_MOD_WSGI = re.compile(r"WSGI\d{4}: ")
+# Seconds between two lines of a traceback, at most, where no request says that they belong together: a thread
+# may have to wait for a processor.
 _PAUSE = 1.0
 
 
@@ -26,15 +28,14 @@ class _Record:
 
     def goes_on_with(self, text: str, moment: float) -> bool:
         """Whether a line of the same writer belongs to this traceback, which mod_wsgi writes by line."""
-        if moment - self.last > _PAUSE:
+        if not self.first.get("request_id") and moment - self.last > _PAUSE:
             return False
+        if text.startswith(_CHAINS):
+            return True  # an exception that was not raised has no traceback
         before = next(filter(str.strip, reversed(self.lines)), "")
-        if not self.is_traceback:
-            is_next = begins_traceback(text) or text.startswith("WSGI0174: ")
-            return is_next and bool(_ANNOUNCES.match(before))
-        if begins_traceback(text):
-            return _MARGIN.sub("", before).startswith(_CHAINS)
-        return not _OF_MOD_WSGI.match(text)
+        if begins_traceback(text) or text.startswith(_RAISED):
+            return bool(_BEFORE_TRACEBACK.match(before))
+        return self.is_traceback and not _OF_MOD_WSGI.match(text)
 
 
 def grouped(log: Iterable[Event]) -> list[tuple[Event, list[str]]]:
@@ -50,7 +51,6 @@ def grouped(log: Iterable[Event]) -> list[tuple[Event, list[str]]]:
         record, lines = latest.get(tuple(writer)), events.messages(event)
         is_by_line = event.get("logger") == "wsgi"
         moment = (events.moment(event) or 0.0) if is_by_line else 0.0
-        begins = any(map(begins_traceback, lines))
         is_at_once = [time, *writer] == before and not is_by_line
         if record and (is_at_once or (is_by_line and record.goes_on_with(lines[0], moment))):
             record.lines += lines
@@ -58,7 +58,7 @@ def grouped(log: Iterable[Event]) -> list[tuple[Event, list[str]]]:
             record = latest[tuple(writer)] = _Record(event, list(lines))
             found.append(record)
         record.last, before = moment, [time, *writer]
-        record.is_traceback = record.is_traceback or begins
+        record.is_traceback |= has_exception(lines)
     return [(record.first, record.lines) for record in found]
 
 
@@ -70,6 +70,11 @@ def begins_traceback(text: str) -> bool:
     return _MARGIN.sub("", text).startswith(("Traceback (", "Exception Group Traceback ("))
 
 
+def has_exception(lines: Sequence[str]) -> bool:
+    """Whether an exception is in lines that were written at once."""
+    return any(text.startswith(_RAISED) or begins_traceback(text) for text in lines)
+
+
 def said_in(lines: Sequence[str]) -> list[str]:
     """What happened, of lines that were written at once.
 
@@ -77,10 +82,15 @@ def said_in(lines: Sequence[str]) -> list[str]:
     those before led to it.
     """
     lines = [_MARGIN.sub("", text) for text in lines]
-    starts = [number for number, text in enumerate(lines) if begins_traceback(text)]
-    if not starts:
+    told = [number + 1 for number, text in enumerate(lines) if text.startswith(_RAISED)]
+    begun = [
+        number
+        for number, text in enumerate(lines)
+        if begins_traceback(text) or (told and text.startswith(_CHAINS))
+    ]
+    if not (starts := [*told, *begun]):
         return list(filter(_is_cause, lines))
-    before, after = lines[: starts[0]], lines[starts[-1] :]
+    before, after = lines[: min(starts)], lines[max(starts) :]
     return [*filter(_is_cause, before), *itertools.islice(filter(_is_cause, after), 1)]
 
 
