@@ -178,7 +178,9 @@ def test_a_setup_says_that_everyone_can_read_the_secrets(
     own.env_file.touch()
     own.env_file.chmod(0o644)
     plan = Plan(own, complete_python(tmp_path), Apache("system", "2.4.62"), False, False)
-    prepare._say_outcome(plan, "6.1", {"error": "", "notes": [], "answered": "200"}, 1.0)
+    prepare._say_outcome(
+        plan, "6.1", {"error": "", "refused": "", "notes": [], "answered": "200"}, 1.0
+    )
     assert "close it with chmod 600 .env\n" in capsys.readouterr().out
 
 

@@ -698,7 +698,7 @@ def test_a_start_takes_the_lock_from_the_run_user_of_before(
     locks.share(own, "server", former)
     site = SimpleNamespace(account=now, project=own)
     monkeypatch.setattr(launch, "for_production", lambda *_, **__: site)
-    monkeypatch.setattr(import_check, "check", lambda site: site)
+    monkeypatch.setattr(import_check, "check_for_production", lambda site: site)
     monkeypatch.setattr(background, "Httpd", lambda site: Mock())
     monkeypatch.setattr(background, "_say_what_runs", lambda server: None)
     assert getattr(background, verb)(own, {}) == 0

@@ -198,7 +198,7 @@ def sockets(facts: Facts) -> str:
             probe.bind(str(place / name))
     except OSError as error:
         if error.errno in _OF_ANY_FILE:
-            raise refusal(error, place) from None
+            raise refusal(error, place, facts.project.root) from None
         raise problems.sockets_unsupported(root, error.strerror or str(error)) from None
     finally:
         (place / name).unlink(missing_ok=True)
