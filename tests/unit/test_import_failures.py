@@ -688,3 +688,85 @@ def test_a_database_in_an_instance_folder_that_the_project_already_had(
         assert instance.with_name("instance.before").is_dir()
         (look,) = shown().remedy  # all of it is the user's now, and the instance folder a link
         assert look.startswith("find ")
+
+
+def installed(own: Path) -> Path:
+    """The folder of packages, with the ``RECORD`` of Jinja2, none of whose files is there.
+
+    https://packaging.python.org/en/latest/specifications/recording-installed-packages/
+    """
+    packages = own / ".venv/lib/python3.11/site-packages"
+    metadata = packages / "Jinja2-3.1.6.dist-info"
+    metadata.mkdir(parents=True)
+    rows = (
+        "jinja2/__init__.py",
+        "jinja2/utils.py",
+        "jinja2/py.typed",
+        "jinja2/_fast.cpython-311.so",
+    )
+    lines = (f"{row},sha256=x,{0 if row.endswith('typed') else 9}\n" for row in rows)
+    (metadata / "RECORD").write_text("".join(lines) + "Jinja2-3.1.6.dist-info/RECORD,,\n")
+    return packages
+
+
+LOST = {
+    "all of it": ("", "ModuleNotFoundError: No module named 'jinja2'"),
+    "a module": ("utils", "ModuleNotFoundError: No module named 'jinja2.utils'"),
+    "a compiled one": ("_fast", "ModuleNotFoundError: No module named 'jinja2._fast'"),
+    "one of a name": ("utils", "ImportError: cannot import name 'utils' from 'jinja2' (/j.py)"),
+    "what has the names": (
+        "__init__",
+        "ImportError: cannot import name 'Template' from 'jinja2' (unknown location)",
+    ),
+    "what has attributes": (
+        "__init__",
+        "AttributeError: module 'jinja2' has no attribute 'Template'",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied"])
+@pytest.mark.parametrize(("lost", "last"), LOST.values(), ids=LOST)
+def test_a_package_whose_files_were_removed(tmp_path: Path, lost: str, last: str, how: str) -> None:
+    """It is not to be listed, which it is: a setup that finds it installed leaves it as it is."""
+    packages = installed(tmp_path)
+    (packages / "jinja2").mkdir()
+    for name in ("__init__.py", "utils.py", "py.typed", "_fast.cpython-311.so"):
+        file = packages / "jinja2" / name
+        is_lost = not lost or name.startswith(lost)
+        if not is_lost or how == "emptied":
+            file.write_text("" if is_lost or name == "py.typed" else "x = 'it'\n")
+    if not lost and how == "removed":
+        (packages / "jinja2/py.typed").unlink(missing_ok=True)
+        (packages / "jinja2").rmdir()
+    problem = raised(tmp_path, last)
+    assert problem.slug == "package-damaged"
+    assert "Jinja2" in problem.what
+    assert problem.remedy[0].startswith("./run setup --rebuild")
+
+
+@pytest.mark.parametrize(
+    ("last", "slug"),
+    [
+        ("ModuleNotFoundError: No module named 'jinja2.contrib'", "module-lacking"),
+        ("ImportError: cannot import name 'Markup' from 'jinja2' (/j.py)", "app-broken"),
+        ("ModuleNotFoundError: No module named 'yaml'", "package-missing"),
+    ],
+)
+def test_what_a_whole_package_never_had(tmp_path: Path, last: str, slug: str) -> None:
+    """Files that are not imported may be gone: images are made smaller without the tests."""
+    packages = installed(tmp_path)
+    (packages / "jinja2").mkdir()
+    (packages / "jinja2/__init__.py").write_text("x = 'it'\n")
+    assert raised(tmp_path, last).slug == slug
+
+
+def test_a_package_that_setup_installed_and_that_is_gone(tmp_path: Path) -> None:
+    """With its metadata, as by ``pip uninstall``: listed it is all the same."""
+    packages = installed(tmp_path)
+    record = tmp_path / ".venv/setup.json"
+    record.write_text('{"packages": {"flask-login": "0.6.3", "jinja2": "3.1.6"}}')
+    problem = raised(tmp_path, "ModuleNotFoundError: No module named 'flask_login'")
+    assert (problem.slug, "flask-login" in problem.what) == ("package-damaged", True)
+    (packages / "Flask_Login-0.6.3.dist-info").mkdir()
+    assert raised(tmp_path, "ModuleNotFoundError: No module named 'yaml'").slug == "package-missing"

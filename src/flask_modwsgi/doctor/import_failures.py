@@ -19,6 +19,7 @@ from ..logs import events
 from ..machine import data_folder
 from ..problems.problem import Problem
 from ..setup.requirements import are_hashed, normalised
+from . import lost_files
 from .deaths import signal_name
 from .tracebacks import crash_stack, last_chain, without_scaffold
 
@@ -120,6 +121,8 @@ def from_traceback(traceback: str, user: str, own: Path, chain: Iterable[str] = 
         hiding := _hides_another(own, match[match.lastindex or 1])
     ):
         return problems.module_hidden(hiding, traceback)
+    if lost := lost_files.of_import(traceback, own):
+        return problems.package_damaged(*lost, traceback)
     if match := _MISSING.search(traceback):
         return _not_found(match[1], traceback, own)
     if (match := _UNINSTALLED.search(traceback.rstrip())) and _is_named(own, match[1]):

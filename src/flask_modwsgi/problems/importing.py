@@ -28,6 +28,15 @@ def package_missing(module: str, traceback: str) -> None:
     """
 
 
+@entry("jinja2.utils", "jinja2", "ModuleNotFoundError: No module named 'jinja2.utils'")
+def package_damaged(module: str, package: str, traceback: str) -> None:
+    """The application imports {module}, and its files are gone from .venv, or empty, although setup installed {package}.
+    | {traceback:short}
+    Something removed or emptied them later. ./run setup alone may take the package for installed.
+    $ ./run setup --rebuild     # installs every package again
+    """
+
+
 @entry("distutils", "setuptools", "ModuleNotFoundError: No module named 'distutils'")
 def module_removed(module: str, package: str, traceback: str) -> None:
     """The application imports {module}, which newer versions of Python do not have.
