@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -74,10 +75,26 @@ def refuse_others(parent: Process, verb: str) -> None:
 def refuse_incomplete(root: Path) -> None:
     """Where Apache runs.
 
-    :raises Problem: files that it needs have been removed from its server root.
+    :raises Problem: files that it needs have been removed from its server root, or it may not use
+        them any more.
     """
-    if can_be_seen(root) and not all(any(root.glob(pattern)) for pattern in mode_of(root).files):
+    if not can_be_seen(root):
+        if root.stat().st_uid == os.geteuid():  # otherwise it is another user's, and may be well
+            raise problems.server_root_closed(root, accounts.by_id(os.geteuid()).user)
+        return
+    # One of an Apache that was killed may be left, and be another user's.
+    own = f"wsgi.{state.read(root).pid or '*'}.*.sock"
+    patterns = (own if one.endswith(".sock") else one for one in mode_of(root).files)
+    sockets = list(root.glob(own))
+    others = [one for one in sockets if one.exists() and not one.is_socket()]
+    if others or not all(any(root.glob(pattern)) for pattern in patterns):
         raise problems.server_root_incomplete(root)
+    for worker in workers(root)[:1]:
+        account = accounts.by_id(worker.uid)
+        with suppress(OSError):  # one was removed just now, for example
+            for path, *_ in accounts.obstacles(account, [*sockets, root / "workers"]):
+                if path.is_relative_to(root):  # what is above it, a restart names
+                    raise problems.server_root_closed(path, account.user)
 
 
 def can_be_seen(root: Path) -> bool:

@@ -203,6 +203,14 @@ def server_root_incomplete(folder: Path) -> None:
     """
 
 
+@entry(Path("/srv/shop/var/apache"), "www-data")
+def server_root_closed(path: Path, user: str) -> None:
+    """Apache runs, but {user} may not use {path} any more.
+    Its owner or its permissions were changed while it was running. A new start restores them.
+    $ ./run restart
+    """
+
+
 @entry("/srv/blog/var/apache", Path("/srv/shop/var/apache"))
 def moved_while_running(before: str, now: Path) -> None:
     """The project was moved while its server was running: {before} is now {now}.

@@ -22,10 +22,14 @@ def start(project: Project, given: Mapping[str, str]) -> int:
         if running := processes.apache(root):
             state.refuse_moved(root)
             processes.refuse_incomplete(root)
-            address = state.read(root).address
+            before = state.read(root)
+            address, hosts = before.address, before.setting("hosts", "")
             say(f"already running: process {running.pid}" + (address and f", {address}/"))
             if given:
                 say("its settings are unchanged; to use new ones: ./run restart")
+            if address and not probe.ask(address, before.is_alive_at, hosts):
+                say("it does not answer; ./run status shows why")
+                return 1
             return 0
         end(project)  # what a killed Apache left keeps the port
         server = _checked(project, given)
