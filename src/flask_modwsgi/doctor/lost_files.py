@@ -1,10 +1,10 @@
 """Which installed package has lost files that the application imports."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from ..machine import files
+from ..setup import recorded_files
 from ..setup.requirements import normalised
 
 # What Python says where a module, or what is defined in it, is not there.
@@ -38,9 +38,10 @@ def of_import(traceback: str, own: Path) -> tuple[str, str] | None:
             wanted = re.compile(f"{wanted.pattern}|{inner.pattern}")
     for folder in own.glob(".venv/lib/python*/site-packages"):
         for metadata in folder.glob("*.dist-info"):
-            recorded = _recorded(metadata / "RECORD")
             if any(
-                _is_lost(folder / file, size) for file, size in recorded if wanted.fullmatch(file)
+                _is_lost(folder / file, size)
+                for file, size in recorded_files.of(metadata)
+                if wanted.fullmatch(file)
             ):
                 return module, metadata.name.partition("-")[0]
         if match["module"] and (package := _gone(folder, module)):
@@ -50,15 +51,6 @@ def of_import(traceback: str, own: Path) -> tuple[str, str] | None:
 
 def _code(module: str, ending: str) -> re.Pattern[str]:
     return re.compile(re.escape(module.replace(".", "/")) + ending)
-
-
-def _recorded(file: Path) -> Iterator[list[str]]:
-    """The files of a package, and their sizes.
-
-    https://packaging.python.org/en/latest/specifications/recording-installed-packages/
-    """
-    rows = (line.rsplit(",", 2) for line in files.text_if_any(file).splitlines())
-    return (row[::2] for row in rows if len(row) == 3)
 
 
 def _is_lost(file: Path, size: str) -> bool:
