@@ -250,6 +250,15 @@ def test_the_next_answer_is_not_taken_for_the_rest_of_one(
     assert body == b"first"
 
 
+def test_a_failed_stream_is_not_made_complete_by_compression(service: Service) -> None:
+    """Apache would end what it has compressed until then."""
+    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=60 * patience())
+    connection.request("GET", "/short/raises", headers={"Accept-Encoding": "gzip, br"})
+    with pytest.raises(IncompleteRead):
+        connection.getresponse().read()
+    connection.close()
+
+
 @pytest.mark.parametrize("end", ["a signal", "a reload"])
 def test_a_stream_breaks_off_with_its_process(service: Service, end: str) -> None:
     """Which is killed, or which a reload cuts off after STOP_LIMIT."""

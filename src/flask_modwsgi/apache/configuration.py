@@ -35,8 +35,7 @@ def httpd_conf(site: Site, installation: Installation) -> str:
         "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
         "ACCESS_LOG": "/dev/stdout" if site.access_log else "/dev/null",
         "ERROR_PAGES": site.root / "workers" / "errors",
-        "IS_COMPRESSIBLE": f"%{{CONTENT_TYPE}} =~ m#^({_compressible()})(;|$)#"
-        " && -z resp('Transfer-Encoding')",
+        "IS_COMPRESSIBLE": f"%{{CONTENT_TYPE}} =~ m#^({_compressible()})(;|$)#",
         **https.names(project, settings, site.root, site.is_awaited),
         **monitoring.names(settings, site.root),
         **_static_names(static, settings, site.root),

@@ -64,6 +64,8 @@ class Mode:
         return {
             "PROCESS_GROUP": app_name,
             "DAEMON_MODE": "on",
+            # One that may break off (worker/stream.py); Apache would end what it compresses as if complete.
+            "IS_WHOLE": "-z resp('Connection')",
             **_apache(*self.children(settings), most=4),
             "THREAD_STACK": 256 * 1024,
         }
@@ -96,6 +98,7 @@ class _Embedded(Mode):
         # A graceful restart needs free slots while the old children finish.
         return {
             "PROCESS_GROUP": "%{GLOBAL}",
+            "IS_WHOLE": "true",
             **_apache(*self.children(settings), most=4 * settings.processes),
             "THREAD_STACK": 8 * 1024 * 1024,  # what Python counts on
         }
