@@ -21,7 +21,7 @@ test-embedded: .venv/test.txt ## run the tests that depend on Apache in embedded
 	$(bin)/python -m pytest $(parallel) --mode embedded tests/served
 
 test-apps: .venv/test.txt ## test real applications from the package index, and the benchmarks
-	$(bin)/python -m pytest $(parallel) tests/apps
+	$(bin)/python -m pytest tests/apps
 
 test-deploy: .venv/test.txt ## test deploy/ for real: systemd, HTTPS, containers; as root, up to 30 minutes
 	$(bin)/python -m pytest tests/deploy
