@@ -207,6 +207,130 @@ def test_root_builds_nothing_that_a_library_requires_of_another_user(
     assert "chown" not in refused.value.remedy[0]
 
 
+WORDS = {  # what an honest project says of its application's files, or of a folder in /tmp
+    "a comment": ("pyproject.toml", "# sqlite: file:PLACE?mode=rw"),
+    "a description": (
+        "pyproject.toml",
+        '[tool.foo]\ntext = "see file:PLACE, and x @ https://a.b/c"',
+    ),
+    "a path of another tool": ("pyproject.toml", '[[tool.foo.mount]]\npath = "PLACE"'),
+    "what Poetry packs": ("pyproject.toml", '[tool.poetry]\ninclude = [{path = "PLACE"}]'),
+    "what uv packs": ("pyproject.toml", '[tool.uv.build-backend]\ndata = {purelib = "PLACE"}'),
+    "what uv leaves out": ("pyproject.toml", '[tool.uv.workspace]\nexclude = ["PLACE/*"]'),
+    "another configuration": ("fly.toml", '[[mounts]]\npath = "PLACE"\nx = "x @ file:PLACE"'),
+    "notes": ("notes.txt", "see file:PLACE\nx @ file:PLACE"),
+    "notes that are named": ("README.txt", "see file:PLACE"),
+    "a comment in code": ("setup.py", "# file:PLACE\n# x @ file:PLACE"),
+    "a docstring": ("setup.py", '"""Type pip install\n\nx @ file:PLACE\n"""'),
+    "a string": ("setup.py", "setup(options={'db': 'sqlite file:PLACE?mode=rw'})"),
+    "broken code": ("setup.py", "see file:PLACE"),
+    "a configuration": ("setup.cfg", "[metadata]\nlong_description = file:PLACE\n# x @ file:PLACE"),
+}
+
+
+@needs_root
+@pytest.mark.parametrize("place", ["var/data/uploads", "SHARED/missing"])
+@pytest.mark.parametrize("name", WORDS)
+def test_a_word_in_a_file_is_no_place_that_root_obeys(
+    tmp_path: Path, name: str, place: str
+) -> None:
+    """An honest project is not refused, with what to type so that its application loses its files."""
+    file, text = WORDS[name]
+    own, shared = project(tmp_path / "blog"), tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (own.data / "uploads").mkdir(parents=True)
+    for path in (own.data, own.data / "uploads"):
+        os.chown(path, NOBODY, NOBODY)
+    (own.root / "requirements.txt").write_text("-e .\n")
+    (own.root / "setup.cfg").write_text("[metadata]\nlong_description = file: README.txt\n")
+    with (own.root / file).open("a") as stream:
+        stream.write(f"\n{text}\n".replace("PLACE", place.replace("SHARED", str(shared))))
+    check_trust.check(own)
+
+
+LISTINGS = {  # from which a build takes its dependencies
+    "pyproject.toml": '[tool.setuptools.dynamic]\ndependencies = {file = ["needs/base.in"]}',
+    "setup.cfg": "[options]\ninstall_requires = file: other.txt, needs/base.in",
+    "setup.py": "setup(install_requires=open('needs/base.in').read().splitlines())",
+}
+
+
+@needs_root
+@pytest.mark.parametrize("file", LISTINGS)
+def test_what_metadata_takes_from_a_text_file_counts(tmp_path: Path, file: str) -> None:
+    own, home = project(tmp_path / "blog"), tmp_path / "ann"
+    (own.root / "requirements.txt").write_text("-e .\n")
+    with (own.root / file).open("a") as stream:
+        stream.write(f"\n{LISTINGS[file]}\n")
+    (own.root / "needs").mkdir()
+    (own.root / "needs/base.in").write_text(f"Flask\nx @ git+file://{home}/x@main\n")
+    (home / "x").mkdir(parents=True)
+    check_trust.check(own)
+    os.chown(home / "x", NOBODY, NOBODY)
+    with pytest.raises(Problem) as refused:
+        check_trust.check(own)
+    assert "needs/base.in && ./run setup" in refused.value.remedy[0]
+
+
+@needs_root
+def test_the_application_keeps_its_files_where_root_requires_one(tmp_path: Path) -> None:
+    """Root would build what the application can change; it is the requirement that has to go."""
+    own = project(tmp_path / "blog")
+    (own.data / "lib").mkdir(parents=True)
+    for path in (own.data, own.data / "lib"):
+        os.chown(path, NOBODY, NOBODY)
+    (own.root / "requirements.txt").write_text("-e ./var/data/lib\n")
+    (own.root / "run").touch(mode=0o755)
+    with pytest.raises(Problem) as refused:
+        check_trust.check(own)
+    assert refused.value.remedy == ("${EDITOR:-vi} requirements.txt && ./run setup",)
+    typed(own, refused.value, EDITOR="sed -i d")
+    check_trust.check(own)
+    assert own.data.stat().st_uid == NOBODY
+
+
+CACHES = {
+    "pyproject.toml": '[tool.uv]\ncache-dir = "../cache/uv"',
+    "uv.toml": 'cache-dir = "../cache/uv"',
+}
+
+
+@needs_root
+@pytest.mark.parametrize("file", CACHES)
+def test_uvs_cache_is_roots_with_its_locks(tmp_path: Path, file: str) -> None:
+    """uv lets everyone write to those. The rest of a cache is large, and as in any other folder uv's."""
+    own, cache = project(tmp_path / "blog"), tmp_path / "cache/uv"
+    with (own.root / file).open("a") as stream:
+        stream.write(f"\n{CACHES[file]}\n")
+    for lock in (cache / ".lock", cache / "git-v0/locks/x"):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+        lock.chmod(0o666)
+    check_trust.check(own)
+    for changed in (cache, cache.parent):
+        os.chown(changed, NOBODY, NOBODY)
+        with pytest.raises(Problem) as refused:
+            check_trust.check(own)
+        assert f"vi}} {file} && ./run setup" in refused.value.remedy[0]
+        assert "chown" not in refused.value.remedy[0]
+        os.chown(changed, 0, 0)
+
+
+@needs_root
+def test_a_lock_of_uv_in_a_library_is_nothing_that_root_runs(tmp_path: Path) -> None:
+    """As in an environment that uv has made there."""
+    own, lock = project(tmp_path / "blog"), tmp_path / "lib/.venv/.lock"
+    (own.root / "requirements.txt").write_text("-e ../lib\n")
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    lock.chmod(0o666)
+    check_trust.check(own)
+    lock.rename(lock.with_name("module.py"))
+    with pytest.raises(Problem, match="project-untrusted"):
+        check_trust.check(own)
+
+
 @needs_root
 @pytest.mark.parametrize(
     "listed", ["--find-links PLACE/links", "-e PLACE/links/lib", "-f PLACE/link"]

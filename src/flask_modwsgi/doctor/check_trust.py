@@ -44,8 +44,9 @@ def refuse_foreign_requirements(project: Project) -> None:
     if os.geteuid() != 0:
         return
     listed = filter(Path.is_file, _required(project))
-    for place, file in requirements.local_places(project.root, listed):
-        parts = list(requirements.run_by_installers(project.root, place))
+    for place, file, is_cache in requirements.local_places(project.root, listed):
+        inside = [place] if is_cache else requirements.run_by_installers(project.root, place)
+        parts = list(inside)
         if found := trust.first_foreign(parts) or trust.makeable(place):
             part = next((part for part in parts if trust.first_foreign([part])), place)
             named = part if part.is_relative_to(project.root) else place

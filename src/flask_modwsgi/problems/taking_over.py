@@ -27,6 +27,9 @@ def commands(path: Path, root: Path, var: Path, named: Path, listed_in: str) -> 
     if path in root.parents:
         return systems.move_to_srv(root)
     tops = [root, *_unlinked(root / "var"), *_unlinked(var)]
+    edited = f"${{EDITOR:-vi}} {shlex.quote(listed_in)} && ./run setup"
+    if listed_in and any(path.is_relative_to(top / "data") for top in tops[1:]):
+        return edited  # the application would lose its files
     if any(map(path.is_relative_to, tops)):
         # chmod would follow a link that somebody else has made.
         return _without(path) if path.is_symlink() else _take(name)
@@ -35,7 +38,6 @@ def commands(path: Path, root: Path, var: Path, named: Path, listed_in: str) -> 
         return _without(link) if is_made_again or not link.exists() else _copied(link)
     if listed_in:
         copied = f"cp -RH {shlex.quote(str(named))} {shlex.quote(str(root))}/ && "
-        edited = f"${{EDITOR:-vi}} {shlex.quote(listed_in)} && ./run setup"
         is_copied = os.path.exists(named) and not root.is_relative_to(named)
         return copied + edited if is_copied else edited
     return f"cd {shlex.quote(str(root))} && ./run"  # it was entered through a link

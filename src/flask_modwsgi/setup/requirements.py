@@ -106,7 +106,8 @@ def run_by_installers(root: Path, place: Path) -> Iterator[Path]:
     Of the project itself, only that with which it is built: the rest may be the application's to write.
     """
     if place.resolve() not in (root, *root.parents):
-        yield from trust.below(place)
+        # uv lets every user write to its locks, and nobody reads them.
+        yield from (part for part in trust.below(place) if part.name != ".lock")
         return
     yield place
     place = place.resolve()
@@ -114,7 +115,7 @@ def run_by_installers(root: Path, place: Path) -> Iterator[Path]:
         yield from place.glob(pattern)
 
 
-def local_places(root: Path, paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+def local_places(root: Path, paths: Iterable[Path]) -> Iterator[local_metadata.Named]:
     """The places on this machine that requirements files name, and the file that names each.
 
     Also those that such a place itself requires, which is not read before the place was handed out: somebody
@@ -122,16 +123,21 @@ def local_places(root: Path, paths: Iterable[Path]) -> Iterator[tuple[Path, Path
 
     :param paths: The requirements files.
     """
-    found = {place: path for path in with_included(paths) for place in _places(root, text(path))}
+    left = [
+        local_metadata.Named(place, path)
+        for path in with_included(paths)
+        for place in _places(root, text(path))
+    ]
     for name in local_metadata.CONFIGURATION:
-        found |= dict(local_metadata.named_in(root / name))
-    left = list(found.items())
-    for place, file in left:
-        yield place, file
-        for more in local_metadata.places(place):
-            if more[0] not in found:
-                found |= [more]
-                left.append(more)
+        left += local_metadata.named_in(root / name)
+    found = set()
+    for named in left:
+        if (named.place, named.is_cache) in found:
+            continue
+        found.add((named.place, named.is_cache))
+        yield named
+        if not named.is_cache:
+            left += local_metadata.places(named.place)
 
 
 def _places(root: Path, requirements: str) -> Iterator[Path]:
