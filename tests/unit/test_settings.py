@@ -515,7 +515,10 @@ def test_a_weak_key_that_wins_over_the_file_is_removed(
 @pytest.mark.parametrize(
     ("given", "own", "has_file", "slug"),
     [
-        ("k" * 32, "is an example", True, None),
+        ("k" * 32, "is an example", True, "own-secret-weak"),  # it does not read the given one
+        ("k" * 32, "has only 5 characters", False, "own-secret-weak"),
+        ("k" * 32, safety.EMPTY, True, None),
+        ("dev", "is an example", True, "secret-weak"),
         (None, "", False, None),
         (None, safety.EMPTY, True, "secret-weak"),
         ("", safety.EMPTY, False, "env-file-missing"),
@@ -536,6 +539,22 @@ def test_a_key_may_be_the_applications_own(
     except Problem as problem:
         found = problem.slug
     assert found == slug
+
+
+@pytest.mark.parametrize("given", ["k" * 32, "", None])
+def test_what_helps_against_a_weak_key_of_its_own(given: str | None, tmp_path: Path) -> None:
+    """Not another line in .env: the application does not read the one that is there."""
+    variables = {} if given is None else {"FLASK_SECRET_KEY": given}
+    with pytest.raises(Problem) as refused:
+        safety.refuse_keyless(variables, tmp_path / ".env", "is an example")
+    read = 'app.secret_key = os.environ["FLASK_SECRET_KEY"]'
+    assert (read in " ".join(refused.value.why.split())) == bool(given)
+    assert ("write that into .env" in " ".join(refused.value.why.split())) != bool(given)
+
+
+def test_a_weak_given_key_is_named_once() -> None:
+    """`./run doctor` has a check of its own for it."""
+    safety.refuse_keyless({"FLASK_SECRET_KEY": "dev"}, Path(".env"), "is an example")
 
 
 @pytest.mark.parametrize(

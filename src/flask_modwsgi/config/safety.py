@@ -44,12 +44,14 @@ def refuse_keyless(given: Mapping[str, str], env_file: Path, weakness_of_own: st
     :param env_file: Where the key is expected.
     :param weakness_of_own: Of the key that the loaded application has, see `weakness`; empty also where
         it needs none.
-    :raises Problem: ``FLASK_SECRET_KEY`` is not given, and its own is no better.
+    :raises Problem: its own key is weak, also where ``FLASK_SECRET_KEY`` is given, which it then does not
+        read; or it has none, and none is given.
     """
-    if given.get("FLASK_SECRET_KEY") or not weakness_of_own:
-        return
+    key = given.get("FLASK_SECRET_KEY", "")
+    if not weakness_of_own or (key and (weakness_of_own == EMPTY or weakness(key))):
+        return  # `refuse_unsafe` names a weak one that is given
     if weakness_of_own != EMPTY:
-        raise problems.own_secret_weak(weakness_of_own)
+        raise problems.own_secret_weak(weakness_of_own, bool(key))
     if not env_file.exists():
         raise problems.env_file_missing(env_file)
     raise problems.secret_weak(EMPTY, "FLASK_SECRET_KEY" in os.environ)

@@ -54,13 +54,20 @@ def secret_weak(reason: str, wins_over_file: bool = False) -> Values:
 
 
 @entry("is an example")
-def own_secret_weak(reason: str) -> None:
+def own_secret_weak(reason: str, is_given: bool = False) -> Values:
     """The SECRET_KEY in the application's configuration {reason}.
-    Anyone who guesses it can sign in as any user. Take a long random key from the environment instead, as in
-    app.secret_key = os.environ["SECRET_KEY"], and write that into .env. To find where the key is set:
+    Anyone who guesses it can sign in as any user. {then}. To find where the key is set:
     $ {find_in_code:(SECRET|secret)_(KEY|key)}
     $ grep -n SECRET_KEY .env
     """
+    if is_given:
+        read = 'app.secret_key = os.environ["FLASK_SECRET_KEY"]'
+        then = f"It does not use the FLASK_SECRET_KEY that it is given. Read that, as in {read}"
+    else:
+        read = 'app.secret_key = os.environ["SECRET_KEY"]'
+        taken = "Take a long random key from the environment instead, as in"
+        then = f"{taken} {read}, and write that into .env"
+    return {"then": then}
 
 
 @entry(Path("/srv/blog/.env"))

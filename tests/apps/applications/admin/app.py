@@ -9,7 +9,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_required, l
 from flask_sqlalchemy import SQLAlchemy
 
 app = Flask(__name__)
-app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY", "for the test")
+app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY", "only for the tests")
 app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///shop.db"
 db = SQLAlchemy(app)
 login_manager = LoginManager(app)

@@ -8,7 +8,7 @@ from wtforms import StringField
 from wtforms.validators import DataRequired
 
 app = Flask(__name__)
-app.secret_key = os.environ.get("SECRET_KEY", "for the test")
+app.secret_key = os.environ.get("SECRET_KEY", "only for the tests")
 
 PAGE = """
 {% for message in get_flashed_messages() %}<p>{{ message }}</p>{% endfor %}
