@@ -599,6 +599,7 @@ def test_the_lock_is_waited_for_and_given_up(
         raise AssertionError("it was taken twice")
     assert refused.value.slug == "lock-held"
     assert str(holder.pid) in refused.value.what
+    assert refused.value.what.startswith("Another ./run command is changing this project:")
     assert f"(process {holder.pid}), for 0 s at most" in capsys.readouterr().err
     with locks.held(project, "setup", patience=0.3):
         pass  # another lock

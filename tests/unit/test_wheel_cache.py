@@ -12,7 +12,7 @@ import pytest
 from samples import complete_python
 
 from flask_modwsgi.config.project import Project
-from flask_modwsgi.machine import capacity
+from flask_modwsgi.machine import capacity, lock_files
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.setup import apaches, wheel_cache
 from flask_modwsgi.setup.plan import Plan
@@ -79,14 +79,17 @@ def test_nobody_else_can_keep_a_setup_waiting(
         lock.parent.mkdir(parents=True)
         lock.touch(0o644)
     modes: list[int] = []
+    holders: list[str] = []
 
     def kept(plan: Plan) -> list[Path]:
         modes.append(stat.S_IMODE(lock.stat().st_mode))
+        holders.append(lock.read_text())
         return [tmp_path]
 
     monkeypatch.setattr(wheel_cache, "kept", kept)
     assert wheel_cache.obtain(plan, tmp_path, Progress(["x"])) == [tmp_path]
     assert modes == [0o600]
+    assert holders == [str(os.getpid())]  # so that also a system without /proc knows who has it
     if not left:
         assert stat.S_IMODE((own.var / "cache").stat().st_mode) == 0o700
 
@@ -100,10 +103,17 @@ def test_a_setup_says_for_whom_it_waits(
     plan = Plan(Project(tmp_path), python, apaches.Apache("system", "2.4.62"), False, False)
     folder = wheel_cache.cache_folder(plan.project) / "wheels"
     folder.mkdir(parents=True)
-    with (folder / f"{wheel_cache.key(plan.apache, python)}.lock").open("w") as held:
+    monkeypatch.setattr(lock_files, "_holder", lambda file: "unknown")
+    lock = folder / f"{wheel_cache.key(plan.apache, python)}.lock"
+    with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(Problem, match="lock-held"):
+        with pytest.raises(Problem, match="lock-held") as refused:
             wheel_cache.obtain(plan, tmp_path, Progress(["x"]))
+    # It may be the setup of another project.
+    assert refused.value.what == (
+        "Another ./run command of this user is building mod_wsgi: process unknown."
+    )
+    assert refused.value.remedy == (f"fuser -v {lock}",)
     assert "waiting for another ./run" in capsys.readouterr().out
 
 

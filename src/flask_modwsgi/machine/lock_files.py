@@ -10,11 +10,13 @@ from .. import problems
 from .times import wait
 
 
-def take(file: int, patience: float, say: Callable[[str], None]) -> None:
-    """Take the lock of an open file.
+def take(file: int, path: Path, patience: float, say: Callable[[str], None], whose: str) -> None:
+    """Take the lock of an open file, and write into it which process has it, if it can be written.
 
+    :param path: Of the file.
     :param patience: Seconds to wait.
     :param say: Told once that another process has it.
+    :param whose: Which command has it otherwise, such as ``Another ./run command``, and what it does.
     :raises Problem: another process still has it.
     """
 
@@ -28,7 +30,10 @@ def take(file: int, patience: float, say: Callable[[str], None]) -> None:
         holder = _holder(file)
         say(f"waiting for another ./run (process {holder}), for {patience:.0f} s at most")
         if not wait(is_mine, patience):
-            raise problems.lock_held(_holder(file), patience)
+            raise problems.lock_held(_holder(file), patience, path, whose)
+    with suppress(OSError):  # such as a full disk
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)
 
 
 def _holder(file: int) -> str:

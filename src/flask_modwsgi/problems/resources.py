@@ -182,13 +182,14 @@ def unforeseen(error: str) -> None:
     """
 
 
-@entry("4711", 120.0)
-def lock_held(holder: str, seconds: float) -> Values:
-    """Another ./run command is changing this project: process {holder}.
+@entry("4711", 120.0, Path("var/server.lock"), "Another ./run command is changing this project")
+def lock_held(holder: str, seconds: float, file: Path, whose: str) -> Values:
+    """{whose}: process {holder}.
     This one waited {seconds:.0f} seconds for it to end.
     $ {show}
     """
-    return {"show": f"ps -f -p {holder}" if holder.isdecimal() else "fuser -v var/*.lock"}
+    by_file = f"fuser -v {shlex.quote(str(file))}"
+    return {"show": f"ps -f -p {holder}" if holder.isdecimal() else by_file}
 
 
 @entry("undefined symbol: _PyErr_SetKeyError")

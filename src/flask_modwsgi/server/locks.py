@@ -23,16 +23,14 @@ def held(project: Project, name: str, patience: float = PATIENCE) -> Iterator[No
     :param patience: Seconds to wait.
     :raises Problem: another process still has it.
     """
+    path = project.service / f"{name}.lock"
     try:
-        file = _open(project.service / f"{name}.lock")
+        file = _open(path)
     except OSError:
         yield
         return
     try:
-        lock_files.take(file, patience, say)
-        with suppress(OSError):  # such as a full disk
-            os.ftruncate(file, 0)
-            os.pwrite(file, str(os.getpid()).encode(), 0)
+        lock_files.take(file, path, patience, say, "Another ./run command is changing this project")
         yield
     finally:
         os.close(file)

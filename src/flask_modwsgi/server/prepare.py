@@ -36,7 +36,6 @@ from ..setup.progress import REQUEST, Progress, say
 from . import locks
 
 SMOKE_TEST = "flask_modwsgi.server.smoke_test"
-PATIENCE = 900.0  # seconds that a setup waits for another one, which may compile Apache
 
 
 def setup(
@@ -60,7 +59,7 @@ def setup(
     facts = Facts(project)
     before(SETUP, facts)
     account = facts.account
-    with locks.held(project, "setup", PATIENCE):
+    with locks.held(project, "setup", wheel_cache.PATIENCE):
         plan, lacking = _chosen(project, account, apache or project.apache, development, rebuild)
         wanted = environments.recipe(plan)
         found = None if rebuild else environments.find(project, wanted)
