@@ -155,10 +155,28 @@ def test_what_may_be_a_mistake(line: str, told: str, tmp_path: Path) -> None:
     assert mistakes.found(tmp_path / "none") == []
 
 
+def test_only_who_can_enter_the_folders_above_can_read_the_secrets(open_folder: Path) -> None:
+    """Such as a home with mode 0700; of a link, those of where it leads."""
+    file, link = open_folder / "home/blog/.env", open_folder / "link"
+    file.parent.mkdir(parents=True)
+    file.write_text("COLOUR=blue\n")
+    file.chmod(0o644)
+    link.symlink_to(file)
+    told = "every user can read .env (-rw-r--r--); close it with chmod 600 .env"
+    for path in (file, link):
+        assert mistakes.found(path) == [told]
+    for closed in (file.parent, file.parent.parent):
+        closed.chmod(0o750)
+        for path in (file, link):
+            assert mistakes.found(path) == []
+        closed.chmod(0o711)
+        assert mistakes.found(file) == [told]
+
+
 def test_a_start_says_that_everyone_can_read_the_secrets(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    open_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own = project(tmp_path)
+    own = project(open_folder)
     own.env_file.touch()
     site = Mock(project=own, is_awaited=False, certificate=None, is_development=False)
     site.application.limitation = site.settings.content_security_policy = ""
@@ -171,13 +189,13 @@ def test_a_start_says_that_everyone_can_read_the_secrets(
 
 
 def test_a_setup_says_that_everyone_can_read_the_secrets(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    open_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own = project(tmp_path)
-    (tmp_path / "requirements.txt").touch()
+    own = project(open_folder)
+    (open_folder / "requirements.txt").touch()
     own.env_file.touch()
     own.env_file.chmod(0o644)
-    plan = Plan(own, complete_python(tmp_path), Apache("system", "2.4.62"), False, False)
+    plan = Plan(own, complete_python(open_folder), Apache("system", "2.4.62"), False, False)
     prepare._say_outcome(
         plan, "6.1", {"error": "", "refused": "", "notes": [], "answered": "200"}, 1.0
     )

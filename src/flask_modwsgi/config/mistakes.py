@@ -29,10 +29,11 @@ def found(env_file: Path) -> list[str]:
 
 
 def exposed(env_file: Path) -> str:
-    """A sentence if every user of this machine can read it; otherwise nothing."""
+    """A sentence if every user of this machine can read it, and enter the folders above it; otherwise nothing."""
     with suppress(OSError):  # there is none, for example
         mode = env_file.stat().st_mode
-        if mode & stat.S_IROTH:
+        above = (folder.stat().st_mode for folder in env_file.resolve().parents)
+        if mode & stat.S_IROTH and all(one & stat.S_IXOTH for one in above):
             shown = stat.filemode(mode)
             return f"every user can read .env ({shown}); close it with chmod 600 .env"
     return ""
