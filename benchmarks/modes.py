@@ -127,19 +127,24 @@ def _idle(port: int) -> Iterator[Callable[[], int]]:
         connection.request("GET", "/")
         connection.getresponse().read()
 
-    def closed() -> int:
-        count = 0
-        for connection in kept:
-            connection.sock.setblocking(False)
-            with suppress(BlockingIOError):
-                count += not connection.sock.recv(1)
-        return count
-
     try:
-        yield closed
+        yield lambda: sum(map(is_closed, kept))
     finally:
         for connection in kept:
             connection.close()
+
+
+def is_closed(connection: http.client.HTTPConnection) -> bool:
+    """Whether the server has closed or reset a connection that it sends nothing on."""
+    if not connection.sock:  # it said so with the page
+        return True
+    try:
+        connection.sock.setblocking(False)
+        return not connection.sock.recv(1)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _die(port: int) -> None:

@@ -6,9 +6,9 @@ import time
 
 from flask import Blueprint, Response, jsonify, request
 
-time.sleep(
-    float(os.environ.get("FLASK_BENCHMARK_IMPORT", "0"))
-)  # a large application, see modes.py
+# Seconds that the import of a large application takes, see modes.py.
+IMPORT = float(os.environ.get("FLASK_BENCHMARK_IMPORT", "0"))
+time.sleep(IMPORT)
 bp = Blueprint("benchmark", __name__, url_prefix="/benchmark")
 
 

@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import Mock
 
 import pytest
 
-from benchmarks import contenders, first_page, measure, report, slow_clients
+from benchmarks import contenders, first_page, measure, modes, report, slow_clients
 from benchmarks.measure import Figures
 
 WRK = """\
@@ -30,6 +33,21 @@ Transfer/sec:      1.55MB
 
 def test_what_wrk_prints_is_read() -> None:
     assert measure.read(WRK) == (5263, 2630.55, 1340.0, 253)
+
+
+@pytest.mark.parametrize(
+    ("received", "is_closed"),
+    [
+        ([b""], True),
+        (BlockingIOError, False),
+        (ConnectionResetError, True),
+        (None, True),  # its answer said "Connection: close"
+    ],
+)
+def test_which_idle_connections_were_closed(received: object, is_closed: bool) -> None:
+    with closing(HTTPConnection("127.0.0.1")) as connection:
+        connection.sock = received and Mock(**{"recv.side_effect": received})
+        assert modes.is_closed(connection) == is_closed
 
 
 def test_the_log_of_h2load_is_read() -> None:
