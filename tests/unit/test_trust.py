@@ -173,6 +173,13 @@ NESTED = {  # what root's project, or the library that it requires, names; PLACE
     "links of uv": ("pyproject.toml", '[tool.uv]\nfind-links = ["PLACE"]'),
     "an index of uv": ("pyproject.toml", '[[tool.uv.index]]\nurl = "file://PLACE"'),
     "uv.toml": ("uv.toml", '[pip]\nfind-links = ["PLACE"]'),
+    "a path that uv takes": ("lib/pyproject.toml", '[project]\ndependencies = ["x[a] @ PLACE"]'),
+    "a path to build with": ("lib/pyproject.toml", '[build-system]\nrequires = ["x @ PLACE"]'),
+    "a variable of uv": (
+        "pyproject.toml",
+        '[dependency-groups]\na = ["x @ file:///${PROJECT_ROOT}/../ann/x"]',
+    ),
+    "a dependency of PDM": ("lib/pyproject.toml", '[tool.pdm.dependencies]\nx = {path = "PLACE"}'),
     "a source of uv": ("lib/pyproject.toml", '[tool.uv.sources]\nx = { path = "../../ann/x" }'),
 }
 
@@ -213,6 +220,8 @@ WORDS = {  # what an honest project says of its application's files, or of a fol
         "pyproject.toml",
         '[tool.foo]\ntext = "see file:PLACE, and x @ https://a.b/c"',
     ),
+    "a description with a path": ("pyproject.toml", '[tool.foo]\ntext = "x @ /PLACE"'),
+    "the version of PDM": ("pyproject.toml", '[tool.pdm.version]\npath = "PLACE"'),
     "a path of another tool": ("pyproject.toml", '[[tool.foo.mount]]\npath = "PLACE"'),
     "what Poetry packs": ("pyproject.toml", '[tool.poetry]\ninclude = [{path = "PLACE"}]'),
     "what uv packs": ("pyproject.toml", '[tool.uv.build-backend]\ndata = {purelib = "PLACE"}'),

@@ -22,6 +22,7 @@ _REQUIREMENT = re.compile(
     r"\s*(?:\w+\s*=\s*)?[\w.-]+\s*(?:\[[^]]*\]\s*)?@\s*"
     r"(?:\w+\+)?file:(?://(?:localhost)?(?=/))?([^\s#]+)"
 )
+_PATH = re.compile(r"\s*[\w.-]+\s*(?:\[[^]]*\]\s*)?@\s*([/$][^\s#]+)")  # uv takes x @ /srv/x
 # Setuptools takes dependencies from them, too.
 _TEXT_FILE = re.compile(r"(?<![\w./-])[\w./-]+\.(?:txt|in)\b")
 _SCHEME = re.compile(r"(?:\w+\+)?(?:file|path):(?://(?:localhost)?(?=/))?")
@@ -30,8 +31,11 @@ _ELSEWHERE = re.compile(r"[\w+.-]+://")
 _PASSED_OVER = {"build-backend", "cache-keys", "config-settings", "output-file", "publish-url"}
 _PASSED_OVER |= {"check-url", "environments", "exclude", "required-environments"}
 _PASSED_OVER |= {"cache-dir", "pip", "workspace"}
-# Poetry's tables of dependencies; in others, a path may be that of a file to pack.
-_POETRY = ("dependencies", "dev-dependencies", "group")
+# The tables of dependencies; in others, a path may be that of a file to pack.
+_DEPENDENCIES = (
+    *(("poetry", "dependencies"), ("poetry", "dev-dependencies"), ("poetry", "group")),
+    *(("pdm", "dependencies"), ("pdm", "dev-dependencies")),
+)
 
 
 class Named(NamedTuple):
@@ -80,7 +84,10 @@ def _table(text: str) -> dict[str, Any]:
 
 
 def _absolute(file: Path, name: str) -> Path:
-    return Path(os.path.normpath(file.parent / os.path.expanduser(name)))
+    """With variables, as uv replaces them; ``PROJECT_ROOT`` is where it runs."""
+    name = os.path.expandvars(name.replace("${PROJECT_ROOT}", str(file.parent)))
+    name = re.sub(r"^/+", "/", os.path.expanduser(name))
+    return Path(os.path.normpath(file.parent / name))
 
 
 def _parts(name: str, text: str, table: dict[str, Any]) -> list[str]:
@@ -140,8 +147,13 @@ def _paths(name: str, table: dict[str, Any]) -> Iterator[str]:
             is_path = key == "path" or "/" in word or word[:1] == "."
             if is_path and not _ELSEWHERE.match(word):
                 yield from _with_revision(word)
-    for group in _POETRY:
-        for key, word in _texts(_below(table, "tool", "poetry", group)):
+    project, build = _below(table, "project"), _below(table, "build-system")
+    lists = [project.get("dependencies"), project.get("optional-dependencies")]
+    for _, word in _texts([*lists, table.get("dependency-groups"), build.get("requires")]):
+        if found := _PATH.match(word):
+            yield from _with_revision(found[1])
+    for keys in _DEPENDENCIES:
+        for key, word in _texts(_below(table, "tool", *keys)):
             word = _SCHEME.sub("", word, count=1)
             if key in ("path", "url", "git") and not _ELSEWHERE.match(word):
                 yield from _with_revision(word)
