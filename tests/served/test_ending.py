@@ -106,13 +106,16 @@ def with_content(name: str, content: bytes) -> Damage:
     return damage
 
 
-def half_built(name: str) -> Damage:
-    """A part of this package is missing."""
+def half_built(name: str, left: float = -1) -> Damage:
+    """A part of this package is missing, but for the fraction `left` of a file from 0 on."""
 
     @contextmanager
     def damage(project: Path) -> Iterator[Path]:
         (place,) = (project / ".venv").glob(f"lib/python*/site-packages/{name}")
+        whole = place.read_bytes() if place.is_file() else b""
         with without(str(place.relative_to(project)))(project) as found:
+            if left >= 0:
+                place.write_bytes(whole[: int(len(whole) * left)])
             yield found
 
     return damage
@@ -163,6 +166,9 @@ DAMAGES: dict[str, Damage] = {
     "a half-built environment": half_built("flask_modwsgi"),
     "a half-built package": half_built("flask_modwsgi/machine"),
     "half of what a verb imports": half_built("flask_modwsgi/server/ending.py"),
+    "an empty __main__.py": half_built("flask_modwsgi/__main__.py", left=0),
+    "half of __main__.py": half_built("flask_modwsgi/__main__.py", left=0.5),
+    "no __main__.py": half_built("flask_modwsgi/__main__.py"),
     "no pyproject.toml": without("pyproject.toml"),
     "a broken pyproject.toml": with_content("pyproject.toml", b"[[[\n"),
     "pyproject.toml as UTF-16": with_content("pyproject.toml", "[tool]".encode("utf-16")),

@@ -1,6 +1,6 @@
 """Which files an installer has recorded of a package, and whether those of this one are whole.
 
-It is itself imported where they are not.
+``run`` asks this before it calls the package; otherwise the wheel takes over.
 """
 
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ def of(metadata: Path) -> Iterator[tuple[str, str]]:
             yield name, others[1]
 
 
-def are_whole(packages: Path) -> bool:
+def are_whole(packages: Path = Path(__file__).parents[2]) -> bool:
     """Whether no file of this package is missing or cut short.
 
     Importing does not tell, because a verb imports the most of what it needs when it is called.
 
-    :param packages: The folder ``site-packages``.
+    :param packages: The folder ``site-packages``, by default the one that has this module.
     """
     for metadata in packages.glob("flask_modwsgi-*.dist-info"):
         for name, size in of(metadata):

@@ -31,7 +31,7 @@ if [ "$(id -u)" = 0 ]; then
   [ ! "$theirs" ] || refuse 'Problem  project-untrusted' "What     Root does not run this project: others can change$name$outside." "Type     $type"
 fi
 others="python3 python3.15 python3.14 python3.13 python3.12 python3.11"
-[ "${1-}" != setup ] && "${environment:-.venv}/bin/python" -I -c 'import flask_modwsgi' 2>/dev/null && exec "$environment/bin/python" -I -X looked -m flask_modwsgi "$@"
+[ "${1-}" != setup ] && "${environment:-.venv}/bin/python" -I -c 'import os, sys, flask_modwsgi.setup.recorded_files as r; sys.exit(os.path.isfile(sys.argv[1]) and not r.are_whole())' "$wheel" 2>/dev/null && exec "$environment/bin/python" -I -X looked -m flask_modwsgi "$@"
 [ -f "$wheel" ] || refuse "There is no wheels/flask_modwsgi-*.whl. Restore it: git checkout -- wheels" "If the project was generated without hooks, build it from the template:" \
   "  mkdir -p wheels" "  PYTHONPATH=PATH_OF_THE_TEMPLATE python3 -c 'import build_wheel as b; b.build_wheel(\"wheels\")'"
 for python in ${PYTHON:+"$PYTHON"} $others .venv/bin/python; do
