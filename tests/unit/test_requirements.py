@@ -339,18 +339,21 @@ def test_a_warning_about_one_index_hides_no_cause(slug: str, text: str, warning:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "slug"),
+    ("wanted", "may_need_another"),
     [
-        ("soupsieve==4.1.3", "package-for-other-python"),
-        ("soupsieve[x]==4.1.3;", "package-for-other-python"),
-        ("soupsieve==4.1", "package-unknown"),  # not 4.1.3
-        ("soupsieve>=4.1.3", "package-unknown"),
+        ("soupsieve==4.1.3", True),
+        ("soupsieve[x]==4.1.3;", True),
+        ("soupsieve==4.1", False),  # not 4.1.3
+        ("soupsieve>=4.1.3", False),
     ],
 )
 def test_a_version_for_another_python_is_told(
-    wanted: str, slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wanted: str, may_need_another: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As pip-compile pins it that runs with another Python than the project does."""
+    """As pip-compile pins it that runs with another Python than the project does.
+
+    It may be a version of another package: pip lists all that it has asked for.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(shutil, "which", lambda name: name if name == "pip-compile" else None)
     (tmp_path / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.11.2\n")
@@ -362,9 +365,14 @@ def test_a_version_for_another_python_is_told(
     )
     python = tmp_path / "bin" / "python"
     told = refusals.reason("Installing requirements.txt", output, Path("setup.log"), python)
-    assert told.slug == slug
-    if slug == "package-for-other-python":
-        assert told.what.endswith(" needs Python >=3.11.5,<4, and the project has Python 3.11.2.")
+    package = wanted.rstrip(";")
+    assert told.slug == "package-unknown"
+    assert told.what == f"The package index has no {package}, or none for this Python and system."
+    ignored = "pip ignored 4.1.3, of this package or another one: it needs Python >=3.11.5,<4, and"
+    assert (f"{ignored} the project has Python 3.11.2." in told.why) == may_need_another
+    assert "The name may be misspelt" in told.why
+    assert ("PYTHON=/path/to/python3 ./run setup" in told.remedy) == may_need_another
+    if may_need_another:
         assert told.remedy[0] == (
             "python3 -m venv var/uv && var/uv/bin/pip install uv"
             f" && var/uv/bin/{systems.COMPILE} && ./run setup"

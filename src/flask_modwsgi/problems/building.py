@@ -137,25 +137,26 @@ def hash_mismatch(doing: str, package: str) -> Values:
     return {"reason": reason, "commands": command}
 
 
-@entry("flask==99.0")
-def package_unknown(package: str) -> None:
+@entry("soupsieve==4.1.3", "Installing requirements.txt", ">=3.11.5", "3.11.2")
+def package_unknown(package: str, doing: str, needed: str = "", version: str = "") -> Values:
     """The package index has no {package}, or none for this Python and system.
     The name may be misspelt, or the package was removed, or it is on an index that could not be
-    reached.
-    $ ./run setup
-    $ {change_and_setup}
+    reached.{ignored}
+    $ {commands}
     """
-
-
-@entry("Installing requirements.txt", "soupsieve==4.1.3", ">=3.11.5", "3.11.2")
-def package_for_other_python(doing: str, package: str, needed: str, version: str) -> Values:
-    """{package} needs Python {needed}, and the project has Python {version}.
-    pip-compile pins versions for the Python that it runs with. uv pins them for every Python from
-    3.11 on. If you need this version of the package, set up the project with another Python.
-    $ {command}
-    $ PYTHON=/path/to/python3 ./run setup
-    """
-    return {"command": systems.pin_for_every_python("requirements-dev.txt" in doing)}
+    if not needed:
+        return {"ignored": "", "commands": ["./run setup", systems.change_and_setup()]}
+    ignored = (
+        f" Or it needs another Python: pip ignored {package.partition('==')[2]}, of this package or another"
+        f" one: it needs Python {needed}, and the project has Python {version}. pip-compile pins versions"
+        " for the Python that it runs with. uv pins them for every Python from 3.11 on. If you need this"
+        " version of the package, set up the project with another Python."
+    )
+    pin = systems.pin_for_every_python("requirements-dev.txt" in doing)
+    return {
+        "ignored": ignored,
+        "commands": [pin, "PYTHON=/path/to/python3 ./run setup", "./run setup"],
+    }
 
 
 @entry("psycopg2==2.9", "fatal error: libpq-fe.h: No such file", Path("var/log/setup.log"))

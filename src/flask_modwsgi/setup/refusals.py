@@ -81,10 +81,10 @@ def reason(doing: str, output: str, log: Path, python: Path | None = None) -> Pr
         line = output[: unreachable.end()].count("\n")
         return problems.network_unreachable(doing, output.split("\n")[line].strip())
     if found := _first(_UNKNOWN, output):
-        needed = dict(_FOR_OTHER_PYTHON.findall(output)).get(found.partition("==")[2].rstrip(";"))
-        if needed and (version := _version(python)):
-            return problems.package_for_other_python(doing, found.rstrip(";"), needed, version)
-        return problems.package_unknown(found)
+        package, ignored = found.rstrip(";"), dict(_FOR_OTHER_PYTHON.findall(output))
+        if (needed := ignored.get(package.partition("==")[2])) and (version := _version(python)):
+            return problems.package_unknown(package, doing, needed, version)
+        return problems.package_unknown(package, doing)
     if found := _first(_UNSOLVED, output):
         return problems.requirements_conflict(found)
     if found := _first(_BUILD_FAILED, output):
