@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from samples import project
 
 NOBODY = 65534
 NAMELESS = 54399
-REBUILD = "rm -rf .venv && ./run setup"
+REBUILD = "mv .venv .venv.before && ./run setup"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
 
@@ -113,12 +114,18 @@ def test_the_home_of_another_user_stays_theirs(
 def test_an_environment_outside_is_not_looked_into(
     own: Path, shell: list[str], target: str
 ) -> None:
-    for owner in (NOBODY, 0):
-        linked(own / ".venv", target, owner)
+    link = own / ".venv"
+    reasons = {NOBODY: f"others can change {link}", 0: f"{link} leads out of it"}
+    for owner, reason in reasons.items():
+        linked(link, target, owner)
         said = refusal(own, "start", shell=shell)
-        assert f"others can change {own}/.venv, which leads out of it.\n" in said
+        assert f"Root does not run this project: {reason}.\n" in said
         assert remedy(said) == REBUILD
-        (own / ".venv").unlink()
+        subprocess.run(["sh", "-c", remedy(said)], cwd=own, capture_output=True)
+        assert not link.is_symlink()
+        aside = own / ".venv.before"
+        assert aside.readlink() == Path(target)
+        aside.unlink()
 
 
 def test_an_environment_in_a_shared_var_is_roots(own: Path, shell: list[str]) -> None:
@@ -134,7 +141,7 @@ def test_an_environment_in_a_shared_var_is_roots(own: Path, shell: list[str]) ->
     assert remedy(refusal(own, "status", shell=shell)) == f"ls -ld {own}/../shared"
 
 
-def test_a_wheel_of_another_user_is_removed(own: Path, home: Path, shell: list[str]) -> None:
+def test_a_wheel_of_another_user_is_put_aside(own: Path, home: Path, shell: list[str]) -> None:
     """Root would run it, whoever owns it afterwards; the environment has the package, too."""
     (planted,) = home.glob("*.whl")
     shutil.copytree(planted, own / "wheels" / planted.name)
@@ -146,7 +153,33 @@ def test_a_wheel_of_another_user_is_removed(own: Path, home: Path, shell: list[s
     assert len(list(remedies(own, shell))) == 1
     assert (own.parent / "called").read_text() == "init\n"
     assert not (own / "wheels").exists()
+    assert (own / "wheels.before" / planted.name).is_dir()
     assert not (own.parent / "executed").exists()
+
+
+@pytest.mark.parametrize("in_git", [True, False])
+def test_the_only_wheel_is_not_lost(own: Path, shell: list[str], in_git: bool) -> None:
+    """Of a project without an environment; git gives root the wheel that was committed."""
+    (wheel,) = (own / "wheels").iterdir()
+
+    def leaves(name: str) -> None:
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("flask_modwsgi/__main__.py", f"open('{own.parent}/{name}', 'w')\n")
+
+    leaves("roots")
+    if in_git:
+        author = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        for words in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "All"]):
+            subprocess.run(["git", *words], cwd=own, check=True)
+    leaves("executed")
+    os.chown(wheel, NOBODY, NOBODY)
+    theirs = wheel.read_bytes()
+    assert list(remedies(own, shell)) == [
+        "umask 022 && mv wheels wheels.before && git checkout -- wheels && ./run setup"
+    ]
+    assert (own.parent / "roots").exists() == in_git
+    assert not (own.parent / "executed").exists()
+    assert (own / "wheels.before" / wheel.name).read_bytes() == theirs
 
 
 NAMES = [

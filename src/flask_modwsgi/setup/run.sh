@@ -7,7 +7,7 @@ environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a 
 refuse() { printf '%s\n' "$@" >&2; exit 1; }
 # Only for root, who runs nothing that others can change; skip it to read on. See doctor/check_trust.py, too.
 if [ "$(id -u)" = 0 ]; then
-  here=$(pwd -P) store=$(cd ./var/env 2>/dev/null && pwd -P) theirs='' seen='' outside=''
+  here=$(pwd -P) store=$(cd ./var/env 2>/dev/null && pwd -P) theirs='' seen='' can=' others can change' leads=''
   foreign() { find "$@" \( ! -user 0 -o ! -type l \( -perm -2 -o -perm -20 \) \) 2>/dev/null; }
   way() { case $theirs$seen in /* | *"<$1>"*) return ;; esac; seen="$seen<$1>"; [ ! "$1" ] || way "${1%/*}" # each step could be replaced
     [ "$theirs" ] || [ ! "$(foreign "${1:-/}" -prune \( ! -user 0 -o ! -perm -1000 \))" ] || theirs=${1:-/}
@@ -20,15 +20,15 @@ if [ "$(id -u)" = 0 ]; then
     LC_ALL=C sed "s/$(printf '\302[\200-\237]')/?/g; s/'/'\\\\''/g")" ;; *) printf ' %s' "$word" ;; esac; done; }
   look "mv$(quoted "$here") /srv/ &&$(quoted "/srv/${here##*/}/run") setup" "${here%/*}"
   look close "$here" "$here/run" "$here/var/env"
-  look 'rm -rf .venv && ./run setup' "$environment"
-  case ${theirs:+found}$environment/ in / | found*) ;; "$here"/* | "${store:-$here}"/*) theirs=$(inside "$environment" | head -n 1) ;; *) theirs=$here/.venv outside=', which leads out of it' ;; esac
+  look 'mv .venv .venv.before && ./run setup' "$environment"
+  case ${theirs:+found}$environment/ in / | found*) ;; "$here"/* | "${store:-$here}"/*) theirs=$(inside "$environment" | head -n 1) ;; *) way "$here/.venv"; [ "$theirs" ] || theirs=$here/.venv can='' leads=' leads out of it' ;; esac
   [ "$theirs" ] || way "$(sed -n 's,^home *= */,/,p' "$environment/pyvenv.cfg" 2>/dev/null)"
-  look "umask 022 && rm -rf wheels && $([ -x .venv/bin/flask-modwsgi ] && echo .venv/bin/flask-modwsgi init || echo ./run setup)" "$here/wheels" "$here"/wheels/*
+  look "umask 022 && mv wheels wheels.before && $([ -x .venv/bin/flask-modwsgi ] && echo .venv/bin/flask-modwsgi init || echo 'git checkout -- wheels && ./run setup')" "$here/wheels" "$here"/wheels/*
   name=$(quoted "$theirs") owner=$(find . -prune -exec ls -ld {} + | awk '{ print $3 }')
   case $type,$(readlink "$theirs"),$theirs/ in close,*/../*) ;; *,,// | *,,/srv/ | close,,"$here"/*) type="chown -h root:$name && chmod go-w$name" ;; esac; [ "$type" != close ] || type="ls -ld$name"
   case $owner in root) ;; *[!0-9]*) type="$(command -v sudo >/dev/null && echo "sudo -u$(quoted "$owner")" || echo "runuser -u$(quoted "$owner") --") ./run$(quoted "$@")" ;;
     *) type="setpriv --reuid=$owner --regid=$owner --clear-groups -- ./run$(quoted "$@")" ;; esac
-  [ ! "$theirs" ] || refuse 'Problem  project-untrusted' "What     Root does not run this project: others can change$name$outside." "Type     $type"
+  [ ! "$theirs" ] || refuse 'Problem  project-untrusted' "What     Root does not run this project:$can$name$leads." "Type     $type"
 fi
 others="python3 python3.15 python3.14 python3.13 python3.12 python3.11"
 [ "${1-}" != setup ] && "${environment:-.venv}/bin/python" -I -c 'import os, sys, flask_modwsgi.setup.recorded_files as r; sys.exit(os.path.isfile(sys.argv[1]) and not r.are_whole())' "$wheel" 2>/dev/null && exec "$environment/bin/python" -I -X looked -m flask_modwsgi "$@"
