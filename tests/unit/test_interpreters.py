@@ -152,6 +152,8 @@ def test_run_takes_the_newest_python_beside_an_old_one(tmp_path: Path) -> None:
         ("blog", "current/run", "current"),
         ("current/run", None, "current"),
         ("releases/1/run", "../shared/run", "releases/1"),  # the project's own script is a link
+        ("chain", "through/blog", "releases/1"),
+        ("home/tools/blog", None, "releases/1"),  # from where the link is, not the path to it
     ],
 )
 def test_run_may_be_called_through_a_link(
@@ -169,6 +171,14 @@ def test_run_may_be_called_through_a_link(
     fake.write_text('#!/bin/sh\necho "$PWD"\n')
     fake.chmod(0o755)
     (tmp_path / "current").symlink_to("releases/1")
+    for link, leads_to in {
+        "through/blog": "../one",
+        "one": "releases/1/run",
+        "real/deep/tools/blog": "../../../one",
+        "home/tools": "../real/deep/tools",
+    }.items():
+        (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / link).symlink_to(leads_to)
     if target:
         (tmp_path / called).unlink(missing_ok=True)
         (tmp_path / called).symlink_to(target.format(tmp_path))

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The one command. It runs the package flask-modwsgi in .venv or, if that is missing, in wheels/.
 
-CDPATH='' cd -- "$(dirname -- "$0")" && { [ ! -L "${0##*/}" ] || grep -qs tool.flask-modwsgi pyproject.toml || CDPATH='' cd -- "$(dirname -- "$(readlink "${0##*/}")")"; } || exit 1
+link=$0; while CDPATH='' cd -- "$(dirname -- "$link")" || exit 1; link=${link##*/}; [ -L "$link" ] && ! grep -qs tool.flask-modwsgi pyproject.toml; do link=$(readlink "$link"); cd -P .; done
 for wheel in wheels/flask_modwsgi-*.whl; do :; done
 environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a setup moves
 refuse() { printf '%s\n' "$@" >&2; exit 1; }
