@@ -3,6 +3,7 @@
 import io
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,7 +18,14 @@ from flask_modwsgi import __version__
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import adopt, applications, own_modules, requirements, wheel_file
+from flask_modwsgi.setup import (
+    adopt,
+    applications,
+    git_files,
+    own_modules,
+    requirements,
+    wheel_file,
+)
 
 FLASK = "from flask import Flask\n"
 OBJECT = f"{FLASK}app = Flask(__name__)\n"
@@ -523,6 +531,20 @@ def test_what_exists_is_kept_byte_for_byte(root: Path, capsys: pytest.CaptureFix
     ignored = ["git", "-C", str(root), "check-ignore", *after, ".venv", ".env", "var/x"]
     found = subprocess.run(ignored, capture_output=True, text=True).stdout.split("\n")
     assert found == [".venv", ".env", "var/x", ""]
+
+
+def test_a_generated_project_has_these_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (".gitignore", ".gitattributes"):
+        shutil.copy(TEMPLATE / name, tmp_path)
+    git_files.extend(tmp_path)
+    for name in (".gitignore", ".gitattributes"):
+        assert (tmp_path / name).read_bytes() == (TEMPLATE / name).read_bytes()
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["kept", ".gitignore"],
+        ["kept", ".gitattributes"],
+    ]
 
 
 def git(folder: Path, *words: str) -> str:
