@@ -1,7 +1,7 @@
 #!/bin/sh
 # The one command. It runs the package flask-modwsgi in .venv or, if that is missing, in wheels/.
 
-link=$0; while CDPATH='' cd -- "$(dirname -- "$link")" || exit 1; link=${link##*/}; [ -L "$link" ] && ! grep -qs tool.flask-modwsgi pyproject.toml; do link=$(readlink "$link"); cd -P .; done
+link=$0; while CDPATH='' cd -- "$(dirname -- "$link")" || exit 1; link=${link##*/}; [ -L "$link" ] && ! grep -qs tool.flask-modwsgi pyproject.toml; do cd -P . || exit 1; link=$(readlink "$link"); done
 for wheel in wheels/flask_modwsgi-*.whl; do :; done
 environment=$(cd ./.venv 2>/dev/null && pwd -P) # not through the link, which a setup moves
 refuse() { printf '%s\n' "$@" >&2; exit 1; }
