@@ -184,9 +184,9 @@ def test_what_a_dead_apache_left_is_found(root: Path, launch: Launch) -> None:
     assert process_table.find(left.pid) is None
 
 
-# A process of Apache that hears no SIGTERM, and one of the application that ends at one, but not at once.
+# A process of Apache that hears no SIGTERM, and one with the application that ends at one, but not at once:
+# one of mod_wsgi's, by its title. They have Apache's words in their command lines.
 ORPHANS = """import os, signal, sys, time
-ready = os.pipe()
 if os.fork() == 0:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if os.fork() == 0:
@@ -194,11 +194,8 @@ if os.fork() == 0:
         end += " time.sleep(0.5); open(sys.argv[1], 'w'); sys.exit()"
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        os.write(ready[1], b"1")
-        os.execv(sys.executable, [sys.executable, "-c", end, os.environ["SAID"]])
-    os.write(ready[1], b"1")
-    time.sleep(120)
-os.read(ready[0], 1), os.read(ready[0], 1)
+        os.environ["PYTHONHOME"] = sys.base_prefix  # which its title does not lead to
+        os.execv(sys.executable, ["(wsgi:x)", "-c", end, os.environ["SAID"], *sys.argv[1:]])
 print(flush=True)
 time.sleep(120)
 """
@@ -207,13 +204,16 @@ time.sleep(120)
 def test_orphans_that_hear_nothing_are_not_waited_for(
     root: Path, launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Apache's own hear no SIGTERM without their parent; the application's own end as they like."""
+    """Apache's own hear no SIGTERM without their parent; those with the application end as they like."""
     monkeypatch.setenv("SAID", str(tmp_path / "ended"))
     started = launch(ORPHANS, *apache_words(root))
     record(root, started.pid)
     os.kill(started.pid, signal.SIGKILL)
     started.wait()
-    wait_for(lambda: len(processes.all_of(root)) == 2, 5, "the orphans")
+    wait_for(
+        lambda: "(wsgi:x)" in [one.command[0] for one in processes.all_of(root)], 5, "the title"
+    )
+    assert len(processes.all_of(root)) == 2
 
     def wait(is_done: Callable[[], bool], seconds: float) -> None:
         assert times.wait(is_done, 60), "it would wait in vain"

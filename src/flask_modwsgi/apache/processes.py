@@ -168,8 +168,8 @@ def end(root: Path, grace: float, because: Problem | None = None) -> None:
 
     Requests under way may finish for `grace` seconds: SIGWINCH is Apache's graceful stop. Then all
     its processes get a SIGTERM at once; Apache itself would take a second or more to tell them all.
-    mod_wsgi gives a stuck one five seconds to end. Without their parent, Apache's own do not end at a
-    SIGTERM, and are not waited for.
+    mod_wsgi gives a stuck one five seconds to end. Without their parent, those that deal with clients
+    do not end at a SIGTERM, and are not waited for.
 
     :param because: Why it was not a user who stopped it.
     :raises Problem: it belongs to another user; nothing is recorded then.
@@ -181,14 +181,18 @@ def end(root: Path, grace: float, because: Problem | None = None) -> None:
             _send([parent], signal.SIGWINCH)
             wait(lambda: not _children_with_clients(parent, _configuration(root)), grace)
         _send(all_of(root), signal.SIGTERM)
-        wait(lambda: not (all_of(root) if parent else _without_apaches(root)), 6)
+        wait(lambda: not (all_of(root) if parent else _with_application(root)), 6)
         wait(lambda: not _send(all_of(root), signal.SIGKILL), 5)
 
 
-def _without_apaches(root: Path) -> list[Process]:
-    """Those of the application, which `all_of` has as long as Apache's own are there."""
+def _with_application(root: Path) -> list[Process]:
+    """Those of the application, and mod_wsgi's in daemon mode; `all_of` needs Apache's own to find them."""
     file = _configuration(root)
-    return [one for one in all_of(root) if not _has_configuration(one, file)]
+    return [
+        one
+        for one in all_of(root)
+        if not (_has_configuration(one, file) and modes.has_clients(one))
+    ]
 
 
 def _children_with_clients(parent: Process, configuration: str) -> list[Process]:
