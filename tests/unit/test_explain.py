@@ -325,6 +325,19 @@ def by_line(lines: list[str], request: str = "r1", pid: int = 7, second: float =
     ]
 
 
+def orders(*seconds: float, request: str) -> list[str]:
+    """An application prints that each of them failed."""
+    return [
+        line
+        for number, second in enumerate(seconds)
+        for line in by_line([f"Order {number} failed"], request, second=second)
+    ]
+
+
+def failed(orders: int) -> list[tuple[int, str]]:
+    return [(1, f"Order {number} failed") for number in range(orders)]
+
+
 def mixed(*entries: list[str]) -> list[str]:
     """Lines of several writers, in turn."""
     return [line for turn in itertools.zip_longest(*entries) for line in turn if line]
@@ -358,6 +371,25 @@ def mixed(*entries: list[str]) -> list[str]:
             [*by_line(PRINTED, ""), *by_line(["Order 7 failed"], "", second=9)],
             [(1, "KeyError: 'k'"), (1, "Order 7 failed")],
         ),
+        # What an application prints after a traceback that it printed, with or without a request.
+        *(
+            ([*by_line(printed, request), *orders(*seconds, request=request)], found)
+            for request in ("", "r1")
+            for printed, seconds, found in [
+                (PRINTED, (0.5, 1, 1.5), [(1, "KeyError: 'k'"), *failed(3)]),
+                (PRINTED, (0.03, 0.06, 0.09), [(1, "KeyError: 'k'"), *failed(3)[1:]]),
+                (CHAINED[1:], (0.5,), [(1, CHAINED[7]), *failed(1)]),
+                (FROM[1:], (0.5,), [(1, CHAINED[7]), *failed(1)]),
+                (GROUPED[1:], (0.5,), [(1, GROUPED[3][4:]), *failed(1)]),
+            ]
+        ),
+        # A thread that had to wait in the midst of a traceback; one of mod_wsgi's also in a message.
+        (
+            [*by_line(PRINTED[:2], ""), *by_line(PRINTED[2:], "", second=0.5)],
+            [(1, "KeyError: 'k'")],
+        ),
+        ([*by_line(CHAINED[:8], ""), *by_line(CHAINED[8:], "", second=0.5)], [(1, CHAINED[7])]),
+        ([*by_line(CHAINED[:8]), *by_line(CHAINED[8:], second=9)], [(1, CHAINED[7])]),
     ],
 )
 def test_an_exception_that_is_written_by_line_is_one_error(

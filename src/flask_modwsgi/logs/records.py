@@ -1,6 +1,7 @@
 """Which lines of an error log were written together, and what happened by them. No effects."""
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,28 +15,50 @@ _RAISED = "WSGI0174: "  # an exception of the application, with or without a tra
 _CHAINS = ("During handling", "The above exception")
 _BEFORE_TRACEBACK = re.compile(rf"(  [|+] )?({'|'.join(_CHAINS)})|WSGI0(109|110|174|175): ")
 _OF_MOD_WSGI = re.compile(r"WSGI\d{4}: ")
-# Seconds between two lines of a traceback, at most, where no request says that they belong together: a thread
-# may have to wait for a processor.
+# Seconds between two lines of a traceback, at most: a thread may have to wait for a processor. In a request
+# mod_wsgi's own may take any time.
 _PAUSE = 1.0
+# Seconds for the message of an exception whose traceback the application printed: what it prints next looks alike.
+_MESSAGE = 0.05
 
 
 @dataclass
 class _Record:
     first: Event
     lines: list[str]
-    last: float = 0.0  # when its last line was written, in seconds since 1970
+    last: float  # when its last line was written, in seconds since 1970
+    named: float = math.inf  # when the line was that names the last exception; inf before that
     is_traceback: bool = False
 
     def goes_on_with(self, text: str, moment: float) -> bool:
-        """Whether a line of the same writer belongs to this traceback, which mod_wsgi writes by line."""
-        if not self.first.get("request_id") and moment - self.last > _PAUSE:
+        """Whether a line of the same writer belongs to this traceback, which is written by line."""
+        is_of_mod_wsgi = bool(_OF_MOD_WSGI.match(self.lines[0]))
+        is_limited = not (is_of_mod_wsgi and self.first.get("request_id"))
+        if is_limited and moment - self.last > _PAUSE:
             return False
         if text.startswith(_CHAINS):
             return True  # an exception that was not raised has no traceback
         before = next(filter(str.strip, reversed(self.lines)), "")
         if begins_traceback(text) or text.startswith(_RAISED):
             return bool(_BEFORE_TRACEBACK.match(before))
+        if not is_of_mod_wsgi and _is_flush(text) and moment - self.named > _MESSAGE:
+            return False
         return self.is_traceback and not _OF_MOD_WSGI.match(text)
+
+    def note(self, lines: Sequence[str], moment: float) -> None:
+        """What `goes_on_with` has to know of lines of this record."""
+        self.last = moment
+        self.is_traceback |= has_exception(lines)
+        for text in (_MARGIN.sub("", line) for line in lines):
+            if begins_traceback(text) or text.startswith(_CHAINS):
+                self.named = math.inf
+            elif self.is_traceback and _is_flush(text):
+                self.named = min(self.named, moment)
+
+
+def _is_flush(text: str) -> bool:
+    """Whether a line has text, and is not indented."""
+    return text[:1].strip() != ""
 
 
 def grouped(log: Iterable[Event]) -> list[tuple[Event, list[str]]]:
@@ -55,10 +78,10 @@ def grouped(log: Iterable[Event]) -> list[tuple[Event, list[str]]]:
         if record and (is_at_once or (is_by_line and record.goes_on_with(lines[0], moment))):
             record.lines += lines
         else:
-            record = latest[tuple(writer)] = _Record(event, list(lines))
+            record = latest[tuple(writer)] = _Record(event, list(lines), moment)
             found.append(record)
-        record.last, before = moment, [time, *writer]
-        record.is_traceback |= has_exception(lines)
+        record.note(lines, moment)
+        before = [time, *writer]
     return [(record.first, record.lines) for record in found]
 
 
