@@ -292,7 +292,7 @@ def test_what_an_apache_of_root_left_is_found_without_its_record(
     root: Path, launch: Launch
 ) -> None:
     """Its processes belong to another user, who could start some with the same command line."""
-    launch(LISTEN, *apache_words(root))
+    launch(LISTEN, *apache_words(root)).wait()
     [left] = processes.all_of(root)
     assert left.uid == 65534 and left.session != left.pid
     assert processes.apache(root) is None
@@ -302,7 +302,7 @@ def test_what_an_apache_of_root_left_is_found_without_its_record(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has processes of other users")
 def test_a_socket_of_another_user_is_none_of_root(root: Path, launch: Launch) -> None:
-    launch(LISTEN, *apache_words(root), user=65534)
+    launch(LISTEN, *apache_words(root), user=65534).wait()
     assert processes.all_of(root) == []
 
 
