@@ -105,6 +105,18 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     raise AssertionError(f"waited {time.monotonic() - started:.0f} seconds for {what}")
 
 
+@cache
+def root_sees_open_files() -> bool:
+    """Whether root may see what processes of other users have open; in most containers it may not."""
+    with subprocess.Popen(["sleep", "60"], stdin=subprocess.DEVNULL, user=65534, cwd="/") as other:
+        try:
+            return bool(os.readlink(f"/proc/{other.pid}/fd/0"))
+        except OSError:
+            return False
+        finally:
+            other.kill()
+
+
 def can_unshare(*options: str) -> bool:
     """Whether a command can have namespaces of its own; root of a container may not give any."""
     command = ["unshare", *options, "true"]
