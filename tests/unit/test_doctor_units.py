@@ -71,7 +71,7 @@ def test_no_remedy_does_harm() -> None:
     assert home.remedy == ("mv /root/blog /srv/ && /srv/blog/run setup",)
     secret = [(Path("/etc/shadow"), "-rw-r-----", "read")]
     outside = problems.path_unreachable("www-data", secret, Path("/srv/blog"))
-    assert outside.remedy == ("namei -l /etc/shadow",)
+    assert outside.remedy == (systems.show_way("/etc/shadow"),)
 
 
 def test_the_page_is_made_from_the_catalogue() -> None:
@@ -510,7 +510,7 @@ def test_nothing_outside_of_a_project_is_given_away(tmp_path: Path, place: str, 
     (blog / "link").symlink_to("../home")
     for problem in (problems.file_closed, problems.folder_unwritable):
         told = problem(tmp_path / place, "drwx------", owner, "bob", blog)
-        assert told.remedy == (f"namei -l {tmp_path / place}",)
+        assert told.remedy == (systems.show_way(tmp_path / place),)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to its user")
@@ -534,7 +534,7 @@ def test_a_link_out_of_a_project_gives_nothing_away(linked: str, open_folder: Pa
             told.write_text("\n".join(check_places.refusal(error, blog / "var", blog).remedy))
         os._exit(0)
     os.waitpid(child, 0)
-    assert told.read_text() == f"namei -l {blog / linked}"
+    assert told.read_text() == systems.show_way(blog / linked)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -4,6 +4,7 @@ import errno
 import os
 import pwd
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -578,7 +579,7 @@ def test_a_file_that_cannot_be_made(tmp_path: Path, path: str) -> None:
     assert f"me would have to make it in {tmp_path}, " in found.why
     (tmp_path / "shop.py").write_text(f"FILE = {path!r}\n")
     folders, code = (shown_by(command, tmp_path) for command in found.remedy)
-    assert folders.splitlines()[-1].split()[-1] == tmp_path.name
+    assert Path(folders.split()[-1]).name == tmp_path.name
     assert code.startswith("./shop.py:1:")
 
 
@@ -588,8 +589,27 @@ def test_permissions_are_shown_of_what_there_is(tmp_path: Path, path: str) -> No
     (tmp_path / "kept/a.txt").touch()
     found = raised(tmp_path, f"PermissionError: [Errno 13] Permission denied: '{path}'")
     [command] = found.remedy
-    assert shown_by(command, tmp_path.parent).splitlines()[-1].split()[-1] == Path(path).name
+    assert Path(shown_by(command, tmp_path.parent).split()[-1]).name == Path(path).name
     assert "make it" not in found.why
+
+
+@pytest.mark.parametrize("has_namei", [True, False])
+def test_permissions_are_shown_of_each_folder_above(
+    tmp_path: Path, has_namei: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where there is no namei, as on Alpine and macOS."""
+    if has_namei and not shutil.which("namei"):
+        pytest.skip("install namei, from util-linux")
+    if not has_namei:
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+    path = tmp_path / "it's here" / "a b"
+    path.mkdir(parents=True)
+    command = systems.show_way(path)
+    assert command.startswith("namei -l " if has_namei else "ls -ld / ")
+    shown = shown_by(command, tmp_path).splitlines()
+    rows = [row for row in shown if re.match(r"d[r-][w-][xst-]", row.strip())]
+    assert len(rows) == len(path.parents) + 1
+    assert rows[-1].endswith("a b")
 
 
 DATABASES = "data/app.db", "db/x/app.db"

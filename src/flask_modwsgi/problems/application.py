@@ -145,7 +145,7 @@ def permission_denied(user: str, path: str, quote: str, nearest: str = "") -> Va
     root, may change its permissions. {shows}:
     $ {commands}
     """
-    show = f"namei -l {shlex.quote(nearest or path)}"
+    show = systems.show_way(nearest or path)
     if not nearest:
         shows = "This command shows those of the file and of each folder above it"
         return {"missing": "", "shows": shows, "commands": show}

@@ -59,7 +59,7 @@ def _opening(path: Path, owner: str, me: str, root: Path, wanted: Path) -> list[
     if owner == me:
         return [f"chmod -R u+rwX {name}"]
     if not Path(os.path.realpath(path.parent), path.name).is_relative_to(os.path.realpath(root)):
-        return [f"namei -l {shlex.quote(str(wanted))}"]
+        return [systems.show_way(wanted)]
     as_owner = systems.ask_for(owner, "./run")
     take = systems.ask_for("root", f"chown -Rh {shlex.quote(me)} {name}")
     return [take, as_owner] if owner == "root" else [as_owner]

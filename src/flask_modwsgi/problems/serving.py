@@ -38,7 +38,7 @@ def path_unreachable(user: str, denied: Sequence[tuple[Path, str, str]], root: P
     if any(path in root.parents for path, _, _ in denied):
         remedy = systems.move_to_srv(root)
     elif outside := [path for path, _, _ in denied if not path.is_relative_to(root)]:
-        remedy = f"namei -l {shlex.quote(str(outside[0]))}"
+        remedy = systems.show_way(outside[0])
     else:
         remedy = _opening(user, denied)
     return dict(path=path, mode=mode, verb=verb, others=others, rows=rows, remedy=remedy)

@@ -250,6 +250,17 @@ def edit(file: Path, line: int) -> str:
     return f"${{EDITOR:-vi}} +{line} {shlex.quote(str(file))}"
 
 
+def show_way(path: Path | str) -> str:
+    """The line that shows the permissions of `path` and of each folder above it.
+
+    BusyBox, as on Alpine, and macOS have no ``namei``.
+    """
+    if shutil.which("namei"):
+        return f"namei -l {shlex.quote(str(path))}"
+    steps = (*reversed(Path(path).parents), path)
+    return f"ls -ld {' '.join(shlex.quote(str(step)) for step in steps)}"
+
+
 def find_in_code(pattern: str, how: str = "E") -> str:
     """The line that finds `pattern` in the project's code. BusyBox's ``grep`` has no ``--include``.
 
