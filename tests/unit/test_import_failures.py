@@ -663,6 +663,66 @@ def test_a_database_of_another_user_changes_its_owner(tmp_path: Path, foreign: s
     assert (data / foreign).stat().st_uid == 0
 
 
+def linked_data(own: Path, place: Path) -> None:
+    place.mkdir(parents=True)
+    (place / "app.db").touch()
+    (own / "var").mkdir(parents=True)
+    Project(own).data.symlink_to(place)
+
+
+READ_ONLY = "Traceback:\nsqlite3.OperationalError: attempt to write a readonly database"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_a_database_behind_a_link_changes_its_owner(open_folder: Path) -> None:
+    """`chown -R` itself follows no link."""
+    own, place = open_folder / "blog", open_folder / "shared/blog data"
+    linked_data(own, place)
+    other = pwd.getpwnam("daemon")
+    for path in (place, place / "app.db"):
+        os.chown(path, other.pw_uid, other.pw_gid)
+    told = import_failures.from_traceback(READ_ONLY, "root", own)
+    assert str(Project(own).data) in told.why
+    [command] = told.remedy
+    shown_by(command, own)
+    assert [path.stat().st_uid for path in (place, place / "app.db")] == [0, 0]
+
+
+def test_a_database_behind_a_link_that_its_owner_may_not_write(tmp_path: Path) -> None:
+    own, place = tmp_path / "blog", tmp_path / "shared"
+    linked_data(own, place)
+    place.chmod(0o500)
+    me = accounts.by_id(os.geteuid()).user
+    [command] = import_failures.from_traceback(READ_ONLY, me, own).remedy
+    shown_by(command, own)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("theirs", ["var", "var/data", "../shared"])
+@pytest.mark.parametrize("instance", [True, False])
+def test_no_link_that_another_user_could_have_made_gives_a_folder_away(
+    open_folder: Path, theirs: str, instance: bool
+) -> None:
+    own, place = open_folder / "blog", open_folder / "shared/data"
+    linked_data(own, place)
+    if instance:
+        (own / "instance").mkdir()
+    os.chown(own / theirs, 65534, 65534, follow_symlinks=False)
+    told = import_failures.from_traceback(READ_ONLY, "www-data", own)
+    assert told.remedy == (systems.show_way(Project(own).data),)
+    assert "could have made" in told.why
+
+
+@pytest.mark.parametrize("target", ["missing", "data"])
+def test_a_link_that_leads_nowhere_is_shown(tmp_path: Path, target: str) -> None:
+    own = tmp_path / "blog"
+    (own / "var").mkdir(parents=True)
+    Project(own).data.symlink_to(target)
+    told = import_failures.from_traceback(READ_ONLY, "www-data", own)
+    assert told.remedy == (systems.show_way(Project(own).data),)
+
+
 @pytest.mark.parametrize(
     "last",
     [

@@ -172,8 +172,10 @@ def denied(traceback: str, user: str, own: Path) -> Problem | None:
         return _read_only(Path(match[1]), user, own, traceback)
     if _DATABASE.search(traceback):
         data = Project(own).data
-        hindrance = data_folder.hindrance(data, user)
-        return problems.database_unwritable(user, str(data), traceback, _instance(own), hindrance)
+        behind = data_folder.behind(data)
+        hindrance = data_folder.hindrance(behind, user) if behind else "link"
+        how = (_instance(own), hindrance, str(behind or data))
+        return problems.database_unwritable(user, str(data), traceback, *how)
     return None
 
 

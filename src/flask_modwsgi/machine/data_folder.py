@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from . import accounts
+from . import accounts, trust
 from .accounts import Account
 
 ENOUGH = 10_000  # files that are looked at
@@ -43,6 +43,20 @@ def link(instance: Path, folder: Path) -> bool:
     except OSError:  # a folder that is only read
         return False
     return True
+
+
+def behind(folder: Path) -> Path | None:
+    """Where the files in it are, if it is a link; None where that is missing, or others can lead it elsewhere.
+
+    What is there may be theirs: it is the application's.
+    """
+    if not folder.is_symlink():
+        return folder
+    place = Path(os.path.realpath(folder))
+    way = (step for step in trust.steps([folder]) if step != place)
+    if not os.path.isdir(place) or any(trust.foreign(step, os.geteuid()) for step in way):
+        return None
+    return place
 
 
 def hindrance(folder: Path, user: str) -> str:

@@ -68,8 +68,8 @@ def below(path: Path, besides: Collection[str] = ()) -> Iterator[Path]:
         yield from (Path(folder, name) for name in (*folders, *names))
 
 
-def foreign(path: Path) -> str:
-    """Why a user other than root can change what is there; empty if none can, or nothing is there.
+def foreign(path: Path, me: int = 0) -> str:
+    """Why a user other than root and `me` can change what is there; empty if none can, or nothing is there.
 
     In a folder like ``/tmp`` nobody can replace what belongs to another user (``man 2 rename``).
     """
@@ -77,7 +77,7 @@ def foreign(path: Path) -> str:
         status = path.lstat()
     except OSError:
         return ""
-    if status.st_uid != 0:
+    if status.st_uid not in (0, me):
         return f"belongs to {_name(status.st_uid)}"
     if stat.S_ISLNK(status.st_mode) or status.st_mode & stat.S_ISVTX:
         return ""

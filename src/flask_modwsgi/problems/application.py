@@ -196,7 +196,12 @@ def env_file_closed(user: str, file: Path, quote: str) -> None:
 
 @entry("www-data", "/srv/blog/var/data", "sqlite3.OperationalError: unable to open database file")
 def database_unwritable(
-    user: str, folder: str, quote: str, instance: str = "", hindrance: str = "owner"
+    user: str,
+    folder: str,
+    quote: str,
+    instance: str = "",
+    hindrance: str = "owner",
+    behind: str = "",
 ) -> Values:
     r"""SQLite cannot write its database as user {user}.
     | {quote:short}
@@ -204,8 +209,9 @@ def database_unwritable(
     database in {folder}, where the application may write. {link} {then}:
     $ {commands}
     """
-    # The instance folder is the project's own, from its root.
-    place = shlex.quote(folder)
+    # The instance folder is the project's own, from its root. Where var/data is a link, `behind` is where it
+    # leads: chown does not follow it, and root should see what it gives away.
+    place = shlex.quote(behind or folder)
     own = systems.as_root(f"chown -Rh {user}: {place}")
     which = "The second command" if instance else "This command"
     then, last = {
@@ -222,8 +228,13 @@ def database_unwritable(
             f" that does not exist. If .env does not name it, the code does. {which} looks there",
             systems.find_in_code(r"sqlite|\.db"),
         ),
+        "link": (
+            "var/data is a link that leads nowhere, or that another user could have made or led elsewhere. This"
+            " command shows the owner of each step",
+            systems.show_way(folder),
+        ),
     }[hindrance]
-    if not instance:
+    if not instance or hindrance == "link":
         link = (
             "Flask's instance folder is a link to it, unless the project already had that folder."
         )
