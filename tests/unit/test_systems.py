@@ -80,6 +80,14 @@ def test_the_hashes_of_a_package_are_compiled_again(
     assert told.remedy == (f"{command} --upgrade-package pluggy && ./run setup",)
 
 
+def test_a_hash_of_our_own_is_tried_with_the_index_it_is_of() -> None:
+    """Extra indexes stay, which the settings of pip and uv may name in many places."""
+    told = problems.hash_mismatch("Installing mod_wsgi", "mod_wsgi==6.1.0")
+    assert "no other index" not in told.why
+    assert told.why.endswith("look for extra indexes in pip.conf, uv.toml and the environment.")
+    assert "pypi.org" in told.remedy[1] and "pypi.org" not in told.remedy[0]
+
+
 def test_only_uv_compiles_the_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(shutil, "which", lambda name: name if name == "pip-compile" else None)

@@ -114,7 +114,7 @@ def hashes_missing(doing: str, packages: str) -> None:
 @entry("Installing requirements.txt", "blinker==1.9.0")
 def hash_mismatch(doing: str, package: str) -> Values:
     """{doing} failed: the download of {package} does not match its hash.
-    {reason}:
+    {reason}
     $ {commands}
     """
     if "requirements" not in doing:
@@ -124,13 +124,14 @@ def hash_mismatch(doing: str, package: str) -> Values:
         reason = (
             "The hash is that of the file on pypi.org, and is a part of flask-modwsgi. The cache of pip or"
             " uv, the package index in your settings or a proxy gave another file. The first command uses"
-            " no cache. The second one also uses no other index than pypi.org"
+            " no cache. The second one also takes pypi.org as the index. If that fails, too, look for extra"
+            " indexes in pip.conf, uv.toml and the environment."
         )
         tries = (without_cache, f"{without_cache} {from_pypi}")
         return {"reason": reason, "commands": [f"{settings} ./run setup" for settings in tries]}
     reason = (
         "The hash belongs to another version, or the package was changed after it was pinned. If you"
-        " trust the package index, get the package's hashes again, perhaps those of a newer version"
+        " trust the package index, get the package's hashes again, perhaps those of a newer version:"
     )
     name = re.split(r"[^\w.-]", package)[0]
     command = systems.renew_hashes(name, "requirements-dev.txt" in doing)
