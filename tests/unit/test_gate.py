@@ -263,7 +263,7 @@ def test_headers_of_a_connection_stay_here(
 
 def test_the_body_is_complete_before_there_is_a_place(application: Flask, tmp_path: Path) -> None:
     made = gate_of(application, 1, LIMIT, tmp_path)
-    size = gate.IN_MEMORY + 1
+    size = stream.IN_MEMORY + 1
     assert Client(made).post("/size", data=b"x" * size).text == f"{size} {size}"
     # Without a length, as mod_wsgi passes it on.
     environ = EnvironBuilder("/size", method="POST").get_environ()
@@ -313,7 +313,7 @@ def test_an_upload_for_which_there_is_no_room(
 ) -> None:
     """It is no fault of the client, and somebody has to know."""
     client = Client(gate_of(application, 1, LIMIT, tmp_path))
-    size = gate.IN_MEMORY + 1
+    size = stream.IN_MEMORY + 1
     body: dict[str, Any] = {"data": b"x" * size, "environ_overrides": {"REQUEST_ID": "6-a-request"}}
     former = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -526,6 +526,60 @@ def test_an_answer_that_is_complete_keeps_the_connection(kind: Any, tmp_path: Pa
     made = gate_of(application, 1, LIMIT, tmp_path, kind=kind)
     for path, pieces in answers.items():
         assert sent(made, path) == ([("200 OK", [("Content-Length", "5")])], list(pieces))
+
+
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+def test_a_small_answer_that_is_made_in_pieces_keeps_the_connection(
+    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A middleware that is a generator makes such ones of all others; and what is complete is compressed."""
+    monkeypatch.setattr(stream, "COLLECTING", 60)
+    sizes = {"/": 30_000, "/most": stream.IN_MEMORY, "/large": stream.IN_MEMORY + 1, "/none": 0}
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        size = sizes[environ["PATH_INFO"]]
+        start_response("200 OK", [("Content-Length", str(size))])
+        for begin in range(0, size, 8192):
+            yield b"x" * min(8192, size - begin)
+
+    made = gate_of(application, 1, LIMIT, tmp_path, kind=kind)
+    for path, size in sizes.items():
+        told, answer = sent(made, path)
+        is_whole = [name for name, _ in told[0][1]] == ["Content-Length"]
+        assert is_whole == (path != "/large")
+        assert sum(map(len, answer)) == size
+
+
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+@pytest.mark.parametrize("end", ["fails", "is slow", "goes on"])
+def test_what_there_is_of_a_small_answer_is_sent(
+    end: str, kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not complete, so the connection ends with it."""
+    monkeypatch.setattr(stream, "COLLECTING", 0 if end == "is slow" else 60)
+    comes = threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Length", "3")])
+        yield b"1"
+        if end == "fails":
+            raise KeyError("late")
+        if end == "is slow":
+            assert comes.wait(20)
+        yield from itertools.repeat(b"2")
+
+    made = gate_of(application, 1, LIMIT, tmp_path, kind=kind)
+    told, answer = sent(made, "/")
+    assert told == [("200 OK", [("Content-Length", "3"), ("Connection", "close")])]
+    pieces = iter(answer)
+    assert next(pieces) == b"1"
+    if end == "fails":
+        with pytest.raises(KeyError, match="late"):
+            next(pieces)
+    else:
+        comes.set()
+        assert next(pieces) == b"2"
+    answer.close()
 
 
 def test_a_stream_is_made_in_the_thread_that_began_it_and_takes_no_place(tmp_path: Path) -> None:

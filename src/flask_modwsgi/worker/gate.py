@@ -27,7 +27,7 @@ from ..machine.capacity import place_wait
 from . import app_logging, body_limits, runner
 from .places import Places
 from .pool import Pool
-from .stream import Headers, Pieces, Stream, breakable, may_be_short
+from .stream import IN_MEMORY, Headers, Pieces, Stream, breakable, may_be_short
 
 _NO_SENDFILE = (
     "%s %s has the header %s, for a server that sends that file; this one does not."
@@ -38,7 +38,6 @@ _NO_ROOM = "%s %s got a 507: its body cannot be written to a temporary file: %s"
 _TOO_SLOW = "%s %s reached RequestReadTimeout: the client sent its body too slowly, or stopped"
 # Beside those that wsgiref knows: CGI's, and more of https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1.
 _FOR_CONNECTION = {"status", "proxy-connection", "trailer"}
-IN_MEMORY = 256 * 1024  # bytes of a body; more of it is in a temporary file
 
 
 class InsufficientStorage(HTTPException):

@@ -6,6 +6,7 @@ them. So that thread makes every piece, and Apache's only passes them on.
 
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,6 +15,10 @@ from . import native
 # Seconds without a piece until a client of server-sent events gets a comment instead; Apache would end the
 # connection after 12, where REQUEST_LIMIT is at its smallest.
 HEARTBEAT = 10
+# Bytes of a body, the rest of which is in a temporary file, and of an answer, which is else sent while it is made.
+IN_MEMORY = 256 * 1024
+# Seconds from the first piece of an answer for the others; one that takes longer may do so on purpose.
+COLLECTING = 1
 # Browsers ignore it. https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes
 COMMENT = b":\n\n"
 Headers = list[tuple[str, str]]
@@ -144,6 +149,7 @@ def made(
 ) -> Iterable[bytes]:
     """The whole answer of a WSGI application where that is there or known to be one piece, or `Pieces`.
 
+    A small one that has a length is collected: one that may break off ends the connection and is not compressed.
     The first of server-sent events may be long in coming, so nothing waits for it here.
 
     :param written: What it has sent by the function that ``start_response`` returned.
@@ -154,14 +160,36 @@ def made(
     if are_events:
         return Pieces(pieces, close, are_events)
     known: list[bytes] = []
+    size, until = 0, 0.0
     is_there = type(answer) in (list, tuple) and length() is not None
     try:
         for piece in pieces:
             known.append(piece)
-            if not is_there and (len(known) > 1 or len(piece) != length()):
+            size += len(piece)
+            until = until or time.monotonic() + COLLECTING
+            if not is_there and not _is_collectable(size, length(), until):
                 return Pieces(itertools.chain(known, pieces), close)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, Exception) and known and size < (length() or 0):
+            return Pieces(itertools.chain(known, _raised(error)), close)
         close()
         raise
     close()
     return known
+
+
+def _is_collectable(size: int, length: int | None, until: float) -> bool:
+    """Whether the rest may be waited for.
+
+    :param size: What there is of it, in bytes.
+    :param until: When it has taken too long, on the clock of `time.monotonic`.
+    """
+    if size == length:
+        return True
+    return size < (length or 0) <= IN_MEMORY and time.monotonic() < until
+
+
+def _raised(error: BaseException) -> Iterator[bytes]:
+    """What raises it where the next piece is due."""
+    raise error
+    yield
