@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.daemon_mode]
 
 VIEWS = """
 
+import io
 import os
 import sqlite3
 import sys
@@ -58,8 +59,13 @@ def short(kind: str) -> Response:
         yield "first"
         raise KeyError("late, too")
 
-    made = {"raises": pieces, "iterator": lambda: iter(["first"]), "list": lambda: ["first"]}
-    answer = Response(made[kind]())
+    if kind == "file":
+        file = io.BytesIO(b"no first")
+        file.seek(3)
+        answer = send_file(file, mimetype="text/csv")
+    else:
+        made = {"raises": pieces, "iterator": lambda: iter(["first"]), "list": lambda: ["first"]}
+        answer = Response(made[kind]())
     answer.headers["Content-Length"] = "10"
     return answer
 
@@ -234,7 +240,7 @@ def test_the_limit_of_a_view_is_named(service: Service) -> None:
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
-@pytest.mark.parametrize("kind", ["raises", "iterator", "list"])
+@pytest.mark.parametrize("kind", ["raises", "iterator", "list", "file"])
 def test_the_next_answer_is_not_taken_for_the_rest_of_one(
     service: Service, kind: str, version: str
 ) -> None:

@@ -582,6 +582,60 @@ def test_what_there_is_of_a_small_answer_is_sent(
     answer.close()
 
 
+class Wrapper:
+    """The one of mod_wsgi, which knows its file."""
+
+    def __init__(self, filelike: Any) -> None:
+        self.filelike = filelike
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.filelike)
+
+
+class Unseekable(io.BytesIO):
+    def seek(self, *words: int) -> int:
+        raise io.UnsupportedOperation
+
+
+class Foreign(io.BytesIO):
+    """As one of a library may be."""
+
+    seek = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("kind", [pool.Pool, places.Places])
+@pytest.mark.parametrize(
+    ("file", "position", "is_complete"),
+    [
+        (io.BytesIO(b"12345"), 0, True),
+        (io.BytesIO(b"12345"), 5, False),
+        (io.BytesIO(b"0012345"), 2, True),
+        (io.BytesIO(b"123456"), 0, True),
+        (Unseekable(b"12345"), 0, False),
+        (Foreign(b"12345"), 0, False),
+    ],
+)
+def test_a_file_that_is_not_complete_ends_the_connection(
+    file: Any, position: int, is_complete: bool, kind: Any, tmp_path: Path
+) -> None:
+    """One that was written and not rewound, for example; its client would wait for the rest."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        headers = [] if environ["PATH_INFO"] == "/unknown" else [("Content-Length", "5")]
+        start_response("200 OK", headers)
+        return environ["wsgi.file_wrapper"](file)  # type: ignore[no-any-return]
+
+    io.BytesIO.seek(file, position)
+    made = gate_of(application, 1, LIMIT, tmp_path, kind=kind)
+    for path in ("/", "/unknown"):
+        told: list[Any] = []
+        environ = EnvironBuilder(path).get_environ() | {"wsgi.file_wrapper": Wrapper}
+        made(environ, lambda *words: told.append(words))
+        is_closed = ("Connection", "close") in told[0][1]
+        assert is_closed == (path == "/" and not is_complete)
+        assert file.tell() == position
+
+
 def test_a_stream_is_made_in_the_thread_that_began_it_and_takes_no_place(tmp_path: Path) -> None:
     threads, ends = [], []
 

@@ -6,6 +6,7 @@ them. So that thread makes every piece, and Apache's only passes them on.
 
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -113,11 +114,27 @@ def chunks(pieces: Stream | Pieces) -> Pieces:
     return Pieces(framed(), pieces.close)
 
 
-def may_be_short(answer: Iterable[bytes], length: int | None) -> bool:
-    """Whether it may end before a client has what its headers promise."""
+def may_be_short(answer: Any, length: int | None) -> bool:
+    """Whether it may end before a client has what its headers promise.
+
+    :param answer: May be the ``wsgi.file_wrapper`` of mod_wsgi.
+    """
     if isinstance(answer, list):
         return length is not None and sum(map(len, answer)) < length
+    if length is not None and hasattr(answer, "filelike"):
+        return _left(answer.filelike) < length
     return isinstance(answer, Stream | Pieces)
+
+
+def _left(file: Any) -> int:
+    """The bytes from its position to its end; -1 if that is unknown."""
+    try:
+        position: int = file.tell()
+        end: int = file.seek(0, os.SEEK_END)
+        file.seek(position)
+        return end - position
+    except (AttributeError, OSError, TypeError, ValueError):
+        return -1
 
 
 def breakable(
