@@ -1,5 +1,6 @@
 """What ``./run dev`` watches, and does when it is saved; Apache is not started here."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -224,6 +225,70 @@ def test_code_that_dies_again_and_again_is_waited_for(
     expected = ["start", "save good, too", "reload", "save dies", "start", "save dies at once"]
     assert acts == [*expected, "start", "save good again", "start", "stop"]
     assert capfd.readouterr().err.count("Problem  app-exits") == 3
+
+
+def test_a_second_signal_during_the_start_after_a_crash_loop_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server was started, although its address was not printed yet."""
+    served, source = project(tmp_path), tmp_path / "app.py"
+    source.write_text("dies")
+    waits, acts = itertools.count(), list[str]()
+
+    class Saved(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if next(waits):
+                source.write_text("is mended")
+            return self.is_set()
+
+    def say_where(server: Any) -> None:
+        if acts == ["start", "start"]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(foreground, "_stop_requested", Saved)
+    monkeypatch.setattr(foreground, "say_where", say_where)
+    monkeypatch.setattr(Crashing, "log_style", "json", raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        foreground._serve(
+            lambda stop: Crashing(served, source, acts),  # type: ignore[arg-type, return-value]
+            lambda: [source],
+            grace=0,
+        )
+    assert acts == ["start", "start", "stop"]
+
+
+@pytest.mark.parametrize("saved", [".env", "app.py"])
+def test_what_is_said_where_a_start_is_refused_depends_on_what_was_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], saved: str
+) -> None:
+    """After a crash loop any file is waited for, and the mistake may be in none of them."""
+    served, source = project(tmp_path), tmp_path / "app.py"
+    source.write_text("dies")
+    made: list[Any] = []
+
+    class Saved(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if len(made) == 2:
+                self.set()
+            (tmp_path / saved).write_text("# it dies")
+            return self.is_set()
+
+    def make(stop: threading.Event) -> Any:
+        made.append(stop)
+        if len(made) == 1:
+            return Crashing(served, source, [])
+        raise problems.app_exits("exits with status 5", "")
+
+    monkeypatch.setattr(foreground, "_stop_requested", Saved)
+    monkeypatch.setattr(foreground, "say_where", lambda server: None)
+    monkeypatch.setattr(Crashing, "log_style", "json", raising=False)
+    foreground._serve(make, lambda: [source, served.env_file], grace=0)
+    told = capfd.readouterr().err.splitlines()
+    expected = {
+        ".env": "nothing was restarted; correct .env and save it again",
+        "app.py": "the next saved file starts it again; Ctrl-C ends ./run dev",
+    }
+    assert told[-1].endswith(expected[saved])
 
 
 @pytest.mark.parametrize("mode", ["daemon", "embedded"])

@@ -413,9 +413,10 @@ def test_without_another_thread_the_limit_goes_on(
     wait_for(lambda: told, 10, "the process to ask for another one")
 
 
-def sent(made: gate.Gate, path: str) -> tuple[list[Any], Any]:
+def sent(made: gate.Gate, path: str, **environ: Any) -> tuple[list[Any], Any]:
     told: list[Any] = []
-    answer = made(EnvironBuilder(path).get_environ(), lambda *words: told.append(words))
+    environ = EnvironBuilder(path).get_environ() | environ
+    answer = made(environ, lambda *words: told.append(words))
     return told, answer
 
 
@@ -628,9 +629,7 @@ def test_a_file_that_is_not_complete_ends_the_connection(
     io.BytesIO.seek(file, position)
     made = gate_of(application, 1, LIMIT, tmp_path, kind=kind)
     for path in ("/", "/unknown"):
-        told: list[Any] = []
-        environ = EnvironBuilder(path).get_environ() | {"wsgi.file_wrapper": Wrapper}
-        made(environ, lambda *words: told.append(words))
+        told, _ = sent(made, path, **{"wsgi.file_wrapper": Wrapper})
         is_closed = ("Connection", "close") in told[0][1]
         assert is_closed == (path == "/" and not is_complete)
         assert file.tell() == position

@@ -35,6 +35,7 @@ _WATCHED = {".py", ".wsgi", ".toml"}
 # when the application is loaded.
 _ERROR_TEMPLATE = "error.html"
 _REFERENCE = re.compile(r"""\{%[-+]?\s*(?:extends|include|import|from)\s+["']([^"'\0]+)""")
+_IS_DOWN = "the next saved file starts it again; Ctrl-C ends ./run dev"
 
 
 def serve(project: Project, given: Mapping[str, str]) -> int:
@@ -81,7 +82,8 @@ def _serve(
 ) -> int:
     """Serve until a signal comes.
 
-    :param make: Gives what is started, again when ``.env`` was saved; at once after a signal.
+    :param make: Gives what is started, again when ``.env`` was saved, or any file after a crash loop; at once
+        after a signal.
     :param watched: Files and folders; when one is saved, the application is loaded again.
     :param grace: Seconds for requests under way; None for those of ``STOP_LIMIT``.
     """
@@ -100,12 +102,12 @@ def _serve(
             before, seen = seen, set(_files(watched()))
             saved = sorted({path for path, *_ in before ^ seen})
             if project.env_file in saved or (is_down and saved):
-                renewed = _renewed(make, stop)
+                renewed = _renewed(make, stop, project.env_file in saved)
                 if renewed and not stop.is_set():
                     say(f"restarting, because of {_named(saved, project)}")
                     if not is_down:
                         server.stop(grace)
-                    server = renewed
+                    server, is_down = renewed, False  # also where a signal interrupts the start
                     is_down = _is_ended(server, partial(_announce, server, stop))
             elif saved:
                 say(f"reloading, because of {_named(saved, project)}")
@@ -130,8 +132,8 @@ def _serve(
 def _reload(root: Path) -> None:
     """Replace every process of the application by one that loads it again.
 
-    One that is still loading it, perhaps without end, has no request to finish. That it is killed is no
-    crash: what died before `environment.json` was touched does not count.
+    One that is still loading it, perhaps without end, has no request to finish. That it is killed counts
+    as a crash until the next reload: what died before `environment.json` was touched does not.
     """
     with suppress(OSError):
         os.utime(root / "environment.json")
@@ -156,7 +158,7 @@ def _is_ended(server: Httpd, act: Callable[[], None]) -> bool:
             raise
         server.kill()
         tell(problem, as_json=False)
-        say("the next saved file starts it again; Ctrl-C ends ./run dev")
+        say(_IS_DOWN)
         return True
 
 
@@ -171,13 +173,19 @@ def _named(saved: Sequence[Path], project: Project) -> str:
     return f"{names} and {len(saved) - 3} more" if len(saved) > 3 else names
 
 
-def _renewed(make: Callable[[threading.Event], Httpd], stop: threading.Event) -> Httpd | None:
-    """What serves after ``.env`` was saved; None where that has a mistake, and what runs goes on."""
+def _renewed(
+    make: Callable[[threading.Event], Httpd], stop: threading.Event, is_env_saved: bool
+) -> Httpd | None:
+    """What serves after a file was saved; None where something is wrong, and all stays as it is.
+
+    :param is_env_saved: Whether ``.env`` was saved, or only others.
+    """
     try:
         return make(stop)
     except Problem as problem:
         tell(problem, as_json=False)
-        say("nothing was restarted; correct .env and save it again")
+        mistaken = "nothing was restarted; correct .env and save it again"
+        say(mistaken if is_env_saved else _IS_DOWN)
         return None
 
 
