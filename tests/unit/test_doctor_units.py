@@ -27,6 +27,9 @@ import pytest
 from conftest import ROOT
 
 from flask_modwsgi import problems, terminal
+from flask_modwsgi.apache.app_profile import AppProfile
+from flask_modwsgi.cli import examination
+from flask_modwsgi.config import safety
 from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import (
     check_machine,
@@ -44,7 +47,7 @@ from flask_modwsgi.machine import capacity, selinux, trust
 from flask_modwsgi.problems import systems
 from flask_modwsgi.problems.catalogue import CATALOGUE
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import environments
+from flask_modwsgi.server import import_check
 
 FAMILIES = ("debian", "fedora", "alpine", "arch", "suse", "macos")
 
@@ -472,17 +475,26 @@ def test_what_a_start_has_against_the_env_file_is_in_its_own_row(
     assert row.state == "note" and "A is in lines 1 and 2" in row.value
 
 
-def test_a_missing_env_file_is_one_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("weakness", "slug"),
+    [(safety.EMPTY, "env-file-missing"), ("", None), ("is an example", "own-secret-weak")],
+)
+def test_without_an_env_file_the_application_decides_whether_a_key_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weakness: str, slug: str | None
+) -> None:
+    """As at a start: it may have one of its own, or need none."""
     monkeypatch.delenv("FLASK_SECRET_KEY", raising=False)
-    both = [checks()["environment"], checks()[".env"], checks()["secret"]]
-    found = finding.run(both, Facts(Project(tmp_path)))  # a setup makes the environment, too
-    assert [row.value for row in found] == ["not-set-up", *["because of environment"] * 2]
-    monkeypatch.setattr(environments, "verify", lambda project: None)
-    found = finding.run(both[1:], Facts(Project(tmp_path)))
-    assert [row.value for row in found] == ["env-file-missing", "because of .env"]
-    monkeypatch.setenv("FLASK_SECRET_KEY", "k" * 64)
-    found = finding.run(both[1:], Facts(Project(tmp_path)))
-    assert [row.state for row in found] == ["note", "ok"]
+    facts = Facts(Project(tmp_path))
+    env, secret = finding.run([checks()[".env"], checks()["secret"]], facts)
+    assert (env.state, secret.value) == ("note", "not given; the application may have its own")
+    profile = AppProfile(secret=weakness)
+    trial = SimpleNamespace(outcome=lambda: None)
+    monkeypatch.setattr(import_check, "begin", lambda facts: contextlib.nullcontext(trial))
+    monkeypatch.setattr(import_check, "verdict", lambda *words: profile)
+    with contextlib.ExitStack() as stack:
+        loaded = examination._begun(facts, stack)
+        (row,) = finding.run([finding.Check("application", lambda _: loaded())], facts)
+    assert (row.problem and row.problem.slug) == slug
 
 
 def checks() -> dict[str, finding.Check]:

@@ -23,25 +23,13 @@ from .finding import Note
 
 def env_file(facts: Facts) -> str:
     file = facts.project.env_file
-    if not _is_there(facts):
+    if not file.exists():
         return Note("none; settings come from the environment or are defaults")
     mode = stat.filemode(file.stat().st_mode)
     if mistakes.exposed(file):
         raise problems.env_file_exposed(file, mode)
     told = mistakes.found(file)
     return Note("; ".join(told)) if told else mode
-
-
-def _is_there(facts: Facts) -> bool:
-    """Whether there is a file, or else a key in the environment.
-
-    :raises Problem: there is neither.
-    """
-    file = facts.project.env_file
-    if not file.exists() and not os.environ.get("FLASK_SECRET_KEY"):
-        environments.verify(facts.project)  # a setup makes both
-        raise problems.env_file_missing(file)
-    return file.exists()
 
 
 def settings(facts: Facts) -> str:
@@ -51,7 +39,6 @@ def settings(facts: Facts) -> str:
 
 
 def secret(facts: Facts) -> str:
-    _is_there(facts)
     safety.refuse_unsafe(facts.variables)
     given = facts.variables.get("FLASK_SECRET_KEY")
     return f"{len(given)} characters" if given else "not given; the application may have its own"
