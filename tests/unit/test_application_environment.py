@@ -135,10 +135,12 @@ def test_what_a_login_of_root_has_set_is_not_given_to_another_user(
 ) -> None:
     own, closed = project(tmp_path / "own"), tmp_path / "closed"
     closed.mkdir(0o700)
-    names = ["XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "TMPDIR", "TMP"]
+    names = ["XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "TMPDIR", "TMP", "XDG_DATA_HOME"]
     for name in names:
         monkeypatch.setenv(name, str(closed))
-    monkeypatch.setenv("TMP", "/tmp")  # everybody's
+    shared = {"TMP": "/tmp", "XDG_DATA_HOME": "/tmp"}  # everybody's
+    for name, folder in shared.items():
+        monkeypatch.setenv(name, folder)
     monkeypatch.setenv("DATABASE_URL", str(closed))
     names.append("DATABASE_URL")
 
@@ -149,7 +151,7 @@ def test_what_a_login_of_root_has_set_is_not_given_to_another_user(
         return {name: environ[name] for name in names if name in environ}
 
     other = accounts.by_id(65534)
-    kept = {"TMP": "/tmp", "DATABASE_URL": str(closed)}
+    kept = shared | {"DATABASE_URL": str(closed)}
     assert given(other) == kept
     own.env_file.write_text("XDG_CACHE_HOME=/srv/cache\nTMPDIR=/srv/tmp\n")
     assert given(other) == {**kept, "XDG_CACHE_HOME": "/srv/cache", "TMPDIR": "/srv/tmp"}

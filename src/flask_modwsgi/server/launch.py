@@ -25,16 +25,13 @@ from ..machine.accounts import Account
 
 _AT_START = re.compile(r"MALLOC_|GLIBC_TUNABLES$|PYTHON[A-Z]+$|PYTHON_(CPU_COUNT|GIL)$")
 _LOGIN = ("HOME", "USER", "LOGNAME", "PATH")
-# https://specifications.freedesktop.org/basedir-spec/latest/, and the sockets of a desktop and of SSH.
-_XDG = {f"XDG_{kind}_HOME" for kind in ("CACHE", "CONFIG", "DATA", "STATE")}
-_OF_A_SESSION = {
-    *_XDG,
-    "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "SSH_AUTH_SOCK",
-    "XAUTHORITY",
+# The sockets of a desktop and of SSH.
+_OF_A_SESSION = {"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "XAUTHORITY"}
+# https://docs.python.org/3/library/tempfile.html and https://specifications.freedesktop.org/basedir-spec/latest/
+_FOLDERS = {
+    *("TMPDIR", "TEMP", "TMP"),
+    *(f"XDG_{kind}_HOME" for kind in ("CACHE", "CONFIG", "DATA", "STATE")),
 }
-_TEMPORARY = ("TMPDIR", "TEMP", "TMP")  # https://docs.python.org/3/library/tempfile.html
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 # In the server root: the variables of the application, for who started the server alone.
 VARIABLES = "variables.json"
@@ -101,13 +98,13 @@ def environment_of(facts: Facts) -> dict[str, str]:
 
 
 def _foreign(account: Account, variables: Mapping[str, str]) -> set[str]:
-    """The variables that a login of another user has set, with folders that the account cannot use.
+    """The variables that a login of another user has set, with what the account cannot use.
 
-    A folder for temporary files may be one for everybody, so it is tried.
+    A folder may be one that was made for it, or for everybody, so it is tried.
     """
     if account.is_me:
         return set()
-    folders = {name: variables[name] for name in _TEMPORARY if name in variables}
+    folders = {name: variables[name] for name in _FOLDERS if name in variables}
     return _OF_A_SESSION | {
         name for name, folder in folders.items() if not accounts.can_write(account, Path(folder))
     }
