@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from samples import me, project
 
 from flask_modwsgi.apache import configuration
@@ -11,7 +12,9 @@ from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
 from flask_modwsgi.apache.sites import PRODUCTION, Site
 from flask_modwsgi.config import reference, settings
 from flask_modwsgi.doctor.check_environment import NEEDED, NEEDED_FOR_PROXIES, NEEDED_FOR_TLS
+from flask_modwsgi.machine import capacity
 from flask_modwsgi.machine.installation import Installation
+from flask_modwsgi.server import import_check, launch, restart_reasons, rolling_reload, summary
 from flask_modwsgi.tls.certificates import Certificate
 from flask_modwsgi.worker import error_pages
 
@@ -37,6 +40,33 @@ def test_own_directives_can_tell_a_server_that_runs_for_a_short_time(tmp_path: P
     )
     assert 'Define TEMPORARY "on"\n' in configuration.httpd_conf(site, DEBIAN)
     assert "TEMPORARY" not in text_for(tmp_path, {})
+
+
+@pytest.mark.parametrize("mode", ["daemon", "embedded"])
+def test_a_reload_keeps_the_connections_of_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """The shell it is typed in may be allowed more memory than the service."""
+    chosen = settings.load({"MODE": mode, "PROCESSES": "2"})
+    site = Site(*(project(tmp_path), chosen, me(), {}, (), PRODUCTION, tmp_path, None, {}))
+
+    def unchanged(*words: object) -> list[str]:
+        return []
+
+    monkeypatch.setattr(capacity, "connections", lambda: 1024)
+    text = configuration.httpd_conf(site, DEBIAN)
+    assert 'Define CONNECTIONS "1024"\n' in text
+    started = launch.recorded(site)
+    monkeypatch.setattr(capacity, "connections", lambda: 2048)
+    monkeypatch.setattr(launch, "for_production", lambda *words: site)
+    monkeypatch.setattr(import_check, "check_for_production", lambda site: site)
+    monkeypatch.setattr(restart_reasons, "of", unchanged)
+    monkeypatch.setattr(restart_reasons, "stale", unchanged)
+    again = rolling_reload._tried(site.project, tmp_path, started)
+    assert configuration.httpd_conf(again, DEBIAN) == text
+    assert launch.recorded(again).connections == 1024
+    shown = summary.of(site.project, tmp_path, started)["Capacity"]
+    assert "1024 connections" in shown
 
 
 def test_apache_is_told_of_the_mount_point(tmp_path: Path) -> None:

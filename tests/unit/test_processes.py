@@ -442,6 +442,7 @@ def test_what_can_be_set_can_be_recorded(root: Path) -> None:
         f'{{"environments": ["{"/x" * 2048}"]}}',
         '{"given": {"PORT": 1}}',
         '{"environments": [1]}',
+        '{"pid": 1, "connections": 100000}',
         '{"started": 1e999}',
         f'{{"settings": {{"stop_limit": 1{"0" * 400}}}}}',
         "[" * 100_000,

@@ -28,7 +28,7 @@ def httpd_conf(site: Site, installation: Installation) -> str:
     names = {
         **_places(site, installation),
         **_sizes(settings),
-        **modes.of(settings.mode).names(settings, project.app_name),
+        **modes.of(settings.mode).names(settings, project.app_name, site.connections),
         **_times(settings),
         "LISTEN": f"{in_address(settings.host)}:{settings.port}",
         "URL": settings.mount_point,

@@ -55,18 +55,21 @@ class Mode:
         """To replace all processes of the application."""
         return [Step(one, [one]) for one in running]
 
-    def children(self, settings: Settings) -> tuple[int, int]:
-        """Apache's processes that deal with clients, and the threads in each that do."""
-        return 2, capacity.connections() // 2
+    def children(self, settings: Settings, connections: int = 0) -> tuple[int, int]:
+        """Apache's processes that deal with clients, and the threads in each that do.
 
-    def names(self, settings: Settings, app_name: str) -> dict[str, object]:
-        """For Apache's configuration."""
+        :param connections: As recorded at the start; 0 means what the limits of this process allow.
+        """
+        return 2, (connections or capacity.connections()) // 2
+
+    def names(self, settings: Settings, app_name: str, connections: int = 0) -> dict[str, object]:
+        """For Apache's configuration; `connections` as for `children`."""
         return {
             "PROCESS_GROUP": app_name,
             "DAEMON_MODE": "on",
             # One that may break off (worker/stream.py); Apache would end what it compresses as if complete.
             "IS_WHOLE": "-z resp('Connection')",
-            **_apache(*self.children(settings), most=4),
+            **_apache(*self.children(settings, connections), most=4),
             "THREAD_STACK": 256 * 1024,
         }
 
@@ -91,15 +94,16 @@ class _Embedded(Mode):
     def steps(self, parent: Process, running: Sequence[Process]) -> list[Step]:
         return [Step(parent, list(running))]
 
-    def children(self, settings: Settings) -> tuple[int, int]:
-        return settings.processes, max(64, capacity.connections() // settings.processes)
+    def children(self, settings: Settings, connections: int = 0) -> tuple[int, int]:
+        threads = (connections or capacity.connections()) // settings.processes
+        return settings.processes, max(64, threads)
 
-    def names(self, settings: Settings, app_name: str) -> dict[str, object]:
+    def names(self, settings: Settings, app_name: str, connections: int = 0) -> dict[str, object]:
         # A graceful restart needs free slots while the old children finish.
         return {
             "PROCESS_GROUP": "%{GLOBAL}",
             "IS_WHOLE": "true",
-            **_apache(*self.children(settings), most=4 * settings.processes),
+            **_apache(*self.children(settings, connections), most=4 * settings.processes),
             "THREAD_STACK": 8 * 1024 * 1024,  # what Python counts on
         }
 

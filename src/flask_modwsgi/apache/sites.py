@@ -28,6 +28,7 @@ class Site:
     :param given: Settings of the command line.
     :param is_temporary: Whether it runs for a short time, perhaps beside the server: for the proof of a
         setup, for pytest, or while a certificate is renewed.
+    :param connections: As many as the running Apache serves at once, see `modes.Mode.children`.
     :param token: What each request must have, where only another Apache may ask.
     """
 
@@ -43,6 +44,7 @@ class Site:
     access_log: bool = True
     is_temporary: bool = False
     token: str = ""
+    connections: int = 0
     certificate: Certificate | None = None
     application: AppProfile = UNASKED
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from .. import problems
 from ..config.project import Project
 from ..config.settings import SETTINGS, Settings
-from ..machine import files, trust
+from ..machine import capacity, files, trust
 from ..problems.problem import Problem
 from . import server_root
 
@@ -44,6 +44,9 @@ class State:
     static_url: str = ""
     is_alive_at: str = "/"  # the path that is asked whether the application answers
     memory_kills: int = 0
+    connections: int = (
+        0  # that Apache serves at once, which follows from the memory of who started it
+    )
     pid: int = 0  # Apache's; it leads a session of its own
     start: str = ""  # Apache's start time, as `process_table.Process.start`
     # These are found when it is read.
@@ -201,6 +204,8 @@ def _checked(values: Any) -> dict[str, Any]:
     settings = known.get("settings", {})
     if wrong := [one.name for one in fields(Settings) if not _is_possible(one, settings)]:
         raise ValueError(wrong)
+    if (number := known.get("connections", 0)) and number not in capacity.CONNECTIONS:
+        raise ValueError(number)
     texts = (
         *known.get("given", {}).values(),
         *known.get("linking", {}).values(),

@@ -15,6 +15,7 @@ OPEN_FILES = 2300
 # Seconds for a request to come out of what it is in when it has reached its limit; after that its
 # process is replaced.
 STUCK_WAIT = 15
+CONNECTIONS = range(256, 2049)
 FEWEST, MOST = 2, 8  # processes: one may be replaced while the other serves; memory is finite
 
 
@@ -98,7 +99,7 @@ def client_threads(processes: int, threads: int) -> int:
 def connections(proc: Path = PROC, groups: Path = GROUPS) -> int:
     """As many as Apache serves at once: one for each 256 KB of memory, from 256 to 2,048."""
     memory = _memory("MemTotal", proc, groups) or sys.maxsize
-    return min(2048, max(256, memory // (256 * 1024)))
+    return min(CONNECTIONS[-1], max(CONNECTIONS[0], memory // (256 * 1024)))
 
 
 def allow_open_files() -> None:

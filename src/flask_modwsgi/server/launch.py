@@ -20,7 +20,7 @@ from ..config.settings import SETTINGS, WITHHELD, Settings
 from ..doctor import check_places
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
-from ..machine import accounts, data_folder, files, oom, trust
+from ..machine import accounts, capacity, data_folder, files, oom, trust
 from ..machine.accounts import Account
 
 _AT_START = re.compile(r"MALLOC_|GLIBC_TUNABLES$|PYTHON[A-Z]+$|PYTHON_(CPU_COUNT|GIL)$")
@@ -202,6 +202,7 @@ def recorded(site: Site) -> State:
         given=dict(site.given),
         logs=str(site.logs or ""),
         memory_kills=oom.kills(),
+        connections=site.connections or capacity.connections(),
         user=site.account.user,
         linking=read_once(site),
         directives=directives(site),

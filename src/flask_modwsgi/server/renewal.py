@@ -51,7 +51,7 @@ def take_certificate(project: Project) -> None:
     parent = processes.require_apache(root, "renew")
     before = state.read(root)
     site = launch.collect(project, logs=before.log_folder, given=before.given)
-    site = replace(site, root=root)
+    site = replace(site, root=root, connections=before.connections)
     check_files(before.settings, site.settings)
     if site.settings.https_names:
         site = replace(site, certificate=_staged(site))

@@ -62,7 +62,8 @@ def _tried(project: Project, root: Path, before: State) -> Site:
 
     :raises Problem: it cannot be, or Apache itself would have to be started anew.
     """
-    site = replace(launch.for_production(project, before.log_folder, before.given), root=root)
+    site = launch.for_production(project, before.log_folder, before.given)
+    site = replace(site, root=root, connections=before.connections)
     if changes := restart_reasons.of(before, site):
         raise problems.restart_needed(changes)
     site = import_check.check_for_production(site)

@@ -14,9 +14,12 @@ def workers(chosen: Settings) -> str:
     return f"{processes} x {chosen.threads} thread{'s' * (chosen.threads != 1)}"
 
 
-def capacity(chosen: Settings) -> str:
-    """How many requests it executes at once, and how many connections it holds."""
-    children, threads = modes.of(chosen.mode).children(chosen)
+def capacity(chosen: Settings, connections: int = 0) -> str:
+    """How many requests it executes at once, and how many connections it holds.
+
+    :param connections: See `modes.Mode.children`.
+    """
+    children, threads = modes.of(chosen.mode).children(chosen, connections)
     return f"{workers(chosen)}, {children * threads} connections"
 
 
@@ -27,7 +30,7 @@ def of(project: Project, root: Path, started: State) -> dict[str, str]:
     """
     try:
         chosen = Settings(**started.settings)
-        how_much = capacity(chosen)
+        how_much = capacity(chosen, started.connections)
     except (TypeError, ValueError):
         return {}
     return {
