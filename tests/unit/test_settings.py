@@ -14,6 +14,7 @@ from conftest import ROOT
 from samples import complete_python, project
 
 from flask_modwsgi import problems
+from flask_modwsgi.apache import processes, state
 from flask_modwsgi.cli import show_settings
 from flask_modwsgi.config import env_file, mistakes, reference, safety, settings
 from flask_modwsgi.config.project import Project
@@ -86,6 +87,22 @@ def test_one_process_is_possible_and_its_price_is_named() -> None:
     assert any(line.startswith(price) for line in show_settings.consequences(alone))
     two = show_settings.consequences(settings.load({"PROCESSES": "2"}))
     assert not any(line.startswith(price) for line in two)
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_the_connections_of_a_server_that_runs_are_those_of_its_start(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_running: bool,
+) -> None:
+    """After a stop, the next start decides."""
+    started = state.State(connections=1024)
+    monkeypatch.setattr(capacity, "connections", lambda: 512)
+    monkeypatch.setattr(state, "read", lambda root: started)
+    monkeypatch.setattr(processes, "apache", lambda root: object() if is_running else None)
+    show_settings.show(project(tmp_path))
+    assert f" {1024 if is_running else 512} connections" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["app", "/app", "/app/", "app/"])

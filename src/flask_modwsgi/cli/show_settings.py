@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..apache import monitoring
+from ..apache import monitoring, processes, state
 from ..config import env_file, mistakes, proxies, settings
 from ..config.project import Project
 from ..doctor.facts import Facts
@@ -25,8 +25,10 @@ def show(project: Project) -> int:
     for line in aligned([*of_settings(chosen, written), *of_application(facts.variables, written)]):
         print(printable(line))
     print()
+    root = state.root(project)
+    held = state.read(root).connections if processes.apache(root) else 0
     told = [env_file.missing(project.env_file), *mistakes.found(project.env_file)]
-    for sentence in filter(None, [*consequences(chosen), *told]):
+    for sentence in filter(None, [*consequences(chosen, held), *told]):
         print(wrapped(sentence, others="  "))
     return 0
 
@@ -67,12 +69,15 @@ def _wrapped(value: str, width: int) -> list[str]:
     return textwrap.wrap(value, width, break_long_words=False, break_on_hyphens=False)
 
 
-def consequences(chosen: settings.Settings) -> list[str]:
-    """What the numbers mean, in sentences."""
+def consequences(chosen: settings.Settings, connections: int = 0) -> list[str]:
+    """What the numbers mean, in sentences.
+
+    :param connections: Of the server that runs; 0 if none does.
+    """
     alone = chosen.processes == 1
     price = "With 1 process, all requests wait while it is stuck, or loads new code at a reload."
     return [
-        f"{summary.capacity(chosen)}: {chosen.processes * chosen.threads} requests at once"
+        f"{summary.capacity(chosen, connections)}: {chosen.processes * chosen.threads} requests at once"
         f" ({capacity.cores()} cores here); more wait in line.",
         *[price] * alone,
         f"A stuck request gets its 504 after {chosen.request_limit} s; if its code cannot be"
