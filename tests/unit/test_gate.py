@@ -549,6 +549,7 @@ def test_a_small_answer_that_is_made_in_pieces_keeps_the_connection(
         is_whole = [name for name, _ in told[0][1]] == ["Content-Length"]
         assert is_whole == (path != "/large")
         assert sum(map(len, answer)) == size
+        getattr(answer, "close", lambda: None)()
 
 
 @pytest.mark.parametrize("kind", [pool.Pool, places.Places])
