@@ -220,7 +220,16 @@ OTHERS = {
 }
 OTHERS |= {"HOME", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "USER", "USE_X_SENDFILE"}
 OTHERS |= {"MAX_FORM_MEMORY_SIZE", "MAX_FORM_PARTS", "SEND_FILE_MAX_AGE_DEFAULT"}
-OTHERS |= {"APXS", "PYTHON", "PYTHONHOME", "PYTHONPATH", "TMPDIR", "VIRTUAL_ENV", "XDG_CACHE_HOME"}
+OTHERS |= {
+    "APXS",
+    "PYTHON",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "SSH_AUTH_SOCK",
+    "XDG_CACHE_HOME",
+}
 
 
 def test_the_guide_names_every_setting_and_no_other() -> None:
