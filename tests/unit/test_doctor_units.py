@@ -525,6 +525,22 @@ def test_nothing_outside_of_a_project_is_given_away(tmp_path: Path, place: str, 
         assert told.remedy == (systems.show_way(tmp_path / place),)
 
 
+def told_by_nobody(ask: Callable[[], str]) -> str:
+    """What it returns where the user nobody asks."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os.setgid(65534)
+            os.setuid(65534)
+            os.write(writing, ask().encode())
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with open(reading) as told:
+        return told.read()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to its user")
 @pytest.mark.parametrize("linked", [".env", "var/apache", "var"])
 def test_a_link_out_of_a_project_gives_nothing_away(linked: str, open_folder: Path) -> None:
@@ -534,19 +550,12 @@ def test_a_link_out_of_a_project_gives_nothing_away(linked: str, open_folder: Pa
     (closed / "x").mkdir(parents=True)
     closed.chmod(0o700)
     (blog / linked).symlink_to(closed / "x")
-    told = open_folder / "told"
-    told.touch()
-    told.chmod(0o666)
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(BaseException):
-            os.setgid(65534)
-            os.setuid(65534)
-            error = PermissionError(13, "no", str(blog / linked))
-            told.write_text("\n".join(check_places.refusal(error, blog / "var", blog).remedy))
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert told.read_text() == systems.show_way(blog / linked)
+
+    def remedy() -> str:
+        error = PermissionError(13, "no", str(blog / linked))
+        return "\n".join(check_places.refusal(error, blog / "var", blog).remedy)
+
+    assert told_by_nobody(remedy) == systems.show_way(blog / linked)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -561,22 +570,15 @@ def test_nobody_leads_root_to_give_a_folder_away(open_folder: Path, is_theirs: b
     (blog / "var").symlink_to(shared / "var")
     if is_theirs:
         os.chown(shared / "var", 54321, 54321, follow_symlinks=False)
-    told = open_folder / "told"
-    told.touch()
-    told.chmod(0o666)
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(BaseException):
-            os.setgid(65534)
-            os.setuid(65534)
-            try:
-                check_places.check_ownership(Project(blog), logs=True)
-            except Problem as problem:
-                told.write_text(f"{problem.slug} {problem.remedy}")
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert told.read_text().startswith("file-closed" if is_theirs else "left-by-another")
-    assert ("chown" in told.read_text()) == (not is_theirs)
+
+    def refusal() -> str:
+        with pytest.raises(Problem) as refused:
+            check_places.check_ownership(Project(blog), logs=True)
+        return f"{refused.value.slug} {refused.value.remedy}"
+
+    told = told_by_nobody(refusal)
+    assert told.startswith("file-closed" if is_theirs else "left-by-another")
+    assert ("chown" in told) == (not is_theirs)
 
 
 @pytest.mark.parametrize(
