@@ -109,9 +109,12 @@ def _seen(port: int, event: Callable[[], None]) -> Seen:
     for client in clients:
         client.start()
     try:
-        time.sleep(1)
+        while len(seen.times) < 10 * CLIENTS:  # all are at it
+            time.sleep(0.01)
         event()
-        time.sleep(1 + 2 * IMPORT)  # until another process is in place of one that died
+        time.sleep(
+            1 + 2 * IMPORT
+        )  # what is watched after it: a process that died is replaced meanwhile
     finally:
         done.set()
         for client in clients:

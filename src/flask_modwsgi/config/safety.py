@@ -9,8 +9,6 @@ from .. import problems
 # What people put there until they have a better one.
 EXAMPLE_SECRETS = {"changeme", "change-me", "secret", "secret-key", "dev", "development"}
 SHORTEST_SECRET = 16
-
-
 EMPTY = "is empty"
 
 
