@@ -20,6 +20,12 @@ from .sites import Site
 
 CONF = Path(__file__).resolve().parent / "conf"
 MAIN = CONF / "main.conf"
+# Apache's modules that all settings need, in the order in which they are loaded.
+MODULES = (
+    *("authn_core", "authz_core", "authz_host", "alias", "deflate", "env", "filter", "headers"),
+    *("include", "log_config", "mime", "negotiation", "reqtimeout", "rewrite", "setenvif"),
+    *("unique_id", "unixd"),
+)
 
 
 def httpd_conf(site: Site, installation: Installation) -> str:
@@ -54,11 +60,21 @@ def httpd_conf(site: Site, installation: Installation) -> str:
     }
     names |= {name: value for name, value in optional.items() if value}
     defines = "".join(f'Define {name} "{value}"\n' for name, value in names.items())
+    modules = "".join(map(_loaded, MODULES))
     # Not among the names, because of the quotation marks in it.
     access_format = events.access_format(settings.log_format).replace('"', '\\"')
     return (
-        f'{defines}ErrorLogFormat "{events.ERROR_FORMAT}"\n'
+        f'{defines}{modules}ErrorLogFormat "{events.ERROR_FORMAT}"\n'
         f'LogFormat "{access_format}" access\nInclude "{MAIN}"\n'
+    )
+
+
+def _loaded(module: str) -> str:
+    """Loads it, unless it is compiled into Apache."""
+    return (
+        f"<IfModule !{module}_module>\n"
+        f'    LoadModule {module}_module "${{MODULES}}/mod_{module}.so"\n'
+        "</IfModule>\n"
     )
 
 
