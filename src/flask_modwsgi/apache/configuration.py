@@ -31,17 +31,17 @@ MODULES = (
 def httpd_conf(site: Site, installation: Installation) -> str:
     """The text of ``httpd.conf``."""
     project, settings, static = site.project, site.settings, site.application.static
+    compressible = "|".join(map(re.escape, content_types.COMPRESSIBLE))
     names = {
         **_places(site, installation),
-        **_sizes(settings),
+        **_limits(settings),
         **modes.of(settings.mode).names(settings, project.app_name, site.connections),
-        **_times(settings),
         "LISTEN": f"{in_address(settings.host)}:{settings.port}",
         "URL": settings.mount_point,
         "HEALTH_URL": f"{settings.mount_point.rstrip('/')}/health/",
         "ACCESS_LOG": "/dev/stdout" if site.access_log else "/dev/null",
         "ERROR_PAGES": site.root / "workers" / "errors",
-        "IS_COMPRESSIBLE": f"%{{CONTENT_TYPE}} =~ m#^({_compressible()})(;|$)#",
+        "IS_COMPRESSIBLE": f"%{{CONTENT_TYPE}} =~ m#^({compressible})(;|$)#",
         **https.names(project, settings, site.root, site.is_awaited),
         **monitoring.names(settings, site.root),
         **_static_names(static, settings, site.root),
@@ -78,10 +78,6 @@ def _loaded(module: str) -> str:
     )
 
 
-def _compressible() -> str:
-    return "|".join(map(re.escape, content_types.COMPRESSIBLE))
-
-
 def _places(site: Site, installation: Installation) -> dict[str, object]:
     return {
         "CONF": CONF,
@@ -97,8 +93,8 @@ def _places(site: Site, installation: Installation) -> dict[str, object]:
     }
 
 
-def _sizes(settings: Settings) -> dict[str, object]:
-    header = settings.max_header_kb * 1024
+def _limits(settings: Settings) -> dict[str, object]:
+    header, limit = settings.max_header_kb * 1024, settings.request_limit
     return {
         "PROCESSES": settings.processes,
         "CLIENT_THREADS": capacity.client_threads(settings.processes, settings.threads),
@@ -106,12 +102,6 @@ def _sizes(settings: Settings) -> dict[str, object]:
         "MAX_FIELD": 4 * header,
         "HEADER_TOO_LARGE": header + 1,
         "MAX_UPLOAD": settings.max_upload_mb * 1024 * 1024,
-    }
-
-
-def _times(settings: Settings) -> dict[str, object]:
-    limit = settings.request_limit
-    return {
         "REQUEST_LIMIT": limit,
         # A request waits for a thread, then it has its time; worker/runner.py ends it before this.
         "SOCKET_LIMIT": limit + capacity.place_wait(limit) + 2,
