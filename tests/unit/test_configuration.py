@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from samples import me, project
 
-from flask_modwsgi.apache import configuration
+from flask_modwsgi.apache import configuration, proxy_status
 from flask_modwsgi.apache.app_profile import AppProfile, StaticFiles
 from flask_modwsgi.apache.sites import PRODUCTION, Site
 from flask_modwsgi.config import reference, settings
@@ -16,7 +16,6 @@ from flask_modwsgi.machine import capacity
 from flask_modwsgi.machine.installation import Installation
 from flask_modwsgi.server import import_check, launch, restart_reasons, rolling_reload, summary
 from flask_modwsgi.tls.certificates import Certificate
-from flask_modwsgi.worker import error_pages
 
 ROOT = Path("/srv/var")
 DEBIAN = Installation(Path("/usr/sbin/apache2"), Path("/usr/lib/modules"), Path("/srv/mod_wsgi.so"))
@@ -116,12 +115,12 @@ def test_the_files_use_what_is_defined_and_have_every_error_page(tmp_path: Path)
         "CONTENT_SECURITY_POLICY": reference.STRICT_POLICY,
     }
     text = text_for(tmp_path, given, StaticFiles(tmp_path, "/static"))
+    documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", text, re.MULTILINE)
+    assert tuple(map(int, documents)) == proxy_status.STATUSES
     used = set(re.findall(r"(?:\$\{|<IfDefine )([A-Z_]+)[}>]", files))
     used -= {"PYTHON_LIBRARY", "DEVELOPMENT", "TOKEN"}  # of macOS, of ./run dev, of a renewal
     text += text_for(tmp_path, {"HTTPS_NAMES": "example.com", "HTTPS_CONTACT": "a@example.com"})
     assert used == set(re.findall(r"^Define (\w+)", text, re.MULTILINE))
-    documents = re.findall(r"^ErrorDocument (\d+) /.errors/\1.var$", files, re.MULTILINE)
-    assert tuple(map(int, documents)) == error_pages.STATUSES
 
 
 def test_apache_finds_its_libraries_and_those_of_the_application() -> None:

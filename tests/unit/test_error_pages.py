@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from flask_modwsgi.apache import proxy_status
 from flask_modwsgi.worker import app_logging, error_pages
 
 OWN = "<p>Sorry: {{ error.code }}</p>"
@@ -32,7 +33,7 @@ def test_a_template_that_does_not_work_is_replaced_by_a_plain_page(
     error_pages.write(application, tmp_path / "pages")
     assert ("'nobody' is undefined" in caplog.text) == (template == FAILS)
     assert len(caplog.records) == (template == FAILS)
-    for status in error_pages.STATUSES:
+    for status in proxy_status.STATUSES:
         page = (tmp_path / "pages" / f"{status}.var").read_text("utf-8")
         assert ("<p>Sorry" in page) == is_own
         assert (f"<h1>{status} " in page) != is_own

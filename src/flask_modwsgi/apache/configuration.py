@@ -13,7 +13,7 @@ from ..logs import events
 from ..machine import capacity
 from ..machine.installation import Installation
 from ..tls import https
-from . import content_types, modes, monitoring
+from . import content_types, modes, monitoring, proxy_status
 from .app_profile import StaticFiles
 from .server_root import files_link
 from .sites import Site
@@ -61,10 +61,11 @@ def httpd_conf(site: Site, installation: Installation) -> str:
     names |= {name: value for name, value in optional.items() if value}
     defines = "".join(f'Define {name} "{value}"\n' for name, value in names.items())
     modules = "".join(map(_loaded, MODULES))
+    pages = "".join(f"ErrorDocument {one} /.errors/{one}.var\n" for one in proxy_status.STATUSES)
     # Not among the names, because of the quotation marks in it.
     access_format = events.access_format(settings.log_format).replace('"', '\\"')
     return (
-        f'{defines}{modules}ErrorLogFormat "{events.ERROR_FORMAT}"\n'
+        f'{defines}{modules}{pages}ErrorLogFormat "{events.ERROR_FORMAT}"\n'
         f'LogFormat "{access_format}" access\nInclude "{MAIN}"\n'
     )
 

@@ -6,6 +6,8 @@ https://www.rfc-editor.org/rfc/rfc9209. Apache sets it (conf/errors.conf), and s
 from collections.abc import Iterable
 
 HEADER = "Proxy-Status"
+# What Apache and mod_wsgi answer by themselves, with the pages of worker/error_pages.py.
+STATUSES = (400, 403, 404, 405, 408, 411, 413, 414, 417, 421, 431, 500, 501, 502, 503, 504, 505)
 _OURS = "flask-modwsgi; error="
 _ERRORS = {503: "connection_limit_reached", 504: "http_response_timeout"}
 

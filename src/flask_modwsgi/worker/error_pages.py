@@ -12,11 +12,8 @@ from typing import Any
 from jinja2 import Environment, Template, TemplateNotFound, meta
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from ..apache import app_profile
+from ..apache import app_profile, proxy_status
 from . import app_logging
-
-# What Apache and mod_wsgi answer by themselves; apache/errors.conf has a line for each.
-STATUSES = (400, 403, 404, 405, 408, 411, 413, 414, 417, 421, 431, 500, 501, 502, 503, 504, 505)
 
 # Stand for what Apache's mod_include puts in; mean nothing in HTML, JSON and URLs.
 REQUEST_ID = "request-id-goes-here"
@@ -49,7 +46,7 @@ def write(application: Any, folder: Path) -> None:
     part = folder / f"{os.getpid()}.part"
     own = app_profile.flask_object(application)
     failures: list[Exception] = []
-    for status in STATUSES:
+    for status in proxy_status.STATUSES:
         error = default_exceptions[status]()
         html = _html(own, error, failures)
         pages = TYPE_MAP.format(status=status, html=html, json=_json(error))
