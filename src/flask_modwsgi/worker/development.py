@@ -27,7 +27,6 @@ from flask_modwsgi.worker import (
     gate,
     native,
     printed,
-    reports,
     stacks,
     trial,
 )
@@ -106,6 +105,6 @@ error_pages.write(application, WORKERS / "errors")
 # No console: whoever reaches the port could run code in it.
 debugged = DebuggedApplication(application, evalex=False, pin_security=False)
 application = gate.of(logged, start, WORKERS)
-report = reports.of(application)
-report(WORKERS / f"{os.getpid()}.report")
-answers |= {"report": report, "stacks": partial(stacks.write, requests=application.runner.requests)}
+application.report(WORKERS / f"{os.getpid()}.report")
+told = partial(stacks.write, requests=application.runner.requests)
+answers |= {"report": application.report, "stacks": told}

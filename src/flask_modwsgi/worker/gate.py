@@ -4,7 +4,10 @@ They are many, because each may wait for a slow client; see `capacity.client_thr
 """
 
 import itertools
+import json
+import locale
 import re
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +26,7 @@ from werkzeug.exceptions import (
 )
 
 from ..apache import app_profile, proxy_status
+from ..machine import files
 from ..machine.capacity import place_wait
 from . import app_logging, body_limits, runner
 from .places import Places
@@ -118,6 +122,16 @@ class Gate:
             answer, headers = breakable(answer, headers, environ, work.length)
         start_response(status, headers)
         return answer
+
+    def report(self, file: Path) -> None:
+        """Write how busy this process is; the first report says that it is ready."""
+        found = {
+            "time": time.time(),
+            "requests": self.taken,
+            "busy": len(self.runner.current),
+            "locale": locale.setlocale(locale.LC_CTYPE),
+        }
+        files.write(file, json.dumps(found))
 
     def _cut_short(
         self, error: _Lost, environ: dict[str, Any], start_response: Any

@@ -24,7 +24,6 @@ from flask_modwsgi.worker import (
     error_pages,
     gate,
     printed,
-    reports,
     stacks,
     static_versions,
     unloaded,
@@ -77,6 +76,6 @@ error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)
 if observe:
     observe(application.runner)
-report = reports.of(application)
-report(WORKERS / f"{os.getpid()}.report")
-answers |= {"report": report, "stacks": partial(stacks.write, requests=application.runner.requests)}
+application.report(WORKERS / f"{os.getpid()}.report")
+told = partial(stacks.write, requests=application.runner.requests)
+answers |= {"report": application.report, "stacks": told}
