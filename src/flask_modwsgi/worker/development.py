@@ -18,10 +18,10 @@ from werkzeug.debug import DebuggedApplication
 from flask_modwsgi import problems
 from flask_modwsgi.apache import app_profile
 from flask_modwsgi.config.project import Project
+from flask_modwsgi.server import debugging
 from flask_modwsgi.worker import (
     app_logging,
     control,
-    debugger,
     dotenv_readers,
     error_pages,
     gate,
@@ -99,7 +99,11 @@ os.environ["WERKZEUG_RUN_MAIN"] = "true"
 os.unsetenv("WERKZEUG_RUN_MAIN")
 loading = os.getpid(), native.get_ident()
 werkzeug.run_simple = serving.run_simple = partial(run_simple, serving.run_simple)
-debugger.listen(f"{start['environment']}/bin/python3")
+if port := os.environ.get(debugging.PORT_VARIABLE):
+    import debugpy
+
+    debugpy.configure(python=f"{start['environment']}/bin/python3")  # Apache is no Python
+    debugpy.listen((debugging.ADDRESS, int(port)))  # the application does not wait for it
 application = load(here.wsgi_file)
 error_pages.write(application, WORKERS / "errors")
 # No console: whoever reaches the port could run code in it.
