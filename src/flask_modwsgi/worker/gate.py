@@ -170,12 +170,8 @@ def of(application: Any, start: dict[str, Any], folder: Path) -> Gate:
     """
     limit = start["request_limit"]
     eviction = runner.Eviction(**start["eviction"])
-    runs: runner.Runner
-    if start["own_threads"]:
-        runs = pool = Pool(application, start["threads"], limit, folder, eviction)
-        pool.take_output()
-    else:
-        runs = Places(application, start["threads"], limit, folder, eviction)
+    kind = Pool if start["own_threads"] else Places
+    runs = kind(application, start["threads"], limit, folder, eviction)
     streamed = tuple(f"{path.rstrip('/')}/" for path in start["stream_uploads"])
     gate = Gate(application, runs, place_wait(limit), streamed)
     gate.told["flask_modwsgi.processes"] = start["processes"]

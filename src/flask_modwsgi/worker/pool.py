@@ -18,16 +18,13 @@ class Pool(Runner):
     def __init__(self, *arguments: Any) -> None:
         self._waiting: native.SimpleQueue[Work] = native.SimpleQueue()
         super().__init__(*arguments)
+        printed.follow(self._errors)
 
-    def take_output(self) -> None:
-        """Have the log tell for which request the application prints something."""
-
-        def errors() -> Any:
-            thread = native.get_ident()
-            work = self.current.get(thread) or self.streamed.get(thread)
-            return work and work.environ["wsgi.errors"]
-
-        printed.follow(errors)
+    def _errors(self) -> Any:
+        """The log of the request that this thread works on, so that what is printed has its id."""
+        thread = native.get_ident()
+        work = self.current.get(thread) or self.streamed.get(thread)
+        return work and work.environ["wsgi.errors"]
 
     def do(self, work: Work, patience: float) -> None:
         """See `Runner`."""
