@@ -71,8 +71,9 @@ def told(values: Mapping[str, Any]) -> AppProfile:
     given = {**values}
     folders = tuple(given.pop("flask_folders", ()))
     found = AppProfile(**given, flask_folders=folders)
-    if wrong := [name for name, value in vars(found).items() if type(value) is not _KINDS[name]]:
-        raise TypeError(wrong)
+    for name, default in vars(UNASKED).items():
+        if type(getattr(found, name)) is not type(default):
+            raise TypeError(name)
     if any("\0" in folder for folder in map(os.fspath, found.flask_folders)):
         raise ValueError(values)
     static = found.static
@@ -82,9 +83,6 @@ def told(values: Mapping[str, Any]) -> AppProfile:
     ):
         raise ValueError(values)
     return found
-
-
-_KINDS = {name: type(value) for name, value in vars(UNASKED).items()}
 
 
 def flask_object(served: Any) -> Any:
