@@ -14,7 +14,6 @@ from ..machine import capacity
 from ..machine.installation import Installation
 from ..tls import https
 from . import content_types, modes, monitoring, proxy_status
-from .app_profile import StaticFiles
 from .server_root import files_link
 from .sites import Site
 
@@ -30,7 +29,7 @@ MODULES = (
 
 def httpd_conf(site: Site, installation: Installation) -> str:
     """The text of ``httpd.conf``."""
-    project, settings, static = site.project, site.settings, site.application.static
+    project, settings = site.project, site.settings
     compressible = "|".join(map(re.escape, content_types.COMPRESSIBLE))
     names = {
         **_places(site, installation),
@@ -44,7 +43,7 @@ def httpd_conf(site: Site, installation: Installation) -> str:
         "IS_COMPRESSIBLE": f"%{{CONTENT_TYPE}} =~ m#^({compressible})(;|$)#",
         **https.names(project, settings, site.root, site.is_awaited),
         **monitoring.names(settings, site.root),
-        **_static_names(static, settings, site.root),
+        **_static_names(site),
     }
     optional = {
         "PYTHON_LIBRARY": installation.python_library,
@@ -112,16 +111,14 @@ def _limits(settings: Settings) -> dict[str, object]:
     }
 
 
-def _static_names(
-    static: StaticFiles | None, settings: Settings, server_root: Path
-) -> dict[str, object]:
-    if static is None:
+def _static_names(site: Site) -> dict[str, object]:
+    if not (static := site.application.static):
         return {}
     return {
-        "STATIC_FOLDER": files_link(server_root),
+        "STATIC_FOLDER": files_link(site.root),
         "PRIVATE": content_types.PRIVATE,
         "TEXT_ENDINGS": " ".join(content_types.text_endings()),
-        "STATIC_COPIES": server_root / "static",
+        "STATIC_COPIES": site.root / "static",
         # It stands in regular expressions, where a dot is any character.
-        "STATIC_URL": f"{settings.mount_point.rstrip('/')}{static.url}".replace(".", "\\."),
+        "STATIC_URL": f"{site.settings.mount_point.rstrip('/')}{static.url}".replace(".", "\\."),
     }
