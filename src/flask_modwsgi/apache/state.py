@@ -44,9 +44,7 @@ class State:
     static_url: str = ""
     is_alive_at: str = "/"  # the path that is asked whether the application answers
     memory_kills: int = 0
-    connections: int = (
-        0  # that Apache serves at once, which follows from the memory of who started it
-    )
+    connections: int = 0  # that Apache serves at once, by the memory of who started it
     pid: int = 0  # Apache's; it leads a session of its own
     start: str = ""  # Apache's start time, as `process_table.Process.start`
     # These are found when it is read.

@@ -14,7 +14,6 @@ from pathlib import Path
 from ..machine import files
 from . import app_logging, control, native
 
-SUFFIX = "unloaded"  # of the file that says why; apache/processes.py reads it
 NEXT_TRY = 30.0  # seconds
 
 
@@ -26,7 +25,7 @@ def wait(folder: Path, is_outdated: Callable[[], bool], seconds: float = NEXT_TR
     """
     error = sys.exception()
     reason = "".join(traceback.format_exception_only(error)).strip()
-    files.write(folder / f"{os.getpid()}.{SUFFIX}", reason)
+    files.write(folder / f"{os.getpid()}.unloaded", reason)  # apache/processes.py reads it
     parent, until = os.getppid(), time.monotonic() + seconds
     is_told = False
     while not is_outdated() and time.monotonic() < until and os.getppid() == parent:
