@@ -118,13 +118,5 @@ def said_in(lines: Sequence[str]) -> list[str]:
 
 
 def _is_cause(text: str) -> bool:
-    around_it = (
-        "Traceback (",
-        "Exception Group Traceback (",
-        " ",
-        "During handling",
-        "The above exception",
-        "Exception ignored in",
-        "Exception in thread",
-    )
-    return bool(text.strip()) and not text.startswith(around_it)
+    around_it = (" ", *_CHAINS, "Exception ignored in", "Exception in thread")
+    return bool(text.strip()) and not (text.startswith(around_it) or begins_traceback(text))
