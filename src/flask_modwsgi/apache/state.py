@@ -89,11 +89,9 @@ def write(root: Path, state: State) -> None:
 
     :raises OSError: there is no room, for example.
     """
-    own = {
-        "server_root": state.server_root or str(root),
-        "inode": state.inode or root.stat().st_ino,
-    }
-    files.write(_file(root), json.dumps(asdict(state) | own), 0o600, state.owner)
+    place, inode = state.server_root or str(root), state.inode or root.stat().st_ino
+    record = asdict(replace(state, server_root=place, inode=inode))
+    files.write(_file(root), json.dumps(record), 0o600, state.owner)
 
 
 def is_trusted(root: Path) -> bool:
@@ -121,7 +119,7 @@ def read(root: Path) -> State:
             return State(fault=f"{file} belongs to another user")
         if owner == 0 and (root.stat().st_uid != 0 or not is_trusted(root)):
             return State(fault=f"{file} belongs to root, and others can change its folder")
-        found = State(**_checked(values) | {"owner": owner, "fault": ""})
+        found = replace(_checked(values), owner=owner, fault="")
         before = Path(found.server_root)
         is_here = before == root or found.inode == root.stat().st_ino or not before.exists()
         return found if is_here else State()
@@ -190,8 +188,11 @@ def _file(root: Path) -> Path:
     return root / "state.json"
 
 
-def _checked(values: Any) -> dict[str, Any]:
-    """:raises ValueError: a value can be none that was recorded."""
+def _checked(values: Any) -> State:
+    """What the values record.
+
+    :raises ValueError: one can be none that was recorded.
+    """
     json.dumps(values, ensure_ascii=False).encode(errors="surrogateescape")  # as paths are
     if not isinstance(values, dict) or "pid" not in values:  # every start records that
         raise ValueError("it is no record")
@@ -199,22 +200,18 @@ def _checked(values: Any) -> dict[str, Any]:
     known = {name: value for name, value in values.items() if name in defaults}
     if wrong := [name for name in known if type(known[name]) is not type(defaults[name])]:
         raise ValueError(wrong)
-    settings = known.get("settings", {})
-    if wrong := [one.name for one in fields(Settings) if not _is_possible(one, settings)]:
+    found = State(**known)
+    if wrong := [one.name for one in fields(Settings) if not _is_possible(one, found.settings)]:
         raise ValueError(wrong)
-    if (number := known.get("connections", 0)) and number not in capacity.CONNECTIONS:
-        raise ValueError(number)
-    texts = (
-        *known.get("given", {}).values(),
-        *known.get("linking", {}).values(),
-        *known.get("environments", []),
-    )
+    if found.connections and found.connections not in capacity.CONNECTIONS:
+        raise ValueError(found.connections)
+    texts = (*found.given.values(), *found.linking.values(), *found.environments)
     if not all(isinstance(one, str) for one in texts):
         raise ValueError(texts)
-    paths = [*known.get("environments", []), *(known.get(name, "") for name in _PATHS)]
+    paths = (*found.environments, *(getattr(found, name) for name in _PATHS))
     if not all(_PATH.fullmatch(os.fsencode(path)) for path in paths):
         raise ValueError(paths)
-    return known
+    return found
 
 
 def _is_possible(one: Field[Any], settings: dict[str, Any]) -> bool:
