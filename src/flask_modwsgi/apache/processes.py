@@ -179,7 +179,8 @@ def end(root: Path, grace: float, because: Problem | None = None) -> None:
     with state.stopping(root, because):
         if parent and grace:
             _send([parent], signal.SIGWINCH)
-            wait(lambda: not _children_with_clients(parent, _configuration(root)), grace)
+            file = _configuration(root)
+            wait(lambda: not any(_has_clients(one, file) for one in _children(parent)), grace)
         _send(all_of(root), signal.SIGTERM)
         wait(lambda: not (all_of(root) if parent else _with_application(root)), 6)
         wait(lambda: not _send(all_of(root), signal.SIGKILL), 5)
@@ -188,22 +189,17 @@ def end(root: Path, grace: float, because: Problem | None = None) -> None:
 def _with_application(root: Path) -> list[Process]:
     """Those of the application, and mod_wsgi's in daemon mode; `all_of` needs Apache's own to find them."""
     file = _configuration(root)
-    return [
-        one
-        for one in all_of(root)
-        if not (_has_configuration(one, file) and modes.has_clients(one))
-    ]
+    return [one for one in all_of(root) if not _has_clients(one, file)]
 
 
-def _children_with_clients(parent: Process, configuration: str) -> list[Process]:
-    """Apache's own, and nothing that the application started for itself."""
-    return [
-        one
-        for one in process_table.running(parent.session)
-        if one.parent == parent.pid
-        and _has_configuration(one, configuration)
-        and modes.has_clients(one)
-    ]
+def _has_clients(process: Process, file: str) -> bool:
+    """Whether it is one of Apache's own that deal with clients, and nothing that they run."""
+    return _has_configuration(process, file) and modes.has_clients(process)
+
+
+def _children(parent: Process) -> list[Process]:
+    """Apache's own: what the application forks has the same title, but another parent."""
+    return [one for one in process_table.running(parent.session) if one.parent == parent.pid]
 
 
 def _send(targets: list[Process], number: int) -> list[Process]:
@@ -221,19 +217,12 @@ def _send(targets: list[Process], number: int) -> list[Process]:
 
 
 def workers(root: Path) -> list[Process]:
-    """The processes that run the application, of the Apache with this server root.
-
-    Apache's own children: what the application forks has the same title, but another parent.
-    """
+    """The processes that run the application, of the Apache with this server root."""
     parent = apache(root)
     if parent is None:
         return []
-    mode, configuration = mode_of(root), _configuration(root)
-    return [
-        one
-        for one in process_table.running(parent.session)
-        if one.parent == parent.pid and mode.runs_application(one, configuration)
-    ]
+    mode, file = mode_of(root), _configuration(root)
+    return [one for one in _children(parent) if mode.runs_application(one, file)]
 
 
 def mode_of(root: Path) -> Mode:
