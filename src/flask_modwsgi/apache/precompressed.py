@@ -83,9 +83,8 @@ def make(source: Path, target: Path, largest: int = LARGEST) -> None:
     types = content_types.table()
     wanted: set[str] = set()
     for file in served(source):
-        wanted |= _keep(
-            file, str(file.relative_to(source)), target, types.get(file.suffix, ""), largest
-        )
+        name = str(file.relative_to(source))
+        wanted |= _keep(file, name, target, types.get(file.suffix, ""), largest)
     for old in target.iterdir():
         if old.name not in wanted:
             old.unlink()

@@ -46,15 +46,14 @@ class Line(NamedTuple):
 
 def show(project: Project, lines: int, follow: bool, errors: bool) -> int:
     """Print the last `lines` lines, then new ones if `follow`; or the errors, grouped by cause."""
-    if not any((project.logs / name).exists() for name in LOGS):
+    paths = [project.logs / name for name in LOGS]
+    if not any(path.exists() for path in paths):
         with contextlib.suppress(OSError):  # its reader has gone
             print(none_in(project.logs), file=sys.stderr)
     if errors:
         for count, moment, cause in causes(noted(project.logs / "error.log")):
             print(f"{count:>5} x  last {moment}  {cause}")
         return 0
-    folder = project.logs
-    paths = [folder / name for name in LOGS]
     followers = [Follower(path) for path in paths] if follow else []
     past = merged([last(path, lines, _is_shown) for path in paths])
     new = (line for line in appended(followers) if _is_shown(line.event)) if follow else ()
@@ -172,14 +171,14 @@ def level(event: Event) -> str:
 
 def merged(logs: list[list[Line]]) -> list[Line]:
     """All lines by time; one without a time stays behind the one before it."""
-    keyed = []
-    for lines in logs:
-        last, rows = 0.0, []
+
+    def timed(lines: list[Line]) -> Iterator[tuple[float, Line]]:
+        moment = 0.0
         for line in lines:
-            last = events.moment(line.event) or last
-            rows.append((last, line))
-        keyed.append(rows)
-    return [line for _, line in heapq.merge(*keyed, key=lambda row: row[0])]
+            moment = events.moment(line.event) or moment
+            yield moment, line
+
+    return [line for _, line in heapq.merge(*map(timed, logs), key=lambda row: row[0])]
 
 
 class Follower:
