@@ -32,6 +32,24 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one worker of pytest-xdist, and files that share a machine or images.
+
+    Their group has the names of the files, because pytest-xdist joins all that a test is marked with, and
+    the hook of the folder above marks some with the name of the file.
+    """
+    own = [item for item in items if item.path.parent == Path(__file__).parent]
+    for item in own:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    for shared in ("bare", "store"):
+        users = {item.path for item in own if shared in getattr(item, "fixturenames", ())}
+        for item in own:
+            if item.path in users:
+                for path in users:
+                    item.add_marker(pytest.mark.xdist_group(path.stem))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     needed = [program for mark in item.iter_markers("needs") for program in mark.args]
     require(*needed)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from serving import patience, survivors, wait_for
+from serving import locked, patience, survivors, wait_for
 
 SUITE = "trixie"
 PROGRAMS = ("debootstrap", "systemd-nspawn", "slirp4netns", "ip")
@@ -31,19 +31,22 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 def base() -> Path:
     """The files of a Debian 13 as it is installed; made once on this computer."""
     made = CACHE / SUITE
-    if not made.exists():
-        CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = CACHE / f"{SUITE}.{os.getpid()}"
-        words = ["debootstrap", "--variant=minbase", f"--include={BARE}", SUITE, str(part)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=900)
-        if done.returncode != 0:
-            shutil.rmtree(part, ignore_errors=True)
-            pytest.skip(f"debootstrap cannot install Debian here: {done.stdout[-300:]}")
-        try:
-            part.rename(made)
-        except OSError:  # another run was quicker
-            shutil.rmtree(part)
+    CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked(CACHE / f"{SUITE}.lock"):
+        if not made.exists():
+            _install(made)
     return made
+
+
+def _install(made: Path) -> None:
+    part = made.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)  # of a run that was ended
+    words = ["debootstrap", "--variant=minbase", f"--include={BARE}", SUITE, str(part)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=900)
+    if done.returncode != 0:
+        shutil.rmtree(part, ignore_errors=True)
+        pytest.skip(f"debootstrap cannot install Debian here: {done.stdout[-300:]}")
+    part.rename(made)
 
 
 def run(*words: str | Path) -> None:

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 from conftest import ROOT
+from serving import locked
 
 LISTS = ROOT / "requirements" / "deploy"
 # Set by .ci/run where it has installed what .ci/packages names.
@@ -29,8 +30,15 @@ def program(name: str) -> Path:
     """Where it is; installed if it, or this version of it, is not there yet."""
     pins = LISTS / f"{name}.txt"
     folder = (ROOT / ".venv").resolve() / "tools" / name
-    found, stamp = folder / "bin" / name, folder / pins.name
-    if not stamp.exists() or stamp.read_bytes() != pins.read_bytes() or not _runs(found):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_suffix(".lock")):
+        _install(folder, name, pins)
+    return folder / "bin" / name
+
+
+def _install(folder: Path, name: str, pins: Path) -> None:
+    stamp = folder / pins.name
+    if not stamp.exists() or stamp.read_bytes() != pins.read_bytes() or not _runs(folder / "bin" / name):
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         words: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
         done = subprocess.run(
@@ -39,7 +47,6 @@ def program(name: str) -> Path:
         if done.returncode != 0:
             pytest.skip(f"{name} cannot be installed: {done.stderr[-300:]}")
         shutil.copy(pins, stamp)
-    return found
 
 
 def _runs(program: Path) -> bool:
