@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 
-def test_every_way_to_measure(tmp_path: Path) -> None:
+def test_every_way_to_measure(tmp_path: Path, home: Path) -> None:
     """The plain page, more processes, TLS, HTTP/2, slow clients, the verbs, the application alone."""
     copy = copy_template(tmp_path / "template")
     options = ("--workload", "page", "--seconds", "1", "--rounds", "1")

@@ -4,19 +4,21 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from serving import free_port
 
 from benchmarks import contenders, project
 
-pytestmark = pytest.mark.slow
+# They share a project and a port.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_contenders")]
 
 
 @pytest.fixture(scope="module")
-def place(workplace: Path) -> contenders.Place:
+def place(workplace: Path, home: Path) -> contenders.Place:
     folder = workplace / "contenders"
     folder.mkdir(mode=0o755)
     served = project.generate(folder)
     tools = project.install_tools(served, folder / "tools")
-    return contenders.Place(served, tools, folder / "run", contenders.free_port())
+    return contenders.Place(served, tools, folder / "run", free_port())
 
 
 @pytest.mark.parametrize("contender", contenders.CONTENDERS, ids=lambda one: one.name)
