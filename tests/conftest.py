@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -244,13 +245,32 @@ def home(common: Path) -> Iterator[Path]:
         yield folder
 
 
+@contextmanager
+def wheels_of_one_worker(shared: Path, home: Path) -> Iterator[None]:
+    """Take what another worker of pytest-xdist has compiled; the first one leaves its wheels in `shared`."""
+    own = home / ".cache" / "flask-modwsgi"
+    with serving.locked(shared.with_suffix(".lock")):
+        if shared.exists():
+            own.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copytree(shared, own / "wheels", dirs_exist_ok=True)
+        yield
+        if not shared.exists():
+            shutil.copytree(own / "wheels", shared, ignore=shutil.ignore_patterns("*.lock"))
+
+
 @pytest.fixture(scope="session")
-def built(common: Path, home: Path) -> Callable[[str], serving.Project]:
+def built(
+    common: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], serving.Project]:
     """`built(kind)` is a project with the default answers, built against that kind of Apache."""
+    of_all = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        of_all = of_all.parent
 
     @cache
     def build(kind: str) -> serving.Project:
-        return set_up(common / kind, kind)
+        with wheels_of_one_worker(of_all / f"wheels-{kind}", home):
+            return set_up(common / kind, kind)
 
     return build
 
