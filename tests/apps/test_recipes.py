@@ -64,7 +64,8 @@ def recipe(workplace: Path, kind: str) -> Iterator[Recipe]:
         others: Mapping[str, Callable[[str], None]] | None = None,
     ) -> str:
         port = free_port()
-        project = serving.generate(workplace / name, f"apache={kind}", f"port={port}")
+        answers = (f"apache={kind}", f"port={port}")
+        project = serving.generate(workplace / name, *answers, PATH=UV["PATH"])
         folders.append(project.path)
         text = PAGES[name].replace("/var/www/hello-flask", str(project.path))
         for usual, free in {8000: port, **(ports or {})}.items():
@@ -168,7 +169,11 @@ def traced() -> Path:
 
 def test_debugger(traced: Path, workplace: Path, kind: str) -> None:
     project = serving.generate(
-        workplace / "debugger", f"apache={kind}", f"port={free_port()}", PYTHON=str(traced)
+        workplace / "debugger",
+        f"apache={kind}",
+        f"port={free_port()}",
+        PATH=UV["PATH"],
+        PYTHON=str(traced),
     )
     follow(blocks(PAGES["debugger"]), project.path, "", None, **UV)
     port, views = free_port(), project.path / "hello_flask" / "views.py"

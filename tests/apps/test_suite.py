@@ -41,13 +41,14 @@ def suite(workplace: Path) -> Path:
     """A folder with the source distribution, unpacked, and an environment for its tests."""
     folder = workplace / "suite"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    uv = Path(sys.executable).with_name("uv")
     hashed = ["--require-hashes", "-r"]
     # setuptools, which pip asks about it, is the one of this environment.
     fetched = ["--no-deps", "--no-build-isolation", "--no-binary", ":all:", "--dest", folder]
     calls: list[list[Any]] = [
         [*pip, "download", *fetched, *hashed, SUITE / "requests.txt"],
-        [sys.executable, "-m", "venv", folder / "env"],
-        [*pip, "--python", folder / "env", "install", *hashed, SUITE / "requirements.txt"],
+        [uv, "venv", "--python", sys.executable, folder / "env"],
+        [uv, "pip", "install", "--python", folder / "env", *hashed, SUITE / "requirements.txt"],
     ]
     for call in calls:
         done = subprocess.run(call, capture_output=True, text=True, timeout=600)

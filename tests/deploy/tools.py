@@ -38,7 +38,11 @@ def program(name: str) -> Path:
 
 def _install(folder: Path, name: str, pins: Path) -> None:
     stamp = folder / pins.name
-    if not stamp.exists() or stamp.read_bytes() != pins.read_bytes() or not _runs(folder / "bin" / name):
+    if (
+        not stamp.exists()
+        or stamp.read_bytes() != pins.read_bytes()
+        or not _runs(folder / "bin" / name)
+    ):
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         words: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
         done = subprocess.run(
