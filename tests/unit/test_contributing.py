@@ -107,6 +107,18 @@ def test_the_commands_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+def test_the_tests_that_the_makefile_names_exist() -> None:
+    """A name of another test would choose nothing, and nobody would be told."""
+    named = set(re.findall(r"\btest_\w+", (ROOT / "Makefile").read_text("utf-8")))
+    files = {path.stem: path for path in ROOT.glob("tests/*/test_*.py")}
+    texts = (path.read_text("utf-8") for path in files.values())
+    functions = {
+        name for text in texts for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)
+    }
+    assert len(named) > 6
+    assert named - files.keys() <= functions
+
+
 FORMS = [path for path in ROOT.glob(".github/ISSUE_TEMPLATE/*.yml") if path.stem != "config"]
 
 
