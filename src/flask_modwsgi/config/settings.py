@@ -33,21 +33,13 @@ class Setting:
     default: str
     default_means: str
     example: str
-    at_reload: bool
+    at_reload: bool = False
 
 
-def setting(
-    parser: Parser[Value],
-    about: str,
-    default: str = "",
-    *,
-    default_means: str = "",
-    example: str = "",
-    at_reload: bool = False,
-) -> Value:
-    """A field of `Settings`; its type is what the parser returns."""
-    example = example or default
-    declared = Setting(parser, about, default, default_means or default, example, at_reload)
+def setting(parser: Parser[Value], about: str, default: str = "", **others: Any) -> Value:
+    """A field of `Settings`; its type is what the parser returns. `others` are of `Setting`."""
+    others = {"default_means": default, "example": default, **others}
+    declared = Setting(parser, about, default, **others)
     field: Value = dataclasses.field(metadata={"setting": declared})
     return field
 
