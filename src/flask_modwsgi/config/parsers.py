@@ -1,7 +1,7 @@
 """How the text of a setting becomes its value. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -51,13 +51,6 @@ def one_of(*words: str) -> Parser[str]:
     return Parser(f"{', '.join(words[:-1])} or {words[-1]}", lambda text: parse(text.lower()))
 
 
-def also(parser: Parser[Value], names: Mapping[str, str]) -> Parser[Value]:
-    """The same parser, which takes other names, in capital letters or not, for some of its words."""
-    return Parser(
-        parser.allowed, lambda text: parser.parse(names.get(text.lower(), text)), parser.unit
-    )
-
-
 def if_empty(parser: Parser[Value], value: Callable[[], Other]) -> Parser[Value | Other]:
     """The same parser, but `value()` for an empty text."""
     return Parser(parser.allowed, lambda text: parser.parse(text) if text else value(), parser.unit)
@@ -73,10 +66,10 @@ def url_paths(text: str) -> str:
     return " ".join(map(normal_url_path, text.replace(",", " ").split()))
 
 
-# Python's logging has two names for some levels.
-log_level = also(
-    one_of("debug", "info", "warning", "error", "critical"),
-    {"warn": "warning", "fatal": "critical"},
+_levels = one_of("debug", "info", "warning", "error", "critical")
+_LEVEL_NAMES = {"warn": "warning", "fatal": "critical"}  # Python's logging has two for some levels
+log_level = Parser(
+    _levels.allowed, lambda text: _levels.parse(_LEVEL_NAMES.get(text.lower(), text))
 )
 port = number(1, 65535)
 address = Parser("an address of this machine", matching(r"[\w.:-]+"))
