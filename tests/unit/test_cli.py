@@ -354,7 +354,7 @@ def test_a_verb_that_is_refused_is_typed_again(
     assert f"More     {told['page']}\nType     " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["", *(verb.name for verb in VERBS if verb.needs_project)])
+@pytest.mark.parametrize("name", ["", *(verb.name for verb in VERBS if "project" in verb.needs)])
 def test_outside_of_a_project_the_remedy_is_init(name: str, tmp_path: Path) -> None:
     done = run(*name.split(), "--json", cwd=tmp_path)
     if command_line.passes_words([name]):

@@ -49,10 +49,7 @@ def main(arguments: Sequence[str], prog: str = "./run") -> int:
     except OSError as error:
         from ..doctor.check_places import refusal
 
-        tell(
-            command_line.typed_again(refusal(error, project.var, project.root), words, prog),
-            as_json,
-        )
+        return _tell_refusal(refusal(error, project.var, project.root), words, prog, as_json)
     except ModuleNotFoundError as error:
         tell(packages_differ([f"{error.name} is missing"]), as_json)
     except KeyboardInterrupt as interrupt:
@@ -80,7 +77,7 @@ def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> in
         print(command_line.completing(words[1:], prog), end="")
         return 0
     verb, options = command_line.read(words, prog)
-    if verb.needs_project and not is_project(project.root):
+    if "project" in verb.needs and not is_project(project.root):
         from ..setup import adopt
 
         raise no_project(project.root, adopt.command())
@@ -88,12 +85,12 @@ def _run(project: Project, words: Sequence[str], prog: str, as_json: bool) -> in
         options["as_json"] = as_json
     told = still_serving.told(project) if verb.tells_what_serves else contextlib.nullcontext()
     with told:
-        if verb.needs_trust:
+        if "trust" in verb.needs:
             from ..doctor import check_trust
 
             check_trust.check(project, shlex.join([prog, *words]))
         time_zone.take(project)
-        if verb.needs_environment:
+        if "environment" in verb.needs:
             from ..setup import environments
 
             environments.verify(project)

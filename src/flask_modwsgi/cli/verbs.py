@@ -4,17 +4,18 @@ The function is imported when the verb is called, because ``setup``, ``doctor``,
 ``help`` run before anything is installed.
 """
 
-import importlib
+import pkgutil
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..config import parsers
 from ..config.parsers import Parser
 from ..config.project import APACHES, Project
 
 Option = tuple[tuple[str, ...], dict[str, Any]]  # the arguments of ArgumentParser.add_argument
+Need = Literal["project", "environment", "trust"]
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,8 @@ class Verb:
     :param example: For its help, without ``./run``.
     :param takes_settings: Every setting is an option; the function takes them as `given`, by name.
     :param prints_json: The function takes `as_json`.
-    :param needs_project: Outside of a project, the verb is refused.
-    :param needs_environment: Without the environment, the verb is refused.
-    :param needs_trust: Root may not call it where others can change the project.
+    :param needs: Without a project or the environment, the verb is refused; without trust, root may
+        not call it where others can change the project.
     :param tells_what_serves: After a problem, a line says what is served now.
     :param passes_words: The function takes all that follows the verb, as `words`.
     """
@@ -40,9 +40,7 @@ class Verb:
     options: tuple[Option, ...] = ()
     takes_settings: bool = False
     prints_json: bool = False
-    needs_project: bool = True
-    needs_environment: bool = True
-    needs_trust: bool = True
+    needs: tuple[Need, ...] = ("project", "environment", "trust")
     tells_what_serves: bool = False
     passes_words: bool = False
 
@@ -51,9 +49,8 @@ class Verb:
 
         :raises Problem: what the function raises.
         """
-        module, _, name = self.function.partition(":")
-        found = getattr(importlib.import_module(f"flask_modwsgi.{module}"), name)
-        status: int = found(project, **options)
+        function = pkgutil.resolve_name(f"flask_modwsgi.{self.function}")
+        status: int = function(project, **options)
         return status
 
 
@@ -120,7 +117,7 @@ VERBS = (
                 help="leave out the development tools",
             ),
         ),
-        needs_environment=False,
+        needs=("project", "trust"),
         tells_what_serves=True,
     ),
     Verb(
@@ -136,8 +133,7 @@ VERBS = (
                 " without it, init looks for one",
             ),
         ),
-        needs_project=False,
-        needs_environment=False,
+        needs=("trust",),
     ),
     Verb(
         "flask",
@@ -166,8 +162,7 @@ VERBS = (
         "stop",
         "server.ending:stop",
         "let requests under way finish, then end the server",
-        needs_environment=False,
-        needs_trust=False,
+        needs=("project",),
     ),
     Verb(
         "restart",
@@ -189,8 +184,7 @@ VERBS = (
         "server.status:show",
         "show whether it runs, how busy it is, and the latest errors",
         prints_json=True,
-        needs_environment=False,
-        needs_trust=False,
+        needs=("project",),
     ),
     Verb(
         "logs",
@@ -209,15 +203,13 @@ VERBS = (
             option("-f", "--follow", action="store_true", help="show new lines as they come"),
             option("--errors", action="store_true", help="only errors, grouped by cause"),
         ),
-        needs_environment=False,
-        needs_trust=False,
+        needs=("project",),
     ),
     Verb(
         "dump",
         "server.thread_dump:show",
         "show the stack of every thread of every process: where it is stuck",
-        needs_environment=False,
-        needs_trust=False,
+        needs=("project",),
     ),
     Verb(
         "explain",
@@ -232,9 +224,7 @@ VERBS = (
                 help="such as WSGI0110, port-in-use or a request's id; without it, the latest error",
             ),
         ),
-        needs_project=False,
-        needs_environment=False,
-        needs_trust=False,
+        needs=(),
     ),
     Verb(
         "config",
@@ -261,7 +251,6 @@ VERBS = (
             ),
         ),
         prints_json=True,
-        needs_environment=False,
-        needs_trust=False,
+        needs=("project",),
     ),
 )
