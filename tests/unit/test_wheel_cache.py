@@ -64,9 +64,8 @@ def test_root_installs_no_wheel_that_others_can_change(
     assert wheel_cache.cached(own, apache, python) == []
 
 
-@pytest.mark.parametrize("left", [False, True])
 def test_nobody_else_can_keep_a_setup_waiting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user has no home to write to, so the cache is in the project, which everyone can read."""
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
@@ -75,9 +74,6 @@ def test_nobody_else_can_keep_a_setup_waiting(
     python = complete_python(tmp_path)
     plan = Plan(own, python, apaches.Apache("system", "2.4.62"), False, False)
     lock = own.var / "cache/wheels" / f"{wheel_cache.key(plan.apache, python)}.lock"
-    if left:  # by an older version
-        lock.parent.mkdir(parents=True)
-        lock.touch(0o644)
     modes: list[int] = []
     holders: list[str] = []
 
@@ -90,8 +86,7 @@ def test_nobody_else_can_keep_a_setup_waiting(
     assert wheel_cache.obtain(plan, tmp_path, Progress(["x"])) == [tmp_path]
     assert modes == [0o600]
     assert holders == [str(os.getpid())]  # so that also a system without /proc knows who has it
-    if not left:
-        assert stat.S_IMODE((own.var / "cache").stat().st_mode) == 0o700
+    assert stat.S_IMODE((own.var / "cache").stat().st_mode) == 0o700
 
 
 def test_a_setup_says_for_whom_it_waits(

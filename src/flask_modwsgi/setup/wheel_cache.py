@@ -130,7 +130,6 @@ def _locked(file: Path) -> Iterator[None]:
     """
     lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
-        os.fchmod(lock, 0o600)  # an older version let others open it
         whose = "Another ./run command of this user is building mod_wsgi"
         lock_files.take(lock, file, PATIENCE, partial(say, ""), whose)
         yield
