@@ -12,8 +12,6 @@ from ..config.project import Project
 from . import commands
 from .interpreters import Interpreter
 
-PIP = ("-I", "-m", "pip")
-
 
 def create(project: Project, python: Interpreter, folder: Path) -> None:
     """Make an environment with only pip in it, or empty for uv.
@@ -42,4 +40,4 @@ def install(project: Project, doing: str, into: Path, *arguments: str | Path) ->
         options = ("--compile-bytecode", "--python", python)
         commands.run(project, doing, uv, "pip", "install", *options, *arguments)
     else:
-        commands.run(project, doing, python, *PIP, "install", *arguments)
+        commands.run(project, doing, python, "-I", "-m", "pip", "install", *arguments)
