@@ -55,9 +55,9 @@ def repeated(file: Path) -> str:
         # One that is empty, as in .env.example, is no other value.
         lines[name] = [*lines.get(name, []), line] if value or name in lines else []
     told = [
-        f"{name} is in lines {', '.join(map(str, before))} and {last} of {file.name}"
-        for name, (*before, last) in ((name, found) for name, found in lines.items() if found)
-        if before
+        f"{name} is in lines {', '.join(map(str, found[:-1]))} and {found[-1]} of {file.name}"
+        for name, found in lines.items()
+        if len(found) > 1
     ]
     return f"{'; '.join(told)}: the last line counts" if told else ""
 
