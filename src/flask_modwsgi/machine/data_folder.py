@@ -31,18 +31,10 @@ def make(folder: Path, account: Account) -> None:
             os.close(descriptor)
 
 
-def link(instance: Path, folder: Path) -> bool:
-    """Make Flask's instance folder a link to `folder`, unless the project has one.
-
-    :return: Whether it was made.
-    """
-    if os.path.lexists(instance):
-        return False
-    try:
+def link(instance: Path, folder: Path) -> None:
+    """Make Flask's instance folder a link to `folder`, unless the project has one."""
+    with contextlib.suppress(OSError):  # there is one, or the folder is only read
         instance.symlink_to(os.path.relpath(folder, instance.parent))
-    except OSError:  # a folder that is only read
-        return False
-    return True
 
 
 def behind(folder: Path) -> Path | None:
