@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .control_groups import GROUPS, PROC, folders
@@ -42,22 +43,17 @@ def kernel_messages(since: float) -> list[str]:
 
 
 def _records(device: str = "/dev/kmsg") -> list[str]:
-    try:
-        descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return []
     records: list[str] = []
-    with os.fdopen(descriptor, "rb", buffering=0) as log:
-        while True:
-            try:
-                record = log.read(8192)
-            except BrokenPipeError:  # overwritten while it was read; the next one is there
-                continue
-            except OSError:
-                return records
-            if not record:  # nothing more to read
-                return records
-            records.append(record.decode(errors="replace"))
+    with suppress(OSError):
+        descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb", buffering=0) as log:
+            while True:
+                with suppress(BrokenPipeError):  # overwritten while read; the next one is there
+                    record = log.read(8192)
+                    if not record:  # nothing more to read
+                        break
+                    records.append(record.decode(errors="replace"))
+    return records
 
 
 def _parsed(record: str) -> tuple[str, float]:
