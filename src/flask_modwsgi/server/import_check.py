@@ -64,17 +64,10 @@ class Trial:
         self._told = os.fdopen(told, "rb")
         # Of its own, so that endless output does not push it out.
         self._stuck = Ending(os.fdopen(stuck, "rb", 0))
-        words = (
-            TRIAL,
-            self._file,
-            str(self._limit),
-            str(tell),
-            str(say_stuck),
-            json.dumps(list(written)),
-        )
+        words = (TRIAL, self._file, self._limit, tell, say_stuck, json.dumps(list(written)))
         try:
             self._process = subprocess.Popen(
-                [project.python, "-P", "-m", *words],
+                [project.python, "-P", "-m", *map(str, words)],
                 cwd=project.root,
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
@@ -103,12 +96,10 @@ class Trial:
         """End it, and what it started, which has five seconds to clean up."""
         self._process.kill()
         self._process.wait()
-        if self._send(signal.SIGTERM) and not wait(self._is_alone, 5):
+        session = self._process.pid
+        # Zombies do not count: in a container, perhaps nobody waits for them.
+        if self._send(signal.SIGTERM) and not wait(lambda: not process_table.running(session), 5):
             self._send(signal.SIGKILL)
-
-    def _is_alone(self) -> bool:
-        """Whether all have ended; in a container, perhaps nobody waits for those that have."""
-        return not process_table.running(self._process.pid)
 
     def _send(self, number: int) -> bool:
         """Send a signal to all that it started and that did not leave its group, if there are any."""
