@@ -33,13 +33,6 @@ def found(
     """
     if parent is None:
         return _of_a_gone_server(root, recorded, lines)
-    return _of_a_server(root, parent, lines, begins)
-
-
-def _of_a_server(
-    root: Path, parent: Process, lines: Sequence[Event], begins: float
-) -> Trouble | None:
-    """How its processes died in the last hour."""
     died = deaths.deaths(lately(parent, lines, HOUR))
     if not died:
         return None
