@@ -10,14 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import problems
-from ..apache import (
-    configuration,
-    content_types,
-    precompressed,
-    processes,
-    server_root,
-    state,
-)
+from ..apache import configuration, content_types, precompressed, processes, server_root, state
 from ..apache.neighbours import check_ports
 from ..apache.sites import Site
 from ..apache.state import State
@@ -254,8 +247,7 @@ class Httpd:
         if self.is_running:
             limit = self.site.settings.stop_limit
             processes.end(self.site.root, limit if grace is None else grace)
-        if self.process:
-            self.kill()
+        self.kill()
 
     def kill(self) -> None:
         """End what is left of it, at once."""
