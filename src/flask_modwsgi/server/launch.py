@@ -5,7 +5,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..apache.sites import PRODUCTION, Site
 from ..apache.state import State
 from ..config import env_file, safety
 from ..config.project import Project
-from ..config.settings import SETTINGS, WITHHELD, Settings
+from ..config.settings import SETTINGS, WITHHELD
 from ..doctor import check_places
 from ..doctor.checklist import SERVE, before
 from ..doctor.facts import Facts
@@ -89,8 +89,7 @@ def environment_of(facts: Facts) -> dict[str, str]:
 
     :raises Problem: a setting is wrong.
     """
-    exported = env_file.exported(facts.project.env_file)
-    variables = application_environment(facts.variables, facts.settings, exported)
+    variables = _application_environment(facts)
     variables |= _login(facts.project, facts.account, variables.get("PATH", os.defpath))
     foreign = _foreign(facts.account, variables)
     own = {name: facts.written[name] for name in (*_LOGIN, *foreign) if facts.written.get(name)}
@@ -124,17 +123,12 @@ def _login(project: Project, account: Account, path: str) -> dict[str, str]:
     return names | {"PATH": f"{programs}:{_SYSTEM_PATH}"}
 
 
-def application_environment(
-    variables: Mapping[str, str], chosen: Settings, exported: Collection[str]
-) -> dict[str, str]:
-    """The environment variables of the application.
-
-    :param variables: Those of the server.
-    :param exported: The settings that it gets also if nobody has chosen them.
-    """
+def _application_environment(facts: Facts) -> dict[str, str]:
+    """The variables of the server that are not only its own, and what follows for Flask from its settings."""
+    chosen, exported = facts.settings, env_file.exported(facts.project.env_file)
     kept = {
         name: value
-        for name, value in variables.items()
+        for name, value in facts.variables.items()
         if name not in WITHHELD and (name in exported or not _is_only_ours(name, value))
     }
     return {
