@@ -1,8 +1,11 @@
 """``./run dump``: the stack of every thread of every process."""
 
+import contextlib
+import os
 import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import Any
 
 from ..apache import processes, state
 from ..config.project import Project
-from ..machine import files, kernel_threads, process_table, trust
+from ..machine import files, process_table, trust
 from ..machine.process_table import Process
 from ..machine.times import duration
 from ..terminal import WIDTH, printable
@@ -19,6 +22,8 @@ from .messages import say
 
 PATIENCE = 2  # seconds for an answer in Python, and then as many for one without
 ANSWER = {"time": float, "threads": list}
+SAMPLE = 0.3  # seconds over which the use of the processor is measured
+_STATES = {"R": "running", "S": "sleeping", "D": "waiting for a device", "T": "stopped"}
 _CALL = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 _LIBRARY = re.compile(r"^.*/(site-packages|python3\.\d+)/")
 
@@ -59,13 +64,15 @@ def account(project: Project, root: Path, worker: Process, answer: answers.Answe
     if answer is None:
         known = answers.why_silent(root)
         reason = f"  {known or 'Python cannot run in it: it is inside C code, or it is starting'}"
-        silent = [*kernel_threads.account(worker.pid), *alarm(project, root, worker)]
-        return _joined([head + "does not respond", reason, *silent, ""])
-    try:
-        return _joined([*_told(project, head, answer), ""])
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        # Its user can write anything there.
-        return _joined([f"{head}what it reported cannot be read", ""])
+        silent = [*_of_the_kernel(worker.pid), *alarm(project, root, worker)]
+        told = [head + "does not respond", reason, *silent]
+    else:
+        try:
+            told = _told(project, head, answer)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # Its user can write anything there.
+            told = [f"{head}what it reported cannot be read"]
+    return "\n".join(map(printable, [*told, ""]))  # a client may have sent control characters
 
 
 def _told(project: Project, head: str, answer: answers.Answer) -> list[str]:
@@ -94,6 +101,33 @@ def _calls(project: Project, calls: Sequence[tuple[str, Any, str, str]]) -> list
     ]
 
 
+def _of_the_kernel(pid: int) -> list[str]:
+    """A line for each kind of thread, such as ``1 thread running, 98 % of a core``."""
+    before = _threads(pid)
+    time.sleep(SAMPLE)
+    lines: Counter[str] = Counter()
+    for name, (doing, ticks) in _threads(pid).items():
+        used = ticks - before.get(name, (doing, ticks))[1]
+        share = round(100 * used / os.sysconf("SC_CLK_TCK") / SAMPLE)
+        lines[doing + (f", {share} % of a core" if share else "")] += 1
+    return [f"  {count} thread{'s' * (count > 1)} {line}" for line, count in lines.items()]
+
+
+def _threads(pid: int) -> dict[str, tuple[str, int]]:
+    """Of each thread, the state, with the function of the kernel it waits in, and the processor time.
+
+    On Linux alone. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """
+    found = {}
+    for folder in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            where = (folder / "wchan").read_text().strip("0")
+            doing = _STATES.get(fields[0], fields[0]) + (f" in {where}" if where else "")
+            found[folder.name] = (doing, int(fields[11]) + int(fields[12]))
+    return found
+
+
 def alarm(project: Project, root: Path, worker: Process) -> list[str]:
     """The threads of a process that cannot run Python; it writes them from C, without requests."""
     file = answers.file(root, worker, "stuck")
@@ -110,8 +144,3 @@ def alarm(project: Project, root: Path, worker: Process) -> list[str]:
         if calls := _CALL.findall(part):
             lines += ["", "  a thread", *_calls(project, [(*call, "") for call in calls[::-1]])]
     return lines or ["  and it wrote nothing when asked without Python"]
-
-
-def _joined(lines: list[str]) -> str:
-    """The text without control characters, which a client may have sent."""
-    return "\n".join(map(printable, lines))
