@@ -8,19 +8,15 @@ from ..config.project import Project
 from ..config.settings import Settings
 
 
-def workers(chosen: Settings) -> str:
-    """The processes and threads, such as ``2 processes x 5 threads``."""
-    processes = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
-    return f"{processes} x {chosen.threads} thread{'s' * (chosen.threads != 1)}"
-
-
 def capacity(chosen: Settings, connections: int = 0) -> str:
-    """How many requests it executes at once, and how many connections it holds.
+    """How much it does at once, such as ``2 processes x 5 threads, 512 connections``.
 
     :param connections: See `modes.Mode.children`.
     """
     children, threads = modes.of(chosen.mode).children(chosen, connections)
-    return f"{workers(chosen)}, {children * threads} connections"
+    processes = "1 process" if chosen.processes == 1 else f"{chosen.processes} processes"
+    own_threads = f"{chosen.threads} thread{'s' * (chosen.threads != 1)}"
+    return f"{processes} x {own_threads}, {children * threads} connections"
 
 
 def of(project: Project, root: Path, started: State) -> dict[str, str]:
