@@ -176,10 +176,7 @@ def _named(saved: Sequence[Path], project: Project) -> str:
 def _renewed(
     make: Callable[[threading.Event], Httpd], stop: threading.Event, is_env_saved: bool
 ) -> Httpd | None:
-    """What serves after a file was saved; None where something is wrong, and all stays as it is.
-
-    :param is_env_saved: Whether ``.env`` was saved, or only others.
-    """
+    """What serves after a file was saved; None where something is wrong, and all stays as it is."""
     try:
         return make(stop)
     except Problem as problem:

@@ -39,10 +39,7 @@ SMOKE_TEST = "flask_modwsgi.server.smoke_test"
 
 
 def setup(
-    project: Project,
-    apache: str | None = None,
-    rebuild: bool = False,
-    development: bool = True,
+    project: Project, apache: str | None = None, rebuild: bool = False, development: bool = True
 ) -> int:
     """Make the environment ready; does nothing that is already done.
 
@@ -132,14 +129,12 @@ def _completed(new: Project, account: Account) -> built.Built:
 
 
 def _say_outcome(plan: Plan, mod_wsgi: str, proof: dict[str, Any], seconds: float) -> None:
-    error, notes, apache = proof["error"], proof["notes"], plan.apache
-    refused = proof["refused"]
+    error, notes, refused = proof["error"], proof["notes"], proof["refused"]
+    apache = plan.apache
     print()
     answered = f"in {duration(seconds)}: {proof['answered']}"
-    say(
-        "Built" if error or refused else "Ready",
-        textwrap.fill(answered, 71, break_on_hyphens=False),
-    )
+    word = "Built" if error or refused else "Ready"
+    say(word, textwrap.fill(answered, 71, break_on_hyphens=False))
     parts = f"mod_wsgi {mod_wsgi}, Python {plan.python.label}"
     say("", f"Apache {apache.version} ({apache.kind}), {parts}")
     if not requirements.are_hashed(plan.project.root / "requirements.txt"):

@@ -176,11 +176,7 @@ def _unloaded(root: Path, besides: Collection[Process] = ()) -> dict[int, str]:
 
 
 def _wait_for_successors(
-    root: Path,
-    old: list[Process],
-    needed: int,
-    limit: float,
-    log: Callable[[], list[Event]],
+    root: Path, old: list[Process], needed: int, limit: float, log: Callable[[], list[Event]]
 ) -> bool:
     """Wait until so many new processes are ready.
 
