@@ -48,6 +48,7 @@ class Httpd:
             else Terminal(site.root, self.log_style, quiet)
         )
         self.process: subprocess.Popen[bytes] | None = None
+        self._configuration = site.root / "httpd.conf"
         self._installation = installation.here()
         self._kills_before = oom.kills()
 
@@ -112,10 +113,6 @@ class Httpd:
         files.write(new, configuration.httpd_conf(site, self._installation), 0o600)
         self.check_configuration(new)
         new.replace(self._configuration)
-
-    @property
-    def _configuration(self) -> Path:
-        return self.site.root / "httpd.conf"
 
     @property
     def _environ(self) -> dict[str, str]:

@@ -28,7 +28,6 @@ from ..problems.problem import Problem
 from ..setup import environments
 from . import httpd, import_check, launch, locks, probe
 from .httpd import Httpd
-from .probe import ask
 
 # Settings of the real address, which is another one than the proof's.
 ELSEWHERE = ("HOSTS", "TLS_CERTIFICATE", "TLS_KEY", "HTTPS_NAMES", *monitoring.PORTS)
@@ -92,11 +91,11 @@ def prove(project: Project) -> Proof:
         application, limit = server.site.application, server.site.settings.request_limit
         found = {}
         for path in dict.fromkeys(("/", application.is_alive_at)):
-            found[path] = ask(server.site.address, path, timeout=limit)
+            found[path] = probe.ask(server.site.address, path, timeout=limit)
             if not found[path]:
                 raise server.failure(f"Nothing answered for {path}.")
         if application.static and (path := _a_static_file(application.static)):
-            found[path] = ask(server.site.address, path, timeout=limit)
+            found[path] = probe.ask(server.site.address, path, timeout=limit)
             if found[path] != 200:
                 raise server.failure(f"Apache answered {found[path]} for {path}.")
         error = _error(server, found["/"])
