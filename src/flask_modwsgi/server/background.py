@@ -39,7 +39,7 @@ def start(project: Project, given: Mapping[str, str]) -> int:
 
 
 def _checked(project: Project, given: Mapping[str, str]) -> Httpd:
-    site = launch.for_production(project, logs=project.logs, given=given)
+    site = launch.for_production(project, given, project.logs)
     # Setup shared it with the RUN_USER of that time, who could keep a lock that is still theirs.
     locks.share(project, "server", site.account)
     return Httpd(import_check.check_for_production(site))

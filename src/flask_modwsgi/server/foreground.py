@@ -40,7 +40,7 @@ _IS_DOWN = "the next saved file starts it again; Ctrl-C ends ./run dev"
 
 def serve(project: Project, given: Mapping[str, str]) -> int:
     """Serve as in production."""
-    site = import_check.check_for_production(launch.for_production(project, given=given))
+    site = import_check.check_for_production(launch.for_production(project, given))
     return _serve(lambda stop: Httpd(site))
 
 

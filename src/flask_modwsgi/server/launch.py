@@ -72,9 +72,7 @@ def collect(
     )
 
 
-def for_production(
-    project: Project, logs: Path | None = None, given: Mapping[str, str] = MappingProxyType({})
-) -> Site:
+def for_production(project: Project, given: Mapping[str, str], logs: Path | None = None) -> Site:
     """`collect`, for a server that others can reach.
 
     :raises Problem: something is missing, wrong or unsafe.

@@ -62,7 +62,7 @@ def _tried(project: Project, root: Path, before: State) -> Site:
 
     :raises Problem: it cannot be, or Apache itself would have to be started anew.
     """
-    site = launch.for_production(project, before.log_folder, before.given)
+    site = launch.for_production(project, before.given, before.log_folder)
     site = replace(site, root=root, connections=before.connections)
     if changes := restart_reasons.of(before, site):
         raise problems.restart_needed(changes)

@@ -56,15 +56,14 @@ def collect(project: Project) -> dict[str, Any]:
     }
     wrong = health_summary.found(root, parent, started, log, begins)
     is_closed = parent is not None and not processes.can_be_seen(root)
-    told = (
+    notes = [
         _others(parent) if parent and is_closed else started.fault,
         _other_release(project, started, parent),
         _awaited(project, started),
-    )
-    notes = list(filter(None, told))
+    ]
     if parent is None:
-        notes += filter(None, [losses.of_a_start(project)])
-        return {"state": "stopped", "trouble": wrong, "notes": notes, **told_errors}
+        told = list(filter(None, [*notes, losses.of_a_start(project)]))
+        return {"state": "stopped", "trouble": wrong, "notes": told, **told_errors}
     asked, hosts = time.monotonic(), started.setting("hosts", "")
     answer = probe.ask(started.address, started.is_alive_at, hosts, PROBE_LIMIT)
     waited = time.monotonic() - asked
@@ -73,7 +72,7 @@ def collect(project: Project) -> dict[str, Any]:
     rows = [] if is_closed else reports(root, started.setting("threads", 0))
     silent = answers.why_silent(root) if not all(row["responds"] for row in rows) else ""
     notes += [f"process {pid} cannot load the application: {why}" for pid, why in unloaded(rows)]
-    notes += filter(None, [silent])
+    notes.append(silent)
     if answer == 0 and waited >= PROBE_LIMIT:
         notes.append(
             f"there was no answer from {started.address}{started.is_alive_at} within {PROBE_LIMIT:g} seconds;"
@@ -88,7 +87,7 @@ def collect(project: Project) -> dict[str, Any]:
     return {
         "state": "running" if is_up and not is_in_a_loop else unless_up,
         "trouble": wrong,
-        "notes": notes,
+        "notes": list(filter(None, notes)),
         "address": f"{started.address}/" if started.address else "unknown",
         "pid": parent.pid,
         # Rounded, because the kernel counts from the boot, whose time is computed anew each time.
