@@ -47,22 +47,19 @@ _NO_SOCKET = "Cannot obtain socket from WSGI environment"
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a code means, or several with one cause, and what to do about it."""
+    """What a code means, and what to do about it."""
 
-    codes: tuple[str, ...]
     means: str
     do: str = ""
 
 
-_UNKNOWN = Explanation((), "This code is not known here.")
+_UNKNOWN = Explanation("This code is not known here.")
 # What has no code was written by the application itself, or by something it uses.
 _OWN = Explanation(
-    (),
     "The application itself wrote this; usually the client got a 500.",
     "Read the last line, which says what went wrong, and above it the last line from a file of yours.",
 )
 _WEBSOCKET = Explanation(
-    (),
     f"This address is {NO_WEBSOCKET}.",
     "Send server-sent events, or have clients ask again and again.",
 )
@@ -102,14 +99,8 @@ def explain(project: Project, words: Sequence[str]) -> int:
 
 def request(folder: Path, request_id: str, known: Known) -> str:
     """What the logs have of a request, and what its latest error means; empty if they have nothing."""
-    access, errors = (
-        [
-            one
-            for one in reader.having(folder / name, request_id)
-            if one.get("request_id") == request_id
-        ]
-        for name in ("access.log", "error.log")
-    )
+    logs = (reader.having(folder / name, request_id) for name in ("access.log", "error.log"))
+    access, errors = ([one for one in log if one.get("request_id") == request_id] for log in logs)
     if not access and not errors:
         return ""
     told = [
@@ -117,9 +108,8 @@ def request(folder: Path, request_id: str, known: Known) -> str:
         f" {one['status']} after {one['microseconds'] / 1e6:.1f} s"
         for one in access
     ]
-    return "\n".join(
-        [*map(printable, told), _latest(errors, known) or "No error is logged for it."]
-    )
+    error = _latest(errors, known) or "No error is logged for it."
+    return "\n".join([*map(printable, told), error])
 
 
 def catalogue() -> dict[str, Problem]:
@@ -131,9 +121,8 @@ def catalogue() -> dict[str, Problem]:
 def table() -> dict[str, Explanation]:
     """The codes for which there is a better remedy here than in their documentation."""
     text = resources.files(__package__ or "").joinpath("explanations.toml").read_text("utf-8")
-    entries = tomllib.loads(text)["explanation"]
-    read = [Explanation(tuple(entry["codes"]), entry["means"], entry["do"]) for entry in entries]
-    return {code: entry for entry in read for code in entry.codes}
+    entries = tomllib.loads(text).items()
+    return {code: Explanation(**entry) for codes, entry in entries for code in codes.split()}
 
 
 def about(code: str) -> Explanation:
@@ -146,7 +135,7 @@ def about(code: str) -> Explanation:
     else:
         source = f"APLOGNO({code[2:]}) in the source of Apache, https://github.com/apache/httpd"
         where = f"look for {source}; https://httpd.apache.org/docs/2.4/"
-    return Explanation((code,), f"No remedy is known here; {where}")
+    return Explanation(f"No remedy is known here; {where}")
 
 
 def is_possible(code: str) -> bool:
