@@ -33,16 +33,11 @@ def check(project: Project, command: str = "./run") -> None:
             raise _untrusted(project, found, user, command, named, rebuilt)
     if found := trust.first_foreign(environments.interpreter(project.venv)):
         raise _untrusted(project, found, rebuilt=Path(".venv"))
-    refuse_foreign_requirements(project)
+    _check_requirements(project)
 
 
-def refuse_foreign_requirements(project: Project) -> None:
-    """Look at what the requirements name on this machine, where this is root.
-
-    :raises Problem: another user than root can change it.
-    """
-    if os.geteuid() != 0:
-        return
+def _check_requirements(project: Project) -> None:
+    """Look at what the requirements name on this machine."""
     listed = filter(Path.is_file, _required(project))
     for place, file, is_cache in requirements.local_places(project.root, listed):
         inside = [place] if is_cache else requirements.run_by_installers(project.root, place)
