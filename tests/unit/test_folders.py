@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor import check_places
+from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.machine import folders
 from flask_modwsgi.problems.problem import Problem
 
@@ -13,13 +15,14 @@ from flask_modwsgi.problems.problem import Problem
 @pytest.mark.parametrize("character", [" ", "'", '"', "$", "%", "\\", ";", "*", "(", "\n"])
 def test_a_folder_that_apache_cannot_cope_with(character: str) -> None:
     with pytest.raises(Problem) as refused:
-        check_places.check_path(Path(f"/srv/my{character}app"))
+        check_places.folder(Facts(Project(Path(f"/srv/my{character}app"))))
     assert refused.value.slug == "path-unusable"
     assert repr(character) in str(refused.value)
 
 
 def test_folders_that_it_can_cope_with() -> None:
-    check_places.check_path(Path("/srv/Ünïcode_1.0-a+b@c~d=e,f"))
+    root = "/srv/Ünïcode_1.0-a+b@c~d=e,f"
+    assert check_places.folder(Facts(Project(Path(root)))) == root
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.EBUSY], ids=["overlay", "mount point"])

@@ -28,15 +28,11 @@ LARGE_LOG_MB = 1000
 
 
 def folder(facts: Facts) -> str:
-    check_path(facts.project.root)
-    return str(facts.project.root)
-
-
-def check_path(root: Path) -> None:
-    """:raises Problem: the project's folder has a name that Apache cannot cope with."""
+    root = facts.project.root
     for character in str(root):
         if not USABLE.match(character):
             raise problems.path_unusable(root, character)
+    return str(root)
 
 
 def writable(facts: Facts) -> str:
@@ -223,8 +219,5 @@ def logs(facts: Facts) -> str:
 
 def named(folder: Path) -> str:
     """The subject of a sentence about a folder: where a link leads to it, what is to be put back."""
-    return (
-        f"{folder} leads to {os.path.realpath(folder)}, which"
-        if folder.is_symlink()
-        else str(folder)
-    )
+    leads = f"{folder} leads to {os.path.realpath(folder)}, which"
+    return leads if folder.is_symlink() else str(folder)
