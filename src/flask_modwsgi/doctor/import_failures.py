@@ -195,10 +195,7 @@ def _read_only(path: Path, user: str, own: Path, traceback: str) -> Problem:
 
 def _instance(own: Path) -> str:
     """Flask's instance folder from that of the project, if setup found one and made no link; or empty."""
-    folders = [own]
-    with contextlib.suppress(Problem):  # pyproject.toml cannot be read
-        folders.insert(0, Project(own).import_folder)
-    places = (folder / "instance" for folder in folders)
+    places = (folder / "instance" for folder in _import_folders(own))
     found = (place for place in places if place.is_dir() and not place.is_symlink())
     return next((os.path.relpath(place, own) for place in found), "")
 
@@ -258,11 +255,15 @@ def _is_named(own: Path, name: str) -> bool:
 
 
 def _own_module(own: Path, name: str) -> Path | None:
-    """The project's module `name`, in the folders that the .wsgi file puts on ``sys.path``."""
-    folders = [own]
+    """The project's module `name`."""
+    return next(filter(None, (_module(folder, name) for folder in _import_folders(own))), None)
+
+
+def _import_folders(own: Path) -> list[Path]:
+    """The folders that the .wsgi file puts on ``sys.path``."""
     with contextlib.suppress(Problem):  # pyproject.toml cannot be read
-        folders.insert(0, Project(own).import_folder)
-    return next(filter(None, (_module(folder, name) for folder in folders)), None)
+        return [Project(own).import_folder, own]
+    return [own]
 
 
 def _module(folder: Path, name: str) -> Path | None:
