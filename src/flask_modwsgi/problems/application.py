@@ -158,11 +158,8 @@ def permission_denied(user: str, path: str, quote: str, nearest: str = "") -> Va
         "The first command shows those of that folder and of each one above it, the second one where the"
         f" code has the name {name}"
     )
-    return {
-        "missing": missing,
-        "shows": shows,
-        "commands": [show, systems.find_in_code(name, "F")],
-    }
+    commands = [show, systems.find_in_code(name, "F")]
+    return {"missing": missing, "shows": shows, "commands": commands}
 
 
 @entry(
@@ -234,22 +231,17 @@ def database_unwritable(
             systems.show_way(folder),
         ),
     }[hindrance]
-    if not instance or hindrance == "link":
+    link = "Flask's instance folder is a link to it, unless the project already had that folder."
+    commands = [last]
+    if instance and hindrance != "link":
         link = (
-            "Flask's instance folder is a link to it, unless the project already had that folder."
+            f"Flask's instance folder is usually a link to it, but this project already had a folder {instance}."
+            " The first command copies its files there and makes the link."
         )
-        return {"link": link, "then": then, "commands": last}
-    link = (
-        f"Flask's instance folder is usually a link to it, but this project already had a folder {instance}."
-        " The first command copies its files there and makes the link."
-    )
-    name = shlex.quote(instance)
-    copy = systems.as_root(f"cp -a {name}/. {place}/")
-    return {
-        "link": link,
-        "then": then,
-        "commands": [f"{copy} && mv {name} {name}.before && ./run setup && {own}", last],
-    }
+        name = shlex.quote(instance)
+        copy = systems.as_root(f"cp -a {name}/. {place}/")
+        commands.insert(0, f"{copy} && mv {name} {name}.before && ./run setup && {own}")
+    return {"link": link, "then": then, "commands": commands}
 
 
 @entry("apache", "/srv/blog/blog.wsgi", "(13)Permission denied: WSGI0106")

@@ -154,10 +154,8 @@ def package_unknown(package: str, doing: str, needed: str = "", version: str = "
         " version of the package, set up the project with another Python."
     )
     pin = systems.pin_for_every_python("requirements-dev.txt" in doing)
-    return {
-        "ignored": ignored,
-        "commands": [pin, "PYTHON=/path/to/python3 ./run setup", "./run setup"],
-    }
+    commands = [pin, "PYTHON=/path/to/python3 ./run setup", "./run setup"]
+    return {"ignored": ignored, "commands": commands}
 
 
 @entry("psycopg2==2.9", "fatal error: libpq-fe.h: No such file", Path("var/log/setup.log"))

@@ -130,10 +130,8 @@ def port_forbidden(port: int, name: str = "PORT") -> Values:
     $ {name}={other} ./run
     $ {privileged}
     """
-    return {
-        "other": 8000 if name == "PORT" else 9100,
-        "privileged": systems.with_low_ports("./run"),
-    }
+    other = 8000 if name == "PORT" else 9100
+    return {"other": other, "privileged": systems.with_low_ports("./run")}
 
 
 @entry("192.0.2.1", "Cannot assign requested address")
@@ -180,10 +178,8 @@ def reload_stuck(done: int, total: int, seconds: float, has_logs: bool = True) -
     """
     if has_logs:
         return {"place": "", "look": "./run logs --errors"}
-    return {
-        "place": " The terminal or the journal of ./run has its errors.",
-        "look": "./run status",
-    }
+    place = " The terminal or the journal of ./run has its errors."
+    return {"place": place, "look": "./run status"}
 
 
 @entry()

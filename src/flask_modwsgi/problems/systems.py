@@ -51,14 +51,6 @@ _PACKAGES = {
         "suse": "apache2",
         "macos": "httpd",
     },
-    "md": {
-        "debian": "apache2-bin",
-        "fedora": "mod_md",
-        "alpine": "certbot",  # its Apache has no mod_md
-        "arch": "apache",
-        "suse": "apache2",
-        "macos": "httpd",
-    },
     "python": {
         "debian": "python3 python3-dev python3-venv",
         "fedora": "python3 python3-devel",
@@ -76,20 +68,22 @@ _PACKAGES = {
         "macos": "python-tk",
     },
 }
+_PACKAGES["md"] = _PACKAGES["tls"] | {
+    "fedora": "mod_md",
+    "alpine": "certbot",  # its Apache has no mod_md
+}
 # Where python3 may be older than 3.11, as on RHEL 9.
 _PACKAGES["newer-python"] = _PACKAGES["python"] | {
     "fedora": "python3.12 python3.12-devel",
     "suse": "python311 python311-devel",
 }
 
-# Where a command is another one than on most systems.
-_PORT_OWNER = {"macos": "lsof -nP -iTCP:{port} -sTCP:LISTEN"}
+# Where the command is another one than on most systems.
 _NEW_USER = {
     "alpine": "addgroup -S {name} && adduser -S -D -H -G {name} -s /sbin/nologin {name}"
     " && RUN_USER={name} ./run",
     "macos": "dscl . -list /Users    # choose one that is not root: RUN_USER=NAME ./run",
 }
-_REPLACE = {"macos": "sed -i '' -E {script} {file}"}
 
 
 def family() -> str:
@@ -173,8 +167,8 @@ def install(need: str, on: str | None = None) -> str:
 
 def port_owner(port: int) -> str:
     """The line that shows which program listens on `port`."""
-    line = _PORT_OWNER.get(family(), "ss -ltnp 'sport = :{port}'")
-    return line.format(port=port) + "    # who has it"
+    on_linux, on_macos = f"ss -ltnp 'sport = :{port}'", f"lsof -nP -iTCP:{port} -sTCP:LISTEN"
+    return f"{on_macos if family() == 'macos' else on_linux}    # who has it"
 
 
 def new_user(name: str) -> str:
@@ -278,5 +272,5 @@ def move_to_srv(folder: Path) -> str:
 
 def replace_in(file: str, script: str) -> str:
     """The line that changes `file` by a script of ``sed``, with extended regular expressions."""
-    command = _REPLACE.get(family(), "sed -i -E {script} {file}")
-    return command.format(script=shlex.quote(script), file=file)
+    in_place = "-i ''" if family() == "macos" else "-i"
+    return f"sed {in_place} -E {shlex.quote(script)} {file}"

@@ -32,7 +32,8 @@ def commands(path: Path, root: Path, var: Path, named: Path, listed_in: str) -> 
         return edited  # the application would lose its files
     if any(map(path.is_relative_to, tops)):
         # chmod would follow a link that somebody else has made.
-        return _without(path) if path.is_symlink() else _take(name)
+        take = f"chown -Rh root: {name} && chmod -R go-w {name}"
+        return _without(path) if path.is_symlink() else take
     if link := _link_on_the_way(named, root):
         is_made_again = link.is_relative_to(root / "var") or link == root / ".venv"
         return _without(link) if is_made_again or not link.exists() else _copied(link)
@@ -46,10 +47,6 @@ def commands(path: Path, root: Path, var: Path, named: Path, listed_in: str) -> 
 def _without_dots(path: Path) -> Path:
     """Where it is, without links on the way; it may be a link."""
     return Path(os.path.realpath(path.parent), path.name)
-
-
-def _take(name: str) -> str:
-    return f"chown -Rh root: {name} && chmod -R go-w {name}"
 
 
 def _without(link: Path) -> str:
