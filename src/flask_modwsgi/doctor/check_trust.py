@@ -7,7 +7,6 @@ from pathlib import Path
 from .. import problems
 from ..config.project import Project
 from ..machine import accounts, files, trust
-from ..problems.problem import Problem
 from ..setup import environments, requirements
 from .facts import Facts
 
@@ -30,9 +29,12 @@ def check(project: Project, command: str = "./run") -> None:
             uid = project.root.stat().st_uid
             user = accounts.by_id(uid).user if uid else ""
             rebuilt = _made_by_setup(project, found[0], named)
-            raise _untrusted(project, found, user, command, named, rebuilt)
+            listed_in = "" if named == project.link else "requirements.txt"
+            raise problems.project_untrusted(
+                *found, project.root, user, command, rebuilt, named, listed_in, project.service
+            )
     if found := trust.first_foreign(environments.interpreter(project.venv)):
-        raise _untrusted(project, found, rebuilt=Path(".venv"))
+        raise problems.project_untrusted(*found, project.root, rebuilt=Path(".venv"))
     _check_requirements(project)
 
 
@@ -40,35 +42,21 @@ def _check_requirements(project: Project) -> None:
     """Look at what the requirements name on this machine."""
     listed = filter(Path.is_file, _required(project))
     for place, file, is_cache in requirements.local_places(project.root, listed):
-        inside = [place] if is_cache else requirements.run_by_installers(project.root, place)
-        parts = list(inside)
+        parts = [place] if is_cache else [*requirements.run_by_installers(project.root, place)]
         if found := trust.first_foreign(parts) or trust.makeable(place):
             part = next((part for part in parts if trust.first_foreign([part])), place)
             named = part if part.is_relative_to(project.root) else place
-            raise _untrusted(project, found, named=named, listed_in=project.shown(file))
+            listed_in = "" if named == project.link else project.shown(file)
+            raise problems.project_untrusted(
+                *found, project.root, named=named, listed_in=listed_in, var=project.service
+            )
 
 
 def _made_by_setup(project: Project, path: Path, named: Path) -> Path | None:
     """The environment or all of them, which root would take over as somebody else has changed them."""
     folders = (var / "env" for var in (project.root / "var", project.service))
-    return next(
-        filter(path.is_relative_to, folders), Path(".venv") if named == project.venv else None
-    )
-
-
-def _untrusted(
-    project: Project,
-    found: tuple[Path, str],
-    user: str = "",
-    command: str = "./run",
-    named: Path | None = None,
-    rebuilt: Path | None = None,
-    listed_in: str = "requirements.txt",
-) -> Problem:
-    listed_in = "" if named == project.link else listed_in
-    return problems.project_untrusted(
-        *found, project.root, user, command, rebuilt, named, listed_in, project.service
-    )
+    itself = Path(".venv") if named == project.venv else None
+    return next(filter(path.is_relative_to, folders), itself)
 
 
 def included(facts: Facts) -> str | None:
@@ -85,9 +73,8 @@ def included(facts: Facts) -> str | None:
     if os.geteuid() != 0:
         return None
     if found := trust.first_foreign(trust.below(file)):
-        raise problems.project_untrusted(
-            *found, facts.project.root, "", named=file, listed_in=".env"
-        )
+        root = facts.project.root
+        raise problems.project_untrusted(*found, root, named=file, listed_in=".env")
     return str(file)
 
 

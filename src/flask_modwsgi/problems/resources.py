@@ -88,7 +88,7 @@ def project_untrusted(
     path: Path,
     reason: str,
     root: Path,
-    owner: str,
+    owner: str = "",
     command: str = "./run",
     rebuilt: Path | None = None,
     named: Path | None = None,
