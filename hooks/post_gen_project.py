@@ -4,13 +4,16 @@ Whatever happens, this exits with 0: cookiecutter deletes the project of a hook 
 all files are complete already. `./run setup` says itself what it misses.
 """
 
-from __future__ import annotations
+import sys
+
+# cookiecutter runs a copy of this in a folder like /tmp, from which Python would import what others put there.
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    del sys.path[0]
 
 import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 

@@ -5,16 +5,19 @@ template_extensions.py calls `explain_refusal` before there is a folder. cruft d
 where that will be, so cookiecutter also runs this file as a hook: in the new, still empty folder,
 which it removes when this exits with 1.
 
-The file has to parse on old Pythons too, so that they get a sentence and no SyntaxError.
+The file has to run on old Pythons too, so that they get a sentence and no traceback.
 """
 
-from __future__ import annotations
+import sys
+
+# cookiecutter runs a copy of this in a folder like /tmp, from which Python would import what others put there.
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    del sys.path[0]
 
 import json
 import keyword
 import os
 import re
-import sys
 import textwrap
 import unicodedata
 
@@ -38,7 +41,7 @@ LONGEST_ROOT = 85 - len("/var/stand-in")
 TAKEN = {name.lower() for name in (*STDLIB, *FLASK, *SERVER, *BUILD, *DEVELOP, *BY_NAME, *OWN)}
 
 
-def check_project_name(name: str) -> str | None:
+def check_project_name(name: str) -> "str | None":
     """Any text that fits on a line; Flask's own templates would run Jinja code in it."""
     one_line = not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name)
     jinja = any(opener in name for opener in JINJA_OPENERS)
@@ -50,7 +53,7 @@ def check_project_name(name: str) -> str | None:
     )
 
 
-def check_project_slug(slug: str) -> str | None:
+def check_project_slug(slug: str) -> "str | None":
     """A distribution name.
 
     https://packaging.python.org/en/latest/specifications/name-normalization/#name-format
@@ -63,7 +66,7 @@ def check_project_slug(slug: str) -> str | None:
     )
 
 
-def check_app_name(name: str) -> str | None:
+def check_app_name(name: str) -> "str | None":
     """An importable name that hides no other module, on case-insensitive file systems either."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
         return (
@@ -78,7 +81,7 @@ def check_app_name(name: str) -> str | None:
     return None
 
 
-def check_root_path(path: str) -> str | None:
+def check_root_path(path: str) -> "str | None":
     """A directory that needs no quoting in Apache, systemd, shell and TOML files."""
     plain = re.fullmatch(r"(/[A-Za-z0-9._+@~=,-]+)+", path)
     if not plain or len(path) > LONGEST_ROOT or {".", ".."} & set(path.split("/")):
@@ -95,7 +98,7 @@ def check_root_path(path: str) -> str | None:
     return None
 
 
-def check_mount_point(path: str) -> str | None:
+def check_mount_point(path: str) -> "str | None":
     """A URL path in normal form, of characters that are never percent-encoded (RFC 3986, 2.3)."""
     plain = re.fullmatch(r"/|(/[A-Za-z0-9._~-]+)+", path)
     if plain and len(path) <= 200 and not {".", ".."} & set(path.split("/")):
@@ -106,20 +109,20 @@ def check_mount_point(path: str) -> str | None:
     )
 
 
-def check_port(port: str) -> str | None:
+def check_port(port: str) -> "str | None":
     if re.fullmatch(r"[1-9][0-9]{0,4}", port) and int(port) <= 65535:
         return None
     return "a number from 1 to 65535, in plain digits; for example: 8080"
 
 
-def check_apache(kind: str) -> str | None:
+def check_apache(kind: str) -> "str | None":
     """Choices are cookiecutter's own check, which a replay file passes by."""
     if kind in ("auto", "system", "bundled"):
         return None
     return "auto, system or bundled; for example: auto"
 
 
-def check_install(value: str) -> str | None:
+def check_install(value: str) -> "str | None":
     """cookiecutter turns a number into text, and the text "0" would mean yes."""
     if value in ("True", "False"):
         return None
@@ -138,7 +141,7 @@ CHECKS = {
 }
 
 
-def check_folder(folder: str) -> str | None:
+def check_folder(folder: str) -> "str | None":
     """Apache's control scripts and generated configuration do not quote the paths they use."""
     for char in folder:
         if unicodedata.category(char)[0] not in "LMN" and char not in "/._-+@~=,":
@@ -150,7 +153,7 @@ def check_folder(folder: str) -> str | None:
     return None
 
 
-def check_python(version: str) -> str | None:
+def check_python(version: str) -> "str | None":
     if tuple(map(int, version.split("."))) >= (3, 11):
         return None
     return (
@@ -158,7 +161,7 @@ def check_python(version: str) -> str | None:
     )
 
 
-def check_system(name: str) -> str | None:
+def check_system(name: str) -> "str | None":
     """The name is `os.name`."""
     if name != "nt":
         return None
@@ -178,7 +181,7 @@ def describe(subject: str, given: str, allowed: str) -> str:
     return f"  {subject}: {shown} was given.\n{rule}\n"
 
 
-def find_problems(answers: dict[str, object], folder: str | None) -> list[str]:
+def find_problems(answers: "dict[str, object]", folder: "str | None") -> "list[str]":
     """Check what reaches the files: a derived `__value` where there is one."""
     python = ".".join(map(str, sys.version_info[:2]))
     checked = [("Python", python, check_python(python))]
@@ -190,7 +193,7 @@ def find_problems(answers: dict[str, object], folder: str | None) -> list[str]:
     return [describe(subject, given, allowed) for subject, given, allowed in checked if allowed]
 
 
-def explain_refusal(answers: dict[str, object], folder: str | None) -> str:
+def explain_refusal(answers: "dict[str, object]", folder: "str | None") -> str:
     """What is wrong with the answers, and with the folder for the project; nothing if all is well.
 
     template_extensions.py calls this before cookiecutter makes the project's folder.

@@ -40,7 +40,7 @@ def check(project: Project, command: str = "./run") -> None:
 
 def _check_requirements(project: Project) -> None:
     """Look at what the requirements name on this machine."""
-    listed = filter(Path.is_file, _required(project))
+    listed = filter(Path.is_file, requirements.listings(project))
     for place, file, is_cache in requirements.local_places(project.root, listed):
         parts = [place] if is_cache else [*requirements.run_by_installers(project.root, place)]
         if found := trust.first_foreign(parts) or trust.makeable(place):
@@ -93,9 +93,5 @@ def _obeyed(project: Project) -> Iterator[Path]:
     # Server roots are made and checked by themselves (apache/server_root.py).
     yield from (var / name for var in (root / "var", project.service) for name in OURS)
     yield from project.logs.glob("*")
-    yield from _required(project)
-    yield from requirements.with_included(filter(Path.is_file, _required(project)))
-
-
-def _required(project: Project) -> list[Path]:
-    return [project.root / name for name in ("requirements.txt", "requirements-dev.txt")]
+    yield from requirements.listings(project)
+    yield from requirements.with_included(filter(Path.is_file, requirements.listings(project)))

@@ -98,6 +98,11 @@ def makeable(path: Path) -> tuple[Path, str] | None:
     return None
 
 
+def shared_above(path: Path) -> Path | None:
+    """The nearest folder above it in which every user can put files, as ``/tmp``."""
+    return next((one for one in path.parents if one.stat().st_mode & stat.S_IWOTH), None)
+
+
 def made_folder(path: Path, mode: int = 0o755) -> Path:
     """Make a folder to write to. Where root does, nobody else can put a link into it or in its place.
 

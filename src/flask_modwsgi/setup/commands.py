@@ -105,12 +105,13 @@ def run(
         )
         assert process.stdout is not None
         try:
-            for line in process.stdout:
-                log.write(line)
-                output.append(line)
-                del output[:-200]
-                if watch:
-                    watch(line)
+            with process.stdout:
+                for line in process.stdout:
+                    log.write(line)
+                    output.append(line)
+                    del output[:-200]
+                    if watch:
+                        watch(line)
             status = process.wait()
         except BaseException:
             _end(process)

@@ -4,12 +4,15 @@ Both run in the project's folder, from which requirements files count relative p
 from importing what is there. https://docs.astral.sh/uv/pip/
 """
 
+import os
 import shutil
 import zipfile
 from pathlib import Path
 
+from .. import problems
 from ..config.project import Project
-from . import commands
+from ..machine import trust
+from . import commands, local_metadata, requirements
 from .interpreters import Interpreter
 
 
@@ -22,7 +25,8 @@ def create(project: Project, python: Interpreter, folder: Path) -> None:
     """
     doing = "Making the virtual environment"
     if uv := shutil.which("uv"):
-        commands.run(project, doing, uv, "venv", "--no-project", "--python", python.path, folder)
+        options = ("--no-project", *_apart(project)[:1], "--python", python.path)
+        commands.run(project, doing, uv, "venv", *options, folder)
         return
     commands.run(project, doing, python.path, "-I", "-m", "venv", "--without-pip", folder)
     [packages] = folder.glob("lib/python*/site-packages")
@@ -37,7 +41,31 @@ def install(project: Project, doing: str, into: Path, *arguments: str | Path) ->
     """
     python = into / "bin" / "python"
     if uv := shutil.which("uv"):
-        options = ("--compile-bytecode", "--python", python)
+        options = ("--compile-bytecode", *_apart(project), "--python", python)
         commands.run(project, doing, uv, "pip", "install", *options, *arguments)
     else:
         commands.run(project, doing, python, "-I", "-m", "pip", "install", *arguments)
+
+
+def _apart(project: Project) -> tuple[str, ...]:
+    """Options for a project below a folder such as ``/tmp``, in which others may put files for uv.
+
+    uv looks for configuration, and for workspaces with sources of packages, in all folders above.
+    https://docs.astral.sh/uv/concepts/configuration-files/
+
+    :raises Problem: root's project, or a local package, has some of its own, which these leave out.
+    """
+    shared = trust.shared_above(project.root)
+    if not shared:
+        return ()
+    listed = filter(Path.is_file, requirements.listings(project))
+    places = (named.place for named in requirements.local_places(project.root, listed))
+    for folder in (project.root, *places):
+        if any(
+            local_metadata.configures_uv(folder / name) for name in local_metadata.CONFIGURATION
+        ):
+            if os.geteuid() == 0:
+                reason = "lets every user put files there, which uv would obey"
+                raise problems.project_untrusted(shared, reason, project.root, "")
+            return ()
+    return "--project=/", "--no-sources"

@@ -67,6 +67,11 @@ def named_in(file: Path) -> Iterator[Named]:
             yield Named(_absolute(file, named), listing)
 
 
+def configures_uv(file: Path) -> bool:
+    """Whether a file has settings of uv, or sources of packages for it."""
+    return bool(_uv(file.name, _table(_content(file))))
+
+
 def _content(file: Path) -> str:
     """Empty where it is missing, or larger than what anybody writes."""
     try:

@@ -32,14 +32,18 @@ _BEFORE_PLACE = re.compile(r"(--?\w[\w-]*=|-\w)?([\w.,[\]-]+@)?([\w+]+:(//(local
 _NAMED = re.compile(r"[\w.-]+(\[[^]]*\])?\s*@\s*")  # name[extra] @ where it is
 
 
+def listings(project: Project) -> list[Path]:
+    """Where a project lists what it requires; they need not exist."""
+    return [project.root / name for name in ("requirements.txt", "requirements-dev.txt")]
+
+
 def files(project: Project, development: bool) -> list[Path]:
     """The requirements files to install, in order: a later one wins.
 
     :param development: With the development tools.
     :raises Problem: there is no ``requirements.txt``.
     """
-    own = project.root / "requirements.txt"
-    tools = project.root / "requirements-dev.txt"
+    own, tools = listings(project)
     if not own.is_file():
         raise problems.requirements_missing(own)
     return [tools, own] if development and tools.is_file() else [own]
