@@ -200,6 +200,34 @@ def test_another_name_of_a_secret_is_no_static_file(
     assert import_check.verdict(outcome, Project(root), me(), settings.load({})) == told
 
 
+@pytest.mark.parametrize(
+    "target", [".env", "var/apache/environment.json", "var/apache", "var", ".", "key.pem"]
+)
+@pytest.mark.parametrize("field", ["static_folder", "flask_folders"])
+def test_a_link_to_a_secret_is_no_static_file(with_secrets: Path, target: str, field: str) -> None:
+    """Flask follows it. Other links stay."""
+    folder, root = with_secrets / "blog/static", with_secrets
+    (root / "key.pem").touch(0o600)
+    (root / "blog/more").mkdir()
+    values: dict[str, Any] = {"static_url": "/static"}
+    values[field] = str(folder) if field == "static_folder" else (str(folder),)
+    told = AppProfile(**values)
+    outcome = Outcome(root / "blog.wsgi", True, 0, "", 1.0, application=told)
+    chosen = settings.load({"TLS_CERTIFICATE": "cert.pem", "TLS_KEY": "key.pem"})
+    for number, other in enumerate(("var/data", "blog/more", "missing")):
+        (folder / f"other{number}").symlink_to(root / other)
+    assert import_check.verdict(outcome, Project(root), me(), chosen) == told
+    link = folder / "deep/seen"
+    link.symlink_to(os.path.relpath(root / target, link.parent))
+    with pytest.raises(Problem, match="secret-linked") as refused:
+        import_check.verdict(outcome, Project(root), me(), chosen)
+    assert f"{link} gives {root}" in refused.value.what
+    for command in refused.value.remedy:
+        subprocess.run(command, shell=True, check=True)
+    assert (root / target).exists() and not link.is_symlink()
+    assert import_check.verdict(outcome, Project(root), me(), chosen) == told
+
+
 @pytest.mark.skipif(
     os.geteuid() != 0, reason="only root has files that the application cannot read"
 )

@@ -155,15 +155,19 @@ class Project:
     def linked_secret(
         self, paths: Iterable[Path], keys: Iterable[Path] = ()
     ) -> tuple[Path, Path] | None:
-        """The first of `paths` that is a secret under another name, by a hard link, and the secret.
+        """The first of `paths` that gives a secret another name, by a link of either kind, and the secret.
 
         :param keys: As of `secret_in`.
         """
         known = self._linked_secrets(keys)
-        for path in paths if known else ():
+        for path in paths:
             with suppress(OSError):  # removed meanwhile, or in a closed folder
                 secret = known.get(_identity(path.lstat()))
-                if secret and os.path.realpath(path) != str(secret):
+                if os.path.islink(path):
+                    secret = self.secret_in(path, keys)
+                elif os.path.realpath(path) == str(secret):
+                    secret = None
+                if secret:
                     return path, secret
         return None
 
@@ -192,8 +196,10 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def all_files(root: Path) -> Iterator[Path]:
-    """The files in a folder, without following links."""
-    return (Path(place, name) for place, _, names in os.walk(root) for name in names)
+    """The files and links in a folder, without following these."""
+    for place, folders, names in os.walk(root):
+        links = (name for name in folders if os.path.islink(os.path.join(place, name)))
+        yield from (Path(place, name) for name in (*names, *links))
 
 
 def walked(root: Path, besides: Collection[str]) -> Iterator[Path]:
