@@ -2,11 +2,13 @@
 
 import os
 import resource
+from pathlib import Path
 
 from .. import problems
 from ..apache import modes, processes, state
 from ..apache.neighbours import check_port
-from ..machine import capacity
+from ..logs import output
+from ..machine import accounts, capacity, process_table
 from ..machine import selinux as selinux_switch
 from ..problems import systems
 from .facts import Facts
@@ -34,12 +36,30 @@ def port(facts: Facts) -> str:
 def leftovers(facts: Facts) -> str:
     root = state.root(facts.project)
     if processes.apache(root):
-        return "none: Apache runs"
+        still = standing_still(root)
+        return Note(still) if still else "none: Apache runs"
     if alone := processes.all_of(root):
         raise problems.orphans_left([process.pid for process in alone])
     if os.path.exists(root / "httpd.pid"):  # the folder may be closed
         return Note("a pid file of an Apache that was killed; the next start removes it")
     return "none: nothing runs"
+
+
+def standing_still(root: Path) -> str:
+    """Which process of a server somebody has stopped, and what continues it; empty if none is."""
+    parent, started = processes.apache(root), state.read(root)
+    everyone = [*processes.all_of(root), *output.writers(started.logs, started.owner)]
+    if parent and (starter := process_table.find(parent.parent)):  # `./run`, which shows the logs
+        everyone.append(starter)
+    stopped = [one for one in everyone if one.is_stopped]
+    if not stopped:
+        return ""
+    names = ("log writer" if output.WRITER in one.command else one.command[0] for one in stopped)
+    told = ", ".join(f"{one.pid} ({name})" for one, name in zip(stopped, names, strict=True))
+    command = f"kill -CONT {' '.join(str(one.pid) for one in stopped)}"
+    if os.geteuid() not in (0, *(one.uid for one in stopped)):
+        command = systems.ask_for(accounts.by_id(stopped[0].uid).user, command)
+    return f"Stopped, as by SIGSTOP, so that requests may wait for ever: process {told}. Type {command}"
 
 
 def open_files(facts: Facts) -> str:

@@ -199,17 +199,19 @@ def make_folder(project: Project, folder: Path) -> None:
     trust.made_folder(folder)
 
 
-def wait_for_writer(folder: str, owner: int, seconds: float) -> None:
-    """Wait until all that an ended Apache wrote is in the files of `folder`.
+def writers(folder: str, owner: int) -> list[Process]:
+    """The processes that write to the files of `folder`.
 
     :param folder: As it was at the start of Apache.
     :param owner: The user id of who started it.
     """
+    of_owner = (one for one in process_table.running() if one.uid == owner)
+    return [one for one in of_owner if {WRITER, folder} <= set(one.command)]
 
-    def is_writing(process: Process) -> bool:
-        return process.uid == owner and {WRITER, folder} <= set(process.command)
 
-    wait(lambda: not any(map(is_writing, process_table.running())), seconds)
+def wait_for_writer(folder: str, owner: int, seconds: float) -> None:
+    """Wait until all that an ended Apache wrote is in the files; as `writers`."""
+    wait(lambda: not writers(folder, owner), seconds)
 
 
 def since_now(log: Path) -> Callable[[], list[Event]]:

@@ -35,6 +35,7 @@ class Process:
     began: float = field(compare=False)  # seconds since 1970
     memory: int = field(compare=False)  # bytes that are resident
     processor: float = field(compare=False)  # seconds of processor time
+    is_stopped: bool = field(default=False, compare=False)  # as by SIGSTOP
 
 
 def find(pid: int) -> Process | None:
@@ -108,6 +109,7 @@ def _of_proc(folder: Path, session: int | None) -> Process | None:
         began=booted() + int(fields[19]) / ticks,
         memory=int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
         processor=(int(fields[11]) + int(fields[12])) / ticks,
+        is_stopped=fields[0] == b"T",
     )
 
 
@@ -139,8 +141,10 @@ def _of_ps(row: str) -> Process | None:
         processor = _seconds(words[5])
     except (OSError, ValueError, IndexError):  # it has just ended, or this is no row of ps
         return None
-    command = tuple(words[11:])
-    return Process(pid, start, parent, session, uid, command, began, memory * 1024, processor)
+    return Process(
+        *(pid, start, parent, session, uid, tuple(words[11:])),
+        *(began, memory * 1024, processor, words[3].startswith("T")),
+    )
 
 
 def _seconds(text: str) -> float:
