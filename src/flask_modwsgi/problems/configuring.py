@@ -112,10 +112,10 @@ def static_folder_open(folder: Path, secret: Path) -> None:
 
 @entry(Path("/srv/blog/blog/static/env.txt"), Path("/srv/blog/.env"), Path("/srv/blog/var"))
 def secret_linked(file: Path, secret: Path, aside: Path) -> None:
-    """{file} is another name of {secret}.
-    It is a hard link: both are the same file, with the same permissions. What the application reads
-    or shows must not be a secret. This command moves the other name to where no client can request
-    it, and you can delete it there; {secret} stays:
+    """{file} gives {secret} another name.
+    It is a symbolic link, or a hard link, which is the same file. What the application reads or shows
+    must not be a secret. This command moves the link to where no client can request it, and you can
+    delete it there; {secret} stays:
     $ mv -i {file!q} {aside!q}/
     """
 
@@ -128,6 +128,17 @@ def telemetry_missing(port: int) -> None:
     $ {change_and_setup}
     $ TELEMETRY_PORT= ./run
     """
+
+
+@entry(60, "site.conf")
+def configuration_hangs(limit: int, include: str) -> Values:
+    """Apache has not read its configuration within {limit} seconds.
+    It may wait for a name server, for a drive of the network, or for a program that a directive of
+    APACHE_INCLUDE names. If it needs more time, write a longer limit into .env.
+    $ {without}
+    $ START_LIMIT={more} ./run
+    """
+    return {"without": "APACHE_INCLUDE= ./run" if include else "", "more": 2 * limit}
 
 
 @entry(["PORT (was 8000, is now 8001)"])

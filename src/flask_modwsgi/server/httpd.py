@@ -25,6 +25,7 @@ from . import health_summary
 from .launch import recorded, write_environment
 from .probe import ask
 
+LEAST_CHECK = 30  # seconds in which Apache has to have read its configuration
 LATELY = 60.0  # seconds of log in which the reason for an end is looked for
 
 
@@ -136,14 +137,21 @@ class Httpd:
         return done.stdout + done.stderr
 
     def _ask(self, *options: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [self._installation.httpd, *options],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            cwd=self.site.project.root,
-            env=self._environ,
-        )
+        limit = max(LEAST_CHECK, self.site.settings.start_limit)
+        try:
+            return subprocess.run(
+                [self._installation.httpd, *options],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                cwd=self.site.project.root,
+                env=self._environ,
+                timeout=limit,
+            )
+        except subprocess.TimeoutExpired:
+            own = self.site.settings.apache_include
+            raise problems.configuration_hangs(limit, own) from None
 
     def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
         """Prepare, start Apache and return when the application answers, or `given_up` says yes.

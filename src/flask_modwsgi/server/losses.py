@@ -6,7 +6,7 @@ from pathlib import Path
 from ..apache import processes, state
 from ..apache.state import State
 from ..config.project import Project
-from ..doctor import check_places, check_settings
+from ..doctor import check_machine, check_places, check_settings
 from ..machine import files
 from ..problems.problem import Problem
 from ..setup import environments
@@ -18,10 +18,11 @@ def of_a_server(project: Project, root: Path, started: State, answers: bool) -> 
     :param answers: Whether its application does.
     """
     unready = of_a_start(project)
+    still = check_machine.standing_still(root)
     if lost := _needed(root, started, unready):
-        return [lost]
+        return [*filter(None, [still]), lost]
     reason = unready or ("" if answers else _obstacle(project, started))
-    return list(filter(None, [reason, _static_files(started), of_logs(started)]))
+    return list(filter(None, [still, reason, _static_files(started), of_logs(started)]))
 
 
 def of_a_start(project: Project) -> str:
@@ -81,7 +82,7 @@ def of_logs(started: State) -> str:
     if not logs.exists():
         return f"{check_places.named(logs)} is gone, and what is logged is lost. Type ./run reload"
     if not logs.is_dir():
-        aside = f"mv {logs} {logs}.old && ./run reload"
+        aside = f"mv {logs} {logs}.$(date +%s) && ./run reload"
         return f"{check_places.named(logs)} is no folder, and what is logged is lost. Type {aside}"
     if not files.has_reader(Path("/proc", str(started.pid), "fd", "2")):
         return "The process that writes the logs was killed. Type ./run restart"

@@ -17,6 +17,7 @@ from .apaches import version_in
 from .commands import clean_environment, printed
 from .requirements import normalised
 
+_LIMIT = 60  # seconds in which Apache's program has to end
 _VERSIONS = """
 import json
 from importlib.metadata import distributions
@@ -45,14 +46,17 @@ class Built(Installation):
     def apache(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the Apache program.
 
-        :raises Problem: it is gone.
+        :raises Problem: it is gone, or does not end.
         """
         command: list[str | Path] = [self.httpd, *words]
         env = self.environment(os.environ)
         try:
             return subprocess.run(
-                command, capture_output=True, text=True, errors="replace", env=env
+                command, capture_output=True, text=True, errors="replace", env=env, timeout=_LIMIT
             )
+        except subprocess.TimeoutExpired:
+            late = f"{self.httpd} {words[0]} did not end within {_LIMIT} seconds"
+            raise problems.build_broken([late]) from None
         except OSError:
             raise problems.apache_gone(str(self.httpd)) from None
 
