@@ -384,6 +384,62 @@ def test_a_version_for_another_python_is_told(
     assert "${EDITOR:-vi} requirements.txt && ./run setup" in told.remedy
 
 
+UNKNOWN = "ERROR: No matching distribution found for Sound.Sieve[x]==4.1.3\n"
+BY_HAND, COMPILED = "sound-sieve==4.1.3\n", "sound-sieve==4.1.3 \\\n    --hash=sha256:0\n"
+NAMED = '[project]\ndependencies = ["sound_sieve == 4.1.3"]\n'
+
+
+@pytest.mark.parametrize(
+    ("doing", "files", "edited", "compiled"),
+    [
+        (
+            "requirements.txt",
+            {"requirements.txt": BY_HAND, "pyproject.toml": NAMED},
+            "requirements.txt",
+            "",
+        ),
+        ("requirements.txt", {"requirements.txt": COMPILED}, "", systems.COMPILE),
+        (
+            "requirements.txt",
+            {"requirements.txt": COMPILED, "pyproject.toml": NAMED},
+            "pyproject.toml",
+            systems.COMPILE,
+        ),
+        (
+            "requirements-dev.txt",
+            {"requirements.txt": BY_HAND, "requirements-dev.txt": BY_HAND},
+            "requirements-dev.txt",
+            "",
+        ),
+        (
+            "requirements-dev.txt",
+            {"requirements-dev.txt": COMPILED, "pyproject.toml": NAMED},
+            "pyproject.toml",
+            systems.COMPILE_TOOLS,
+        ),
+        ("mod_wsgi", {"requirements.txt": BY_HAND, "pyproject.toml": NAMED}, "", ""),
+    ],
+)
+def test_the_file_to_edit_is_the_one_that_names_an_unknown_package(
+    doing: str,
+    files: dict[str, str],
+    edited: str,
+    compiled: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == "uv" else None)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    told = refusals.reason(f"Installing {doing}", UNKNOWN, Path("setup.log"))
+    assert told.slug == "package-unknown"
+    words = [f"${{EDITOR:-vi}} {edited}"] if edited else []
+    words += [compiled] if compiled else []
+    change = [" && ".join([*words, "./run setup"])] if words else []
+    assert told.remedy == ("./run setup", *change)
+
+
 def test_a_long_output_is_read_in_no_time() -> None:
     """All of it is kept, until a command has failed."""
     pair = "Collecting werkzeug==2.0.0\n  Downloading werkzeug-2.0.0-py3-none-any.whl (288 kB)\n"

@@ -145,15 +145,19 @@ def package_unknown(package: str, doing: str, needed: str = "", version: str = "
     reached.{ignored}
     $ {commands}
     """
+    are_tools = "requirements-dev.txt" in doing
     if not needed:
-        return {"ignored": "", "commands": ["./run setup", systems.change_and_setup()]}
+        # The pins of this package are in no file of the project.
+        is_listed = "requirements" in doing
+        change = [systems.change_of(package, are_tools)] if is_listed else []
+        return {"ignored": "", "commands": ["./run setup", *change]}
     ignored = (
         f" Or it needs another Python: pip ignored {package.partition('==')[2]}, of this package or another"
         f" one: it needs Python {needed}, and the project has Python {version}. pip-compile pins versions"
         " for the Python that it runs with. uv pins them for every Python from 3.11 on. If you need this"
         " version of the package, set up the project with another Python."
     )
-    pin = systems.pin_for_every_python("requirements-dev.txt" in doing)
+    pin = systems.change_of(package, are_tools, for_every_python=True)
     commands = [pin, "PYTHON=/path/to/python3 ./run setup", "./run setup"]
     return {"ignored": ignored, "commands": commands}
 

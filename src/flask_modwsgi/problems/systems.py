@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -117,22 +118,34 @@ def _with_uv(command: str) -> str:
     return command if shutil.which("uv") else f"{_GET_UV} && var/uv/bin/{command}"
 
 
-def _is_written_by_hand() -> bool:
-    """Whether the project has a ``requirements.txt`` that a compiler would replace by another one."""
+def _content(file: str) -> str:
+    """What is in a file of the project; empty where there is none."""
     try:
-        return "--hash=" not in Path("requirements.txt").read_text("utf-8", errors="replace")
+        return Path(file).read_text("utf-8", errors="replace")
     except OSError:
-        return False
+        return ""
 
 
-def pin_for_every_python(are_tools: bool) -> str:
-    """The line that pins what the project lists for every Python, and installs it.
+def _is_written_by_hand(file: str = "requirements.txt") -> bool:
+    """Whether the project has such a file that a compiler would replace by another one."""
+    return os.path.isfile(file) and "--hash=" not in _content(file)
 
-    :param are_tools: Whether that is for ``requirements-dev.txt``.
+
+def change_of(package: str, are_tools: bool, for_every_python: bool = False) -> str:
+    """The line that installs what the project lists, after a change of what it says of `package`.
+
+    :param are_tools: Whether it is in ``requirements-dev.txt``.
+    :param for_every_python: Whether packages are pinned for every Python, where they are compiled.
     """
-    if not are_tools and _is_written_by_hand():
-        return change_and_setup()
-    return f"{_with_uv(COMPILE_TOOLS if are_tools else COMPILE)} && ./run setup"
+    file = "requirements-dev.txt" if are_tools else "requirements.txt"
+    if _is_written_by_hand(file):
+        return f"${{EDITOR:-vi}} {file} && ./run setup"
+    name = re.sub(r"[-_.]+", "[-_.]+", re.split(r"[^\w.-]", package)[0])
+    is_listed = re.search(rf"[\"']{name}(?![\w.-])", _content("pyproject.toml"), re.IGNORECASE)
+    edit = "${EDITOR:-vi} pyproject.toml && " if is_listed else ""
+    pinned = _with_uv(COMPILE_TOOLS if are_tools else COMPILE)
+    compiled = pinned if are_tools or for_every_python else compiler()
+    return f"{edit}{compiled} && ./run setup"
 
 
 def dependencies(_: str = "") -> str:
