@@ -415,41 +415,41 @@ def test_what_can_be_set_can_be_recorded(root: Path) -> None:
         assert state.read(root).settings == chosen
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "[1]",
-        "{}",
-        "null",
-        '{"started": 1.0}',
-        '{"pid": "1"}',
-        '{"pid": true}',
-        '{"started": NaN}',
-        '{"settings": []}',
-        '{"settings": {"https_names": [1]}}',
-        '{"settings": {"port": "80"}}',
-        '{"settings": {"port": null}}',
-        '{"settings": {"port": true}}',
-        '{"settings": {"processes": 0}}',
-        '{"settings": {"mode": "none"}}',
-        '{"settings": {"https_names": " "}}',
-        '{"settings": {"stop_limit": 3601}}',
-        '{"project": "\\ud800"}',
-        '{"logs": "/a\\u0000"}',
-        f'{{"var": "/{"x" * 256}/y"}}',
-        f'{{"environments": ["{"/x" * 2048}"]}}',
-        '{"given": {"PORT": 1}}',
-        '{"environments": [1]}',
-        '{"pid": 1, "connections": 100000}',
-        '{"started": 1e999}',
-        f'{{"settings": {{"stop_limit": 1{"0" * 400}}}}}',
-        "[" * 100_000,
-        "\0",
-    ],
+NO_RECORDS = ("", "[]", "[1]", "{}", "null", '{"started": 1.0}', "[" * 100_000, "\0")
+DAMAGES = (  # each of an otherwise complete record
+    '"pid": "1"',
+    '"pid": true',
+    '"started": NaN',
+    '"settings": []',
+    '"settings": {"https_names": [1]}',
+    '"settings": {"port": "80"}',
+    '"settings": {"port": null}',
+    '"settings": {"port": true}',
+    '"settings": {"processes": 0}',
+    '"settings": {"mode": "none"}',
+    '"settings": {"https_names": " "}',
+    '"settings": {"stop_limit": 3601}',
+    '"project": "\\ud800"',
+    '"logs": "/a\\u0000"',
+    f'"var": "/{"x" * 256}/y"',
+    f'"environments": ["{"/x" * 2048}"]',
+    '"given": {"PORT": 1}',
+    '"environments": [1]',
+    '"connections": 100000',
+    '"started": 1e999',
+    f'"settings": {{"stop_limit": 1{"0" * 400}}}',
 )
+
+
+def complete_record(*changes: str) -> str:
+    """Of several values of a name, the last one counts."""
+    return "{" + ", ".join([json.dumps(asdict(state.State(pid=1, server_root="/nowhere")))[1:-1], *changes]) + "}"
+
+
+@pytest.mark.parametrize("text", [*NO_RECORDS, *map(complete_record, DAMAGES)])
 def test_a_damaged_record_is_told_of_and_harms_nobody(root: Path, text: str) -> None:
+    (root / "state.json").write_text(complete_record())
+    assert (state.read(root).pid, state.read(root).fault) == (1, "")
     (root / "state.json").write_text(text)
     found = state.read(root)
     assert found == state.State(fault=found.fault)
