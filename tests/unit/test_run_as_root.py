@@ -15,7 +15,7 @@ from samples import project
 
 NOBODY = 65534
 NAMELESS = 54399
-REBUILD = "mv .venv .venv.before && ./run setup"
+REBUILD = "mv .venv .venv.$(date +%s) && ./run setup"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
 
@@ -123,7 +123,7 @@ def test_an_environment_outside_is_not_looked_into(
         assert remedy(said) == REBUILD
         subprocess.run(["sh", "-c", remedy(said)], cwd=own, capture_output=True)
         assert not link.is_symlink()
-        aside = own / ".venv.before"
+        (aside,) = own.glob(".venv.*")
         assert aside.readlink() == Path(target)
         aside.unlink()
 
@@ -153,7 +153,8 @@ def test_a_wheel_of_another_user_is_put_aside(own: Path, home: Path, shell: list
     assert len(list(remedies(own, shell))) == 1
     assert (own.parent / "called").read_text() == "init\n"
     assert not (own / "wheels").exists()
-    assert (own / "wheels.before" / planted.name).is_dir()
+    (aside,) = own.glob("wheels.*")
+    assert (aside / planted.name).is_dir()
     assert not (own.parent / "executed").exists()
 
 
@@ -175,11 +176,12 @@ def test_the_only_wheel_is_not_lost(own: Path, shell: list[str], in_git: bool) -
     os.chown(wheel, NOBODY, NOBODY)
     theirs = wheel.read_bytes()
     assert list(remedies(own, shell)) == [
-        "umask 022 && mv wheels wheels.before && git checkout -- wheels && ./run setup"
+        "umask 022 && mv wheels wheels.$(date +%s) && git checkout -- wheels && ./run setup"
     ]
     assert (own.parent / "roots").exists() == in_git
     assert not (own.parent / "executed").exists()
-    assert (own / "wheels.before" / wheel.name).read_bytes() == theirs
+    (aside,) = own.glob("wheels.*")
+    assert (aside / wheel.name).read_bytes() == theirs
 
 
 NAMES = [

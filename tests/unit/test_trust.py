@@ -6,6 +6,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -13,6 +14,7 @@ from unittest.mock import Mock
 import pytest
 from conftest import ROOT, TEMPLATE
 from samples import project
+from serving import wait_for
 
 from flask_modwsgi import problems
 from flask_modwsgi.config import settings
@@ -519,12 +521,12 @@ def test_root_executes_no_python_of_another_user(
     os.chown(theirs, NOBODY, NOBODY)
     refused = subprocess.run(["sh", own.root / "run"], capture_output=True, text=True)
     assert f"others can change {theirs}" in refused.stderr
-    assert refused.stderr.endswith("mv .venv .venv.before && ./run setup\n")
+    assert refused.stderr.endswith("mv .venv .venv.$(date +%s) && ./run setup\n")
     assert not (tmp_path / "executed").exists()
     with pytest.raises(Problem) as told:
         check_trust.check(own)
     assert str(theirs) in told.value.what
-    assert told.value.remedy == ("mv .venv .venv.before && ./run setup",)
+    assert told.value.remedy == ("mv .venv .venv.$(date +%s) && ./run setup",)
     os.chown(theirs, 0, 0)
     check_trust.check(own)
     assert subprocess.run(["sh", own.root / "run"]).returncode == 0
@@ -706,11 +708,27 @@ def test_root_follows_no_link_to_what_others_can_change(tmp_path: Path, name: st
         return
     command = refused.stderr.splitlines()[-1].removeprefix("Type").strip()
     if "wheels" in link:
-        assert command.endswith("mv wheels wheels.before && git checkout -- wheels && ./run setup")
+        assert command.endswith(
+            "mv wheels wheels.$(date +%s) && git checkout -- wheels && ./run setup"
+        )
     else:
-        assert command == "mv .venv .venv.before && ./run setup"
+        assert command == "mv .venv .venv.$(date +%s) && ./run setup"
     typed = subprocess.run(["sh", "-c", command], cwd=own.root, capture_output=True, text=True)
     assert typed.stderr and "project-untrusted" not in typed.stderr
+
+
+def test_what_is_put_aside_stays_where_that_is_typed_again(tmp_path: Path) -> None:
+    """Into a folder of the same name, which may be somebody else's, it would be moved."""
+    own = tmp_path.resolve()
+    told = problems.project_untrusted(own / "x", "belongs to ann", own, "", rebuilt=Path(".venv"))
+    move = told.remedy[0].partition(" && ")[0]
+    for name in ("one", "two"):
+        began = int(time.time())
+        (own / ".venv").mkdir()
+        (own / ".venv" / name).touch()
+        subprocess.run(["sh", "-ec", move], cwd=own, check=True)
+        wait_for(lambda began=began: int(time.time()) > began + 1, 5, "another second")
+    assert sorted(file.name for file in own.glob(".venv.*/*")) == ["one", "two"]
 
 
 @needs_root
@@ -728,7 +746,7 @@ def test_a_group_that_may_write_counts_also_if_it_is_roots(
     assert trust.foreign(opened) == "can be written by a group"
     command = refused.stderr.splitlines()[-1].removeprefix("Type").strip()
     if ".venv" in place:
-        assert command == "mv .venv .venv.before && ./run setup"
+        assert command == "mv .venv .venv.$(date +%s) && ./run setup"
         return
     subprocess.run(["sh", "-ec", command], cwd=own.root, check=True)
     assert subprocess.run(["sh", own.root / "run"]).returncode == 0

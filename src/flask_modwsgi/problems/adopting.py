@@ -53,18 +53,17 @@ def factory_needs_arguments(factory: str, arguments: Sequence[str]) -> Values:
 def app_kept(file: Path, app: str) -> Values:
     """{file} was made for another application than {app}.
     init does not overwrite a file. These commands rename it, and make one for {app}:
-    $ mv {file!q} {before!q} && {command}
+    $ mv {file!q} {file!q}.$(date +%s) && {command}
     """
-    return {"before": f"{file}-before", "command": _init([app])[0]}
+    return {"command": _init([app])[0]}
 
 
 @entry(Path("/srv/blog/run"))
-def run_taken(file: Path) -> Values:
+def run_taken(file: Path) -> None:
     """{file} exists, and is not the command of flask-modwsgi.
     init needs this name for its own command, and does not overwrite a file. This renames your file:
-    $ mv {file!q} {before!q} && flask-modwsgi init
+    $ mv {file!q} {file!q}.$(date +%s) && flask-modwsgi init
     """
-    return {"before": f"{file}-before"}
 
 
 @entry(

@@ -240,7 +240,7 @@ def database_unwritable(
         )
         name = shlex.quote(instance)
         copy = systems.as_root(f"cp -a {name}/. {place}/")
-        commands.insert(0, f"{copy} && mv {name} {name}.before && ./run setup && {own}")
+        commands.insert(0, f"{copy} && mv {name} {name}.$(date +%s) && ./run setup && {own}")
     return {"link": link, "then": then, "commands": commands}
 
 

@@ -105,7 +105,7 @@ def project_untrusted(
     is_above = path in (root, *root.parents, root / "var", *taking_over.SYSTEMS_OWN)
     if rebuilt and not is_above:  # by a setup, without what another user made
         is_venv = rebuilt == Path(".venv")  # which may be a link that somebody needs again
-        away = "mv .venv .venv.before" if is_venv else f"rm -rf {shlex.quote(str(rebuilt))}"
+        away = "mv .venv .venv.$(date +%s)" if is_venv else f"rm -rf {shlex.quote(str(rebuilt))}"
         return {"remedy": f"{away} && ./run setup"}
     remedy = taking_over.commands(path, root, var or root / "var", named or path, listed_in)
     return {"remedy": remedy}

@@ -148,7 +148,7 @@ def server_root_foreign(folder: Path) -> None:
     """{folder} belongs to another user, or is not a folder.
     Apache executes files in it, so no other user may be able to write to them.
     $ ls -ld {folder!q}
-    $ mv {folder!q} {folder!q}.old
+    $ mv {folder!q} {folder!q}.$(date +%s)
     """
 
 
