@@ -22,6 +22,7 @@ from flask_modwsgi.config.project import Project
 from flask_modwsgi.doctor.facts import Facts
 from flask_modwsgi.machine import process_table
 from flask_modwsgi.machine.process_table import Process
+from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import foreground, import_check, launch
 
 SYSTEM = subprocess.check_output(["date", "+%z"], env={"PATH": os.defpath}, text=True).strip()
@@ -173,11 +174,14 @@ class Crashing:
     def __init__(self, served: Project, source: Path, acts: list[str]) -> None:
         self.site = SimpleNamespace(is_development=True, project=served, root=None, address="")
         self.is_running = self.was_stopped = False
+        self.process = None
         self._source, self._acts = source, acts
 
     def start(self, given_up: Callable[[], bool]) -> None:
         self._acts.append("start")
-        self.is_running = True
+        if "no port" in self._source.read_text():
+            raise problems.port_in_use("127.0.0.1", 8000)
+        self.is_running, self.process = True, SimpleNamespace()
         if "at once" in self._source.read_text():
             self.refuse_crash_loop()
 
@@ -225,6 +229,43 @@ def test_code_that_dies_again_and_again_is_waited_for(
     expected = ["start", "save good, too", "reload", "save dies", "start", "save dies at once"]
     assert acts == [*expected, "start", "save good again", "start", "stop"]
     assert capfd.readouterr().err.count("Problem  app-exits") == 3
+
+
+@pytest.mark.parametrize("first", ["dies at once", "no port"])
+def test_of_a_first_start_only_code_that_dies_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], first: str
+) -> None:
+    """No file that is saved makes a port free."""
+    served, source = project(tmp_path), tmp_path / "app.py"
+    source.write_text(first)
+    acts: list[str] = []
+
+    class Saved(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if acts == ["start", "start"]:
+                self.set()
+            source.write_text("is good")
+            return self.is_set()
+
+    monkeypatch.setattr(foreground, "_stop_requested", Saved)
+    monkeypatch.setattr(foreground, "say_where", lambda server: None)
+    monkeypatch.setattr(Crashing, "log_style", "json", raising=False)
+
+    def serve() -> int:
+        return foreground._serve(
+            lambda stop: Crashing(served, source, acts),  # type: ignore[arg-type, return-value]
+            lambda: [source],
+            grace=0,
+        )
+
+    if first == "no port":
+        with pytest.raises(Problem, match="8000"):
+            serve()
+        assert acts == ["start", "stop"]
+    else:
+        assert serve() == 0
+        assert acts == ["start", "start", "stop"]
+        assert capfd.readouterr().err.count("Problem  app-exits") == 1
 
 
 def test_a_second_signal_during_the_start_after_a_crash_loop_leaves_nothing_behind(

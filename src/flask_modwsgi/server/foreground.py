@@ -93,7 +93,7 @@ def _serve(
     project = server.site.project
     is_down = False
     try:
-        _announce(server, stop)
+        is_down = _is_ended(server, partial(_announce, server, stop), is_first=True)
         while (is_down or server.is_running) and not stop.wait(0.5):
             if server.site.is_development and _has_new_environment(project):
                 break
@@ -145,16 +145,17 @@ def _reload(root: Path) -> None:
             process_table.send(one, signal.SIGKILL)
 
 
-def _is_ended(server: Httpd, act: Callable[[], None]) -> bool:
+def _is_ended(server: Httpd, act: Callable[[], None], is_first: bool = False) -> bool:
     """Whether `act` has failed and the server is ended, which the next file that a developer saves may mend.
 
+    :param is_first: Whether it is the first start, which has to find a free port, for example.
     :raises Problem: it has failed, and no file is waited for.
     """
     try:
         act()
         return False
     except Problem as problem:
-        if not server.site.is_development:
+        if not server.site.is_development or (is_first and not server.process):
             raise
         server.kill()
         tell(problem, as_json=False)
