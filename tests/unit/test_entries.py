@@ -43,7 +43,7 @@ MADE = "    site = Site('x')\n    return site\n"
         ),
         (
             {"wsgi": f"{WRAPPED}import app\napplication = Outer(app.app)\n", "app": OBJECT},
-            ["wsgi:application", "app:app"],
+            ["wsgi:application"],
         ),
         (
             {
@@ -51,7 +51,7 @@ MADE = "    site = Site('x')\n    return site\n"
                 "shop___init_": "",
                 "shop__web": OBJECT,
             },
-            ["wsgi:application", "shop.web:app"],
+            ["wsgi:application"],
         ),
         # Routes that only another module loads, or has.
         ({"wsgi": f"{IMPORTS}from app import views\n", "app__views": ROUTES, "app___init_": OBJECT},
@@ -116,6 +116,42 @@ MADE = "    site = Site('x')\n    return site\n"
             {"wsgi": f"import subprocess\n{IMPORTS}subprocess.run(['x'])\napp.a = 1\n", "app": OBJECT},
             ["wsgi:app"],
         ),
+        # What a factory made, beside the factory; of several entries that do the same, the likeliest.
+        ({"blog": f"{FACTORY}application = create_app()\n"}, ["blog:application"]),
+        ({"wsgi": "import app\nsite = app.create_app()\n", "app___init_": FACTORY}, ["wsgi:site"]),
+        (
+            {
+                "run": f"{MAIN}if __name__ == '__main__':\n    app.run()\n",
+                "main": MAIN,
+                "wsgi": MAIN,
+                "app___init_": FACTORY,
+            },
+            ["wsgi:app"],
+        ),
+        ({"run": f"{MAIN}app.a = 1\n", "wsgi": MAIN, "app___init_": FACTORY}, ["run:app"]),
+        (
+            {"main": MAIN, "wsgi": MAIN.replace("()", "('x')"), "app___init_": FACTORY},
+            ["wsgi:app", "main:app"],
+        ),
+        ({"run": f"{MAIN}app.run()\n", "app___init_": FACTORY}, ["app:create_app()"]),
+        ({"app": OBJECT, "main": OBJECT}, ["app:app", "main:app"]),
+        ({"seed": MAIN, "app___init_": FACTORY}, ["app:create_app()", "seed:app"]),
+        # What a name comes from that an import of all brings.
+        (
+            {"wsgi": "from site1 import *\napp.a = 1\n", "site1": "from app import *\n",
+             "app___init_": OBJECT},
+            ["wsgi:app"],
+        ),
+        # Dash with a Flask object that has no other name.
+        (
+            {"app": "from dash import Dash\nfrom blog import create_app\n"
+             "app = Dash(server=create_app())\n", "blog": FACTORY},
+            ["app:app.server"],
+        ),
+        ({"main": f"{FACTORY}import dash\nboard = dash.Dash(__name__, server=create_app())\n"},
+         ["main:board.server"]),
+        ({"main": "from boards import Board\nboard = Board()\nserver = board.app.server\n"},
+         ["main:server"]),
         # What Python does not import.
         ({"app___init_": FACTORY, "app": MAIN}, ["app:create_app()"]),
         ({"web__blog___init_": OBJECT, "web__blog": OBJECT}, ["web/blog:app"]),
@@ -167,7 +203,12 @@ def test_each_file_s_imports_are_followed_once(
         ("from elsewhere import app\n", "wsgi:app"),
         ("from elsewhere import build\napp, db = build()\n", "wsgi:app"),
         ("from blog import app\nif app:\n    app.run()\n", "blog:app"),
-        ("from blog import *\n", ""),
+        ("from blog import *\n", "wsgi:app"),
+        ("from board import *\n", "wsgi:panel.server"),
+        ("from factory import *\n", "wsgi:create_app()"),
+        ("from again import *\n", "wsgi:app"),
+        ("from elsewhere import *\n", ""),
+        ("from wsgi import *\n", ""),
         ("import blog\n", ""),
     ],
 )
@@ -175,7 +216,8 @@ def test_a_module_that_is_named_has_what_it_imports(
     tmp_path: Path, text: str, expected: str
 ) -> None:
     board = "from dash import Dash\npanel = Dash(__name__)\n"
-    project(tmp_path, wsgi=text, blog=FACTORY + OBJECT, board=board)
+    again = "from blog import *\n"
+    project(tmp_path, wsgi=text, blog=FACTORY + OBJECT, board=board, factory=FACTORY, again=again)
     for name in ("wsgi", "wsgi.py"):
         if expected:
             assert str(applications.named(tmp_path, name)) == expected

@@ -109,6 +109,12 @@ SHAPES = [
         "from app import app as application",
     ),
     (
+        {"run": "from eve import Eve\napp = Eve()\n"},
+        "run:app",
+        "run.py",
+        "from run import app as application",
+    ),
+    (
         {
             "src__app": f"{OBJECT}from src import routes\n",
             "src__routes": "from src.app import app\n",
@@ -240,12 +246,34 @@ def test_an_application_is_found(
     tmp_path: Path, texts: dict[str, str], spelled: str, package: str, imported: str
 ) -> None:
     best, *others = applications.search(project(tmp_path, **texts))
-    assert others == [] or "shop___init_" in texts
+    assert others == []
     assert (str(best), best.package) == (spelled, package)
     assert imported in best.wsgi_file
     compile(best.wsgi_file, "app.wsgi", "exec")
     assert applications.named(tmp_path, spelled) == best
     assert applications.named(tmp_path, spelled.partition(":")[0]) == best
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "offered"),
+    [
+        ("site1__wsgi", "from django import x\napplication = x.get_wsgi_application()\n",
+         "site1/wsgi:application"),
+        ("app", "import bottle\napp = bottle.default_app()\n", "app:app"),
+        ("app", "from quart import Quart\napp = Quart(__name__)\n", "module:name"),
+        ("app", "import fastapi\napp = fastapi.FastAPI()\n", "module:name"),
+    ],
+)  # fmt: skip
+def test_applications_of_others_are_offered(
+    root: Path, name: str, text: str, offered: str
+) -> None:
+    project(root, **{name: text})
+    with pytest.raises(Problem) as caught:
+        adopt.adopt(root, None)
+    assert caught.value.remedy == (f"flask-modwsgi init --app {offered}",)
+    assert "ASGI" in caught.value.why
+    if offered != "module:name":
+        assert str(applications.named(root, offered)) == offered
 
 
 def test_an_application_with_two_names_is_found_as_wrapped(tmp_path: Path) -> None:
@@ -260,12 +288,12 @@ def test_what_is_written_loads_the_application(
 ) -> None:
     """From anywhere, and with modules that only look like Flask's."""
     best = applications.search(project(tmp_path / "project", **texts))[0]
-    for name in ("flask", "apiflask", "dash", "celery", "redis", "flask_restful", "flask_socketio"):
+    for name in ("flask", "apiflask", "dash", "celery", "redis", "flask_restful", "flask_socketio", "eve"):
         text = (
-            "class Flask:\n    def __init__(self, name): self.name = name\n"
+            "class Flask:\n    def __init__(self, name=0): self.name = name\n"
             "    def wsgi_app(self): pass\n"
             "class Dash:\n    def __init__(self, name, server=0): self.server = Flask(name)\n"
-            "APIFlask, Celery, Redis, Api, SocketIO = Flask, Dash, Dash, Dash, Dash\n"
+            "APIFlask, Eve, Celery, Redis, Api, SocketIO = Flask, Flask, Dash, Dash, Dash, Dash\n"
         )
         project(tmp_path / "packages", **{name: text})
     file = tmp_path / "project" / "it.wsgi"
@@ -638,6 +666,28 @@ def test_a_wsgi_file_that_people_bring_is_looked_at(
     assert (refused.value.slug, written(root)) == ("app-kept", before)
     adopt.adopt(root, "other:app")
     assert "app.wsgi is not used; Apache loads other.wsgi\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "served"),
+    [
+        ("from other import app as application\n", "from other import app as application"),
+        ("def application(environ, start_response):\n    ...\n",
+         "def application(environ, start_response):"),
+        ("from other import *\n", "what it loads"),
+        ("def (:\n", "what it loads"),
+    ],
+)  # fmt: skip
+def test_without_a_named_application_it_says_what_a_wsgi_file_serves(
+    root: Path, capsys: pytest.CaptureFixture[str], text: str, served: str
+) -> None:
+    project(root, app=OBJECT)
+    (root / "requirements.txt").touch()
+    (root / "app.wsgi").write_text(text)
+    adopt.adopt(root, None)
+    told = f"kept     app.wsgi, which is not made for app:app; Apache serves: {served}\n"
+    assert told in capsys.readouterr().out
+    assert (root / "app.wsgi").read_text() == text
 
 
 def test_each_file_is_named_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,8 @@ def no_project(folder: Path, command: str) -> None:
 def app_not_found(name: str, reason: str, others: Sequence[str]) -> Values:
     """No application{called} was found here: {reason}.
     init looks for an application in the Python files, without running them. You can name it as
-    module:name, where name is a Flask object or a function that returns one.
+    module:name, where name is a WSGI application, such as a Flask object, or a function that
+    returns one. An ASGI application, such as one made with Quart, needs another server.
     $ {commands}
     """
     return {"called": f" {name}" if name else "", "commands": _init(others or ["module:name"])}

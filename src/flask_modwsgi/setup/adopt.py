@@ -1,5 +1,7 @@
 """``flask-modwsgi init``: puts an existing Flask project behind Apache. It overwrites nothing."""
 
+import ast
+import contextlib
 import json
 import os
 import re
@@ -24,9 +26,10 @@ from . import (
     git_files,
     own_modules,
     requirements,
+    syntax,
     wheel_file,
 )
-from .applications import Application
+from .found import Application
 from .progress import say
 
 # How the tools that people lock their packages with write requirements.txt.
@@ -69,11 +72,12 @@ def command() -> str:
     return shlex.join([sys.executable, f"{wheel}/{wheel_file.PACKAGE.name}", "init"])
 
 
-def _loads(wsgi: Path, app: applications.Application) -> bool:
-    """Whether a .wsgi file that is there already loads that application; the rest may differ."""
-    marks = (f"from {app.module} ", "application ")
-    needed = [line for line in app.wsgi_file.splitlines() if line.startswith(marks)]
-    return set(needed) <= set(files.source(wsgi).decode(errors="replace").splitlines())
+def _loaded(root: Path, wsgi: str) -> str:
+    """The statement in a .wsgi file that gives the application its name, if it can be seen."""
+    with contextlib.suppress(LookupError):
+        if statement := dict(syntax.definitions(root, Path(wsgi))).get("application"):
+            return ast.unparse(statement).splitlines()[0]
+    return "what it loads"
 
 
 def adopt(root: Path, app: str | None) -> int:
@@ -116,7 +120,7 @@ def _add_application(root: Path, app: str | None) -> None:
     has_section = "flask-modwsgi" in _read(pyproject).get("tool", {})
     if has_section and Project(root).wsgi_file.exists():
         wsgi = Project(root).wsgi_file
-        if app and not _loads(wsgi, applications.named(root, app)):
+        if app and not applications.named(root, app).is_loaded_by(wsgi):
             raise problems.app_kept(wsgi, app)
         say("kept", f"pyproject.toml, {wsgi.name}")
         return
@@ -124,9 +128,13 @@ def _add_application(root: Path, app: str | None) -> None:
     say("found", str(found))
     text = None if has_section else with_section(pyproject, found)
     wanted = Project(root).wsgi_file.name if has_section else f"{found.name}.wsgi"
-    if app and (root / wanted).exists() and not _loads(root / wanted, found):
+    if not (root / wanted).exists() or found.is_loaded_by(root / wanted):
+        _write(root / wanted, found.wsgi_file)
+    elif app:
         raise problems.app_kept(root / wanted, app)
-    _write(root / wanted, found.wsgi_file)
+    else:
+        served = _loaded(root, wanted)
+        say("kept", f"{wanted}, which is not made for {found}; Apache serves: {served}")
     for other in sorted({one.name for one in root.glob("*.wsgi")} - {wanted}):
         say("", f"{other} is not used; Apache loads {wanted}")
     if text:
@@ -159,7 +167,8 @@ def _chosen(root: Path) -> Application:
         return named[0]
     found = applications.search(root)
     if not found:
-        raise problems.app_not_found("", f"no file in {root} has a call of Flask()", [])
+        reason = f"no file in {root} has a call of Flask()"
+        raise problems.app_not_found("", reason, applications.called_so(root))
     usable = [one for one in found if not one.lacking] or [applications.checked(found[0])]
     if sys.stdin.isatty():
         for one in usable:

@@ -6,16 +6,15 @@ An application is named as Flask does it, https://flask.palletsprojects.com/en/s
 
 import ast
 import contextlib
-import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
-from keyword import iskeyword
 from pathlib import Path
 
 from .. import problems
 from . import origins, own_modules, requirements, syntax
+from .found import Application
 from .syntax import FACTORIES
 
 # The likelier ones first.
@@ -23,102 +22,58 @@ SERVED = ("application", "app")
 NAMES = (*SERVED, *FACTORIES)
 FILES = ("wsgi.py", "app.py", "__init__.py")
 # Modules that are made to be started, and may add to an application that they import.
-ENTRIES = ("application", "index", "main", "passenger_wsgi", "run", "server", "wsgi")
-# Calls that take an application and return none that Apache serves, by a part of their name.
-NOT_SERVED = re.compile("api$|asgi|celery|dash|socketio", re.IGNORECASE)
-WSGI = '''\
-"""What Apache loads: the application, found by the place of this file."""
-
-import sys
-{imports}from pathlib import Path
-
-root = Path(__file__).resolve().parent
-sys.path[:0] = [{folder}str(root)]
-
-{load}
-'''
-
-
-@dataclass(frozen=True)
-class Application:
-    """Where an application is.
-
-    :param file: The module's file, relative to the project; of an installed package the file
-        that Apache loads.
-    :param folder: What has to be on ``sys.path``, relative to the project.
-    :param expression: What the application is, in that module.
-    :param lacking: Arguments without which a factory cannot be called.
-    """
-
-    file: Path
-    folder: Path
-    module: str
-    expression: str
-    lacking: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        path = "/".join([*self.folder.parts, *self.module.split(".")])
-        return f"{path if self.folder.parts else self.module}:{self.expression}"
-
-    @property
-    def variable(self) -> str:
-        """The name in the module with which the expression begins."""
-        return re.split(r"[(.]", self.expression)[0]
-
-    @property
-    def name(self) -> str:
-        """The import name of the package, or of the single module, as an identifier."""
-        return re.sub(r"\W", "_", self.module.partition(".")[0])
-
-    @property
-    def package(self) -> str:
-        """Its part of the project, as a relative path: a package, a folder of modules, or a file."""
-        path = self.folder / self.module.partition(".")[0]
-        if self.file.is_relative_to(path):
-            return path.as_posix()
-        return (self.folder if self.folder.parts else self.file).as_posix()
-
-    @property
-    def wsgi_file(self) -> str:
-        """What Apache loads: it defines the name ``application``."""
-        folder = f'str(root / "{self.folder.as_posix()}"), ' if self.folder.parts else ""
-        first = self.variable
-        imports = ""
-        if not all(part.isidentifier() and not iskeyword(part) for part in self.module.split(".")):
-            imports = "from importlib import import_module\n"
-            module = json.dumps(self.module, ensure_ascii=False)
-            load = f"application = import_module({module}).{self.expression}"
-        elif first == self.expression:
-            load = f"from {self.module} import {first} as application"
-        else:
-            load = f"from {self.module} import {first}\n\napplication = {self.expression}"
-        return WSGI.format(imports=imports, folder=folder, load=load)
+ENTRIES = ("app", "application", "index", "main", "passenger_wsgi", "run", "server", "wsgi")
+# Calls that return no application that Apache serves, by a part of their name.
+NOT_SERVED = re.compile(
+    "api$|asgi|celery|dash|socketio|litestar|quart|sanic|starlette|typer", re.IGNORECASE
+)
 
 
 def search(root: Path) -> list[Application]:
     """Everything that looks like an application, the likeliest first."""
     found: list[Application] = []
-    passed_on: dict[Application, Application] = {}
     inner: list[Application] = []
+    alike: dict[object, list[Application]] = {}
     for file in own_modules.files(root):
         with contextlib.suppress(LookupError):
             own = _in_file(root, file)
-            if file.stem in ENTRIES:
-                others = _passed_on(root, file)
-                if not own:
-                    added = [pair for pair in others if own_modules.adds(root, file, pair[1].file)]
-                    own = [here for here, _ in added]
-                    passed_on.update(added)
-                inner += [there for _, there in others if own]
-            found += own
-    for there in set(passed_on.values()):
-        here = sorted((one for one in passed_on if passed_on[one] == there), key=_rank)
-        outer = own_modules.outermost(root, [one.file for one in here])
-        inner += [one for one in here if one.file not in outer]
+            others = _others(root, file) if file.stem in ENTRIES else []
+            if others and syntax.serves(root, file):
+                continue  # Apache could not load it
+            made: dict[Application, object] = {}
+            for here, there in () if own else _objects(others):
+                if own_modules.adds(root, file, there.file):
+                    made[here] = there
+            inside = [there for _, there in others]
+            values = dict(syntax.definitions(root, file))
+            made |= {one: (ast.unparse(values[one.variable]), *inside) for one in own if inside}
+            for one, what in made.items():
+                alike.setdefault(what, []).append(one)
+            inner += inside if made else []
+            found += own or made
+    for what, entries in alike.items():
+        outer = own_modules.outermost(root, [one.file for one in sorted(entries, key=_rank)])
+        if isinstance(what, tuple):  # each makes it anew, and most do nothing else
+            outer = [file for file in outer if syntax.acts(root, file)] or outer[:1]
+        inner += [one for one in entries if one.file not in outer]
     found = [one for one in found if one not in inner]
     folders = {one.folder for one in found}
     packages = {folder for folder in folders if own_modules.is_package(root, folder)}
     return sorted((_from_root(one) if one.folder in packages else one for one in found), key=_rank)
+
+
+def called_so(root: Path) -> list[str]:
+    """What has the name of an application alone, such as one of Django or Bottle."""
+    found = []
+    for file in own_modules.files(root):
+        with contextlib.suppress(LookupError):
+            place = own_modules.place(root, file)
+            for name, node in syntax.definitions(root, file):
+                value = getattr(node, "value", None)
+                if name in SERVED and isinstance(value, ast.Call):
+                    if not NOT_SERVED.search(ast.unparse(value.func)):
+                        found.append(str(Application(file, *place, name)))
+    return found
 
 
 def named(root: Path, text: str) -> Application:
@@ -224,17 +179,22 @@ def _in_file(root: Path, file: Path, steps: int = origins.STEPS) -> list[Applica
                 file, folder, module, f"{name}()", syntax.required_arguments(node)
             )
         elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
-            called = syntax.last_name(node.value.func)
-            given = syntax.arguments(node.value)
-            inner = {aliases.get(one, one) for one in given & {*found, *aliases, *NAMES}}
-            is_served = name in SERVED and not NOT_SERVED.search(called)
-            if called in FACTORIES or origins.gives_flask(root, file, ast.unparse(node.value.func)):
-                found[name] = Application(file, folder, module, name)
-            elif called == "Dash" and not syntax.has_server(node.value):
-                found[name] = Application(file, folder, module, f"{name}.server")
+            called, given = ast.unparse(node.value.func), syntax.arguments(node.value)
+            inner = {aliases.get(one, one) for one in {called, *given}} & {*found, *NAMES}
+            last = called.rpartition(".")[2]
+            is_served = name in SERVED and not NOT_SERVED.search(last)
+            expression = ""
+            if last in FACTORIES or origins.gives_flask(root, file, called):
+                expression = name
+            elif last == "Dash" and not syntax.has_server(node.value):
+                expression = f"{name}.server"
             elif is_served and (inner or _imported(root, file, given, steps)):  # a middleware
+                expression = name
+            if expression:  # not what it was made of
                 found = {key: one for key, one in found.items() if key not in inner}
-                found[name] = Application(file, folder, module, name)
+                found[name] = Application(file, folder, module, expression)
+        elif not found and isinstance(node, ast.Assign) and syntax.is_server(node.value):
+            found[name] = Application(file, folder, module, name)
     return list(found.values())
 
 
@@ -256,12 +216,17 @@ def _imported(
     return found
 
 
-def _passed_on(root: Path, file: Path) -> list[tuple[Application, Application]]:
-    """The application objects that a file imports by name."""
-    definitions = syntax.definitions(root, file)
+def _others(root: Path, file: Path) -> list[tuple[Application, Application]]:
+    """The applications of other files that a file imports by name, or uses."""
+    definitions = origins.definitions(root, file)
     names = [name for name, node in definitions if isinstance(node, ast.ImportFrom)]
-    found = _imported(root, file, names)
-    return [pair for pair in found if not pair[0].expression.endswith("()")]
+    return _imported(root, file, dict.fromkeys([*names, *syntax.used(root, file)]))
+
+
+def _objects(
+    pairs: list[tuple[Application, Application]],
+) -> list[tuple[Application, Application]]:
+    return [pair for pair in pairs if not pair[0].expression.endswith("()")]
 
 
 def _conventional(root: Path, file: Path) -> Application:
@@ -269,9 +234,9 @@ def _conventional(root: Path, file: Path) -> Application:
 
     :raises LookupError: nothing.
     """
-    defined = dict(syntax.definitions(root, file))
+    defined = dict(origins.definitions(root, file))
     serves = syntax.serves(root, file)  # an import of it would not end
-    found = [there if serves else here for here, there in _passed_on(root, file)]
+    found = [there if serves else here for here, there in _objects(_others(root, file))]
     found += [_evaluated(root, file, name) for name in NAMES if name in defined]
     if not found:
         raise LookupError(f"{file} has no call of Flask(), and none of {', '.join(NAMES)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..machine import files
 from ..problems.problem import Problem
 from . import applications, origins
+from .found import Application
 
 _SERVER = re.compile(r"^\s*[\w-]+:.*?\b(?:gunicorn|uwsgi|waitress-serve)[^\S\n]+(.*)", re.MULTILINE)
 _FLASK_APP = re.compile(r"^\s*(?:export\s+)?FLASK_APP\s*=(.*)", re.MULTILINE)
@@ -17,7 +18,7 @@ _NAMED = re.compile(r"[^\W\d][\w.]*:[^\W\d].*")  # no address
 _ELSEWHERE = ("--chdir", "--pythonpath")
 
 
-def application(root: Path) -> tuple[applications.Application, str] | None:
+def application(root: Path) -> tuple[Application, str] | None:
     """The application, and where it is named; None where nothing names one that is there.
 
     A Procfile may start servers of other frameworks, too.
@@ -33,7 +34,7 @@ def application(root: Path) -> tuple[applications.Application, str] | None:
     return found[0] if found else None
 
 
-def _origin(root: Path, found: applications.Application) -> tuple[Path, str] | None:
+def _origin(root: Path, found: Application) -> tuple[Path, str] | None:
     """Where its name gets its value: it may be imported under another one."""
     with contextlib.suppress(LookupError):
         if origin := origins.of(root, found.file, found.variable):

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,18 +20,33 @@ class Origin:
     statement: ast.stmt | None  # None below an import of all
 
 
+def definitions(root: Path, file: Path, steps: int = STEPS) -> Iterator[tuple[str, ast.stmt]]:
+    """As `syntax.definitions`; behind an import of all, there is one of each name that it brings.
+
+    :raises LookupError: it cannot be read, or is no Python.
+    """
+    for name, node in syntax.definitions(root, file):
+        yield name, node
+        if name == "*" and isinstance(node, ast.ImportFrom) and steps:
+            with contextlib.suppress(LookupError):
+                if path := own_modules.imported(root, file, node.level, node.module or ""):
+                    names = (inner for inner, _ in definitions(root, path, steps - 1))
+                    for inner in (one for one in names if not one.startswith("_")):
+                        yield inner, ast.ImportFrom(node.module, [ast.alias(inner)], node.level)
+
+
 def of(root: Path, file: Path, name: str, steps: int = STEPS) -> Origin | None:
     """Where a name of a file gets its value; None where that is outside of the project.
 
     :param name: Also an attribute of an imported module, such as ``blog.app``.
     :raises LookupError: nothing gives it one.
     """
-    definitions = dict(syntax.definitions(root, file))
+    defined = dict(definitions(root, file))
     module, _, attribute = name.rpartition(".")
-    if name in definitions or module not in definitions:
+    if name in defined or module not in defined:
         module, attribute = name, ""
-    found = definitions.get(module)
-    if found is None and "*" not in definitions:
+    found = defined.get(module)
+    if found is None and "*" not in defined:
         raise LookupError(f"{file} does not define {name}")
     if not isinstance(found, ast.Import | ast.ImportFrom):
         return Origin(file, name, found)

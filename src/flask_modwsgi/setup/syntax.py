@@ -10,7 +10,7 @@ from pathlib import Path
 from ..machine import files
 
 # The ends of the names of Flask's class, and of those that are derived from it elsewhere.
-FLASK = ("Flask", "FlaskApp", "OpenAPI", "connexion.App")
+FLASK = ("Flask", "FlaskApp", "OpenAPI", "connexion.App", "Eve")
 # The likelier one first.
 FACTORIES = ("create_app", "make_app")
 # What a module may do for no other reason than to be started by itself.
@@ -61,6 +61,17 @@ def serves(root: Path, file: Path) -> bool:
     calls = [one.value for one in nodes if isinstance(one, ast.Expr)]
     called = [ast.unparse(call.func) for call in calls if isinstance(call, ast.Call)]
     return any(map(_SERVES.fullmatch, called))
+
+
+def used(root: Path, file: Path) -> list[str]:
+    """The variables that an import of the file uses, and attributes, such as ``blog.app``.
+
+    :raises LookupError: it cannot be read, or is no Python.
+    """
+    nodes = _statements(_tree(root, file).body)
+    run = (one for one in nodes if not isinstance(one, ast.FunctionDef | ast.ClassDef))
+    inner = (node for one in run for node in ast.walk(one))
+    return [ast.unparse(node) for node in inner if isinstance(node, ast.Name | ast.Attribute)]
 
 
 def _acts(node: ast.stmt) -> bool:
@@ -138,16 +149,18 @@ def arguments(call: ast.Call) -> set[str]:
 
 
 def has_server(dash: ast.Call) -> bool:
-    """Whether an application of Dash was given the Flask object that it uses.
+    """Whether an application of Dash was given a Flask object that has a name.
 
     https://dash.plotly.com/reference#dash.dash
     """
     given = [*dash.args[1:2], *(one.value for one in dash.keywords if one.arg == "server")]
-    return any(not (isinstance(one, ast.Constant) and one.value is True) for one in given)
+    named = (one for one in given if not isinstance(one, ast.Call))
+    return any(not (isinstance(one, ast.Constant) and one.value is True) for one in named)
 
 
-def last_name(node: ast.expr) -> str:
-    return ast.unparse(node).rpartition(".")[2]
+def is_server(value: ast.expr) -> bool:
+    """Whether it is the attribute that Dash, and what is made with it, has for a server."""
+    return isinstance(value, ast.Attribute) and value.attr == "server"
 
 
 def parsed(expression: str) -> tuple[str, ast.expr]:
