@@ -7,9 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -487,17 +487,40 @@ def test_development_recovers_from_an_import_that_hangs(changed: Project) -> Non
         assert "Problem" not in serving.log
 
 
-def test_development_waits_for_what_mends_code_that_ends_each_process(changed: Project) -> None:
-    wsgi = changed.path / "hello_flask.wsgi"
-    good = wsgi.read_text()
-    with put_back(wsgi), running(changed, "dev") as serving:
-        save(wsgi, "import os\nos._exit(5)\n")
-        wait_for(lambda: "the next saved file" in serving.log, 30, "the end of a crash loop")
-        assert "exits with status 5" in serving.log
-        save(wsgi, good)
+@pytest.mark.parametrize("starts", [running, starting])
+def test_development_waits_for_what_mends_code_that_ends_each_process(
+    changed: Project, starts: Callable[..., AbstractContextManager[Running]]
+) -> None:
+    """Also where it was so at the first start."""
+    wsgi, port = changed.path / "hello_flask.wsgi", str(free_port())
+    good, dies = wsgi.read_text(), "import os\nos._exit(5)\n"
+    with put_back(wsgi):
+        if starts is starting:
+            save(wsgi, dies)
+        with starts(changed, "dev", env={"PORT": port}) as serving:
+            before = serving.log.count("Ctrl-C stops it")
+            if starts is running:
+                save(wsgi, dies)
+            wait_for(lambda: "the next saved file" in serving.log, 30, "the end of a crash loop")
+            assert "exits with status 5" in serving.log
+            save(wsgi, good)
+            wait_for(lambda: serving.log.count("Ctrl-C stops it") > before, 30, "a start")
+            assert ask(f"http://127.0.0.1:{port}/").status == 200
+            assert serving.log.count("Problem ") == 1
+            assert serving.stop() == 0
+
+
+def test_development_goes_on_where_a_new_address_cannot_be_had(changed: Project) -> None:
+    env_file = changed.path / ".env"
+    before = env_file.read_text()
+    with put_back(env_file), running(changed, "dev") as serving:
+        save(env_file, f"{before}HOST=198.51.100.7\n")
+        wait_for(lambda: "nothing was restarted" in serving.log, 30, "the refusal")
+        assert "Problem  address-unusable" in serving.log
+        assert ask(f"{serving.url}/").status == 200
+        save(env_file, f"{before}HOST=127.0.0.1\n")
         wait_for(lambda: serving.log.count("Ctrl-C stops it") == 2, 30, "a restart")
         assert ask(f"{serving.url}/").status == 200
-        assert serving.log.count("Problem ") == 1
         assert serving.stop() == 0
 
 

@@ -172,10 +172,14 @@ class Crashing:
     """A server whose application dies again and again as long as its file says so."""
 
     def __init__(self, served: Project, source: Path, acts: list[str]) -> None:
-        self.site = SimpleNamespace(is_development=True, project=served, root=None, address="")
+        self.site = SimpleNamespace(is_development=True, project=served, root=served.var, address="")
         self.is_running = self.was_stopped = False
         self.process = None
         self._source, self._acts = source, acts
+
+    def rehearse(self, running: Any) -> None:
+        if "no address" in self._source.read_text():
+            raise problems.address_unusable("198.51.100.7", "not of this machine", "HOST")
 
     def start(self, given_up: Callable[[], bool]) -> None:
         self._acts.append("start")
@@ -266,6 +270,37 @@ def test_of_a_first_start_only_code_that_dies_is_waited_for(
         assert serve() == 0
         assert acts == ["start", "start", "stop"]
         assert capfd.readouterr().err.count("Problem  app-exits") == 1
+
+
+def test_a_saved_address_that_cannot_be_had_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    served = project(tmp_path)
+    texts = iter(["# no address", "", "# good"])
+    acts: list[str] = []
+
+    class Saved(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            text = next(texts, None)
+            if text is None:
+                self.set()
+            elif text:
+                served.env_file.write_text(text)
+            return self.is_set()
+
+    served.env_file.write_text("")
+    monkeypatch.setattr(foreground, "_stop_requested", Saved)
+    monkeypatch.setattr(foreground, "say_where", lambda server: None)
+    monkeypatch.setattr(Crashing, "log_style", "json", raising=False)
+    code = foreground._serve(
+        lambda stop: Crashing(served, served.env_file, acts),  # type: ignore[arg-type, return-value]
+        lambda: [served.env_file],
+        grace=0,
+    )
+    assert (code, acts) == (0, ["start", "stop", "start", "stop"])
+    told = capfd.readouterr().err
+    assert "Problem  address-unusable" in told
+    assert "nothing was restarted" in told
 
 
 def test_a_second_signal_during_the_start_after_a_crash_loop_leaves_nothing_behind(

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from .. import problems, systemd
-from ..apache import modes, monitoring, processes
+from ..apache import modes, monitoring, processes, state
 from ..apache.sites import DEVELOPMENT
 from ..config import env_file, mistakes, time_zone
 from ..config.project import Project, walked
@@ -179,7 +179,9 @@ def _renewed(
 ) -> Httpd | None:
     """What serves after a file was saved; None where something is wrong, and all stays as it is."""
     try:
-        return make(stop)
+        renewed = make(stop)
+        renewed.rehearse(state.read(renewed.site.root))
+        return renewed
     except Problem as problem:
         tell(problem, as_json=False)
         mistaken = "nothing was restarted; correct .env and save it again"
