@@ -144,9 +144,9 @@ MADE = "    site = Site('x')\n    return site\n"
         ),
         # Dash with a Flask object that has no other name.
         (
-            {"app": "from dash import Dash\nfrom blog import create_app\n"
-             "app = Dash(server=create_app())\n", "blog": FACTORY},
-            ["app:app.server"],
+            {"board": "from dash import Dash\nfrom blog import create_app\n"
+             "app = Dash(server=create_app())\nserver = app.server\n", "blog": FACTORY},
+            ["board:app.server"],
         ),
         ({"main": f"{FACTORY}import dash\nboard = dash.Dash(__name__, server=create_app())\n"},
          ["main:board.server"]),

@@ -20,6 +20,21 @@ def test_a_folder_that_apache_cannot_cope_with(character: str) -> None:
     assert repr(character) in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("root", "new"),
+    [
+        ("/srv/Zähler der Gäste", "/srv/Zähler-der-Gäste"),  # www-data could not enter /root
+        ("/home/ann/My Projects/a blog", "~/a-blog"),
+        ("/a blog", "/a-blog"),
+    ],
+)
+def test_where_a_folder_is_put_instead(root: str, new: str) -> None:
+    with pytest.raises(Problem) as refused:
+        check_places.check_path(Path(root))
+    assert refused.value.remedy == (f"mv '{root}' {new} && cd {new} && ./run setup",)
+    check_places.check_path(Path(new.replace("~", "/home/ann")))
+
+
 def test_folders_that_it_can_cope_with() -> None:
     root = "/srv/Ünïcode_1.0-a+b@c~d=e,f"
     assert check_places.folder(Facts(Project(Path(root)))) == root

@@ -20,9 +20,11 @@ def not_set_up(reason: str) -> None:
 def path_unusable(root: Path, character: str) -> Values:
     """The path of the project contains {character!r}: {root}.
     Apache's control scripts do not quote paths. Letters, digits and / . _ - + @ ~ = , work.
-    $ mv {root!q} ~/{name} && cd ~/{name} && ./run setup
+    $ mv {root!q} {new} && cd {new} && ./run setup
     """
-    return {"name": re.sub(r"[^\w.+@~=,-]", "-", root.name)}
+    unusable = re.compile(r"[^\w/.+@~=,-]")
+    above = "~" if unusable.search(str(root.parent)) else str(root.parent).rstrip("/")
+    return {"new": f"{above}/{unusable.sub('-', root.name)}"}
 
 
 @entry([("/usr/bin/python3", "Python 3.9.18 is older than 3.11")])

@@ -37,7 +37,8 @@ def search(root: Path) -> list[Application]:
     for file in own_modules.files(root):
         with contextlib.suppress(LookupError):
             own = _in_file(root, file)
-            others = _others(root, file) if file.stem in ENTRIES else []
+            is_outer = any(one.expression.endswith(".server") for one in own)  # it wraps Flask's
+            others = _others(root, file) if is_outer or file.stem in ENTRIES else []
             if others and syntax.serves(root, file):
                 continue  # Apache could not load it
             made: dict[Application, object] = {}
