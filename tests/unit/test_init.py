@@ -532,6 +532,14 @@ def test_what_is_written(root: Path) -> None:
     assert written(root) == after
 
 
+def test_the_name_of_a_folder_becomes_one_of_a_distribution(root: Path) -> None:
+    root = root.with_name("Zähler.der Gäste")
+    project(root, app=OBJECT)
+    (root / "requirements.txt").touch()
+    adopt.adopt(root, None)
+    assert Project(root).name == "Zahler-der-Gaste"
+
+
 def test_what_exists_is_kept_byte_for_byte(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project(root, app=OBJECT)
     kept = {
@@ -853,7 +861,8 @@ def test_a_refusal_writes_nothing(
         ("uv.lock", "uv export"),
         ("poetry.lock", "poetry self add"),
         ("pdm.lock", "pdm export"),
-        ("Pipfile", "pipenv requirements"),
+        ("Pipfile", "pipenv lock && pipenv requirements"),
+        ("Pipfile.lock", "pipenv requirements"),
     ],
 )
 def test_without_requirements_it_says_what_writes_them(root: Path, lock: str, command: str) -> None:

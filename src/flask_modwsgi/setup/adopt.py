@@ -1,7 +1,5 @@
 """``flask-modwsgi init``: puts an existing Flask project behind Apache. It overwrites nothing."""
 
-import ast
-import contextlib
 import json
 import os
 import re
@@ -9,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import unicodedata
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,18 +25,19 @@ from . import (
     git_files,
     own_modules,
     requirements,
-    syntax,
     wheel_file,
 )
 from .found import Application
 from .progress import say
 
+PIPENV = "pipenv requirements --hash > requirements.new && mv requirements.new requirements.txt"
 # How the tools that people lock their packages with write requirements.txt.
 EXPORTS = {
     "uv.lock": "uv export --no-dev --no-emit-project --format requirements-txt -o requirements.txt",
     "poetry.lock": "poetry self add poetry-plugin-export && poetry export -o requirements.txt",
     "pdm.lock": "pdm export --prod --output requirements.txt",
-    "Pipfile": "pipenv requirements --hash > requirements.new && mv requirements.new requirements.txt",
+    "Pipfile.lock": PIPENV,
+    "Pipfile": f"pipenv lock && {PIPENV}",  # without the lock, it prints no packages
 }
 # Where the packages are listed, if not in a requirements.txt in the project's folder; the likeliest first.
 LISTS = [
@@ -70,14 +70,6 @@ def command() -> str:
     if not wheel.is_file():
         return "flask-modwsgi init"
     return shlex.join([sys.executable, f"{wheel}/{wheel_file.PACKAGE.name}", "init"])
-
-
-def _loaded(root: Path, wsgi: str) -> str:
-    """The statement in a .wsgi file that gives the application its name, if it can be seen."""
-    with contextlib.suppress(LookupError):
-        if statement := dict(syntax.definitions(root, Path(wsgi))).get("application"):
-            return ast.unparse(statement).splitlines()[0]
-    return "what it loads"
 
 
 def adopt(root: Path, app: str | None) -> int:
@@ -133,7 +125,7 @@ def _add_application(root: Path, app: str | None) -> None:
     elif app:
         raise problems.app_kept(root / wanted, app)
     else:
-        served = _loaded(root, wanted)
+        served = applications.served_by(root, wanted)
         say("kept", f"{wanted}, which is not made for {found}; Apache serves: {served}")
     for other in sorted({one.name for one in root.glob("*.wsgi")} - {wanted}):
         say("", f"{other} is not used; Apache loads {wanted}")
@@ -210,7 +202,8 @@ def with_section(pyproject: Path, found: Application) -> bytes:
 
 
 def _project_table(root: Path, found: Application) -> str:
-    name = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-") or "app"
+    plain = unicodedata.normalize("NFKD", root.name).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-") or "app"
     needs = _needs(root / (_list(root, found.package) or "requirements.txt")) or ["Flask"]
     rows = "".join(f"  {json.dumps(need, ensure_ascii=False)},\n" for need in needs)
     return (

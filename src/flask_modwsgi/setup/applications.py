@@ -77,6 +77,14 @@ def called_so(root: Path) -> list[str]:
     return found
 
 
+def served_by(root: Path, wsgi: str) -> str:
+    """The statement in a .wsgi file that gives the application its name, if it can be seen."""
+    with contextlib.suppress(LookupError):
+        if statement := dict(syntax.definitions(root, Path(wsgi))).get("application"):
+            return ast.unparse(statement).splitlines()[0]
+    return "what it loads"
+
+
 def named(root: Path, text: str) -> Application:
     """The application that the user named.
 
