@@ -30,9 +30,9 @@ def test_a_folder_that_apache_cannot_cope_with(character: str) -> None:
 )
 def test_where_a_folder_is_put_instead(root: str, new: str) -> None:
     with pytest.raises(Problem) as refused:
-        check_places.check_path(Path(root))
+        check_places.folder(Facts(Project(Path(root))))
     assert refused.value.remedy == (f"mv '{root}' {new} && cd {new} && ./run setup",)
-    check_places.check_path(Path(new.replace("~", "/home/ann")))
+    check_places.folder(Facts(Project(Path(new.replace("~", "/home/ann")))))
 
 
 def test_folders_that_it_can_cope_with() -> None:
