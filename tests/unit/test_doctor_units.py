@@ -18,6 +18,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -488,12 +489,10 @@ def test_without_an_env_file_the_application_decides_whether_a_key_is_missing(
     env, secret = finding.run([checks()[".env"], checks()["secret"]], facts)
     assert (env.state, secret.value) == ("note", "not given; the application may have its own")
     profile = AppProfile(secret=weakness)
-    trial = SimpleNamespace(outcome=lambda: None)
-    monkeypatch.setattr(import_check, "begin", lambda facts: contextlib.nullcontext(trial))
+    trial: Any = SimpleNamespace(outcome=lambda: None)
     monkeypatch.setattr(import_check, "verdict", lambda *words: profile)
-    with contextlib.ExitStack() as stack:
-        loaded = examination._begun(facts, stack)
-        (row,) = finding.run([finding.Check("application", lambda _: loaded())], facts)
+    loaded = partial(examination._loaded, trial=trial)
+    (row,) = finding.run([finding.Check("application", loaded)], facts)
     assert (row.problem and row.problem.slug) == slug
 
 

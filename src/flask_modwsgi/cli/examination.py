@@ -3,8 +3,9 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 
 from ..config import safety
 from ..config.project import Project
@@ -50,33 +51,26 @@ def _findings(facts: Facts) -> Iterator[Finding]:
     """What all checks found. The application is loaded meanwhile, which may take long."""
     found = []
     with ExitStack() as stack:
-        begun = _begun(facts, stack)
+        trial: import_check.Trial | Exception
+        try:
+            trial = stack.enter_context(import_check.begin(facts))
+        except Exception as error:
+            trial = error
         for finding in run(CHECKS, facts):
             found.append(finding)
             yield finding
         if wrong := obstacle(found):
             yield Finding("application", "skipped", f"because of {wrong}")
         else:
-            yield from run([Check("application", lambda _: begun())], facts)
+            yield from run([Check("application", partial(_loaded, trial=trial))], facts)
 
 
-def _begun(facts: Facts, stack: ExitStack) -> Callable[[], str]:
-    """Begin to load the application; what is returned waits for the outcome."""
-    try:
-        trial = stack.enter_context(import_check.begin(facts))
-    except Exception as error:
-        reason = error
-
-        def failed() -> str:
-            raise reason
-
-        return failed
-
-    def loaded() -> str:
-        outcome, project = trial.outcome(), facts.project
-        profile = import_check.verdict(outcome, project, facts.account, facts.settings)
-        safety.refuse_keyless(facts.variables, project.env_file, profile.secret)
-        told = f"{facts.account.user} loads it"
-        return Note(f"{told}; {profile.limitation}") if profile.limitation else told
-
-    return loaded
+def _loaded(facts: Facts, trial: import_check.Trial | Exception) -> str:
+    """Wait for the outcome of the trial, which is an error where it could not begin."""
+    if isinstance(trial, Exception):
+        raise trial
+    outcome, project = trial.outcome(), facts.project
+    profile = import_check.verdict(outcome, project, facts.account, facts.settings)
+    safety.refuse_keyless(facts.variables, project.env_file, profile.secret)
+    told = f"{facts.account.user} loads it"
+    return Note(f"{told}; {profile.limitation}") if profile.limitation else told
