@@ -1,7 +1,7 @@
 """``./run --completion SHELL``: a script that completes verbs and options, from their parsers."""
 
 import shlex
-from argparse import SUPPRESS, ArgumentParser
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 
 from ..config import settings
@@ -77,12 +77,9 @@ def script(shell: str, parsers: Mapping[str, ArgumentParser]) -> str:
 def _options(parser: ArgumentParser) -> Iterator[tuple[str, str]]:
     """The long options of a verb; a setting is described by the first sentence about it."""
     for action in parser._actions:
-        for name in action.option_strings:
-            if name.startswith("--"):
-                declared = settings.SETTINGS.get(action.dest)
-                hidden = action.help is None or action.help == SUPPRESS
-                about = declared.about.partition(". ")[0] if declared else ""
-                yield name, about.rstrip(".") if hidden else str(action.help)
+        declared = settings.SETTINGS.get(action.dest)
+        about = declared.about.partition(". ")[0].rstrip(".") if declared else str(action.help)
+        yield from ((name, about) for name in action.option_strings if name.startswith("--"))
 
 
 def _quoted(text: str) -> str:
