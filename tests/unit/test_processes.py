@@ -443,7 +443,8 @@ DAMAGES = (  # each of an otherwise complete record
 
 def complete_record(*changes: str) -> str:
     """Of several values of a name, the last one counts."""
-    return "{" + ", ".join([json.dumps(asdict(state.State(pid=1, server_root="/nowhere")))[1:-1], *changes]) + "}"
+    complete = json.dumps(asdict(state.State(pid=1, server_root="/nowhere")))
+    return ", ".join([complete[:-1], *changes]) + "}"
 
 
 @pytest.mark.parametrize("text", [*NO_RECORDS, *map(complete_record, DAMAGES)])

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -717,17 +718,21 @@ def test_root_follows_no_link_to_what_others_can_change(tmp_path: Path, name: st
     assert typed.stderr and "project-untrusted" not in typed.stderr
 
 
+def is_after(second: int) -> bool:
+    return int(time.time()) > second
+
+
 def test_what_is_put_aside_stays_where_that_is_typed_again(tmp_path: Path) -> None:
     """Into a folder of the same name, which may be somebody else's, it would be moved."""
     own = tmp_path.resolve()
     told = problems.project_untrusted(own / "x", "belongs to ann", own, "", rebuilt=Path(".venv"))
     move = told.remedy[0].partition(" && ")[0]
     for name in ("one", "two"):
-        began = int(time.time())
         (own / ".venv").mkdir()
         (own / ".venv" / name).touch()
         subprocess.run(["sh", "-ec", move], cwd=own, check=True)
-        wait_for(lambda began=began: int(time.time()) > began + 1, 5, "another second")
+        moved = int(time.time())
+        wait_for(partial(is_after, moved), 5, "another second")
     assert sorted(file.name for file in own.glob(".venv.*/*")) == ["one", "two"]
 
 

@@ -25,8 +25,10 @@ def create(project: Project, python: Interpreter, folder: Path) -> None:
     """
     doing = "Making the virtual environment"
     if uv := shutil.which("uv"):
-        options = ("--no-project", *_apart(project)[:1], "--python", python.path)
-        commands.run(project, doing, uv, "venv", *options, folder)
+        apart = _apart(project)[:1]
+        commands.run(
+            project, doing, uv, "venv", "--no-project", *apart, "--python", python.path, folder
+        )
         return
     commands.run(project, doing, python.path, "-I", "-m", "venv", "--without-pip", folder)
     [packages] = folder.glob("lib/python*/site-packages")
@@ -41,8 +43,8 @@ def install(project: Project, doing: str, into: Path, *arguments: str | Path) ->
     """
     python = into / "bin" / "python"
     if uv := shutil.which("uv"):
-        options = ("--compile-bytecode", *_apart(project), "--python", python)
-        commands.run(project, doing, uv, "pip", "install", *options, *arguments)
+        options = ("--compile-bytecode", *_apart(project))
+        commands.run(project, doing, uv, "pip", "install", *options, "--python", python, *arguments)
     else:
         commands.run(project, doing, python, "-I", "-m", "pip", "install", *arguments)
 

@@ -20,7 +20,7 @@ if [ "$(id -u)" = 0 ]; then
     LC_ALL=C sed "s/$(printf '\302[\200-\237]')/?/g; s/'/'\\\\''/g")" ;; *) printf ' %s' "$word" ;; esac; done; }
   look "mv$(quoted "$here") /srv/ &&$(quoted "/srv/${here##*/}/run") setup" "${here%/*}"
   look close "$here" "$here/run" "$here/var/env"
-  look 'mv .venv .venv.$(date +%s) && ./run setup' "$environment"
+  look "mv .venv .venv.\$(date +%s) && ./run setup" "$environment"
   case ${theirs:+found}$environment/ in / | found*) ;; "$here"/* | "${store:-$here}"/*) theirs=$(inside "$environment" | head -n 1) ;; *) way "$here/.venv"; [ "$theirs" ] || theirs=$here/.venv can='' leads=' leads out of it' ;; esac
   [ "$theirs" ] || way "$(sed -n 's,^home *= */,/,p' "$environment/pyvenv.cfg" 2>/dev/null)"
   look "umask 022 && mv wheels wheels.\$(date +%s) && $([ -x .venv/bin/flask-modwsgi ] && echo .venv/bin/flask-modwsgi init || echo 'git checkout -- wheels && ./run setup')" "$here/wheels" "$here"/wheels/*
