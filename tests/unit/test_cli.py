@@ -424,3 +424,19 @@ def unwritten(words: str, stdout: int, cwd: Path) -> tuple[int, str]:
     with os.fdopen(stdout, "w") as stream:
         done = subprocess.run(command, cwd=cwd, stdout=stream, stderr=subprocess.PIPE, text=True)
     return done.returncode, done.stderr
+
+
+def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
+    """As by a deployment that replaces it, in the folder of a shell."""
+    gone = tmp_path / "a b"
+    gone.mkdir()
+    source = str(ROOT / "src")
+    code = (
+        f"import sys; sys.path.insert(0, {source!r}); from flask_modwsgi.cli.main import run; run()"
+    )
+    words = [sys.executable, "-P", "-c", code, "status"]
+    shell = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
+    done = subprocess.run(["sh", "-c", shell, "sh", gone, *words], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"is gone. If there is another of its name: cd '{gone}'\n")
+    assert "Traceback" not in done.stderr

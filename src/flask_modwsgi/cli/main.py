@@ -22,6 +22,7 @@ from ..machine import files, trust
 from ..problems import no_project, packages_differ, unforeseen
 from ..problems.problem import Problem, tell
 from ..server import still_serving
+from ..terminal import printable
 from . import command_line
 
 
@@ -156,6 +157,13 @@ def run(prog: str = "") -> None:
 
     :param prog: The command as it is typed; otherwise the name of the script.
     """
+    try:
+        os.getcwd()
+    except OSError:  # it was removed, or replaced by another of its name, as by a deployment
+        again = printable(shlex.quote(os.environ.get("PWD", "/")))
+        sys.exit(
+            f"The folder in which you are is gone. If there is another of its name: cd {again}"
+        )
     if os.geteuid() == 0 and "looked" not in sys._xoptions and sys.argv[1:2] != ["init"]:
         _let_run_look()
     sys.exit(main(sys.argv[1:], prog or Path(sys.argv[0]).name))
