@@ -172,7 +172,9 @@ class Crashing:
     """A server whose application dies again and again as long as its file says so."""
 
     def __init__(self, served: Project, source: Path, acts: list[str]) -> None:
-        self.site = SimpleNamespace(is_development=True, project=served, root=served.var, address="")
+        self.site = SimpleNamespace(
+            is_development=True, project=served, root=served.var, address=""
+        )
         self.is_running = self.was_stopped = False
         self.process = None
         self._source, self._acts = source, acts

@@ -7,7 +7,7 @@ import pytest
 from test_init import FACTORY, FLASK, OBJECT, project, slug
 
 from flask_modwsgi.problems.problem import Problem
-from flask_modwsgi.setup import applications, own_modules, syntax
+from flask_modwsgi.setup import applications, origins, own_modules, syntax
 
 IMPORTS = "from app import app\n"
 ROUTES = f"{IMPORTS}@app.get('/')\ndef index():\n    return 'x'\n"
@@ -191,6 +191,25 @@ def test_each_file_s_imports_are_followed_once(
     assert max(map(read.count, read)) <= 2
     (tmp_path / "common.py").write_text(IMPORTS)
     assert own_modules.adds(tmp_path, Path("main.py"), Path("app.py"))
+
+
+def test_what_comes_from_packages_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took minutes for a file of 3,000 lines."""
+    lines = "".join(f"A{number} = os.environ.get{number}\n" for number in range(200))
+    project(tmp_path, main=f"import os\nfrom site1 import web\n{lines}app = Wrap(web.app)\n")
+    project(tmp_path, site1__web=OBJECT)
+    followed: list[str] = []
+    of = origins.of
+
+    def noted(root: Path, file: Path, name: str, *steps: int) -> origins.Origin | None:
+        followed.append(name)
+        return of(root, file, name, *steps)
+
+    monkeypatch.setattr(origins, "of", noted)
+    assert [str(one) for one in applications.search(tmp_path)] == ["main:app"]
+    assert len(followed) < 20
 
 
 @pytest.mark.parametrize(

@@ -264,9 +264,7 @@ def test_an_application_is_found(
         ("app", "import fastapi\napp = fastapi.FastAPI()\n", "module:name"),
     ],
 )  # fmt: skip
-def test_applications_of_others_are_offered(
-    root: Path, name: str, text: str, offered: str
-) -> None:
+def test_applications_of_others_are_offered(root: Path, name: str, text: str, offered: str) -> None:
     project(root, **{name: text})
     with pytest.raises(Problem) as caught:
         adopt.adopt(root, None)
@@ -288,7 +286,16 @@ def test_what_is_written_loads_the_application(
 ) -> None:
     """From anywhere, and with modules that only look like Flask's."""
     best = applications.search(project(tmp_path / "project", **texts))[0]
-    for name in ("flask", "apiflask", "dash", "celery", "redis", "flask_restful", "flask_socketio", "eve"):
+    for name in (
+        "flask",
+        "apiflask",
+        "dash",
+        "celery",
+        "redis",
+        "flask_restful",
+        "flask_socketio",
+        "eve",
+    ):
         text = (
             "class Flask:\n    def __init__(self, name=0): self.name = name\n"
             "    def wsgi_app(self): pass\n"

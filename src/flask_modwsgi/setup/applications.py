@@ -227,9 +227,11 @@ def _imported(
 
 def _others(root: Path, file: Path) -> list[tuple[Application, Application]]:
     """The applications of other files that a file imports by name, or uses."""
-    definitions = origins.definitions(root, file)
-    names = [name for name, node in definitions if isinstance(node, ast.ImportFrom)]
-    return _imported(root, file, dict.fromkeys([*names, *syntax.used(root, file)]))
+    definitions = dict(origins.definitions(root, file))
+    own = {name: node for name, node in definitions.items() if origins.is_own(root, file, node)}
+    used = (name for name in syntax.used(root, file) if name.partition(".")[0] in own)
+    names = [name for name, node in own.items() if isinstance(node, ast.ImportFrom)]
+    return _imported(root, file, dict.fromkeys([*names, *used]))
 
 
 def _objects(

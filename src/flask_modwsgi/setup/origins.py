@@ -35,6 +35,19 @@ def definitions(root: Path, file: Path, steps: int = STEPS) -> Iterator[tuple[st
                         yield inner, ast.ImportFrom(node.module, [ast.alias(inner)], node.level)
 
 
+def is_own(root: Path, file: Path, statement: ast.stmt) -> bool:
+    """Whether a statement of a file imports from the project."""
+    level, modules = 0, list[str]()
+    if isinstance(statement, ast.Import):
+        modules = [one.name for one in statement.names]
+    if isinstance(statement, ast.ImportFrom):
+        level, module = statement.level, statement.module or ""
+        modules = [module, *(f"{module}.{one.name}".strip(".") for one in statement.names)]
+    with contextlib.suppress(LookupError):
+        return any(own_modules.imported(root, file, level, module) for module in modules)
+    return False
+
+
 def of(root: Path, file: Path, name: str, steps: int = STEPS) -> Origin | None:
     """Where a name of a file gets its value; None where that is outside of the project.
 

@@ -25,8 +25,12 @@ def definitions(root: Path, file: Path) -> list[tuple[str, ast.stmt]]:
 
     :raises LookupError: it cannot be read, or is no Python.
     """
-    body = _tree(root, file).body
-    return [(name, node) for node in _statements(body) for name in _defined(node)]
+    return _definitions(_tree(root, file))
+
+
+@lru_cache(1000)  # asked for each name that is followed
+def _definitions(tree: ast.Module) -> list[tuple[str, ast.stmt]]:
+    return [(name, node) for node in _statements(tree.body) for name in _defined(node)]
 
 
 def imports(root: Path, file: Path) -> Iterator[tuple[int, str]]:
