@@ -18,6 +18,8 @@ from flask_modwsgi.problems.problem import SITE
 for _name in ("sphinx", "myst_parser", "furo"):
     pytest.importorskip(_name, reason="Sphinx is not installed; make .venv/docs.txt")
 
+pytestmark = pytest.mark.xdist_group("site")  # which takes long to build
+
 DOCS = ROOT / "docs"
 PAGES = {path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md")}
 
