@@ -176,7 +176,7 @@ class Crashing:
             is_development=True, project=served, root=served.var, address=""
         )
         self.is_running = self.was_stopped = False
-        self.process = None
+        self.process: object = None
         self._source, self._acts = source, acts
 
     def rehearse(self, running: Any) -> None:

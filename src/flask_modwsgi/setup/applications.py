@@ -71,9 +71,9 @@ def called_so(root: Path) -> list[str]:
             place = own_modules.place(root, file)
             for name, node in syntax.definitions(root, file):
                 value = getattr(node, "value", None)
-                if name in SERVED and isinstance(value, ast.Call):
-                    if not NOT_SERVED.search(ast.unparse(value.func)):
-                        found.append(str(Application(file, *place, name)))
+                called = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+                if name in SERVED and called and not NOT_SERVED.search(called):
+                    found.append(str(Application(file, *place, name)))
     return found
 
 
