@@ -101,7 +101,8 @@ answers = st.fixed_dictionaries(
     },
 )
 few = settings(max_examples=50)
-many = settings(few, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+# The same ones each time; two programs run for each.
+many = settings(few, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 Test = Callable[[str], None]
 
@@ -240,7 +241,7 @@ def test_any_name(bake: Bake, refuse: Refuse) -> None:
             projects.append((baked, name))
 
     outcome()
-    assert len(projects) > 100
+    assert len(projects) > 50
     check_together(projects)
 
 
@@ -250,7 +251,7 @@ def test_any_answers(bake: Bake, refuse: Refuse) -> None:
     refusals: list[str] = []
 
     @given(given_answers=answers)
-    @settings(many, max_examples=300)
+    @settings(many, max_examples=100)
     def outcome(given_answers: dict[str, str]) -> None:
         problems = refused(**given_answers)
         as_typed = {question: typed(text) for question, text in given_answers.items()}
