@@ -23,8 +23,7 @@ from documented import blocks, follow, shell
 from editor import attached
 from person import Person
 from pinned import CONSTRAINTS
-from serving import free_port, wait_for
-from test_packages import path_with_uv
+from serving import free_port, path_with_uv, wait_for
 
 from flask_modwsgi.machine import accounts
 from flask_modwsgi.setup import interpreters

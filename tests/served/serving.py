@@ -233,6 +233,16 @@ def generate(folder: Path, *answers: str, **env: str) -> Project:
     return project
 
 
+def path_with_uv() -> str:
+    """A PATH with the uv of the test environment: setup takes much less time with it than with pip."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{path_without_uv()}"
+
+
+def path_without_uv() -> str:
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if not (Path(folder) / "uv").exists())
+
+
 # --- What `make coverage` needs
 
 

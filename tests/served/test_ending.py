@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import Built, quicker
-from serving import Project, ask, generate, patience, survivors, wait_for
+from serving import Project, ask, generate, path_with_uv, patience, survivors, wait_for
 from test_background import Service
 
 from flask_modwsgi.machine import capacity
@@ -294,7 +294,7 @@ def test_after_a_move_setup_and_restart_serve_the_new_place(service: Service) ->
         with renamed(service.project.path) as path:
 
             def run(*words: str) -> subprocess.CompletedProcess[str]:
-                env = os.environ | {"PORT": service.port}
+                env = os.environ | {"PORT": service.port, "PATH": path_with_uv()}
                 return subprocess.run(
                     [path / "run", *words], capture_output=True, text=True, env=env
                 )
@@ -319,7 +319,7 @@ def test_after_a_move_setup_and_restart_serve_the_new_place(service: Service) ->
             assert run("reload").returncode == 0
             assert run("stop").stderr == "* stopped\n"
     finally:
-        mended = service.run("setup")  # for the tests that follow
+        mended = service.run("setup", PATH=path_with_uv())  # for the tests that follow
     assert mended.returncode == 0, mended.stderr
 
 

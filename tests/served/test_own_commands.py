@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import Project, ask, free_port, generate, running, wait_for
+from serving import Project, ask, free_port, generate, path_with_uv, running, wait_for
 
 VIEWS = """
 
@@ -63,7 +63,7 @@ def answer() -> str:
 
 @pytest.fixture(scope="module")
 def own(workplace: Path, kind: str) -> Iterator[Project]:
-    project = generate(workplace / "own", f"apache={kind}")
+    project = generate(workplace / "own", f"apache={kind}", PATH=path_with_uv())
     project.add_views()
     with (project.package / "views.py").open("a") as views:
         views.write(VIEWS)

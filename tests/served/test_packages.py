@@ -17,7 +17,15 @@ import pytest
 import serving
 from conftest import Adopt
 from load import load
-from serving import Project, ask, patience, running, wait_for
+from serving import (
+    Project,
+    ask,
+    path_with_uv,
+    path_without_uv,
+    patience,
+    running,
+    wait_for,
+)
 
 pytestmark = pytest.mark.slow
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root serves as another user")
@@ -33,16 +41,6 @@ def where(name: str) -> Any:
     except ImportError:
         return "nowhere"
 """
-
-
-def path_with_uv() -> str:
-    """The uv of the test environment, first."""
-    return f"{Path(sys.executable).parent}{os.pathsep}{path_without_uv()}"
-
-
-def path_without_uv() -> str:
-    folders = os.environ["PATH"].split(os.pathsep)
-    return os.pathsep.join(folder for folder in folders if not (Path(folder) / "uv").exists())
 
 
 PATHS = {"uv": path_with_uv, "pip": path_without_uv}

@@ -14,7 +14,15 @@ import pytest
 import serving
 from conftest import Bake
 from packaging.requirements import Requirement
-from serving import Project, can_unshare, patience, survivors, wait_for
+from serving import (
+    Project,
+    can_unshare,
+    path_with_uv,
+    path_without_uv,
+    patience,
+    survivors,
+    wait_for,
+)
 
 from flask_modwsgi.setup import pins
 
@@ -87,16 +95,6 @@ def test_an_offline_machine(fresh: Project, tmp_path: Path, program: str) -> Non
     assert done.returncode == 1
     assert "network-unreachable" in done.stderr, done.stderr
     assert done.stderr.strip().splitlines()[-1] == "Type     ./run setup"
-
-
-def path_with_uv() -> str:
-    """The uv of the test environment, first."""
-    return f"{Path(sys.executable).parent}{os.pathsep}{path_without_uv()}"
-
-
-def path_without_uv() -> str:
-    folders = os.environ["PATH"].split(os.pathsep)
-    return os.pathsep.join(folder for folder in folders if not (Path(folder) / "uv").exists())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -9,9 +9,8 @@ from typing import Any
 import psutil
 import pytest
 import serving
-from serving import Project, ask, free_port, running, wait_for
+from serving import Project, ask, free_port, path_with_uv, running, wait_for
 from test_metrics import answers
-from test_packages import path_with_uv
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +19,8 @@ pytestmark = pytest.mark.slow
 def telemetry(project: Project, workplace: Path) -> Project:
     """A project with the package that the page needs, added as the problem says."""
     kind = project.path.parent.name
-    made = serving.generate(workplace / f"{kind}-telemetry", f"apache={kind}")
+    uv = {"PATH": path_with_uv()}
+    made = serving.generate(workplace / f"{kind}-telemetry", f"apache={kind}", **uv)
     made.add_views()
     env = {"TELEMETRY_PORT": str(free_port()), "PORT": str(free_port())}
     missing = made.call("./run", "start", "--json", **env)
@@ -30,7 +30,7 @@ def telemetry(project: Project, workplace: Path) -> Project:
     text = pyproject.read_text("utf-8")
     pyproject.write_text(text.replace('= ["Flask"', '= ["Flask", "mod_wsgi-telemetry"'), "utf-8")
     versions = (serving.ROOT / "tests/apps/constraints.txt").as_uri()
-    uv = {"PATH": path_with_uv(), "UV_CONSTRAINT": versions}
+    uv |= {"UV_CONSTRAINT": versions}
     done = made.call("sh", "-c", problem["type"][0], **uv, **env)
     if done.returncode != 0 and serving.is_unreachable(done.stdout + done.stderr):
         pytest.skip("mod_wsgi-telemetry could not be downloaded; needs the package index")
