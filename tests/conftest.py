@@ -281,12 +281,12 @@ def built(
 Built = Callable[[str], serving.Project]
 
 
-def set_up(folder: Path, kind: str) -> serving.Project:
+def set_up(folder: Path, kind: str, **env: str) -> serving.Project:
     """A project with the default answers, whose setup succeeded: cookiecutter succeeds in any case."""
-    project = serving.generate(folder, f"apache={kind}")
+    project = serving.generate(folder, f"apache={kind}", **env)
     if serving.is_unreachable(project.output):  # once more
         shutil.rmtree(folder)
-        project = serving.generate(folder, f"apache={kind}")
+        project = serving.generate(folder, f"apache={kind}", **env)
     assert "\nReady " in project.output, project.output
     return project
 
@@ -310,7 +310,7 @@ def project(pytestconfig: pytest.Config, built: Built) -> serving.Project:
 def changed(project: serving.Project, common: Path) -> serving.Project:
     """A second project of the same kind, with more views to ask for."""
     kind = project.path.parent.name
-    second = set_up(common / f"{kind}-changed", kind)
+    second = set_up(common / f"{kind}-changed", kind, PATH=serving.path_with_uv())
     second.add_views()
     return second
 
@@ -345,6 +345,7 @@ def adopt(wheel: Path, workplace: Path) -> Adopt:
         done = subprocess.run(
             command,
             cwd=folder,
+            env=os.environ | {"PATH": serving.path_with_uv()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from load import load
-from serving import Project, ask, free_port, wait_for
+from serving import Project, ask, free_port, path_with_uv, wait_for
 
 from flask_modwsgi.apache import processes, state
 
@@ -76,7 +76,7 @@ def edit(release: Path, number: str) -> None:
 def call(place: Path) -> Iterator[Call]:
     """Type a command in that folder."""
     port = str(free_port())
-    env = os.environ | {"PORT": port}
+    env = os.environ | {"PORT": port, "PATH": path_with_uv()}
 
     def call(line: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
