@@ -22,7 +22,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client, EnvironBuilder, encode_multipart
 
 from flask_modwsgi.machine.capacity import place_wait
-from flask_modwsgi.worker import app_logging, gate, native, places, pool, runner, stream
+from flask_modwsgi.worker import (
+    app_logging,
+    gate,
+    native,
+    places,
+    pool,
+    printed,
+    runner,
+    stream,
+)
 
 LIMIT = 60
 
@@ -798,6 +807,23 @@ def test_an_exception_is_raised_in_the_thread_of_apache(kind: Any, tmp_path: Pat
     for _ in range(2):
         with pytest.raises(SystemExit, match="enough"):
             sent(made, "/")
+
+
+def test_an_error_that_is_printed_is_in_the_log_of_its_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        print("no such thing", file=sys.stderr)
+        start_response("200 OK", [])
+        return []
+
+    of_process, of_request = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", of_process)
+    monkeypatch.setattr(printed, "_errors", lambda: None)
+    printed.install()
+    sent(gate_of(application, 1, LIMIT, tmp_path), "/", **{"wsgi.errors": of_request})
+    assert (of_process.getvalue(), of_request.getvalue()) == ("", "no such thing\n")
 
 
 def test_a_stream_is_told_of_until_it_is_closed(tmp_path: Path) -> None:
