@@ -61,8 +61,9 @@ class Trial:
         """
         self._file, self._limit = project.wsgi_file, settings.start_limit
         (told, tell), (stuck, say_stuck) = os.pipe(), os.pipe()
-        # Of their own, so that endless output does not push out what they have.
-        self._told, self._stuck = (Ending(os.fdopen(pipe, "rb", 0)) for pipe in (told, stuck))
+        self._told = os.fdopen(told, "rb")
+        # Of its own, so that endless output does not push it out.
+        self._stuck = Ending(os.fdopen(stuck, "rb", 0))
         words = (TRIAL, self._file, self._limit, tell, say_stuck, json.dumps(list(written)))
         try:
             self._process = subprocess.Popen(
@@ -89,6 +90,7 @@ class Trial:
     def __exit__(self, *exc_info: Any) -> None:
         if self._process.returncode is None:
             self._end()
+        self._told.close()
 
     def _end(self) -> None:
         """End it, and what it started, which has five seconds to clean up."""
@@ -115,12 +117,15 @@ class Trial:
         # It should stop itself at its limit.
         wait(lambda: self._process.poll() is not None or given_up(), self._limit + 5)
         self._end()
-        for pipe in (self._told, self._output, self._stuck):
+        for pipe in (self._output, self._stuck):
             pipe.join(1)  # a process that has left the session may keep it open
+        os.set_blocking(self._told.fileno(), False)
+        told = _read(self._told.read(files.LIMIT) or b"")
         output = b"\n".join(filter(None, (self._output.kept, self._stuck.kept)))
         shown = output.decode(errors="replace")
-        unknown = Outcome(self._file, False, self._process.returncode, shown, self._limit)
-        return replace(unknown, **_read(self._told.kept))
+        return replace(
+            Outcome(self._file, False, self._process.returncode, shown, self._limit), **told
+        )
 
 
 def begin(facts: Facts) -> Trial:
