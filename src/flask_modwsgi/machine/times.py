@@ -61,6 +61,9 @@ def limited(
         except BaseException as error:
             result.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
-    wait(lambda: result.done() or given_up(), seconds)
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + seconds
+    while not result.done() and not given_up() and time.monotonic() < deadline:
+        thread.join(0.05)
     return result.result() if result.done() else otherwise
