@@ -28,7 +28,7 @@ test-embedded: .venv/test.txt ## run the tests that depend on Apache in embedded
 test-apps: .venv/test.txt ## test real applications from the package index, and the benchmarks
 	$(bin)/python -m pytest $(parallel) tests/apps
 
-test-deploy: .venv/test.txt ## test deploy/ for real: systemd, HTTPS, containers; as root, about ten minutes
+test-deploy: .venv/test.txt ## test deploy/ for real: systemd, HTTPS, containers; as root, up to 15 minutes
 	$(bin)/python -m pytest $(parallel) tests/deploy
 
 test-fast: .venv/test.txt ## run the quick tests, which set up no project and start no Apache
