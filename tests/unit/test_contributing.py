@@ -57,7 +57,7 @@ def call(copy: Path, *commands: str) -> None:
 
 RUFF = ("check", "format --check")
 SHOWS = {
-    "Add a setting": ("{{cookiecutter.project_slug}}/.env.example", "\nLISTEN_BACKLOG=500\n"),
+    "Add a setting": ("{{cookiecutter.project_slug}}/.env.example", "\nLISTEN_BACKLOG=2048\n"),
     "Add a check": ("docs/troubleshooting.md", "### `env-committed`"),
     "Add a question": ("cookiecutter.json", '"author"'),
 }

@@ -1,7 +1,7 @@
 """From settings to Apache's configuration. Pure: nothing here reads or writes a file.
 
 What is the same for every project stands in ``conf/``. What differs has a name there, ``${NAME}``,
-which the server root's ``httpd.conf`` defines.
+which the server root's ``httpd.conf`` defines. That file also has the two lists: modules, error pages.
 """
 
 import re

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from .. import problems
-from ..apache import precompressed
+from ..apache import configuration, precompressed
 from ..config.project import Project
 from ..machine.accounts import Account, first_obstacle, obstacles
 from ..setup import (
@@ -22,12 +22,8 @@ from ..setup import (
 from .facts import Facts
 from .finding import Note
 
-# Apache modules that apache/conf/modules.conf loads.
-NEEDED = {
-    *("alias", "authn_core", "authz_core", "authz_host", "deflate", "env", "filter", "headers"),
-    *("include", "log_config", "mime", "mpm_event", "negotiation", "reqtimeout", "rewrite"),
-    *("setenvif", "unique_id", "unixd"),
-}
+# Modules without which no Apache starts here.
+NEEDED = {*configuration.MODULES, "mpm_event"}
 # Those of tls.conf; of mod_ssl, which it needs most, the check of the certificate tells.
 NEEDED_FOR_TLS = {"proxy", "proxy_http", "socache_shmcb"}
 NEEDED_FOR_PROXIES = {"remoteip"}
