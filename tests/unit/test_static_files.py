@@ -30,7 +30,7 @@ from flask_modwsgi.doctor.import_failures import Outcome
 from flask_modwsgi.machine.accounts import Account
 from flask_modwsgi.problems.problem import Problem
 from flask_modwsgi.server import import_check, launch, restart_reasons, smoke_test
-from flask_modwsgi.worker import static_versions
+from flask_modwsgi.worker import private_files, static_versions
 
 OWN_VIEW = "a view of its own"
 
@@ -329,6 +329,44 @@ def test_a_blueprint_shows_nothing_that_is_secret(tmp_path: Path, folder: str, s
     with pytest.raises(Problem, match="static-folder-open") as refused:
         import_check.verdict(outcome, Project(root), me(), settings.load({}))
     assert str(root / shown) in refused.value.what
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("a.css", 200),
+        (".well-known/a", 200),
+        (".hidden", 404),
+        (".git/a", 404),
+        (".well-known/.a", 404),
+        ("a.css.bak", 404),
+        ("deep/#a#", 404),
+        ("a.py.swp", 404),
+    ],
+)
+@pytest.mark.parametrize("address", ["/static", "/bp/f"])
+def test_flask_sends_no_copy_of_an_editor(
+    tmp_path: Path, address: str, name: str, status: int
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    app = Flask(__name__, static_folder=str(tmp_path), static_url_path="/static")
+    files = Blueprint("files", __name__, static_folder=str(tmp_path), static_url_path="/f")
+    app.register_blueprint(files, url_prefix="/bp")
+    quoted = f"{address}/{name}".replace("#", "%23")
+    with app.test_client().get(quoted) as answer:
+        assert answer.status_code == 200
+    private_files.keep_back(ProxyFix(app))
+    with app.test_client().get(quoted) as answer:
+        assert answer.status_code == status
+
+
+def test_a_static_view_of_its_own_is_left_as_it_is(tmp_path: Path) -> None:
+    app = with_blueprints(tmp_path, str(tmp_path))
+    own = login_required(app.view_functions["outer.files.static"])
+    app.view_functions["outer.files.static"] = own
+    private_files.keep_back(app)
+    assert app.view_functions["outer.files.static"] is own
 
 
 def test_a_view_of_a_blueprint_may_know_what_it_sends(tmp_path: Path) -> None:

@@ -114,11 +114,11 @@ def of(served: Any) -> AppProfile:
     note = why if has_files else ""
     is_served = has_files and not note
     rules = list(application.url_map.iter_rules())
-    is_flasks = has_files and _is_flasks(view) and _is_flasks(application.send_static_file)
+    is_sent = has_files and is_flasks(view) and is_flasks(application.send_static_file)
     return AppProfile(
         static_folder=folder if is_served else "",
         static_url=url if is_served else "",
-        flask_folders=(*((folder,) if note and is_flasks else ()), *_of_blueprints(application)),
+        flask_folders=(*((folder,) if note and is_sent else ()), *_of_blueprints(application)),
         note=note,
         sends_by_header=bool(application.config.get("USE_X_SENDFILE")),
         is_alive_at=_LIVE if _LIVE in map(str, rules) else "/",
@@ -131,7 +131,7 @@ def _of_blueprints(application: Any) -> Iterator[str]:
     """The folders of their static files, which are sent by Flask's own view."""
     for name, blueprint in application.blueprints.items():
         view = application.view_functions.get(f"{name}.static")
-        if blueprint.has_static_folder and _is_flasks(view, "flask.blueprints"):
+        if blueprint.has_static_folder and is_flasks(view, "flask.blueprints"):
             folder = os.path.realpath(blueprint.static_folder)
             if os.path.isdir(folder):
                 yield folder
@@ -151,7 +151,7 @@ def _weakness(application: Any) -> str:
 
 def _note(application: Any, view: Any, folder: str, url: str) -> str:
     """Why Apache cannot answer for the static files; empty where it can."""
-    if not (_is_flasks(view) and _is_flasks(application.send_static_file)):
+    if not (is_flasks(view) and is_flasks(application.send_static_file)):
         return "the application has a view of its own for static files"
     if application.url_map.host_matching:
         return "the application has static files for one host name only"
@@ -160,7 +160,7 @@ def _note(application: Any, view: Any, folder: str, url: str) -> str:
     return "" if _FOLDER.fullmatch(folder) else f"the static folder is called {folder}"
 
 
-def _is_flasks(view: Any, module: str = "flask.app") -> bool:
+def is_flasks(view: Any, module: str = "flask.app") -> bool:
     """Whether a function is Flask's own; a decorator copies ``__module__``, not ``__globals__``."""
     origin = getattr(view, "__globals__", {}).get("__name__")
     return origin == module and not hasattr(view, "__wrapped__")

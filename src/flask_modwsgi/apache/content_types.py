@@ -16,9 +16,10 @@ WEB = {
 }
 
 # What is no page, but often a secret, for Apache and Python, in a path that begins with a slash: what is
-# hidden, and copies that editors and tools leave, also numbered ones and those of package managers.
+# hidden, but for what others look for (RFC 8615), and copies that editors and tools leave, also numbered
+# ones and those of package managers.
 PRIVATE = (
-    r"/\.|/#[^/]*#$|~$|___jb_(?:tmp|old|bak)___$"
+    r"/\.(?!well-known/)|/#[^/]*#$|~$|___jb_(?:tmp|old|bak)___$"
     r"|\.(?i:(?:backup|bak|old|orig|rej|save|sw[a-p]|tmp)(?:\.?\d+)?"
     r"|(?:dpkg|ucf)-[a-z]+|(?:pac|rpm)(?:new|orig|save))$"
 )

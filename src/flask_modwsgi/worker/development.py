@@ -27,6 +27,7 @@ from flask_modwsgi.worker import (
     gate,
     native,
     printed,
+    private_files,
     stacks,
     trial,
 )
@@ -105,6 +106,7 @@ if port := os.environ.get(debugging.PORT_VARIABLE):
     debugpy.configure(python=f"{start['environment']}/bin/python3")  # Apache is no Python
     debugpy.listen((debugging.ADDRESS, int(port)))  # the application does not wait for it
 application = load(here.wsgi_file)
+private_files.keep_back(application)
 error_pages.write(application, WORKERS / "errors")
 # No console: whoever reaches the port could run code in it.
 debugged = DebuggedApplication(application, evalex=False, pin_security=False)

@@ -24,6 +24,7 @@ from flask_modwsgi.worker import (
     error_pages,
     gate,
     printed,
+    private_files,
     stacks,
     static_versions,
     unloaded,
@@ -72,6 +73,7 @@ except BaseException:
 if own := app_profile.flask_object(loaded):
     own.debug = get_debug_flag()  # as under `flask run`, whatever its configuration says
 static_versions.add_versions(loaded)
+private_files.keep_back(loaded)
 error_pages.write(loaded, WORKERS / "errors")
 application = gate.of(loaded, start, WORKERS)
 if observe:
