@@ -20,7 +20,7 @@ def typed(heading: str) -> list[tuple[str, list[str]]]:
     return found
 
 
-def shape(line: str) -> str:
-    """A line with no number and no space in it, which differ between machines."""
-    text = re.sub(r"(\d+ min )?\d+ s\b", "N s", re.sub(r"\s+", " ", line.strip()))
+def shape(text: str) -> str:
+    """Without what differs between machines: numbers and spaces, and so where lines are broken."""
+    text = re.sub(r"(\d+ min )?\d+ s\b", "N s", re.sub(r"\s+", " ", text.strip()))
     return re.sub(r"\d+(\.\d+)*", "N", text)
