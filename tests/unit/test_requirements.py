@@ -368,7 +368,7 @@ def test_a_version_for_another_python_is_told(
     package = wanted.rstrip(";")
     assert told.slug == "package-unknown"
     assert told.what == f"The package index has no {package}, or none for this Python and system."
-    ignored = "pip ignored 4.1.3, of this package or another one: it needs Python >=3.11.5,<4, and"
+    ignored = "pip ignored 4.1.3 of this package or another one, which needs Python >=3.11.5,<4;"
     assert (f"{ignored} the project has Python 3.11.2." in told.why) == may_need_another
     assert "The name may be misspelt" in told.why
     assert ("PYTHON=/path/to/python3 ./run setup" in told.remedy) == may_need_another

@@ -52,7 +52,7 @@ def factory_needs_arguments(factory: str, arguments: Sequence[str]) -> Values:
 
 @entry(Path("/srv/blog/blog.wsgi"), "blog:create_app")
 def app_kept(file: Path, app: str) -> Values:
-    """{file} was made for another application than {app}.
+    """{file} was made for an application other than {app}.
     init does not overwrite a file. These commands rename it, and make one for {app}:
     $ mv {file!q} {file!q}.$(date +%s) && {command}
     """

@@ -21,7 +21,7 @@ def variable_missing(name: str, traceback: str) -> None:
 def setting_withheld(name: str, traceback: str, in_file: str = "") -> Values:
     r"""The application needs the environment variable {name}, which is also a setting of this server.
     | {traceback:short}
-    {name} is passed to the application only if it is set to another value than the default, is set
+    {name} is passed to the application only if it is set to a value other than the default, is set
     as an environment variable, or is marked with export in .env (export {name}=...). If your code
     uses the name {name} for something else, rename it there. If it needs the value of this setting,
     this command {does}:
@@ -172,7 +172,7 @@ def permission_denied(user: str, path: str, quote: str, nearest: str = "") -> Va
 def folder_read_only(path: str, folder: Path, user: str, data: str, quote: str) -> Values:
     """The application cannot write to {path}, which is read-only for it.
     | {quote:short}
-    The unit of systemd and the container in deploy/ let the application write to var/data only. Keep
+    The systemd unit and the container in deploy/ let the application write to var/data only. Keep
     such files in {data}, which is Flask's app.instance_path. To allow another folder, give it to
     {user}, and add it to ReadWritePaths= in the unit, or as a volume of the container. This finds
     where the code names the folder:

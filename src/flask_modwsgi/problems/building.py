@@ -154,8 +154,8 @@ def package_unknown(package: str, doing: str, needed: str = "", version: str = "
         change = [systems.change_of(package, are_tools)] if is_listed else []
         return {"ignored": "", "commands": ["./run setup", *change]}
     ignored = (
-        f" Or it needs another Python: pip ignored {package.partition('==')[2]}, of this package or another"
-        f" one: it needs Python {needed}, and the project has Python {version}. pip-compile pins versions"
+        f" Or it needs another Python: pip ignored {package.partition('==')[2]} of this package or another"
+        f" one, which needs Python {needed}; the project has Python {version}. pip-compile pins versions"
         " for the Python that it runs with. uv pins them for every Python from 3.11 on. If you need this"
         " version of the package, set up the project with another Python."
     )

@@ -112,8 +112,8 @@ def static_folder_open(folder: Path, secret: Path) -> None:
 
 @entry(Path("/srv/blog/blog/static/env.txt"), Path("/srv/blog/.env"), Path("/srv/blog/var"))
 def secret_linked(file: Path, secret: Path, aside: Path) -> None:
-    """{file} gives {secret} another name.
-    It is a symbolic link, or a hard link, which is the same file. What the application reads or shows
+    """{file} is a link to {secret}.
+    It is a symbolic or a hard link. What the application reads or shows
     must not be a secret. This command moves the link to where no client can request it, and you can
     delete it there; {secret} stays:
     $ mv -i {file!q} {aside!q}/
@@ -123,8 +123,8 @@ def secret_linked(file: Path, secret: Path, aside: Path) -> None:
 @entry(9101)
 def telemetry_missing(port: int) -> None:
     """TELEMETRY_PORT={port} needs mod_wsgi-telemetry, which is not installed.
-    It comes with ten more packages. Add mod_wsgi-telemetry to {dependencies}, or start without the
-    page.
+    It comes with ten more packages. Add mod_wsgi-telemetry to {dependencies}, or start without
+    telemetry.
     $ {change_and_setup}
     $ TELEMETRY_PORT= ./run
     """
@@ -133,7 +133,7 @@ def telemetry_missing(port: int) -> None:
 @entry(60, "site.conf")
 def configuration_hangs(limit: int, include: str) -> Values:
     """Apache has not read its configuration within {limit} seconds.
-    It may wait for a name server, for a drive of the network, or for a program that a directive of
+    It may wait for a name server, for a network drive, or for a program that a directive of
     APACHE_INCLUDE names. If it needs more time, write a longer limit into .env.
     $ {without}
     $ START_LIMIT={more} ./run

@@ -122,7 +122,7 @@ def https_contact_missing() -> None:
 @entry("Apache does not have the certificate for example.com yet")
 def https_nothing_new(awaited: str) -> None:
     """There is no new certificate: {awaited}.
-    Apache gets the certificates of HTTPS_NAMES itself, and serves each one as soon as it has it.
+    Apache gets the certificates of HTTPS_NAMES itself, and serves each one as soon as it arrives.
     $ ./run status
     """
 

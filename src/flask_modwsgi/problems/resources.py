@@ -187,7 +187,7 @@ def unforeseen(error: str) -> None:
 @entry("4711", 120.0, Path("var/server.lock"), "Another ./run command is changing this project")
 def lock_held(holder: str, seconds: float, file: Path, whose: str) -> Values:
     """{whose}: process {holder}.
-    This one waited {seconds:.0f} seconds for it to end.
+    This command waited {seconds:.0f} seconds for it to end.
     $ {show}
     """
     by_file = f"fuser -v {shlex.quote(str(file))}"
@@ -249,7 +249,7 @@ def files_exhausted(quote: str) -> Values:
 def threads_exhausted(quote: str) -> None:
     """The system does not let Apache start more threads.
     | {quote:short}
-    Apache needs more than 2,000 threads. A lower PROCESSES or THREADS changes this little. One of
+    Apache needs more than 2,000 threads. Lowering PROCESSES or THREADS hardly helps. One of
     these limits is reached: the processes of this user, those of a control group (pids.max), or the
     address space.
     $ ./run doctor    # says which limit is too low, and how to raise it
