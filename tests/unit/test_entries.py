@@ -152,6 +152,14 @@ MADE = "    site = Site('x')\n    return site\n"
          ["main:board.server"]),
         ({"main": "from boards import Board\nboard = Board()\nserver = board.app.server\n"},
          ["main:server"]),
+        # A server keeps a file from being loaded, which does not make another application the right one.
+        (
+            {"app": f"{OBJECT}from admin import admin_app\napp.wsgi_app = D(app, admin_app)\napp.run()\n",
+             "admin": OBJECT.replace("app =", "admin_app =")},
+            ["app:app"],
+        ),
+        ({"run": "from app import create_app\napp = create_app()\napp.run()\n", "app": FACTORY},
+         ["app:create_app()"]),
         # What Python does not import.
         ({"app___init_": FACTORY, "app": MAIN}, ["app:create_app()"]),
         ({"web__blog___init_": OBJECT, "web__blog": OBJECT}, ["web/blog:app"]),

@@ -150,6 +150,31 @@ def test_where_nobody_else_can_put_files_uv_looks_above(
     assert installed(shared, "x")
 
 
+def test_a_library_may_lie_there_alone(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv looks above each package, too."""
+    site = Project(shared.parent / "site")
+    (site.root).mkdir()
+    (shared / "lib").mkdir()
+    (site.root / "requirements.txt").write_text("-e ../shared/lib\n")
+    monkeypatch.setattr(  # the tests may be in /tmp
+        trust, "shared_above", lambda path: shared if path.is_relative_to(shared) else None
+    )
+    assert installers._apart(site) == ("--project=/", "--no-sources")
+
+
+def test_a_repository_around_a_project_has_configuration(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Project(shared / "mono" / "site")
+    site.root.mkdir(parents=True)
+    (shared / "mono" / "uv.toml").write_text(OWN["uv.toml"])
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    assert installers._apart(site) == ()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(Problem, match="project-untrusted"):
+        installers._apart(site)
+
+
 HOOKS = ("pre_gen_project.py", "post_gen_project.py")
 
 

@@ -75,7 +75,8 @@ def test_a_process_that_somebody_has_stopped_is_named(tmp_path: Path, name: str)
         os.kill(pid, signal.SIGSTOP)
         wait_for(lambda: is_stopped(pid), 10, "the end of its work")
         told = check_machine.standing_still(root)
-        assert f"process {pid} (" in told and told.endswith(f"Type kill -CONT {pid}")
+        assert f"process {pid}" in told and (name in told) == (name == "log writer")
+        assert told.endswith(f"Type kill -CONT {pid}")
         assert told in losses.of_a_server(own, root, state.read(root), answers=False)
         in_doctor = check_machine.leftovers(Facts(own))
         assert isinstance(in_doctor, Note) and in_doctor == told
@@ -91,12 +92,15 @@ def test_a_process_that_somebody_has_stopped_is_named(tmp_path: Path, name: str)
 def test_another_user_who_has_to_continue_it_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs = SimpleNamespace(pid=7, uid=54321, command=("apache2",), is_stopped=True, parent=1)
+    theirs = SimpleNamespace(
+        pid=7, uid=54321, command=("x). Type  sh evil",), is_stopped=True, parent=1
+    )
     monkeypatch.setattr(processes, "apache", lambda root: theirs)
     monkeypatch.setattr(processes, "all_of", lambda root: [theirs])
     monkeypatch.setattr(os, "geteuid", lambda: 54322)
     told = check_machine.standing_still(tmp_path)
-    assert "process 7 (apache2)" in told and "kill -CONT 7" in told and "#54321" in told
+    assert "evil" not in told  # processes of the application choose their titles
+    assert "process 7." in told and "kill -CONT 7" in told and "#54321" in told
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert check_machine.standing_still(tmp_path).endswith(" Type kill -CONT 7")
 

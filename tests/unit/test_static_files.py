@@ -221,7 +221,7 @@ def test_a_link_to_a_secret_is_no_static_file(with_secrets: Path, target: str, f
     link.symlink_to(os.path.relpath(root / target, link.parent))
     with pytest.raises(Problem, match="secret-linked") as refused:
         import_check.verdict(outcome, Project(root), me(), chosen)
-    assert f"{link} gives {root}" in refused.value.what
+    assert f"{link} is a link to {root}" in refused.value.what
     for command in refused.value.remedy:
         subprocess.run(command, shell=True, check=True)
     assert (root / target).exists() and not link.is_symlink()
@@ -342,9 +342,11 @@ def test_a_blueprint_shows_nothing_that_is_secret(tmp_path: Path, folder: str, s
         ("a.css.bak", 404),
         ("deep/#a#", 404),
         ("a.py.swp", 404),
+        ("a.css.bak/", 404),
+        ("a.css~//", 404),
     ],
 )
-@pytest.mark.parametrize("address", ["/static", "/bp/f"])
+@pytest.mark.parametrize("address", ["/static", "/bp/f", "/bp/other"])
 def test_flask_sends_no_copy_of_an_editor(
     tmp_path: Path, address: str, name: str, status: int
 ) -> None:
@@ -352,6 +354,7 @@ def test_flask_sends_no_copy_of_an_editor(
     (tmp_path / name).touch()
     app = Flask(__name__, static_folder=str(tmp_path), static_url_path="/static")
     files = Blueprint("files", __name__, static_folder=str(tmp_path), static_url_path="/f")
+    files.add_url_rule("/other/<path:filename>", "other", files.send_static_file)
     app.register_blueprint(files, url_prefix="/bp")
     quoted = f"{address}/{name}".replace("#", "%23")
     with app.test_client().get(quoted) as answer:
@@ -367,6 +370,19 @@ def test_a_static_view_of_its_own_is_left_as_it_is(tmp_path: Path) -> None:
     app.view_functions["outer.files.static"] = own
     private_files.keep_back(app)
     assert app.view_functions["outer.files.static"] is own
+
+
+class OfATenant(Flask):
+    """It needs more than the name of a file."""
+
+    def send_static_file(self, filename: str, tenant: str = "") -> Response:
+        return Response(f"{tenant} {filename}")
+
+
+def test_static_files_may_need_more_than_a_name() -> None:
+    app = OfATenant(__name__, static_folder=".", static_url_path="/<tenant>/static")
+    private_files.keep_back(app)
+    assert app.test_client().get("/ann/static/a.css").text == "ann a.css"
 
 
 def test_a_view_of_a_blueprint_may_know_what_it_sends(tmp_path: Path) -> None:

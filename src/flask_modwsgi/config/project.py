@@ -162,11 +162,12 @@ class Project:
         known = self._linked_secrets(keys)
         for path in paths:
             with suppress(OSError):  # removed meanwhile, or in a closed folder
-                secret = known.get(_identity(path.lstat()))
                 if os.path.islink(path):
                     secret = self.secret_in(path, keys)
-                elif os.path.realpath(path) == str(secret):
-                    secret = None
+                else:
+                    secret = known.get(_identity(path.lstat())) if known else None
+                    if secret and os.path.realpath(path) == str(secret):
+                        secret = None
                 if secret:
                     return path, secret
         return None

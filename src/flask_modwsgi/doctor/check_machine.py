@@ -54,8 +54,11 @@ def standing_still(root: Path) -> str:
     stopped = [one for one in everyone if one.is_stopped]
     if not stopped:
         return ""
-    names = ("log writer" if output.WRITER in one.command else one.command[0] for one in stopped)
-    told = ", ".join(f"{one.pid} ({name})" for one, name in zip(stopped, names, strict=True))
+    # The application chooses the titles of its processes.
+    told = ", ".join(
+        f"{one.pid} (log writer)" if output.WRITER in one.command else str(one.pid)
+        for one in stopped
+    )
     command = f"kill -CONT {' '.join(str(one.pid) for one in stopped)}"
     if os.geteuid() not in (0, *(one.uid for one in stopped)):
         command = systems.ask_for(accounts.by_id(stopped[0].uid).user, command)

@@ -100,7 +100,8 @@ def makeable(path: Path) -> tuple[Path, str] | None:
 
 def shared_above(path: Path) -> Path | None:
     """The nearest folder above it in which every user can put files, as ``/tmp``."""
-    return next((one for one in path.parents if one.stat().st_mode & stat.S_IWOTH), None)
+    there = filter(os.path.isdir, path.parents)
+    return next((one for one in there if one.stat().st_mode & stat.S_IWOTH), None)
 
 
 def made_folder(path: Path, mode: int = 0o755) -> Path:

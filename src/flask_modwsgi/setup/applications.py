@@ -39,14 +39,16 @@ def search(root: Path) -> list[Application]:
             own = _in_file(root, file)
             is_outer = any(one.expression.endswith(".server") for one in own)  # it wraps Flask's
             others = _others(root, file) if is_outer or file.stem in ENTRIES else []
-            if others and syntax.serves(root, file):
+            values = dict(syntax.definitions(root, file))
+            passed = {one.variable for one, _ in others}
+            is_made_here = any(passed.isdisjoint(syntax.names(values[one.variable])) for one in own)
+            if others and not is_made_here and syntax.serves(root, file):
                 continue  # Apache could not load it
             made: dict[Application, object] = {}
             for here, there in () if own else _objects(others):
                 if own_modules.adds(root, file, there.file):
                     made[here] = there
             inside = [there for _, there in others]
-            values = dict(syntax.definitions(root, file))
             made |= {one: (ast.unparse(values[one.variable]), *inside) for one in own if inside}
             for one, what in made.items():
                 alike.setdefault(what, []).append(one)

@@ -7,6 +7,7 @@ from importing what is there. https://docs.astral.sh/uv/pip/
 import os
 import shutil
 import zipfile
+from itertools import takewhile
 from pathlib import Path
 
 from .. import problems
@@ -52,22 +53,27 @@ def install(project: Project, doing: str, into: Path, *arguments: str | Path) ->
 def _apart(project: Project) -> tuple[str, ...]:
     """Options for a project below a folder such as ``/tmp``, in which others may put files for uv.
 
-    uv looks for configuration, and for workspaces with sources of packages, in all folders above.
+    uv looks for configuration, and for workspaces with sources of packages, in all folders above the project
+    and above each local package.
     https://docs.astral.sh/uv/concepts/configuration-files/
 
-    :raises Problem: root's project, or a local package, has some of its own, which these leave out.
+    :raises Problem: root's project, a folder above it or a local package has some of its own, which these
+        leave out.
     """
-    shared = trust.shared_above(project.root)
+    listed = filter(Path.is_file, requirements.listings(project))
+    places = [named.place for named in requirements.local_places(project.root, listed)]
+    shared = next(filter(None, map(trust.shared_above, (project.root, *places))), None)
     if not shared:
         return ()
-    listed = filter(Path.is_file, requirements.listings(project))
-    places = (named.place for named in requirements.local_places(project.root, listed))
-    for folder in (project.root, *places):
+    between = takewhile(lambda one: one != shared, project.root.parents)
+    for folder in (project.root, *between, *places):
         if any(
             local_metadata.configures_uv(folder / name) for name in local_metadata.CONFIGURATION
         ):
             if os.geteuid() == 0:
                 reason = "lets every user put files there, which uv would obey"
-                raise problems.project_untrusted(shared, reason, project.root, "")
+                raise problems.project_untrusted(
+                    shared, reason, project.root, named=folder, listed_in="requirements.txt"
+                )
             return ()
     return "--project=/", "--no-sources"

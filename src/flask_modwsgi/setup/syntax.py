@@ -67,6 +67,11 @@ def serves(root: Path, file: Path) -> bool:
     return any(map(_SERVES.fullmatch, called))
 
 
+def names(node: ast.AST) -> set[str]:
+    """The variables in a statement or an expression."""
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
 def used(root: Path, file: Path) -> list[str]:
     """The variables that an import of the file uses, and attributes, such as ``blog.app``.
 

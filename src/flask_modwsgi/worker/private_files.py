@@ -11,19 +11,23 @@ from ..apache.content_types import PRIVATE
 
 
 def keep_back(application: Any) -> None:
-    """Answer 404 for them where Flask's own view sends static files, such as those of a blueprint."""
+    """Answer 404 for them where Flask's own views send static files, such as those of a blueprint."""
     own = app_profile.flask_object(application)
-    for endpoint, view in own.view_functions.items() if own else ():
-        module = "flask.blueprints" if endpoint.endswith(".static") else "flask.app"
-        if endpoint.endswith("static") and app_profile.is_flasks(view, module):
+    if own is None:
+        return
+    is_plain = app_profile.is_flasks(own.send_static_file)
+    for endpoint, view in own.view_functions.items():
+        of_application = is_plain and app_profile.is_flasks(view)
+        if of_application or app_profile.is_flasks(view, "flask.blueprints"):
             own.view_functions[endpoint] = _public(view)
 
 
 def _public(view: Any) -> Any:
     @wraps(view)
-    def answered(filename: str) -> Any:
-        if re.search(PRIVATE, f"/{filename}"):
+    def answered(**values: Any) -> Any:
+        # Flask finds a file also with slashes behind its name.
+        if re.search(PRIVATE, f"/{values.get('filename', '')}".rstrip("/")):
             raise NotFound
-        return view(filename=filename)
+        return view(**values)
 
     return answered
