@@ -17,7 +17,7 @@ test: .venv/test.txt ## run tests/unit, template and served, with the installed 
 # Left out are tests to which every Apache is the same, but two of them stay: the bundled one is in the environment that
 # they replace; and the attacks, whose projects have the installed Apache in any case.
 same_with_any = test_accessibility or test_attacks or test_dump or test_fixture or test_packages or test_releases
-of_these = test_nothing_of_apache_leads_through_the_link or test_the_guide
+of_these = test_nothing_of_apache_leads_through_the_link or test_the_guide or test_releases_that_share_nothing
 
 test-bundled: .venv/test.txt ## run the tests of tests/served that depend on Apache with the bundled one
 	$(bin)/python -m pytest $(parallel) --apache bundled -k "not ($(same_with_any)) or $(of_these)" tests/served

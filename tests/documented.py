@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from serving import is_unreachable
+from serving import is_unreachable, patience
 
 FILE = re.compile(r"(?:# |/\* |// |<!-- )(\S+\.\w+)")
 
@@ -69,7 +69,7 @@ def shell(folder: Path, *commands: str, **env: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=500 * patience(),
     )
     output, last = done.stdout + done.stderr, done.stderr.rpartition("\n+ ")[2]
     if done.returncode != 0 and is_unreachable(last):

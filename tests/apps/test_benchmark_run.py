@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import copy_template
+from serving import patience
 
 from benchmarks import modes, verbs
 
@@ -24,7 +25,9 @@ def test_every_way_to_measure(tmp_path: Path, home: Path) -> None:
     copy = copy_template(tmp_path / "template")
     options = ("--workload", "page", "--seconds", "1", "--rounds", "1")
     command = [sys.executable, "-m", "benchmarks", "as generated", *options]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(
+        command, cwd=copy, capture_output=True, text=True, timeout=900 * patience()
+    )
     assert done.returncode == 0, done.stderr
     rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| as gen")]
     measured = {

@@ -51,7 +51,7 @@ def suite(workplace: Path) -> Path:
         [uv, "pip", "install", "--python", folder / "env", *hashed, SUITE / "requirements.txt"],
     ]
     for call in calls:
-        done = subprocess.run(call, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(call, capture_output=True, text=True, timeout=600 * patience())
         if done.returncode != 0 and is_unreachable(done.stderr):
             pytest.skip(f"the suite cannot be downloaded: {done.stderr.splitlines()[-1]}")
         assert done.returncode == 0, done.stderr

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving import patience
+
 from . import images, tools
 from .images import Images
 
@@ -109,7 +111,7 @@ class Composed:
                 assert clients.stdout and clients.stdout.readline() == "ready\n"
                 yield records
             finally:
-                told, _ = clients.communicate(timeout=300)
+                told, _ = clients.communicate(timeout=300 * patience())
             records += json.loads(told)
 
     def _run(self, words: list[str]) -> subprocess.CompletedProcess[str]:
@@ -120,7 +122,7 @@ class Composed:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=300 * patience(),
         )
 
 

@@ -63,7 +63,7 @@ class Images:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
+            timeout=900 * patience(),
         )
         assert done.returncode == 0, done.stdout
         return done.stdout

@@ -39,10 +39,9 @@ def base() -> Path:
 
 
 def _install(made: Path) -> None:
-    part = made.with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)  # of a run that was ended
+    part = made.with_name(f"{SUITE}.{os.getpid()}")
     words = ["debootstrap", "--variant=minbase", f"--include={BARE}", SUITE, str(part)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=900 * patience())
     if done.returncode != 0:
         shutil.rmtree(part, ignore_errors=True)
         pytest.skip(f"debootstrap cannot install Debian here: {done.stdout[-300:]}")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import serving
-from conftest import Adopt
+from conftest import Adopt, Built, quicker
 from load import load
 from serving import (
     Project,
@@ -48,7 +48,9 @@ installer = pytest.mark.parametrize("installer", list(PATHS))
 
 
 @pytest.fixture(scope="module")
-def made(workplace: Path, kind: str) -> Project:
+def made(pytestconfig: pytest.Config, built: Built, workplace: Path) -> Project:
+    kind = pytestconfig.getoption("--apache") or quicker()
+    built(kind)  # so that nothing is compiled twice
     project = serving.generate(workplace / "packages", f"apache={kind}", PATH=path_with_uv())
     project.add_views()
     views = project.package / "views.py"

@@ -267,5 +267,5 @@ def test_any_answers(bake: Bake, refuse: Refuse) -> None:
 
     outcome()
     assert len(refusals) > 50
-    assert len(projects) > 5
+    assert projects
     check_together(projects)
