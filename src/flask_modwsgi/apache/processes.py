@@ -182,8 +182,17 @@ def end(root: Path, grace: float, because: Problem | None = None) -> None:
             file = _configuration(root)
             wait(lambda: not any(_has_clients(one, file) for one in _children(parent)), grace)
         _send(all_of(root), signal.SIGTERM)
-        wait(lambda: not (all_of(root) if parent else _with_application(root)), 6)
+        wait(lambda: not (_ending(root, parent) if parent else _with_application(root)), 6)
         wait(lambda: not _send(all_of(root), signal.SIGKILL), 5)
+
+
+def _ending(root: Path, parent: Process) -> list[Process]:
+    """Those that have not ended yet; their parent looks for them at once, if there are none.
+
+    Between two looks it sleeps for up to a second, which a signal ends (``ap_reclaim_child_processes``).
+    """
+    left = all_of(root)
+    return _send(left, signal.SIGTERM) if left == [parent] else left
 
 
 def _with_application(root: Path) -> list[Process]:
