@@ -14,8 +14,8 @@ demo: .venv/demo.txt ## generate a project, serve it and show its page; Ctrl-C s
 test: .venv/test.txt ## run tests/unit, template and served, with the installed Apache or the bundled one
 	$(bin)/python -m pytest $(parallel)
 
-# Left out are tests to which every Apache is the same, but two of them stay: the bundled one is in the environment that
-# they replace; and the attacks, whose projects have the installed Apache in any case.
+# Left out are tests to which every Apache is the same, and the attacks, whose projects have the installed one in any
+# case. Three of them stay: the bundled Apache is in an environment that they replace, or in that of another release.
 same_with_any = test_accessibility or test_attacks or test_dump or test_fixture or test_packages or test_releases
 of_these = test_nothing_of_apache_leads_through_the_link or test_the_guide or test_releases_that_share_nothing
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -203,26 +203,35 @@ class Crashing:
         self._acts.append("stop")
 
 
+def saving(texts: Iterable[str], file: Path, told: list[str]) -> type[threading.Event]:
+    """An event at whose waits the texts are saved, one after the other; it is set after the last one.
+
+    :param told: Gets a line for each; an empty text is not saved.
+    """
+    left = iter(texts)
+
+    class Saved(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            text = next(left, None)
+            if text is None:
+                self.set()
+            elif text:
+                file.write_text(text)
+                told.append(f"save {text}")
+            return self.is_set()
+
+    return Saved
+
+
 def test_code_that_dies_again_and_again_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The problem is told once for each server that was started, and the next save starts another."""
     served, source = project(tmp_path), tmp_path / "app.py"
     source.write_text("good")
-    texts = iter(["good, too", "dies", "", "", "dies at once", "", "good again"])
+    texts = ["good, too", "dies", "", "", "dies at once", "", "good again"]
     acts: list[str] = []
-
-    class Saved(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            text = next(texts, None)
-            if text is None:
-                self.set()
-            elif text:
-                source.write_text(text)
-                acts.append(f"save {text}")
-            return self.is_set()
-
-    monkeypatch.setattr(foreground, "_stop_requested", Saved)
+    monkeypatch.setattr(foreground, "_stop_requested", saving(texts, source, acts))
     monkeypatch.setattr(foreground, "say_where", lambda server: None)
     monkeypatch.setattr(foreground, "_reload", lambda root: acts.append("reload"))
     monkeypatch.setattr(Crashing, "log_style", "json", raising=False)
@@ -278,20 +287,10 @@ def test_a_saved_address_that_cannot_be_had_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     served = project(tmp_path)
-    texts = iter(["# no address", "", "# good"])
     acts: list[str] = []
-
-    class Saved(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            text = next(texts, None)
-            if text is None:
-                self.set()
-            elif text:
-                served.env_file.write_text(text)
-            return self.is_set()
-
     served.env_file.write_text("")
-    monkeypatch.setattr(foreground, "_stop_requested", Saved)
+    saved = saving(["# no address", "", "# good"], served.env_file, told=[])
+    monkeypatch.setattr(foreground, "_stop_requested", saved)
     monkeypatch.setattr(foreground, "say_where", lambda server: None)
     monkeypatch.setattr(Crashing, "log_style", "json", raising=False)
     code = foreground._serve(
